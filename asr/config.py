@@ -1,0 +1,468 @@
+"""What a recipe may say: frozen dataclasses, and YAML -> a validated `Recipe`.
+
+An experiment is a difference from the defaults below. Keys are checked against the
+fields of the dataclasses, values against their types and ranges, and every complaint
+names the key (`model.encoder.layers`) and, for a mistyped one, its nearest neighbour.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import yaml
+
+from asr.errors import RecipeError
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class FrontendConfig:
+    """Waveform to log-mel energies.
+
+    Attributes:
+        rate: Sample rate of the model in hertz.
+        mels: Number of mel bands.
+        window_ms: Length of the analysis window in milliseconds.
+        hop_ms: Distance between frames in milliseconds.
+        preemphasis: Coefficient of the first-order high-pass; 0 switches it off.
+        normalization: Mean and variance per band over each utterance, over the training
+            set (`global`), or none.
+    """
+
+    rate: int = 16000
+    mels: int = 80
+    window_ms: float = 25.0
+    hop_ms: float = 10.0
+    preemphasis: float = 0.0
+    normalization: Literal["utterance", "global", "none"] = "utterance"
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """What training does to a recording before the model reads it.
+
+    Attributes:
+        speeds: Playback speeds, one drawn for each clip and epoch.
+        frequency_masks: Number of frequency masks (SpecAugment).
+        frequency_width: Widest frequency mask in mel bands.
+        time_masks: Number of time masks.
+        time_share: Widest time mask as a share of the utterance.
+        ramp_steps: Batches over which the masks grow from nothing to full width.
+    """
+
+    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    frequency_masks: int = 2
+    frequency_width: int = 27
+    time_masks: int = 4
+    time_share: float = 0.05
+    ramp_steps: int = 1000
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """Two strided convolutions, then bidirectional GRUs.
+
+    Attributes:
+        filters: Channels of both convolutions.
+        kernel: Width of both convolutions in frames.
+        layers: Number of bidirectional GRU layers.
+        units: Units of each direction.
+        memory_units: Size of the memory the decoder reads.
+        memory_stride: Encoder frames joined into one memory frame.
+        dropout: Dropout after each layer.
+        recurrent_dropout: Share of recurrent weights dropped per batch (DropConnect).
+    """
+
+    filters: int = 256
+    kernel: int = 5
+    layers: int = 4
+    units: int = 256
+    memory_units: int = 256
+    memory_stride: int = 2
+    dropout: float = 0.2
+    recurrent_dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Attention decoder.
+
+    Attributes:
+        units: Units of the GRU.
+        embedding: Size of the embedding of the previous token.
+        dropout: Dropout before the output layer.
+        embedding_dropout: Dropout on embeddings.
+        attention_dropout: Dropout on attention weights.
+    """
+
+    units: int = 256
+    embedding: int = 64
+    dropout: float = 0.2
+    embedding_dropout: float = 0.0
+    attention_dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class AttentionConfig:
+    """How the decoder looks at the memory.
+
+    Attributes:
+        kind: A key of `asr.model.attention.ATTENTIONS`.
+        units: Size of the space in which query and keys meet.
+        location_filters: Filters over the accumulated weights; 0 switches location
+            features off.
+        location_width: Width of these filters in memory frames.
+    """
+
+    kind: str = "bahdanau"
+    units: int = 128
+    location_filters: int = 10
+    location_width: int = 31
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The whole shape of a model; stored in the model folder."""
+
+    frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    encoder: EncoderConfig = field(default_factory=EncoderConfig)
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    attention: AttentionConfig = field(default_factory=AttentionConfig)
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """One part of a data set: a subset of a corpus, or a manifest.
+
+    Attributes:
+        path: Folder of the corpus or manifest file, below the data directory
+            (`ASR_DATA`) unless absolute.
+        corpus: A key of `asr.corpora.CORPORA`; `jsonl` reads a manifest.
+        subset: Which part of the corpus; manifests have just `all`.
+        repeat: How often each clip is seen in one epoch.
+    """
+
+    path: str
+    corpus: str = "jsonl"
+    subset: str = "all"
+    repeat: int = 1
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What is read, and how it is put into batches.
+
+    Attributes:
+        train: Parts to learn from.
+        dev: Parts that choose the best epoch; never learned from.
+        normalizer: A key of `asr.text.NORMALIZERS`.
+        characters: Alphabet; empty takes the characters of the training text.
+        batch_seconds: Padded audio in a batch, in seconds.
+        longest: Clips longer than this many seconds are left out, and counted.
+        ascending_epochs: Epochs read from the shortest clip to the longest.
+        dev_utterances: Clips of the dev part decoded after each epoch.
+        workers: Threads that decode audio.
+        cache_mb: Decoded audio kept in memory, in MB.
+    """
+
+    train: tuple[SourceConfig, ...] = ()
+    dev: tuple[SourceConfig, ...] = ()
+    normalizer: str = "librispeech-1"
+    characters: str = ""
+    batch_seconds: float = 200.0
+    longest: float = 20.0
+    ascending_epochs: int = 1
+    dev_utterances: int = 200
+    workers: int = 2
+    cache_mb: int = 2500
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How the weights are found.
+
+    Attributes:
+        epochs: Passes over the training data.
+        optimizer: `adam`, `adamw` or `adadelta`.
+        learning_rate: Peak learning rate.
+        schedule: What follows the warm-up: `cosine` to 1 % of the peak at the last
+            step, `plateau` (halved after `patience` epochs without a better dev score)
+            or `constant`.
+        warmup_steps: Steps from zero to the peak.
+        patience: Epochs that `plateau` waits.
+        clip_norm: Bound on the global norm of the gradient.
+        weight_decay: Decoupled weight decay (`adamw`).
+        accumulate: Batches whose gradients make one update.
+        ctc_weight: Share of the CTC loss; the cross-entropy has the rest.
+        label_smoothing: Probability mass spread over the other tokens.
+        smoothing_start: Update from which labels are smoothed.
+        ema: Momentum of the moving average of the weights; 0 keeps the last weights.
+        precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
+        checkpoint_minutes: Longest time between two checkpoints.
+        tensorboard: Whether to write TensorBoard logs.
+    """
+
+    epochs: int = 30
+    optimizer: Literal["adam", "adamw", "adadelta"] = "adam"
+    learning_rate: float = 1e-3
+    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
+    warmup_steps: int = 500
+    patience: int = 3
+    clip_norm: float = 5.0
+    weight_decay: float = 1e-5
+    accumulate: int = 1
+    ctc_weight: float = 0.3
+    label_smoothing: float = 0.1
+    smoothing_start: int = 2000
+    ema: float = 0.999
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    checkpoint_minutes: float = 5.0
+    tensorboard: bool = True
+
+
+@dataclass(frozen=True)
+class DecodingConfig:
+    """How a hypothesis is searched for.
+
+    Attributes:
+        beam_size: Hypotheses kept for each utterance; 1 is greedy search.
+        ctc_weight: Share of the CTC prefix score; 0 decodes by attention alone.
+        length_penalty: Exponent of the length normalisation
+            (length / 10 characters) ** penalty; 0 switches it off.
+        end_threshold: A hypothesis may end only where the end symbol's log probability
+            exceeds this factor times that of the best other symbol; 0 lifts the rule.
+        n_best: Hypotheses returned for each utterance.
+    """
+
+    beam_size: int = 8
+    ctc_weight: float = 0.3
+    length_penalty: float = 0.0
+    end_threshold: float = 0.0
+    n_best: int = 1
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An experiment: task, data, model, training and decoding."""
+
+    name: str = "model"
+    task: str = "speech_recognition"
+    seed: int = 1
+    data: DataConfig = field(default_factory=DataConfig)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+
+
+# Inclusive ranges of the numbers; a key is the class and the field.
+_SHARE = (0.0, 0.999)
+_RANGES: dict[tuple[type, str], tuple[float, float]] = {
+    (FrontendConfig, "rate"): (4000, 192000),
+    (FrontendConfig, "mels"): (8, 256),
+    (FrontendConfig, "window_ms"): (5, 200),
+    (FrontendConfig, "hop_ms"): (1, 100),
+    (FrontendConfig, "preemphasis"): _SHARE,
+    (AugmentConfig, "frequency_masks"): (0, 20),
+    (AugmentConfig, "frequency_width"): (0, 256),
+    (AugmentConfig, "time_masks"): (0, 50),
+    (AugmentConfig, "time_share"): (0, 1),
+    (AugmentConfig, "ramp_steps"): (0, 10**9),
+    (EncoderConfig, "filters"): (1, 4096),
+    (EncoderConfig, "kernel"): (1, 31),
+    (EncoderConfig, "layers"): (1, 32),
+    (EncoderConfig, "units"): (1, 8192),
+    (EncoderConfig, "memory_units"): (1, 8192),
+    (EncoderConfig, "memory_stride"): (1, 8),
+    (EncoderConfig, "dropout"): _SHARE,
+    (EncoderConfig, "recurrent_dropout"): _SHARE,
+    (DecoderConfig, "units"): (1, 8192),
+    (DecoderConfig, "embedding"): (1, 8192),
+    (DecoderConfig, "dropout"): _SHARE,
+    (DecoderConfig, "embedding_dropout"): _SHARE,
+    (DecoderConfig, "attention_dropout"): _SHARE,
+    (AttentionConfig, "units"): (1, 8192),
+    (AttentionConfig, "location_filters"): (0, 1024),
+    (AttentionConfig, "location_width"): (1, 1001),
+    (SourceConfig, "repeat"): (1, 1000),
+    (DataConfig, "batch_seconds"): (0.1, 10**6),
+    (DataConfig, "longest"): (0.1, 600),
+    (DataConfig, "ascending_epochs"): (0, 10**6),
+    (DataConfig, "dev_utterances"): (0, 10**9),
+    (DataConfig, "workers"): (1, 256),
+    (DataConfig, "cache_mb"): (0, 10**7),
+    (TrainConfig, "epochs"): (1, 10**6),
+    (TrainConfig, "learning_rate"): (1e-9, 10),
+    (TrainConfig, "warmup_steps"): (0, 10**9),
+    (TrainConfig, "patience"): (1, 10**6),
+    (TrainConfig, "clip_norm"): (1e-6, 10**6),
+    (TrainConfig, "weight_decay"): (0, 1),
+    (TrainConfig, "accumulate"): (1, 4096),
+    (TrainConfig, "ctc_weight"): (0, 1),
+    (TrainConfig, "label_smoothing"): _SHARE,
+    (TrainConfig, "smoothing_start"): (0, 10**9),
+    (TrainConfig, "ema"): (0, 0.99999),
+    (TrainConfig, "checkpoint_minutes"): (0, 10**6),
+    (DecodingConfig, "beam_size"): (1, 256),
+    (DecodingConfig, "ctc_weight"): (0, 1),
+    (DecodingConfig, "length_penalty"): (0, 5),
+    (DecodingConfig, "end_threshold"): (0, 100),
+    (DecodingConfig, "n_best"): (1, 256),
+    (Recipe, "seed"): (0, 2**31 - 1),
+}
+
+
+def nearest(word: str, choices: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` for the closest choice, or the list of choices."""
+    close = difflib.get_close_matches(word, choices, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; it takes one of: {', '.join(choices)}"
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `--set` overrides.
+
+    Args:
+        path: YAML file.
+        overrides: Assignments such as `model.encoder.layers=3`; values are YAML.
+
+    Raises:
+        RecipeError: The file cannot be read, or a key or value is not valid.
+    """
+    path = Path(path)
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
+    except yaml.YAMLError as error:
+        first = str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"{path}: not valid YAML{line}: {first}") from error
+    if tree is None:
+        tree = {}
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
+    for override in overrides:
+        _assign(tree, override)
+    try:
+        recipe = from_dict(Recipe, tree)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    if not recipe.data.train:
+        raise RecipeError(f"{path}: data.train names no data to learn from")
+    return recipe
+
+
+def _assign(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise RecipeError(f"--set {override}: write it as key.subkey=value")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"--set {override}: the value is not valid YAML") from error
+    *parents, last = key.strip().split(".")
+    node = tree
+    for parent in parents:
+        child = node.setdefault(parent, {})
+        if not isinstance(child, dict):
+            raise RecipeError(f"--set {override}: {parent!r} has no keys below it")
+        node = child
+    node[last] = value
+
+
+def from_dict(cls: type[T], tree: Any, where: str = "") -> T:  # noqa: ANN401 - parsed YAML or JSON is anything
+    """Build a config dataclass from plain data, checking names, types and ranges.
+
+    Raises:
+        RecipeError: Names the offending key.
+    """
+    if not isinstance(tree, Mapping):
+        raise RecipeError(f"{where or 'recipe'}: expected keys and values, got {tree!r}")
+    hints = typing.get_type_hints(cls)
+    values = {}
+    for key, value in tree.items():
+        full = f"{where}.{key}" if where else str(key)
+        if key not in hints:
+            hint = nearest(str(key), sorted(hints))
+            raise RecipeError(f"unknown key {full!r}{hint}")
+        values[key] = _convert(hints[key], value, full)
+        _check_range(cls, key, values[key], full)
+    missing = [
+        item.name
+        for item in dataclasses.fields(cls)  # type: ignore[arg-type]  # T is always a dataclass here
+        if item.name not in values
+        and item.default is dataclasses.MISSING
+        and item.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise RecipeError(f"{where or 'recipe'}: the key {missing[0]!r} is missing")
+    return cls(**values)
+
+
+def _check_range(cls: type, key: str, value: Any, full: str) -> None:  # noqa: ANN401 - any field
+    bounds = _RANGES.get((cls, key))
+    if bounds and not bounds[0] <= value <= bounds[1]:
+        low, high = bounds
+        raise RecipeError(f"{full}: {value} is not between {low:g} and {high:g}")
+
+
+def _convert(hint: Any, value: Any, full: str) -> Any:  # noqa: ANN401 - type hints and parsed YAML
+    if dataclasses.is_dataclass(hint):
+        return from_dict(typing.cast("type", hint), value, full)
+    origin = typing.get_origin(hint)
+    if origin is Literal:
+        choices = [str(choice) for choice in typing.get_args(hint)]
+        if value not in choices:
+            raise RecipeError(f"{full}: unknown {value!r}{nearest(str(value), choices)}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise RecipeError(f"{full}: expected a list, got {value!r}")
+        inner = typing.get_args(hint)[0]
+        return tuple(_convert(inner, v, f"{full}[{i}]") for i, v in enumerate(value))
+    if isinstance(origin, types.UnionType):
+        raise TypeError(f"{full}: unions have no place in a recipe")
+    return _scalar(hint, value, full)
+
+
+def _scalar(hint: type, value: Any, full: str) -> Any:  # noqa: ANN401 - parsed YAML
+    if hint is float and isinstance(value, str):
+        # YAML 1.1 reads `1e-3` as text: it wants a dot in it.
+        try:
+            value = float(value)
+        except ValueError:
+            raise RecipeError(f"{full}: expected a number, got {value!r}") from None
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if hint is not bool and isinstance(value, bool) or not isinstance(value, hint):
+        names = {int: "a whole number", float: "a number", bool: "true or false"}
+        raise RecipeError(f"{full}: expected {names.get(hint, 'text')}, got {value!r}")
+    if isinstance(value, float) and value != value:
+        raise RecipeError(f"{full}: not a number")
+    return value
+
+
+def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the dataclasses above
+    """Return a config as plain data that `from_dict` reads back."""
+    tree = dataclasses.asdict(config)
+    return typing.cast("dict[str, Any]", _lists(tree))
+
+
+def _lists(value: Any) -> Any:  # noqa: ANN401 - a tree of plain data
+    if isinstance(value, dict):
+        return {key: _lists(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_lists(item) for item in value]
+    return value

@@ -1,0 +1,299 @@
+"""Pictures: attention over a spectrogram, spectrograms, learning curves.
+
+PNG or SVG by the file's suffix. Figures are drawn on canvases of their own: no pyplot,
+no global state, no display.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from asr.errors import UsageError
+from asr.resources import atomic_write
+
+_HEAT = "Blues"
+_SOUND = "magma"
+_SPACE = "\u2423"
+_ROW = 0.125  # inches; smaller and labels touch
+
+LOSSES = {"loss": "training", "ctc_loss": "training, CTC", "dev_loss": "dev"}
+"""Key of a history row -> its label in the panel of losses."""
+
+RATES = {"dev_cer": "dev CER", "dev_wer": "dev WER"}
+"""Key of a history row (a fraction) -> its label in the panel of error rates."""
+
+
+def attention(
+    weights: np.ndarray,
+    tokens: Sequence[str],
+    *,
+    frame_seconds: float,
+    path: str | Path,
+    features: np.ndarray | None = None,
+    hop_seconds: float = 0.01,
+) -> None:
+    """Draw where the decoder looked: tokens downwards, time to the right.
+
+    Args:
+        weights: Attention weights, a row for each token and a column for each memory
+            frame, (U, S).
+        tokens: What each row wrote, U of them; a space is drawn as an open box.
+            Where rows are too many to label, their words are written instead.
+        frame_seconds: Length of a memory frame in seconds.
+        path: Where to write, `.png` or `.svg`.
+        features: Log-mel energies (T, F), drawn above on the same time axis.
+        hop_seconds: Time from one row of `features` to the next in seconds.
+
+    Raises:
+        UsageError: Shapes do not fit, values are not finite, or the suffix is another.
+        OutputError: The file cannot be written.
+    """
+    weights = _matrix(weights, "attention weights")
+    if len(tokens) != len(weights):
+        raise UsageError(
+            f"{len(weights)} rows of attention weights but {len(tokens)} tokens; "
+            "give one token for each row"
+        )
+    rows, columns = weights.shape
+    seconds = columns * frame_seconds
+    height = min(max(_ROW * rows, 1.6), 14.0)
+    heights = [height] if features is None else [1.6, height]
+    figure = _figure(_time_width(seconds), sum(heights) + 0.6)
+    panels = figure.subplots(
+        len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
+    )[:, 0]
+    heat = panels[-1]
+    image = heat.imshow(
+        weights,
+        aspect="auto",
+        interpolation="nearest",
+        cmap=_HEAT,
+        vmin=0.0,
+        extent=(0.0, seconds, rows - 0.5, -0.5),
+    )
+    _token_axis(heat, tokens, shown=int(height / _ROW))
+    heat.set_xlabel("time (s)")
+    _bar(figure, heat, image, "attention weight")
+    if features is not None:
+        image = _draw_features(panels[0], features, hop_seconds)
+        _bar(figure, panels[0], image, "log energy")
+    heat.set_xlim(0.0, seconds)
+    _save(figure, path)
+
+
+def spectrogram(
+    features: np.ndarray, hop_seconds: float, path: str | Path, *, title: str = ""
+) -> None:
+    """Draw log-mel energies over time, low bands at the bottom.
+
+    Args:
+        features: Log-mel energies, (T, F).
+        hop_seconds: Time from one row to the next in seconds.
+        path: Where to write, `.png` or `.svg`.
+        title: Line above the picture.
+
+    Raises:
+        UsageError: Features are no finite matrix, or the suffix is another.
+        OutputError: The file cannot be written.
+    """
+    figure = _figure(_time_width(len(features) * hop_seconds), 3.2)
+    axes = figure.add_subplot()
+    image = _draw_features(axes, features, hop_seconds)
+    axes.set_xlabel("time (s)")
+    axes.set_title(title, loc="left", fontsize=10, parse_math=False)
+    _bar(figure, axes, image, "log energy")
+    _save(figure, path)
+
+
+def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw losses and error rates by epoch.
+
+    Args:
+        history: One row an epoch with `epoch` and any keys of `LOSSES` (nats) and
+            `RATES` (fractions). What is absent, None or not finite leaves a gap.
+        path: Where to write, `.png` or `.svg`.
+
+    Raises:
+        UsageError: No row holds anything to draw, or the suffix is another.
+        OutputError: The file cannot be written.
+    """
+    panels = [
+        (ylabel, curves)
+        for ylabel, keys in (("loss", LOSSES), ("error rate", RATES))
+        if (curves := {label: _points(history, key) for key, label in keys.items()})
+        and any(curves.values())
+    ]
+    if not panels:
+        raise UsageError(
+            f"nothing to draw in the history; its rows need 'epoch' and one of "
+            f"{', '.join([*LOSSES, *RATES])}"
+        )
+    figure = _figure(8.0, 0.6 + 2.9 * len(panels))
+    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (ylabel, curves) in zip(drawn, panels, strict=True):
+        _draw_curves(axes, curves)
+        axes.set_ylabel(ylabel)
+        if ylabel == "error rate":
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    drawn[-1].set_xlabel("epoch")
+    drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _save(figure, path)
+
+
+def attention_image(weights: np.ndarray) -> np.ndarray:
+    """Colour attention weights for TensorBoard, without axes.
+
+    Args:
+        weights: Attention weights, (U, S).
+
+    Returns:
+        RGB pixels, (height, width, 3) uint8: one square a weight, enlarged by a whole
+        number so that the longer side has at most 512 pixels or one pixel a weight.
+
+    Raises:
+        UsageError: Weights are no finite matrix.
+    """
+    weights = _matrix(weights, "attention weights")
+    scaled = weights / max(float(weights.max()), np.finfo(np.float32).tiny)
+    pixels = mpl.colormaps[_HEAT](scaled, bytes=True)[..., :3]
+    enlarge = max(1, 512 // max(weights.shape))
+    return np.asarray(pixels).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+
+
+def _matrix(values: np.ndarray, what: str) -> np.ndarray:
+    """Check what is drawn: two axes, not empty, finite."""
+    matrix = np.asarray(values, np.float32)
+    if matrix.ndim != 2 or not matrix.size:
+        raise UsageError(
+            f"{what} of shape {matrix.shape}; give a matrix that is not empty"
+        )
+    if not np.isfinite(matrix).all():
+        raise UsageError(f"{what} hold NaN or infinity; nothing was drawn")
+    return matrix
+
+
+def _figure(width: float, height: float) -> Figure:
+    """Make an empty figure, sizes in inches, that pyplot never hears of."""
+    figure = Figure((width, height), dpi=150, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _time_width(seconds: float) -> float:
+    """Width in inches that gives a second of speech room for its tokens."""
+    return min(max(1.3 * seconds, 8.0), 18.0)
+
+
+def _draw_features(axes: Axes, features: np.ndarray, hop_seconds: float) -> AxesImage:
+    features = _matrix(features, "features")
+    frames, bands = features.shape
+    # Padding and digital silence lie far below speech and would take all the colours.
+    low, high = np.percentile(features, (5.0, 99.8))
+    axes.set_ylabel("mel band")
+    return axes.imshow(
+        features.T,
+        aspect="auto",
+        origin="lower",
+        cmap=_SOUND,
+        vmin=low,
+        vmax=max(high, low + 0.1),
+        extent=(0.0, frames * hop_seconds, -0.5, bands - 0.5),
+    )
+
+
+def _token_axis(axes: Axes, tokens: Sequence[str], shown: int) -> None:
+    """Label the rows, at most `shown` of them so that no label touches the next."""
+    labels = {
+        row: _SPACE if token == " " else token for row, token in enumerate(tokens)
+    }
+    if len(tokens) > shown and " " in tokens:
+        labels = _words(tokens)
+    rows: list[int] = []
+    for row in labels:
+        if not rows or row - rows[-1] >= len(tokens) / shown:
+            rows.append(row)
+    # A dollar sign is a token like any other, not the start of a formula.
+    drawn = axes.set_yticks(
+        rows, [labels[row] for row in rows], fontsize=7.5, parse_math=False
+    )
+    for tick in drawn:
+        if tick.label1.get_text() == _SPACE:  # hangs low: lift it off the next letter
+            tick.label1.set_verticalalignment("baseline")
+    axes.tick_params(axis="y", length=2)
+    axes.set_ylabel("token")
+    axes.grid(axis="x", color="0.8", linewidth=0.5)
+    for row, token in enumerate(tokens):
+        if token == " ":  # lines between words lead the eye from label to weight
+            axes.axhline(row, color="0.8", linewidth=0.5, alpha=0.6)
+
+
+def _words(tokens: Sequence[str]) -> dict[int, str]:
+    """Join characters to words, each at the row where it starts."""
+    words: dict[int, str] = {}
+    start = None
+    for row, token in enumerate(tokens):
+        if token == " ":
+            start = None
+        elif start is None or len(token) > 1:  # `</s>` and its like stand alone
+            start = row
+            words[row] = token
+        else:
+            words[start] += token
+    return words
+
+
+def _bar(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
+    """Explain the colours in a bar of one size, at the top right of any panel."""
+    figure.draw_without_rendering()  # lays out, so that the panel's height is known
+    panel = axes.get_position().height * figure.get_figheight()
+    length = min(1.0, 1.5 / panel)
+    inset = axes.inset_axes((1.01, 1 - length, 0.1 / figure.get_figwidth(), length))
+    bar = figure.colorbar(image, cax=inset)
+    bar.set_label(label, fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_visible(False)
+
+
+def _points(
+    history: Sequence[Mapping[str, Any]], key: str
+) -> list[tuple[float, float]]:
+    """Give (epoch, value) wherever a row has a finite value."""
+    return [
+        (row["epoch"], row[key])
+        for row in history
+        if row.get(key) is not None and math.isfinite(row[key])
+    ]
+
+
+def _draw_curves(axes: Axes, curves: Mapping[str, list[tuple[float, float]]]) -> None:
+    for label, points in curves.items():
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
+    axes.set_ylim(bottom=0.0)
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+
+
+def _save(figure: Figure, path: str | Path) -> None:
+    suffix = Path(path).suffix.lower()
+    if suffix not in (".png", ".svg"):
+        raise UsageError(f"{path}: pictures are .png or .svg; change the suffix")
+    with atomic_write(path, "wb") as file:
+        if suffix == ".svg":
+            # No date inside, so that the same figure gives the same bytes twice.
+            FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
+        else:
+            FigureCanvasAgg(figure).print_png(file)

@@ -1,0 +1,198 @@
+"""Output formats, with texts written out by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.transcript import Alternative, Segment, Transcript, Word
+from asr.writers import WRITERS
+
+
+def segment(
+    start: float,
+    end: float,
+    text: str = "HELLO",
+    *,
+    words: tuple[Word, ...] | None = None,
+    avg_logprob: float = -0.25,
+) -> Segment:
+    return Segment(0, start, end, text, (3, 4), avg_logprob, 0.5, words)
+
+
+def transcript(*segments: Segment, duration: float = 1e6) -> Transcript:
+    text = " ".join(part.text for part in segments)
+    return Transcript(text, segments, "en", duration)
+
+
+@pytest.fixture
+def two() -> Transcript:
+    return transcript(
+        segment(0.0, 1.5, "HELLO <B> & C"), segment(3661.0625, 3662.999, "WORLD")
+    )
+
+
+def test_there_are_five_formats() -> None:
+    assert list(WRITERS) == ["txt", "json", "tsv", "srt", "vtt"]
+
+
+def test_txt(two: Transcript) -> None:
+    assert WRITERS["txt"](two) == "HELLO <B> & C\nWORLD\n"
+
+
+def test_txt_without_segments_is_the_text() -> None:
+    assert WRITERS["txt"](Transcript("A B", (), None, 1.0)) == "A B\n"
+
+
+def test_tsv(two: Transcript) -> None:
+    assert WRITERS["tsv"](two) == (
+        "start\tend\ttext\n0\t1500\tHELLO <B> & C\n3661062\t3662999\tWORLD\n"
+    )
+
+
+def test_srt(two: Transcript) -> None:
+    assert WRITERS["srt"](two) == (
+        "1\n00:00:00,000 --> 00:00:01,500\nHELLO <B> & C\n\n"
+        "2\n01:01:01,062 --> 01:01:02,999\nWORLD\n"
+    )
+
+
+def test_vtt(two: Transcript) -> None:
+    assert WRITERS["vtt"](two) == (
+        "WEBVTT\n\n"
+        "00:00:00.000 --> 00:00:01.500\nHELLO &lt;B&gt; &amp; C\n\n"
+        "01:01:01.062 --> 01:01:02.999\nWORLD\n"
+    )
+
+
+def test_json() -> None:
+    words = (Word(0.1, 0.2, "É", 0.5),)
+    written = WRITERS["json"](transcript(segment(0.0, 1.5, "É", words=words)))
+    assert json.loads(written) == {
+        "text": "É",
+        "segments": [
+            {
+                "id": 0,
+                "start": 0.0,
+                "end": 1.5,
+                "text": "É",
+                "tokens": [3, 4],
+                "avg_logprob": -0.25,
+                "no_speech_prob": 0.5,
+                "words": [{"word": "É", "start": 0.1, "end": 0.2, "probability": 0.5}],
+            }
+        ],
+        "language": "en",
+    }
+    assert "É" in written
+    assert written.count("\n") == 1
+
+
+def test_json_has_words_alternatives_and_reason_only_where_they_are() -> None:
+    plain = json.loads(WRITERS["json"](transcript(segment(0, 1))))
+    assert set(plain) == {"text", "segments", "language"}
+    assert "words" not in plain["segments"][0]
+    rich = Transcript("", (), None, 0.0, (Alternative("A", -math.inf),), "no samples")
+    assert json.loads(WRITERS["json"](rich)) == {
+        "text": "",
+        "segments": [],
+        "language": None,
+        "alternatives": [{"text": "A", "score": None}],
+        "reason": "no samples",
+    }
+
+
+def test_json_has_no_number_that_json_lacks() -> None:
+    written = WRITERS["json"](transcript(segment(0, 1, avg_logprob=-math.inf)))
+    assert json.loads(written)["segments"][0]["avg_logprob"] is None
+    assert "Infinity" not in written
+
+
+@pytest.mark.parametrize(
+    ("name", "empty"),
+    [("txt", ""), ("tsv", "start\tend\ttext\n"), ("srt", ""), ("vtt", "WEBVTT\n")],
+)
+def test_nothing_said(name: str, empty: str) -> None:
+    assert WRITERS[name](Transcript("", (), None, 0.0)) == empty
+
+
+@pytest.mark.parametrize("name", ["txt", "srt", "vtt"])
+def test_segments_without_text_are_left_out(name: str) -> None:
+    spoken = transcript(segment(1, 2))
+    silent = transcript(segment(0, 1, " "), segment(1, 2), segment(2, 3, ""))
+    assert WRITERS[name](silent) == WRITERS[name](spoken)
+
+
+@pytest.mark.parametrize("name", ["txt", "tsv", "srt", "vtt"])
+def test_white_space_in_a_text_breaks_no_format(name: str) -> None:
+    torn = transcript(segment(0, 1, "A\n\nB\tC"))
+    assert WRITERS[name](torn) == WRITERS[name](transcript(segment(0, 1, "A B C")))
+
+
+def test_hours_grow_past_99() -> None:
+    long = transcript(segment(360_000.5, 3_600_000.0), duration=3_600_000.0)
+    assert "100:00:00,500 --> 1000:00:00,000" in WRITERS["srt"](long)
+    assert "100:00:00.500 --> 1000:00:00.000" in WRITERS["vtt"](long)
+
+
+def test_no_millisecond_is_lost_to_binary_fractions() -> None:
+    long = transcript(*(segment(n / 1000, n / 1000) for n in range(0, 100_000, 7)))
+    rows = WRITERS["tsv"](long).splitlines()[1:]
+    assert [int(row.split("\t")[0]) for row in rows] == list(range(0, 100_000, 7))
+
+
+TIMES = st.floats(-10.0, 500_000.0)
+SEGMENTS = st.lists(st.builds(segment, TIMES, TIMES))
+
+
+@given(SEGMENTS, st.floats(0.0, 500_000.0))
+def test_times_never_decrease_nor_leave_the_recording(
+    segments: list[Segment], duration: float
+) -> None:
+    whole = transcript(*segments, duration=duration)
+    rows = WRITERS["tsv"](whole).splitlines()[1:]
+    in_tsv = [int(number) for row in rows for number in row.split("\t")[:2]]
+    assert in_tsv == sorted(in_tsv)
+    assert all(0 <= number <= duration * 1000 + 1e-6 for number in in_tsv)
+    parts = json.loads(WRITERS["json"](whole))["segments"]
+    in_json = [time for part in parts for time in (part["start"], part["end"])]
+    assert [round(time * 1000) for time in in_json] == in_tsv
+    for name in ("srt", "vtt"):
+        clocks = re.findall(r"(\d\d+):(\d\d):(\d\d)[.,](\d{3})", WRITERS[name](whole))
+        assert [
+            ((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(f)
+            for h, m, s, f in clocks
+        ] == in_tsv
+
+
+@given(
+    st.lists(st.builds(Word, TIMES, TIMES, st.just("A"), st.just(1.0))), TIMES, TIMES
+)
+def test_words_stay_in_their_segment(
+    words: list[Word], start: float, end: float
+) -> None:
+    whole = transcript(segment(start, end, words=tuple(words)))
+    part = json.loads(WRITERS["json"](whole))["segments"][0]
+    inside = [time for word in part["words"] for time in (word["start"], word["end"])]
+    assert len(part["words"]) == len(words)
+    times = [part["start"], *inside, part["end"]]
+    assert times == sorted(times)
+
+
+@given(st.lists(st.text(), min_size=1))
+def test_no_text_is_taken_for_a_subtitle_time(texts: list[str]) -> None:
+    whole = transcript(*(segment(0, 1, text) for text in texts))
+    spoken = sum(bool(text.strip()) for text in texts)
+    for name in ("srt", "vtt"):
+        assert WRITERS[name](whole).count("-->") == spoken
+
+
+def test_an_arrow_in_a_text_is_no_arrow_in_a_subtitle() -> None:
+    arrow = transcript(segment(0, 1, "A ----> B"))
+    assert WRITERS["srt"](arrow).splitlines()[2] == "A -> B"
+    assert WRITERS["vtt"](arrow).splitlines()[3] == "A ----&gt; B"

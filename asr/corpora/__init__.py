@@ -1,0 +1,77 @@
+"""Readers of speech corpora: `CORPORA` is the list of what is known."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from asr.corpora.an4 import AN4
+from asr.corpora.audio_folder import AUDIO_FOLDER
+from asr.corpora.base import Corpus
+from asr.corpora.common_voice import COMMON_VOICE
+from asr.corpora.free_spoken_digit import FREE_SPOKEN_DIGIT
+from asr.corpora.jsonl import JSONL
+from asr.corpora.kaldi import KALDI
+from asr.corpora.librispeech import LIBRISPEECH
+from asr.corpora.ljspeech import LJSPEECH
+from asr.corpora.speech_commands import SPEECH_COMMANDS
+from asr.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["CORPORA", "Corpus", "corpus", "detect"]
+
+CORPORA: dict[str, Corpus] = {
+    corpus.name: corpus
+    for corpus in (
+        AN4,
+        LIBRISPEECH,
+        KALDI,
+        LJSPEECH,
+        COMMON_VOICE,
+        FREE_SPOKEN_DIGIT,
+        SPEECH_COMMANDS,
+        AUDIO_FOLDER,
+        JSONL,
+    )
+}
+
+
+def corpus(name: str) -> Corpus:
+    """Look a corpus up.
+
+    Args:
+        name: A key of `CORPORA`.
+
+    Returns:
+        Its reader.
+
+    Raises:
+        UsageError: There is no such corpus; the message has the nearest name.
+    """
+    if name in CORPORA:
+        return CORPORA[name]
+    near = difflib.get_close_matches(name, CORPORA, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(CORPORA)}"
+    raise UsageError(f"no corpus {name!r}; {hint}")
+
+
+def detect(root: Path) -> str:
+    """Find out which corpus a folder, or a manifest, holds.
+
+    Args:
+        root: The folder or file.
+
+    Returns:
+        The key in `CORPORA`.
+
+    Raises:
+        DataError: There is no such folder, or nothing known in it.
+    """
+    if not root.exists():
+        raise DataError(f"{root}: no such file or folder")
+    for name, known in CORPORA.items():
+        if known.subsets(root):
+            return name
+    raise DataError(f"{root}: no corpus of a known kind; known: {', '.join(CORPORA)}")

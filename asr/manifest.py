@@ -1,0 +1,179 @@
+"""The record of one utterance, and JSON-lines manifests of many."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asr.errors import DataError
+from asr.resources import atomic_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A stretch of a recording and what is said in it.
+
+    Args:
+        audio: The recording.
+        text: The transcript as the corpus has it, or None where there is none.
+        duration: Seconds, or None for everything from `offset` on.
+        offset: Seconds from the start of the recording.
+        speaker: Who speaks, by any name that is unique in the corpus.
+        lang: Language code, such as `en`.
+        id: A name that is unique in the corpus.
+    """
+
+    audio: Path
+    text: str | None
+    duration: float | None = None
+    offset: float = 0.0
+    speaker: str | None = None
+    lang: str | None = None
+    id: str = ""
+
+
+def text_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Read a UTF-8 text file line by line.
+
+    Args:
+        path: The file; a byte order mark at its start is ignored.
+
+    Yields:
+        The line's number, from 1, and the line without its end.
+
+    Raises:
+        DataError: There is no such file, it cannot be read, or it is not UTF-8.
+    """
+    try:
+        with path.open("rb") as file:
+            for number, raw in enumerate(file, 1):
+                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+                yield number, line.rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}:{number}: not UTF-8; convert the file") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+
+
+def read_manifest(path: str | Path) -> Iterator[Utterance]:
+    """Read a manifest: one JSON object a line.
+
+    `audio_filepath` is required and relative to the manifest; `text`, `duration`,
+    `offset` (seconds), `speaker`, `lang` and `id` are read where present; other keys
+    (such as `pred_text`) are left alone, and so are blank lines.
+
+    Args:
+        path: The manifest.
+
+    Yields:
+        The utterances, in the manifest's order.
+
+    Raises:
+        DataError: The manifest cannot be read, or a line is malformed.
+    """
+    path = Path(path)
+    for number, line in text_lines(path):
+        if line.strip():
+            try:
+                yield _from_json(json.loads(line), path.parent)
+            except json.JSONDecodeError as error:
+                raise DataError(
+                    f"{path}:{number}: not JSON ({error.msg}, column {error.colno}); "
+                    "write one object a line"
+                ) from error
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: {error}") from error
+
+
+def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
+    """Write a manifest, complete or not at all.
+
+    Recordings below the manifest's folder are written relative to it, so that the
+    folder can be moved; all others by their absolute path.
+
+    Args:
+        path: The file to create or replace; its folder must exist.
+        utterances: What to write, in this order.
+
+    Returns:
+        How many utterances were written.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    folder = _absolute(Path(path).parent)
+    count = 0
+    with atomic_write(path) as file:
+        for utterance in utterances:
+            line = json.dumps(_to_json(utterance, folder), ensure_ascii=False)
+            # A file name that is not UTF-8 holds surrogates; JSON can escape those.
+            line = line.encode(errors="backslashreplace").decode()
+            file.write(f"{line}\n")
+            count += 1
+    return count
+
+
+def _from_json(entry: object, folder: Path) -> Utterance:
+    """Check a line's object; a ValueError says what is wrong with it."""
+    if not isinstance(entry, dict):
+        raise ValueError("not a JSON object; write one object a line")
+    audio = _string(entry, "audio_filepath")
+    if not audio:
+        raise ValueError("no audio_filepath; every line needs one")
+    return Utterance(
+        audio=folder / audio,
+        text=_string(entry, "text"),
+        duration=_seconds(entry, "duration"),
+        offset=_seconds(entry, "offset") or 0.0,
+        speaker=_string(entry, "speaker"),
+        lang=_string(entry, "lang"),
+        id=_string(entry, "id") or "",
+    )
+
+
+def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
+    audio = _absolute(utterance.audio)
+    below = audio.is_relative_to(folder)
+    entry = {
+        "audio_filepath": (audio.relative_to(folder) if below else audio).as_posix(),
+        "duration": utterance.duration,
+        "text": utterance.text,
+        "offset": utterance.offset or None,
+        "speaker": utterance.speaker,
+        "lang": utterance.lang,
+        "id": utterance.id or None,
+    }
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _absolute(path: Path) -> Path:
+    # Not Path.resolve: a link in a corpus is a name of its own and has to stay one.
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _string(entry: dict[str, Any], key: str) -> str | None:
+    value = entry.get(key)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)  # speakers and ids are often plain numbers
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"{key} is {json.dumps(value)}; it must be a string")
+    return value
+
+
+def _seconds(entry: dict[str, Any], key: str) -> float | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not math.isfinite(value) or value < 0:
+        raise ValueError(
+            f"{key} is {json.dumps(value)}; it must be a number of seconds, 0 or more"
+        )
+    return float(value)

@@ -1,0 +1,135 @@
+"""From corpora to usable utterances."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import asr
+from asr.corpora.prepare import prepare
+from asr.errors import DataError, UsageError
+from asr.manifest import Utterance, read_manifest, write_manifest
+
+
+def manifest(tmp_path, *utterances):
+    write_manifest(tmp_path / "m.jsonl", utterances)
+    return tmp_path / "m.jsonl"
+
+
+def test_durations_come_from_headers_in_order(tmp_path, clip):
+    seconds = [0.1 + 0.01 * n for n in range(50)]
+    paths = [clip(tmp_path / f"{n}.wav", s) for n, s in enumerate(seconds)]
+    path = manifest(
+        tmp_path,
+        *(
+            Utterance(p, f"T {p.stem}", speaker="ab"[i % 2])
+            for i, p in enumerate(paths)
+        ),
+    )
+    prepared = prepare("jsonl", path, "all")
+    assert [u.audio for u in prepared.utterances] == paths
+    assert [u.duration for u in prepared.utterances] == pytest.approx(seconds)
+    report = prepared.report
+    assert (report.kept, report.speakers, report.dropped) == (50, 2, {})
+    assert report.hours == pytest.approx(sum(seconds) / 3600)
+    assert report.characters == " 0123456789T"
+    assert report.summary() == "50 utterances, 0.00 h, 2 speakers, 12 characters"
+
+
+def test_what_is_dropped_is_reported_by_reason(tmp_path, clip):
+    good = clip(tmp_path / "good.wav", 1.0)
+    junk = tmp_path / "junk.wav"
+    junk.write_text("no audio")
+    empty = tmp_path / "empty.wav"
+    empty.touch()
+    path = manifest(
+        tmp_path,
+        Utterance(good, "yes", id="kept"),
+        Utterance(good, None, id="untold"),
+        Utterance(good, "  ", id="blank"),
+        Utterance(tmp_path / "gone.wav", "x", id="gone"),
+        Utterance(junk, "x", id="junk"),
+        Utterance(empty, "x"),
+        Utterance(tmp_path, "x", id="folder"),
+        Utterance(clip(tmp_path / "short.wav", 0.09), "x", id="short"),
+        Utterance(good, "x", 0.05, 0.2, id="brief"),
+        Utterance(good, "x", 0.5, 1.0, id="outside"),
+    )
+    prepared = prepare("jsonl", path, "all")
+    assert [u.id for u in prepared.utterances] == ["kept"]
+    assert prepared.report.dropped == {
+        "no text": ["untold", "blank"],
+        "missing audio": ["gone"],
+        "unreadable audio": ["junk", str(empty), "folder"],
+        "shorter than 0.1 s": ["short", "brief"],
+        "outside of its recording": ["outside"],
+    }
+    assert "; dropped 2: no text (untold, ...)" in prepared.report.summary()
+    assert "; dropped 1: missing audio (gone)" in prepared.report.summary()
+
+
+def test_stretches_end_with_their_recording(tmp_path, clip):
+    audio = clip(tmp_path / "a.wav", 2.0)
+    path = manifest(
+        tmp_path,
+        Utterance(audio, "a", 1.0, 0.5),
+        Utterance(audio, "b", 9.0, 0.5),
+        Utterance(audio, "c", None, 0.5),
+    )
+    spans = [(u.offset, u.duration) for u in prepare("jsonl", path, "all").utterances]
+    assert spans == [(0.5, 1.0), (0.5, 1.5), (0.5, 1.5)]
+
+
+def test_nothing_usable_is_an_error(tmp_path):
+    path = manifest(tmp_path, Utterance(tmp_path / "gone.wav", "x", id="x"))
+    with pytest.raises(
+        DataError, match=r"nothing usable in all: .*1: missing audio \(x\)"
+    ):
+        prepare("jsonl", path, "all")
+    with pytest.raises(DataError, match="no utterances in all"):
+        prepare("jsonl", manifest(tmp_path), "all")
+    with pytest.raises(UsageError, match="did you mean jsonl"):
+        prepare("json", path, "all")
+
+
+def test_prepared_manifest_reads_back(tmp_path, clip):
+    path = manifest(tmp_path, Utterance(clip(tmp_path / "a.wav"), "a", id="1"))
+    utterances = prepare("jsonl", path, "all").utterances
+    write_manifest(tmp_path / "out.jsonl", utterances)
+    assert list(read_manifest(tmp_path / "out.jsonl")) == utterances
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "subset", "hours"),
+    [
+        ("librispeech", "LibriSpeech", "train-clean-5", 5.31),
+        ("librispeech", "LibriSpeech", "dev-clean", 0.81),
+        ("kaldi", "speechocean762", "dev", 0.36),
+        ("an4", "an4", "train", 0.71),
+        ("free_spoken_digit", "free-spoken-digit", "test", 0.04),
+        ("speech_commands", "speech-commands", "all", 0.47),
+        ("common_voice", "common-voice", "validated", 0.1),
+    ],
+)
+def test_real_corpora_lose_nothing(speech_data, name, folder, subset, hours):
+    report = prepare(name, speech_data / folder, subset).report
+    assert report.dropped == {}
+    assert report.hours == pytest.approx(hours, abs=0.005)
+
+
+def test_preparing_never_imports_a_framework():
+    code = (
+        "import sys, asr.corpora.prepare;"
+        "print({'tensorflow', 'keras', 'librosa', 'av'} & {*sys.modules})"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(asr.__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.strip() == "set()"

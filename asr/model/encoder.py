@@ -1,0 +1,160 @@
+"""Features -> memory: two strided convolutions, then bidirectional GRUs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from asr.config import EncoderConfig
+from asr.model.masks import sequence_mask
+from asr.model.recurrent import BidirectionalGRU
+
+REDUCTION = 4
+
+
+def state_lengths(lengths: Any) -> Any:  # noqa: ANN401 - integers or tensors
+    """Return the number of encoder states of so many input frames: ceil(T / 4)."""
+    return (lengths + REDUCTION - 1) // REDUCTION
+
+
+class Encoded(NamedTuple):
+    """What the encoder knows of a batch; all is zero in the padding.
+
+    Attributes:
+        states: Output of the last GRU, which the CTC head reads, (B, R, 2H).
+        state_lengths: Real states of each, (B,) int32; R = ceil(T / 4).
+        memory: What the decoder looks at, (B, S, D).
+        memory_lengths: Real memory frames of each, (B,) int32; S = ceil(R / stride).
+    """
+
+    states: Any
+    state_lengths: Any
+    memory: Any
+    memory_lengths: Any
+
+
+class Encoder(keras.layers.Layer):
+    """Reads a sequence of features into states of a quarter of its length.
+
+    CTC needs these states, 40 ms apart, since each can carry one character; attention
+    does well with a coarser memory, in which `memory_stride` states are joined, and
+    its cost falls with the memory's length.
+
+    The convolutions are padded by hand, and what they compute beyond the end of an
+    utterance is zeroed, so that neither padding nor neighbours in the batch matter.
+
+    Args:
+        config: Sizes and dropout.
+        seed: Seed of the dropout.
+
+    Call arguments:
+        features: (B, T, F) float32, zero in the padding.
+        lengths: Real frames of each, (B,) int32.
+        training: Whether dropout is active.
+
+    Returns:
+        An `Encoded`.
+
+    Reference:
+        W. Chan et al., Listen, Attend and Spell, ICASSP 2016, section 2.1, with
+        strided convolutions in the place of its pyramid.
+    """
+
+    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:  # noqa: ANN401 - Keras layer arguments
+        super().__init__(autocast=False, **kwargs)
+        self.config = config
+        policy = self.dtype_policy
+        self.convolutions = [
+            keras.layers.Conv1D(
+                config.filters,
+                config.kernel,
+                strides=2,
+                padding="valid",
+                activation="relu",
+                kernel_initializer="he_normal",
+                dtype=policy,
+                name=f"convolution_{i}",
+            )
+            for i in range(2)
+        ]
+        self.layers = [
+            BidirectionalGRU(
+                config.units,
+                recurrent_dropout=config.recurrent_dropout,
+                seed=seed + i,
+                dtype=policy,
+                name=f"gru_{i}",
+            )
+            for i in range(config.layers)
+        ]
+        self.norms = [
+            keras.layers.LayerNormalization(dtype="float32", name=f"norm_{i}")
+            for i in range(config.layers + 1)
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
+            for i in range(config.layers + 1)
+        ]
+        self.output_layer = keras.layers.Dense(
+            config.memory_units, dtype=policy, name="memory"
+        )
+
+    @property
+    def frames_per_memory(self) -> int:
+        """Input frames that one memory frame stands for."""
+        return REDUCTION * self.config.memory_stride
+
+    def build(self, features_shape: Any, *_: Any) -> None:  # noqa: ANN401 - Keras shapes
+        """Create the weights of all layers."""
+        config, channels = self.config, features_shape[-1]
+        for convolution in self.convolutions:
+            convolution.build((None, None, channels))
+            channels = config.filters
+        self.norms[0].build((None, None, channels))
+        for layer, norm in zip(self.layers, self.norms[1:], strict=True):
+            layer.build((None, None, channels))
+            channels = 2 * config.units
+            norm.build((None, None, channels))
+        self.output_layer.build((None, None, channels * config.memory_stride))
+
+    def compute_output_spec(self, features: Any, lengths: Any, training: bool = False) -> Encoded:  # noqa: ANN401, ARG002 - Keras signature
+        """Return symbolic outputs without tracing the loops."""
+        batch, config = features.shape[0], self.config
+        counts = keras.KerasTensor(lengths.shape, "int32")
+        states = keras.KerasTensor((batch, None, 2 * config.units))
+        memory = keras.KerasTensor((batch, None, config.memory_units))
+        return Encoded(states, counts, memory, counts)
+
+    def call(self, features: Any, lengths: Any, training: bool = False) -> Encoded:  # noqa: ANN401 - tensors
+        """See the class."""
+        outputs = features
+        left = (self.config.kernel - 1) // 2
+        right = self.config.kernel - 1 - left
+        for convolution in self.convolutions:
+            outputs = ops.pad(outputs, ((0, 0), (left, right), (0, 0)))
+            outputs = ops.cast(convolution(outputs), "float32")
+            lengths = (lengths + 1) // 2
+            real = sequence_mask(lengths, ops.shape(outputs)[1])
+            outputs = ops.where(real[..., None], outputs, 0.0)
+        outputs = ops.transpose(outputs, (1, 0, 2))  # (S, B, filters)
+        mask = ops.cast(ops.transpose(real), "float32")[..., None]  # (S, B, 1)
+        outputs = self.dropouts[0](self.norms[0](outputs), training=training)
+        for layer, norm, dropout in zip(
+            self.layers, self.norms[1:], self.dropouts[1:], strict=True
+        ):
+            outputs = layer(outputs, mask, training=training)
+            outputs = dropout(norm(outputs), training=training)
+        states = ops.transpose(outputs * mask, (1, 0, 2))  # (B, R, 2H)
+        return Encoded(states, lengths, *self._memory(states, lengths))
+
+    def _memory(self, states: Any, lengths: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+        stride = self.config.memory_stride
+        batch, size, units = ops.shape(states)
+        joined = (size + stride - 1) // stride
+        states = ops.pad(states, ((0, 0), (0, joined * stride - size), (0, 0)))
+        states = ops.reshape(states, (batch, joined, stride * units))
+        lengths = (lengths + stride - 1) // stride
+        memory = ops.cast(self.output_layer(states), "float32")
+        return ops.where(sequence_mask(lengths, joined)[..., None], memory, 0.0), lengths

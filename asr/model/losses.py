@@ -1,0 +1,146 @@
+"""Masked cross-entropy with label smoothing, and CTC with real lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from asr.model.loops import scan
+from asr.model.masks import sequence_mask
+
+
+def cross_entropy(logits: Any, labels: Any, lengths: Any, smoothing: Any = 0.0) -> Any:  # noqa: ANN401 - tensors
+    """Return the mean cross-entropy per label.
+
+    Args:
+        logits: (B, U, V) float32.
+        labels: Right tokens, (B, U) int32.
+        lengths: Real labels of each, (B,) int32.
+        smoothing: Probability mass spread evenly over all tokens.
+
+    Returns:
+        Nats per label, () float32.
+
+    Reference:
+        C. Szegedy et al., CVPR 2016, section 7 (label smoothing).
+    """
+    log_probs = ops.log_softmax(logits, axis=-1)
+    right = ops.take_along_axis(log_probs, labels[..., None], axis=-1)[..., 0]  # (B, U)
+    smooth = ops.mean(log_probs, axis=-1)
+    loss = -(1.0 - smoothing) * right - smoothing * smooth
+    mask = ops.cast(sequence_mask(lengths, ops.shape(labels)[1]), "float32")
+    return ops.sum(loss * mask) / ops.sum(mask)
+
+
+def ctc(logits: Any, logit_lengths: Any, labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return the mean CTC loss per label; the blank is token 0.
+
+    Args:
+        logits: (B, S, V) float32.
+        logit_lengths: Real frames of each, (B,) int32.
+        labels: Tokens without the end symbol, (B, U) int32.
+        lengths: Real labels of each, (B,) int32.
+
+    Returns:
+        Nats per label, () float32. A sequence that does not fit into its frames adds
+        nothing, neither loss nor gradient.
+
+    Reference:
+        A. Graves et al., Connectionist Temporal Classification, ICML 2006.
+    """
+    log_probs = ops.log_softmax(logits, axis=-1)
+    losses = ctc_losses(log_probs, logit_lengths, labels, lengths)
+    return ops.sum(losses) / ops.maximum(ops.cast(ops.sum(lengths), "float32"), 1.0)
+
+
+@ops.custom_gradient
+def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return the negative log probability of each label sequence, (B,) float32.
+
+    The forward and the backward variables come out of one loop over time: the backward
+    pass is the forward pass of the reversed labels over the reversed frames. Arguments
+    as in `ctc`, with log probabilities in the place of logits.
+
+    Reference:
+        A. Graves et al., ICML 2006, sections 4.1 and 4.2.
+    """
+    vocabulary = log_probs.shape[-1]
+    states = 2 * ops.shape(labels)[1] + 1
+    inside = sequence_mask(lengths, ops.shape(labels)[1])
+    labels = ops.where(inside, labels, 0)
+    backwards = _reverse(labels, lengths)
+    time = ops.cast(sequence_mask(frames, ops.shape(log_probs)[1]), "float32")
+    ways = []
+    for sequence, scores, real in (
+        (labels, log_probs, time),
+        (backwards, ops.flip(log_probs, 1), ops.flip(time, 1)),
+    ):
+        symbols = _with_blanks(sequence)  # (B, 2U + 1)
+        one_hot = ops.one_hot(symbols, vocabulary, axis=1)  # (B, V, 2U + 1)
+        emitted = ops.matmul(scores, one_hot)  # (B, S, 2U + 1)
+        before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
+        skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
+        ways.append((emitted, skip, real))
+    emitted, skip, real = (
+        ops.concatenate(pair, axis=0) for pair in zip(*ways, strict=True)
+    )
+    start = ops.where(ops.arange(states)[None] == 0, 0.0, _NEVER)
+    start = start + ops.zeros_like(skip)
+
+    def advance(alpha: Any, step: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+        real, scores = step
+        padded = ops.pad(alpha, ((0, 0), (2, 0)), constant_values=_NEVER)
+        one, two = padded[:, 1:-1], padded[:, :-2] + skip
+        top = ops.maximum(ops.maximum(alpha, one), two)
+        total = ops.exp(alpha - top) + ops.exp(one - top) + ops.exp(two - top)
+        alpha = ops.where(real > 0, top + ops.log(total) + scores, alpha)
+        return alpha, alpha
+
+    steps = [ops.transpose(real)[..., None], ops.transpose(emitted, (1, 0, 2))]
+    final, alphas = scan(advance, start, steps)
+    batch = ops.shape(labels)[0]
+    ends = ops.stack([2 * lengths, ops.maximum(2 * lengths - 1, 0)], axis=1)
+    tails = ops.take_along_axis(final[:batch], ends, axis=1)  # (B, 2)
+    single = ops.where(lengths > 0, tails[:, 1], _NEVER)
+    total = ops.logaddexp(tails[:, 0], single)  # (B,)
+    possible = total > 0.5 * _NEVER
+
+    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any, Any, Any]:  # noqa: ANN401 - tensors
+        upstream = args[0] if upstream is None else upstream
+        alphas_of = ops.transpose(alphas, (1, 0, 2))  # (2B, S, 2U + 1)
+        betas = ops.flip(alphas_of[batch:], 1)
+        # State s of the reversed labels is state 2L - s of the labels.
+        mirror = 2 * lengths[:, None] - ops.arange(states, dtype="int32")[None]
+        within = ops.cast(mirror >= 0, "float32")[:, None]  # (B, 1, 2U + 1)
+        index = ops.maximum(mirror, 0)
+        swap = ops.one_hot(index, states, axis=1) * within  # (B, 2U + 1, 2U + 1)
+        betas = ops.matmul(betas, swap) + (1.0 - within) * _NEVER
+        joint = alphas_of[:batch] + betas - emitted[:batch] - total[:, None, None]
+        posterior = ops.exp(ops.minimum(joint, 0.0)) * time[..., None]
+        symbols = ops.one_hot(_with_blanks(labels), vocabulary)  # (B, 2U + 1, V)
+        scale = ops.where(possible, upstream, 0.0)[:, None, None]
+        spread = -ops.matmul(posterior, symbols) * scale
+        return spread, None, None, None
+
+    return ops.where(possible, -total, 0.0), gradient
+
+
+# Log probability of the impossible: finite, so that differences stay numbers.
+_NEVER = -1e9
+
+
+def _with_blanks(labels: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return labels with a blank before, between and after them, (B, 2U + 1)."""
+    pairs = ops.stack([ops.zeros_like(labels), labels], axis=-1)
+    flat = ops.reshape(pairs, (ops.shape(labels)[0], 2 * ops.shape(labels)[1]))
+    return ops.pad(flat, ((0, 0), (0, 1)))
+
+
+def _reverse(labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+    """Reverse the real part of each row; the padding stays at the end."""
+    positions = ops.arange(ops.shape(labels)[1], dtype="int32")[None]
+    index = ops.maximum(lengths[:, None] - 1 - positions, 0)
+    return ops.where(
+        positions < lengths[:, None], ops.take_along_axis(labels, index, axis=1), 0
+    )

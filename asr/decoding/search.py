@@ -1,0 +1,252 @@
+"""Greedy and beam search, batched, as a loop that compiles into one graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import keras
+from keras import ops
+
+from asr.config import DecodingConfig
+from asr.decoding import ctc_prefix
+from asr.decoding.ctc_prefix import NEVER, PrefixState
+
+Step = Callable[[Any, Any], tuple[Any, Any]]
+
+
+class Hypotheses(NamedTuple):
+    """What a search found, best first.
+
+    Attributes:
+        tokens: Tokens without start and end, zeros after them, (B, K, L) int32.
+        lengths: Tokens of each, (B, K) int32.
+        scores: Log probability, joint with CTC and normalised by length where asked
+            for, (B, K) float32; -1e9 where there are fewer than K hypotheses.
+    """
+
+    tokens: Any
+    lengths: Any
+    scores: Any
+
+
+class Tokens(NamedTuple):
+    """The special tokens of a vocabulary."""
+
+    start: int
+    end: int
+
+
+class _Beam(NamedTuple):
+    time: Any  # ()
+    tokens: Any  # (B, K, L)
+    last: Any  # (B, K)
+    attention: Any  # (B, K) log probability by attention
+    alive: Any  # (B, K) bool
+    state: Any
+    prefix: Any
+    finished: Hypotheses
+
+
+def greedy_search(step: Step, state: Any, limits: Any, special: Tokens) -> Hypotheses:  # noqa: ANN401 - tensors
+    """Follow the most probable token.
+
+    Args:
+        step: `(tokens (B, 1), state) -> (logits (B, 1, V), state)`.
+        state: State before the first step.
+        limits: Longest hypothesis of each utterance, (B,) int32.
+        special: Start and end symbols.
+
+    Returns:
+        One hypothesis for each utterance (K = 1); one that met its limit has no end.
+    """
+    longest = ops.max(limits)
+    last = ops.zeros_like(limits)[:, None] + special.start
+    positions = ops.arange(longest, dtype="int32")
+    tokens = ops.zeros_like(limits)[:, None] * positions[None]
+    scores = ops.cast(ops.zeros_like(last), "float32")
+    alive = limits > 0
+
+    def advance(*loop: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
+        time, tokens, last, scores, lengths, alive, state = loop
+        logits, state = step(last, state)
+        log_probs = _allowed(logits, special, 0.0)[:, 0]  # (B, V)
+        best = ops.cast(ops.argmax(log_probs, axis=-1), "int32")
+        gain = ops.max(log_probs, axis=-1)
+        scores = scores + ops.where(alive, gain, 0.0)[:, None]
+        alive = alive & (best != special.end)
+        tokens = ops.where(
+            alive[:, None] & (positions == time)[None], best[:, None], tokens
+        )
+        lengths = lengths + ops.cast(alive, "int32")
+        alive = alive & (time + 1 < limits)
+        return time + 1, tokens, best[:, None], scores, lengths, alive, state
+
+    zero = ops.convert_to_tensor(0, dtype="int32")
+    lengths = ops.zeros_like(limits)
+    loop = ops.while_loop(
+        lambda *loop: ops.any(loop[5]),
+        advance,
+        (zero, tokens, last, scores, lengths, alive, state),
+    )
+    return Hypotheses(loop[1][:, None], loop[4][:, None], loop[3])
+
+
+def beam_search(
+    step: Step,
+    state: Any,  # noqa: ANN401 - the caller's
+    limits: Any,  # noqa: ANN401 - tensor
+    special: Tokens,
+    config: DecodingConfig,
+    *,
+    ctc_log_probs: Any = None,  # noqa: ANN401 - tensor
+) -> Hypotheses:
+    """Keep the K most probable hypotheses; those that end compete in a pool apart.
+
+    The search of an utterance is over once no live hypothesis scores above its
+    `n_best`-th finished one. Scores only fall, so that without length normalisation
+    nothing better can come; with it this is the usual approximation.
+
+    Args:
+        step: `(tokens (B, K), state) -> (logits (B, K, V), state)`; every leaf of the
+            state begins with (B, K).
+        state: State before the first step, for K = `config.beam_size` hypotheses.
+        limits: Longest hypothesis of each utterance, (B,) int32.
+        special: Start and end symbols.
+        config: Beam, weights and thresholds.
+        ctc_log_probs: (B, R, V) after `ctc_prefix.pad_frames`, or None to decode by
+            attention alone.
+
+    Returns:
+        K hypotheses for each utterance, best first. Where none reached the end symbol
+        within the limit, the live ones are returned instead.
+    """
+    size = config.beam_size
+    weight = 0.0 if ctc_log_probs is None else config.ctc_weight
+
+    def advance(*loop: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
+        beam = _Beam(*loop)
+        logits, state = step(beam.last, beam.state)
+        log_probs = _allowed(logits, special, config.end_threshold)  # (B, K, V)
+        attention = beam.attention[..., None] + log_probs
+        joint = (1.0 - weight) * attention
+        if weight:
+            scores = ctc_prefix.extension_scores(beam.prefix, ctc_log_probs, special.end)
+            joint = joint + weight * scores
+        joint = ops.where(beam.alive[..., None], joint, NEVER)
+        batch, _, vocabulary = ops.shape(joint)
+        values, index = ops.top_k(ops.reshape(joint, (batch, size * vocabulary)), size)
+        index = ops.cast(index, "int32")
+        parents, chosen = index // vocabulary, index % vocabulary  # (B, K)
+        tokens = ops.take_along_axis(beam.tokens, parents[..., None], axis=1)
+        ended = (chosen == special.end) & (values > 0.5 * NEVER)
+        finished = _best(
+            beam.finished,
+            Hypotheses(
+                tokens,
+                ops.full_like(chosen, beam.time),
+                ops.where(ended, values / _length_norm(beam.time, config), NEVER),
+            ),
+            size,
+        )
+        alive = (chosen != special.end) & (values > 0.5 * NEVER)
+        alive = alive & (beam.time < limits)[:, None]
+        here = ops.arange(ops.shape(tokens)[-1], dtype="int32") == beam.time
+        tokens = ops.where(alive[..., None] & here, chosen[..., None], tokens)
+        live = ops.where(alive, values, NEVER)
+        best = ops.max(live, axis=1) / _length_norm(beam.time + 1, config)
+        enough = finished.scores[:, min(config.n_best, size) - 1]
+        alive = alive & (best > enough)[:, None]
+        flat = ops.reshape(attention, (batch, size * vocabulary))
+        following = _Beam(
+            time=beam.time + 1,
+            tokens=tokens,
+            last=ops.where(alive, chosen, special.end),
+            attention=ops.take_along_axis(flat, index, axis=1),
+            alive=alive,
+            state=_take(state, parents),
+            prefix=ctc_prefix.extend(beam.prefix, ctc_log_probs, parents, chosen)
+            if weight
+            else beam.prefix,
+            finished=finished,
+        )
+        return tuple(following)
+
+    beam = _start(state, limits, special, size, ctc_log_probs if weight else None)
+    beam = _Beam(*ops.while_loop(lambda *loop: ops.any(loop[4]), advance, tuple(beam)))
+    return beam.finished
+
+
+def _start(
+    state: Any,  # noqa: ANN401 - the caller's
+    limits: Any,  # noqa: ANN401 - tensor
+    special: Tokens,
+    size: int,
+    ctc_log_probs: Any,  # noqa: ANN401 - tensor
+) -> _Beam:
+    zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, size))  # (B, K)
+    # Room for the longest hypothesis and, at its end, for the step that closes it.
+    empty = ops.arange(ops.max(limits) + 1, dtype="int32") * 0
+    tokens = zeros[..., None] + empty
+    never = ops.cast(zeros, "float32") + NEVER
+    first = ops.arange(size) == 0  # the K starts are alike: only one may live
+    if ctc_log_probs is None:
+        prefix = PrefixState(never, never, zeros)
+    else:
+        prefix = ctc_prefix.start(ctc_log_probs, size)
+    return _Beam(
+        time=ops.convert_to_tensor(0, dtype="int32"),
+        tokens=tokens,
+        last=zeros + special.start,
+        attention=ops.cast(zeros, "float32"),
+        alive=(zeros == 0) & first,
+        state=state,
+        prefix=prefix,
+        finished=Hypotheses(tokens, zeros, never),
+    )
+
+
+def _allowed(logits: Any, special: Tokens, end_threshold: float) -> Any:  # noqa: ANN401 - tensors
+    """Return log probabilities with tokens that may not come next ruled out."""
+    tokens = ops.arange(logits.shape[-1])
+    log_probs = ops.log_softmax(logits, axis=-1)
+    banned = (tokens == 0) | (tokens == special.start)
+    log_probs = ops.where(banned, NEVER, log_probs)
+    if end_threshold:
+        others = ops.where(tokens == special.end, NEVER, log_probs)
+        bound = end_threshold * ops.max(others, axis=-1, keepdims=True)
+        early = (tokens == special.end) & (log_probs < bound)
+        log_probs = ops.where(early, NEVER, log_probs)
+    return log_probs
+
+
+def _length_norm(length: Any, config: DecodingConfig) -> Any:  # noqa: ANN401 - tensors
+    if not config.length_penalty:
+        return 1.0
+    return (ops.maximum(ops.cast(length, "float32"), 1.0) / 10.0) ** config.length_penalty
+
+
+def _best(first: Hypotheses, second: Hypotheses, size: int) -> Hypotheses:
+    """Return the best `size` of two sets."""
+    scores = ops.concatenate([first.scores, second.scores], axis=1)
+    values, index = ops.top_k(scores, size)
+    index = ops.cast(index, "int32")
+    tokens = ops.concatenate([first.tokens, second.tokens], axis=1)
+    lengths = ops.concatenate([first.lengths, second.lengths], axis=1)
+    return Hypotheses(
+        ops.take_along_axis(tokens, index[..., None], axis=1),
+        ops.take_along_axis(lengths, index, axis=1),
+        values,
+    )
+
+
+def _take(state: Any, parents: Any) -> Any:  # noqa: ANN401 - the caller's state
+    """Reorder every leaf of a state along the beam."""
+
+    def reorder(leaf: Any) -> Any:  # noqa: ANN401 - tensor
+        index = ops.reshape(
+            parents, (*ops.shape(parents), *([1] * (len(leaf.shape) - 2)))
+        )
+        return ops.take_along_axis(leaf, index, axis=1)
+
+    return keras.tree.map_structure(reorder, state)

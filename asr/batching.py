@@ -1,0 +1,281 @@
+"""Utterances -> batches: order of an epoch, parallel decoding, padding.
+
+Batches are a plain NumPy iterator, so that any Keras backend can train on it; on
+TensorFlow a `tf.data` pipeline wraps it and prefetches. Everything random follows from
+(seed, epoch), never from what ran before: a resumed run sees the same batches.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from asr import audio
+from asr.errors import AsrError, DataError
+from asr.manifest import Utterance
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+log = logging.getLogger(__name__)
+
+Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+
+# Two clips of one bucket differ in length by about this share of the longer.
+_JITTER = 0.1
+# Unreadable clips are skipped up to this share of the data, then training stops.
+MOST_UNREADABLE = 0.05
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance with its labels.
+
+    Attributes:
+        utterance: Where the source is.
+        labels: Tokens of the reference, closed by the end symbol.
+        seconds: Length of the source.
+    """
+
+    utterance: Utterance
+    labels: tuple[int, ...]
+    seconds: float
+
+
+def plan_epoch(
+    seconds: Sequence[float],
+    *,
+    batch_seconds: float,
+    seed: int,
+    epoch: int,
+    ascending: bool,
+) -> list[np.ndarray]:
+    """Put examples of similar length together.
+
+    Args:
+        seconds: Length of each example.
+        batch_seconds: Most padded audio in a batch; a longer example stands alone.
+        seed: Seed of the run.
+        epoch: Number of the epoch; each has its own order.
+        ascending: From the shortest to the longest; otherwise batches are shuffled,
+            and so are, within about a tenth of their length, the examples in them.
+
+    Returns:
+        Indices of each batch; every example is in exactly one.
+    """
+    lengths = np.asarray(seconds, dtype="float64")
+    random = np.random.default_rng((seed, epoch))
+    jitter = random.uniform(1.0 - _JITTER, 1.0 + _JITTER, lengths.shape)
+    order = np.argsort(lengths if ascending else lengths * jitter, kind="stable")
+    batches: list[np.ndarray] = []
+    first, longest = 0, 0.0
+    for position, index in enumerate(order):
+        longest = max(longest, lengths[index])
+        if position > first and longest * (position - first + 1) > batch_seconds:
+            batches.append(order[first:position])
+            first, longest = position, lengths[index]
+    if first < len(order):
+        batches.append(order[first:])
+    if not ascending:
+        random.shuffle(batches)  # type: ignore[arg-type]  # a list of arrays is a sequence
+    return batches
+
+
+@dataclass
+class Loader:
+    """Reads sources in threads, keeps decoded ones, changes their speed.
+
+    Args:
+        read: What turns an utterance into samples, such as `Task.encode_source`.
+        rate: Sample rate in hertz.
+        workers: Number of threads.
+        cache_mb: Decoded audio kept in memory, in MB (as 16-bit samples).
+    """
+
+    read: Callable[[Utterance], np.ndarray]
+    rate: int
+    workers: int = 2
+    cache_mb: int = 0
+    unreadable: dict[str, str] = field(default_factory=dict)
+    _cache: dict[Utterance, np.ndarray] = field(default_factory=dict)
+    _cached_bytes: int = 0
+
+    def load(self, utterance: Utterance, speed: float = 1.0) -> np.ndarray | None:
+        """Return the samples of an utterance, or None if they cannot be read.
+
+        Args:
+            utterance: What to read.
+            speed: Playback speed; 1.1 makes it shorter and higher.
+        """
+        try:
+            samples = self._samples(utterance)
+        except AsrError as error:
+            name = str(utterance.audio)
+            if name not in self.unreadable:
+                self.unreadable[name] = str(error)
+                log.warning("left out: %s", error)
+            return None
+        if speed != 1.0:
+            samples = audio.resample(samples, round(self.rate * speed), self.rate)
+        return samples
+
+    def _samples(self, utterance: Utterance) -> np.ndarray:
+        kept = self._cache.get(utterance)
+        if kept is not None:
+            return kept.astype("float32") / 32767.0
+        samples = self.read(utterance)
+        if not samples.size:
+            raise DataError(f"{utterance.audio}: no samples in it")
+        if self._cached_bytes + 2 * samples.size <= self.cache_mb * 1_000_000:
+            # Rounded on first sight too, so that a resumed run reads the same.
+            kept = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("int16")
+            self._cache[utterance] = kept
+            self._cached_bytes += kept.nbytes
+        rounded = np.round(np.clip(samples, -1.0, 1.0) * 32767.0)
+        return rounded.astype("float32") / 32767.0
+
+
+def batches(
+    examples: Sequence[Example],
+    plan: Sequence[np.ndarray],
+    loader: Loader,
+    *,
+    start_token: int,
+    speeds: Sequence[float] = (1.0,),
+    seed: int = 0,
+    epoch: int = 0,
+    ahead: int = 3,
+    fixed_shapes: bool = False,
+) -> Iterator[Batch]:
+    """Yield padded batches in the order of a plan, some of them decoded in advance.
+
+    Args:
+        examples: All examples of the data set.
+        plan: Indices of each batch.
+        loader: Reads the sources.
+        start_token: What the decoder reads first.
+        speeds: Playback speeds, one drawn for each example and epoch.
+        seed: Seed of the draws.
+        epoch: Number of the epoch, part of the seed.
+        ahead: Batches that are decoded before they are asked for.
+        fixed_shapes: Round lengths up to a coarse grid, for backends that compile
+            once for each shape.
+
+    Yields:
+        Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
+        targets `labels` (B, U), `label_lengths` (B,), all int32.
+
+    Raises:
+        DataError: More than 5 % of the examples cannot be read.
+    """
+
+    def submit(indices: np.ndarray) -> tuple[np.ndarray, list[Future[Any]]]:
+        jobs = []
+        for index in indices:
+            random = np.random.default_rng((seed, epoch, int(index)))
+            speed = float(random.choice(speeds))
+            jobs.append(pool.submit(loader.load, examples[index].utterance, speed))
+        return indices, jobs
+
+    with ThreadPoolExecutor(loader.workers) as pool:
+        waiting: deque[tuple[np.ndarray, list[Future[Any]]]] = deque()
+        try:
+            for number in range(len(plan) + ahead):
+                if number < len(plan):
+                    waiting.append(submit(plan[number]))
+                if number < ahead:
+                    continue
+                indices, jobs = waiting.popleft()
+                sources = [job.result() for job in jobs]
+                _check_unreadable(loader, len(examples))
+                pairs = [
+                    (source, examples[index].labels)
+                    for source, index in zip(sources, indices, strict=True)
+                    if source is not None
+                ]
+                if pairs:
+                    yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
+        finally:
+            for _, jobs in waiting:
+                for job in jobs:
+                    job.cancel()
+
+
+def _check_unreadable(loader: Loader, total: int) -> None:
+    count = len(loader.unreadable)
+    if count > max(1.0, MOST_UNREADABLE * total):
+        reason = next(iter(loader.unreadable.values()))
+        raise DataError(
+            f"{count} of {total} clips cannot be read, the first: {reason}; "
+            "check the data directory, or run `asr prepare` again"
+        )
+
+
+def collate(
+    pairs: Sequence[tuple[np.ndarray, Sequence[int]]],
+    start_token: int,
+    *,
+    fixed_shapes: bool = False,
+) -> Batch:
+    """Pad sources and labels of a batch with zeros.
+
+    Args:
+        pairs: Samples (N,) and labels closed by the end symbol, for each example.
+        start_token: What the decoder reads before the first label.
+        fixed_shapes: Round padded lengths up to a coarse grid.
+
+    Returns:
+        Inputs and targets as in `batches`.
+    """
+    source_lengths = np.array([len(source) for source, _ in pairs], dtype="int32")
+    label_lengths = np.array([len(labels) for _, labels in pairs], dtype="int32")
+    samples, width = int(source_lengths.max()), int(label_lengths.max())
+    if fixed_shapes:
+        samples, width = _grid(samples), _grid(width)
+    source = np.zeros((len(pairs), samples), dtype="float32")
+    labels = np.zeros((len(pairs), width), dtype="int32")
+    for row, (samples_of, labels_of) in enumerate(pairs):
+        source[row, : len(samples_of)] = samples_of
+        labels[row, : len(labels_of)] = labels_of
+    tokens = np.roll(labels, 1, axis=1)
+    tokens[:, 0] = start_token
+    inputs = {"source": source, "source_lengths": source_lengths, "tokens": tokens}
+    return inputs, {"labels": labels, "label_lengths": label_lengths}
+
+
+def _grid(length: int) -> int:
+    """Round up to three significant bits: at most 25 % more, few distinct values."""
+    step = 1 << max(length.bit_length() - 3, 0)
+    return -(-length // step) * step
+
+
+def as_dataset(make: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
+    """Wrap a batch iterator into a `tf.data` pipeline with open shapes.
+
+    Args:
+        make: Returns a fresh iterator over the batches.
+    """
+    import tensorflow as tf  # noqa: PLC0415 - only where TensorFlow is the backend
+
+    def spec(shape: tuple[None, ...], kind: str) -> tf.TensorSpec:
+        return tf.TensorSpec(shape, kind)
+
+    signature = (
+        {
+            "source": spec((None, None), "float32"),
+            "source_lengths": spec((None,), "int32"),
+            "tokens": spec((None, None), "int32"),
+        },
+        {
+            "labels": spec((None, None), "int32"),
+            "label_lengths": spec((None,), "int32"),
+        },
+    )
+    dataset = tf.data.Dataset.from_generator(make, output_signature=signature)
+    return dataset.prefetch(2)

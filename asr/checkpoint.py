@@ -1,0 +1,234 @@
+"""The model folder: written whole, verified before anything is believed.
+
+A folder holds `config.json` (task, sizes, decoding, what it was trained on),
+`tokenizer.json`, `model.weights.npz` (plain arrays), `README.md` (the model card) and
+`SHA256SUMS` of these. Nothing in it is ever executed or unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.config import DecodingConfig, ModelConfig, from_dict, to_dict
+from asr.errors import ModelError, RecipeError
+from asr.model.seq2seq import Seq2Seq
+from asr.resources import atomic_write
+from asr.tasks import TASKS
+from asr.tasks.base import Task
+from asr.text import tokenizer_from_json
+
+FORMAT = 1
+CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"
+CARD, SUMS = "README.md", "SHA256SUMS"
+_LARGEST_TEXT = 10_000_000  # bytes of a JSON file
+_LARGEST_WEIGHTS = 4_000_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class FolderConfig:
+    """What `config.json` says.
+
+    Attributes:
+        format: Version of the folder's layout.
+        task: A key of `asr.tasks.TASKS`.
+        normalizer: Text normaliser of the references it learned from.
+        language: ISO 639-1 code.
+        model: Sizes.
+        decoding: How hypotheses are searched for unless the caller says otherwise.
+        training: Facts for people: name, data, steps, scores.
+    """
+
+    format: int = FORMAT
+    task: str = "speech_recognition"
+    normalizer: str = "librispeech-1"
+    language: str = "en"
+    model: ModelConfig = field(default_factory=ModelConfig)
+    decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model folder in memory.
+
+    Attributes:
+        config: What `config.json` says.
+        task: Preprocessor and postprocessor.
+        model: The network.
+    """
+
+    config: FolderConfig
+    task: Task
+    model: Seq2Seq
+
+
+def build(config: ModelConfig, task: Task, **options: Any) -> Seq2Seq:  # noqa: ANN401 - passed on to Seq2Seq
+    """Return a fresh network for a task; `options` go to `Seq2Seq`."""
+    frontend = task.frontend(config.frontend)
+    return Seq2Seq(config, task.vocabulary, frontend, **options)
+
+
+def weights_of(model: Seq2Seq) -> dict[str, np.ndarray]:
+    """Return all weights by their path, such as `encoder/gru_0/forward_kernel`."""
+    return {weight.path: np.asarray(weight) for weight in model.weights}
+
+
+def write_model(
+    folder: Path,
+    config: FolderConfig,
+    *,
+    tokenizer: Mapping[str, Any],
+    weights: Mapping[str, np.ndarray],
+    card: str,
+) -> None:
+    """Write a model folder; each file is complete or absent, the sums come last.
+
+    Args:
+        folder: Created if it does not exist.
+        config: What goes into `config.json`.
+        tokenizer: What goes into `tokenizer.json`.
+        weights: Arrays by path.
+        card: Text of `README.md`.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / SUMS).unlink(missing_ok=True)
+    texts = {CONFIG: to_dict(config), TOKENIZER: dict(tokenizer)}
+    for name, tree in texts.items():
+        with atomic_write(folder / name) as file:
+            json.dump(tree, file, indent=1, ensure_ascii=False)
+            file.write("\n")
+    with atomic_write(folder / CARD) as file:
+        file.write(card)
+    with atomic_write(folder / WEIGHTS, "wb") as file:
+        np.savez(file, **weights)  # type: ignore[arg-type]  # the stub mistakes them for allow_pickle
+    with atomic_write(folder / SUMS) as file:
+        for name in (CONFIG, TOKENIZER, WEIGHTS, CARD):
+            file.write(f"{_digest(folder / name)}  {name}\n")
+
+
+def read_model(folder: Path) -> LoadedModel:
+    """Verify a model folder and rebuild the model.
+
+    Raises:
+        ModelError: A file is missing, altered, too large, or does not fit the others.
+    """
+    verify(folder)
+    config = read_config(folder)
+    tokenizer = tokenizer_from_json(_read_json(folder / TOKENIZER))
+    task = TASKS[config.task](tokenizer, config.model.frontend.rate, config.normalizer)
+    model = build(config.model, task)
+    _assign(model, folder / WEIGHTS)
+    return LoadedModel(config, task, model)
+
+
+def read_config(folder: Path) -> FolderConfig:
+    """Read `config.json`, whose set of names is closed.
+
+    Raises:
+        ModelError: It is missing or not valid.
+    """
+    path = folder / CONFIG
+    tree = _read_json(path)
+    if not isinstance(tree, dict) or tree.get("format") != FORMAT:
+        raise ModelError(
+            f"{path}: not a model of format {FORMAT}; it may need a newer release"
+        )
+    training = tree.pop("training", {})
+    try:
+        config = from_dict(FolderConfig, tree)
+    except RecipeError as error:
+        raise ModelError(f"{path}: {error}") from error
+    if config.task not in TASKS:
+        raise ModelError(f"{path}: unknown task {config.task!r}")
+    return replace(config, training=training)
+
+
+def describe(folder: Path) -> dict[str, Any]:
+    """Return what a model folder says of itself, after verifying it.
+
+    Raises:
+        ModelError: It is damaged or not a model folder.
+    """
+    verify(folder)
+    config = read_config(folder)
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return {
+        "folder": str(folder),
+        "task": config.task,
+        "language": config.language,
+        "normalizer": config.normalizer,
+        "megabytes": round(size / 1e6, 1),
+        **config.training,
+        "decoding": to_dict(config.decoding),
+    }
+
+
+def verify(folder: Path) -> None:
+    """Compare all files of a model folder with `SHA256SUMS`.
+
+    Raises:
+        ModelError: A file is missing, altered or too large.
+    """
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such model folder")
+    sums = folder / SUMS
+    if not sums.is_file():
+        raise ModelError(f"{folder}: not a model folder: it has no {SUMS}")
+    listed = {}
+    for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
+        digest, _, name = line.partition("  ")
+        listed[name] = digest
+    for name in (CONFIG, TOKENIZER, WEIGHTS, CARD):
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{path}: missing; download or train the model again")
+        largest = _LARGEST_WEIGHTS if name == WEIGHTS else _LARGEST_TEXT
+        if path.stat().st_size > largest:
+            raise ModelError(f"{path}: larger than any model of this kind")
+        if listed.get(name) != _digest(path):
+            raise ModelError(f"{path}: damaged: it does not match {SUMS}")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_json(path: Path) -> Any:  # noqa: ANN401 - parsed JSON
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: not a readable JSON file: {error}") from error
+
+
+def _assign(model: Seq2Seq, path: Path) -> None:
+    """Put stored arrays into the model, all of them and no others."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: not a readable weights file: {error}") from error
+    wanted = {weight.path: weight for weight in model.weights}
+    if missing := sorted(wanted.keys() ^ arrays.keys()):
+        raise ModelError(f"{path}: does not fit {CONFIG}: {missing[0]}")
+    for name, weight in wanted.items():
+        array = arrays[name]
+        if array.shape != tuple(weight.shape):
+            raise ModelError(
+                f"{path}: {name} has shape {array.shape}, "
+                f"but {CONFIG} makes it {tuple(weight.shape)}"
+            )
+        if not np.all(np.isfinite(array)):
+            raise ModelError(f"{path}: {name} holds values that are not numbers")
+        weight.assign(array)

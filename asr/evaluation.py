@@ -1,0 +1,138 @@
+"""A model's error rates on recordings with known text."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from asr.config import DecodingConfig
+from asr.errors import AsrError, DataError
+from asr.manifest import Utterance
+from asr.pipeline import BATCH_SECONDS, Recognizer
+from asr.scoring import Score, score
+from asr.text import normalizer as normalizer_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One utterance, scored.
+
+    Attributes:
+        utterance: What was recognised.
+        reference: Its text after normalisation.
+        hypothesis: What the model wrote, after normalisation; empty where the
+            recording could not be read.
+        seconds: Length of the recording.
+    """
+
+    utterance: Utterance
+    reference: str
+    hypothesis: str
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the keys of a manifest, with `pred_text`."""
+        return {
+            "id": self.utterance.id,
+            "audio_filepath": str(self.utterance.audio),
+            "duration": self.seconds,
+            "text": self.reference,
+            "pred_text": self.hypothesis,
+        }
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a model scores on a set.
+
+    Attributes:
+        score: Error rates and counts.
+        audio_seconds: Length of all recordings.
+        rtf: Seconds of work, reading included and compilation not, for each second of
+            audio.
+        normalizer: What both texts went through.
+        unreadable: Recordings that could not be read; they count as empty hypotheses.
+        results: One for each utterance, in their order.
+    """
+
+    score: Score
+    audio_seconds: float
+    rtf: float
+    normalizer: str
+    unreadable: int
+    results: tuple[Result, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as plain data."""
+        return {
+            **self.score.to_json(),
+            "audio_seconds": round(self.audio_seconds, 3),
+            "rtf": round(self.rtf, 5),
+            "normalizer": self.normalizer,
+            "unreadable": self.unreadable,
+        }
+
+
+def evaluate(
+    recognizer: Recognizer,
+    utterances: Sequence[Utterance],
+    *,
+    normalizer: str = "librispeech-1",
+    decoding: DecodingConfig | None = None,
+    batch_seconds: float = BATCH_SECONDS,
+) -> Evaluation:
+    """Recognise utterances and compare with their texts.
+
+    A recording that cannot be read counts as an empty hypothesis, and is counted.
+
+    Args:
+        recognizer: The model.
+        utterances: Recordings with text.
+        normalizer: A key of `asr.text.NORMALIZERS`, applied to both sides.
+        decoding: How to search; the model's own choice if not given.
+        batch_seconds: Audio decoded at once, in seconds.
+
+    Raises:
+        DataError: There are no utterances, or one has no text.
+        RecipeError: There is no such normaliser.
+    """
+    normalize = normalizer_of(normalizer)
+    if not utterances:
+        raise DataError("no utterances to evaluate on")
+    for utterance in utterances:
+        if utterance.text is None:
+            name = utterance.id or utterance.audio
+            raise DataError(f"{name}: no text to compare with")
+    recognizer.warm_up(decoding)
+    started = time.perf_counter()
+    results, unreadable = [], 0
+    found = recognizer.transcribe_many(
+        utterances, decoding=decoding, batch_seconds=batch_seconds
+    )
+    for utterance, (_, transcript) in zip(utterances, found, strict=True):
+        text, seconds = "", 0.0
+        if isinstance(transcript, AsrError):
+            unreadable += 1
+            log.warning("counts as an empty hypothesis: %s", transcript)
+        else:
+            text, seconds = transcript.text, transcript.duration
+        reference = normalize(utterance.text or "")
+        results.append(Result(utterance, reference, normalize(text), seconds))
+    elapsed = time.perf_counter() - started
+    audio_seconds = sum(result.seconds for result in results)
+    return Evaluation(
+        score=score(
+            [result.reference for result in results],
+            [result.hypothesis for result in results],
+        ),
+        audio_seconds=audio_seconds,
+        rtf=elapsed / max(audio_seconds, 1e-9),
+        normalizer=normalizer,
+        unreadable=unreadable,
+        results=tuple(results),
+    )

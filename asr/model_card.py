@@ -1,0 +1,40 @@
+"""The README of a model folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def model_card(training: Mapping[str, Any]) -> str:
+    """Return the card of a freshly trained model, in Markdown.
+
+    Args:
+        training: The facts of `FolderConfig.training`.
+    """
+    sources = "\n".join(
+        f"| {source['path']} | {source['corpus']} | {source['subset']} |"
+        for source in training["sources"]
+    )
+    scores = "\n".join(
+        f"| {name} | {value:.4f} |"
+        for name, value in training["scores"].items()
+        if isinstance(value, float)
+    )
+    return f"""# {training["name"]}
+
+Attention encoder-decoder with a CTC head, {training["parameters"]:,} parameters,
+{training["vocabulary"]} tokens. Trained on {training["hours"]} hours
+({training["utterances"]:,} utterances) for {training["epochs"]} epochs,
+{training["minutes"]} minutes. A model inherits duties from the licences of its data.
+
+| training data | corpus | subset |
+| --- | --- | --- |
+{sources}
+
+Scores of the epoch it comes from, greedy search on the dev part:
+
+| figure | value |
+| --- | --- |
+{scores}
+"""

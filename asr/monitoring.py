@@ -1,0 +1,192 @@
+"""What a person sees of a training: progress bar, TensorBoard, warnings."""
+
+from __future__ import annotations
+
+import logging
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import rich.progress
+from rich.console import Console
+
+from asr.errors import TrainingError
+
+log = logging.getLogger(__name__)
+
+# Attention that moves forward in fewer steps than this, or is flatter, is not aligned.
+_DEAD_MONOTONICITY = 0.6
+_DEAD_FOCUS = 0.15
+
+
+class StepMonitor(keras.callbacks.Callback):
+    """Stops on a loss that is not a number, counts steps, moves the progress bar.
+
+    Args:
+        bar: What draws.
+        seconds_of_batch: Audio in each batch of this epoch, in seconds.
+        after_step: Called after each batch.
+    """
+
+    def __init__(
+        self,
+        bar: ProgressBar,
+        seconds_of_batch: list[float],
+        after_step: Callable[[], None],
+    ) -> None:
+        super().__init__()
+        self.bar = bar
+        self.seconds_of_batch = seconds_of_batch
+        self.after_step = after_step
+        self.logs: dict[str, float] = {}
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """See the class."""
+        self.logs = {name: float(value) for name, value in (logs or {}).items()}
+        if not math.isfinite(self.logs.get("loss", 0.0)):
+            raise TrainingError(
+                f"the loss is not a number at batch {batch + 1} of this epoch; the last "
+                "checkpoint is intact: lower train.learning_rate or train.clip_norm"
+            )
+        self.bar.advance(self.seconds_of_batch[batch], self.logs)
+        self.after_step()
+
+
+class ProgressBar:
+    """One line for the epoch in progress on a terminal; a line each epoch elsewhere.
+
+    Args:
+        epochs: Number of epochs.
+    """
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self.console = Console(file=sys.stderr)
+        self._progress = rich.progress.Progress(
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(bar_width=24),
+            rich.progress.TextColumn("{task.percentage:>3.0f}%  {task.fields[facts]}"),
+            rich.progress.TimeRemainingColumn(compact=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._started = time.monotonic()
+        self._audio = 0.0
+
+    def __enter__(self) -> ProgressBar:
+        """Start drawing."""
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop drawing."""
+        self._progress.stop()
+
+    def start_epoch(self, epoch: int, total: float, done: float) -> None:
+        """Begin an epoch of `total` seconds of audio, `done` of which is over."""
+        for task in self._progress.task_ids:
+            self._progress.remove_task(task)
+        self._task = self._progress.add_task(
+            f"epoch {epoch + 1}/{self.epochs}", total=total, completed=done, facts=""
+        )
+        self._started, self._audio = time.monotonic(), 0.0
+
+    def advance(self, seconds: float, logs: dict[str, float]) -> None:
+        """Move on by one batch of `seconds` of audio."""
+        self._audio += seconds
+        facts = "  ".join(
+            f"{label} {logs[name]:.3f}"
+            for name, label in (("loss", "loss"), ("ctc_loss", "ctc"))
+            if name in logs
+        )
+        facts += f"  {self.rate:.0f} h/h"
+        self._progress.update(self._task, advance=seconds, facts=facts)
+
+    @property
+    def rate(self) -> float:
+        """Hours of audio per hour in this epoch."""
+        return self._audio / max(time.monotonic() - self._started, 1e-9)
+
+    def finish_epoch(self, record: dict[str, Any]) -> None:
+        """Print the figures of a finished epoch."""
+        self.console.print(
+            f"epoch {record['epoch']}/{self.epochs}  "
+            + "  ".join(
+                f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in record.items()
+                if name != "epoch"
+            ),
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+class TensorBoard:
+    """Scalars and attention images; does nothing where TensorFlow is not installed.
+
+    Args:
+        folder: Where the event files go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            import tensorflow as tf  # noqa: PLC0415 - optional beside another backend
+        except ImportError:
+            self._tf = None
+            return
+        self._tf = tf
+        self._writer = tf.summary.create_file_writer(str(folder))
+
+    def write(self, step: int, scalars: dict[str, Any], image: np.ndarray | None) -> None:
+        """Write the figures of an epoch and an attention map, (h, w, 3) uint8."""
+        if self._tf is None:
+            return
+        with self._writer.as_default(step=step):
+            for name, value in scalars.items():
+                if isinstance(value, float):
+                    self._tf.summary.scalar(name, value)
+            if image is not None:
+                self._tf.summary.image("attention", image[None])
+        self._writer.flush()
+
+
+def alignment_quality(weights: np.ndarray, lengths: np.ndarray) -> tuple[float, float]:
+    """Measure how far attention is an alignment.
+
+    Args:
+        weights: (B, U, S), rows that sum to 1.
+        lengths: Real rows of each utterance, (B,).
+
+    Returns:
+        Monotonicity: the share of steps whose expected position is not before the last
+        one by more than half a frame while the whole moves forward; and focus: the mean
+        of the largest weights.
+    """
+    positions = weights @ np.arange(weights.shape[-1])  # (B, U)
+    forward, peaks = [], []
+    for row, length in enumerate(lengths):
+        path = positions[row, :length]
+        peaks.append(float(weights[row, :length].max(axis=-1).mean()))
+        if length > 1:
+            moves = bool(path[-1] - path[0] > 1.0)
+            forward.append(float(np.mean(np.diff(path) > -0.5)) if moves else 0.0)
+    return float(np.mean(forward or [1.0])), float(np.mean(peaks))
+
+
+def warn_if_dead(monotonicity: float, focus: float) -> bool:
+    """Warn when the decoder has become a language model that looks nowhere."""
+    dead = monotonicity < _DEAD_MONOTONICITY or focus < _DEAD_FOCUS
+    if dead:
+        log.warning(
+            "attention is not aligned yet (monotonicity %.2f, focus %.2f); if this lasts "
+            "beyond a few epochs, raise train.ctc_weight, lengthen train.warmup_steps or "
+            "data.ascending_epochs",
+            monotonicity,
+            focus,
+        )
+    return dead

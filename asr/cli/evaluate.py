@@ -1,0 +1,150 @@
+"""`asr evaluate`: a model's error rates on recordings with known text."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+import click
+
+import asr
+from asr.cli import options, terminal
+from asr.corpora import CORPORA, detect
+from asr.errors import UsageError
+from asr.resources import atomic_write
+from asr.scoring import alignment_text
+from asr.text import NORMALIZERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asr.evaluation import Evaluation
+    from asr.manifest import Utterance
+
+
+class _Options(TypedDict):
+    corpus: str | None
+    subset: str | None
+    limit: int | None
+    normalizer: str
+    beam_size: int | None
+    ctc_weight: float | None
+    batch_seconds: float
+
+
+@click.command(
+    epilog="Example: asr evaluate english LibriSpeech --subset test-clean --json"
+)
+@click.argument("model", metavar="MODEL")
+@click.argument("data", type=click.Path(path_type=Path), metavar="MANIFEST|CORPUS")
+@click.option(
+    "--corpus",
+    type=click.Choice(list(CORPORA)),
+    metavar="NAME",
+    help="Kind of corpus.  [default: found out from its files]",
+)
+@click.option("--subset", help="Part of the corpus.  [default: its only one]")
+@click.option("--limit", type=click.IntRange(1), help="Score only the first so many.")
+@click.option(
+    "--normalizer",
+    type=click.Choice(list(NORMALIZERS)),
+    default="librispeech-1",
+    show_default=True,
+    help="What both texts go through before they are compared.",
+)
+@options.decoding
+@click.option(
+    "--alignments",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write reference over hypothesis here; - is standard output.",
+)
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write JSON lines with text and pred_text here.",
+)
+@options.as_json
+def command(
+    model: str,
+    data: Path,
+    alignments: Path | None,
+    predictions: Path | None,
+    as_json: bool,
+    **given: Unpack[_Options],
+) -> None:
+    """Score MODEL, a name or folder, on a manifest or a corpus folder.
+
+    Prints word, character and sentence error rates with their counts, and the
+    real-time factor: seconds of work for each second of audio.
+    """
+    if as_json and alignments == Path("-"):
+        raise UsageError("--json and --alignments - both want standard output")
+    found = _utterances(data, given["corpus"], given["subset"])
+    utterances = list(islice(found, given["limit"]))
+
+    terminal.start_backend()
+    recognizer = asr.load(model)
+    evaluation = asr.evaluate(
+        recognizer,
+        utterances,
+        normalizer=given["normalizer"],
+        batch_seconds=given["batch_seconds"],
+        decoding=options.decoding_config(
+            recognizer.decoding,
+            beam_size=given["beam_size"],
+            ctc_weight=given["ctc_weight"],
+        ),
+    )
+    if predictions:
+        _write(predictions, _predictions(evaluation))
+    if alignments:
+        _write(alignments, _alignments(evaluation))
+    _show(evaluation, as_json=as_json)
+
+
+def _utterances(
+    data: Path, corpus: str | None, subset: str | None
+) -> Iterator[Utterance]:
+    reader = CORPORA[corpus or detect(data)]
+    subsets = reader.subsets(data)
+    if subset is None and len(subsets) > 1:
+        there = ", ".join(subsets)
+        raise UsageError(f"{data}: name the part to score, --subset one of {there}")
+    # A folder without any is for the reader to complain about.
+    return reader.read(data, subset or "".join(subsets))
+
+
+def _show(evaluation: Evaluation, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
+        return
+    click.echo(evaluation.score.summary())
+    click.echo(
+        f"audio      {evaluation.audio_seconds:.1f} s, "
+        f"real-time factor {evaluation.rtf:.4f}\n"
+        f"normalizer {evaluation.normalizer}"
+    )
+    if evaluation.unreadable:
+        click.echo(f"unreadable {evaluation.unreadable}, scored as empty")
+
+
+def _predictions(evaluation: Evaluation) -> Iterator[str]:
+    for result in evaluation.results:
+        yield json.dumps(result.to_json(), ensure_ascii=False)
+
+
+def _alignments(evaluation: Evaluation) -> Iterator[str]:
+    for result in evaluation.results:
+        name = result.utterance.id or result.utterance.audio
+        yield f"{name}\n{alignment_text(result.reference, result.hypothesis)}\n"
+
+
+def _write(path: Path, lines: Iterator[str]) -> None:
+    if path == Path("-"):
+        for line in lines:
+            click.echo(line)
+        return
+    with atomic_write(path) as file:
+        file.writelines(f"{line}\n" for line in lines)

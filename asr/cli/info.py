@@ -1,0 +1,38 @@
+"""`asr info`: what a model or a recording is."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+import asr
+from asr.audio import inspect
+from asr.cli import options, terminal
+from asr.resources import model_path
+
+
+@click.command(epilog="Example: asr info english; asr info talk.mp3 --json")
+@click.argument("target", metavar="MODEL|FILE")
+@options.as_json
+def command(target: str, as_json: bool) -> None:
+    """Describe a model (its size, alphabet, training, scores) or a recording.
+
+    MODEL is the name of a bundled model, or a model folder.
+    """
+    described: dict[str, Any]
+    if Path(target).is_file():
+        described = dataclasses.asdict(inspect(target))
+    else:
+        folder = model_path(target)
+        terminal.start_backend()
+        described = asr.describe(folder)
+    if as_json:
+        click.echo(json.dumps(described, ensure_ascii=False))
+    else:
+        text = yaml.safe_dump(described, allow_unicode=True, sort_keys=False)
+        click.echo(text, nl=False)

@@ -1,0 +1,88 @@
+"""Options that several commands share, and what they mean in Python."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from asr.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr.config import DecodingConfig
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
+)
+model = click.option(
+    "--model",
+    default="english",
+    show_default=True,
+    metavar="NAME|DIR",
+    help="A bundled model, or a model folder.",
+)
+
+
+def decoding(command: F) -> F:
+    """Add the options of the search to a command."""
+    added = (
+        click.option(
+            "--beam-size",
+            type=click.IntRange(1, 256),
+            help="Hypotheses kept; 1 is greedy search.  [default: the model's]",
+        ),
+        click.option(
+            "--ctc-weight",
+            type=click.FloatRange(0, 1),
+            help="Share of the CTC score in the search.  [default: the model's]",
+        ),
+        click.option(
+            "--batch-seconds",
+            type=click.FloatRange(0, min_open=True),
+            default=240.0,
+            show_default=True,
+            help="Seconds of audio decoded at once; less needs less memory.",
+        ),
+    )
+    for option in reversed(added):
+        command = option(command)
+    return command
+
+
+def decoding_config(
+    default: DecodingConfig,
+    *,
+    beam_size: int | None,
+    ctc_weight: float | None,
+    n_best: int = 1,
+) -> DecodingConfig:
+    """Apply what was given on the command line to the model's own settings.
+
+    Args:
+        default: The settings stored with the model.
+        beam_size: Hypotheses kept, or None.
+        ctc_weight: Share of the CTC score, or None.
+        n_best: Readings asked for.
+
+    Returns:
+        The settings to decode with.
+
+    Raises:
+        UsageError: More readings are asked for than the beam holds.
+    """
+    beam_size = default.beam_size if beam_size is None else beam_size
+    if n_best > beam_size:
+        raise UsageError(
+            f"--n-best {n_best} needs a beam of as many; give --beam-size {n_best}"
+        )
+    return dataclasses.replace(
+        default,
+        beam_size=beam_size,
+        ctc_weight=default.ctc_weight if ctc_weight is None else ctc_weight,
+        n_best=n_best,
+    )

@@ -1,0 +1,171 @@
+"""Which recordings the arguments name, and where each one's text goes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from asr.audio import find_audio
+from asr.errors import AsrError, OutputError, UsageError
+from asr.resources import atomic_write
+from asr.writers import WRITERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from asr.transcript import Transcript
+
+Source = Path | BinaryIO
+
+FORMATS = [*WRITERS, "all"]
+
+
+def find(arguments: Sequence[str]) -> Iterator[Source | AsrError]:
+    """Walk files and folders, each recording once; `-` is standard input.
+
+    Args:
+        arguments: Files, folders and `-`.
+
+    Yields:
+        Recordings in the order of the arguments; an error for one that holds none.
+    """
+    seen: set[Source] = set()
+    for argument in arguments:
+        found: Sequence[Source]
+        try:
+            found = [sys.stdin.buffer] if argument == "-" else find_audio(argument)
+        except AsrError as error:
+            yield error
+            continue
+        for source in found:
+            if source not in seen:
+                seen.add(source)
+                yield source
+
+
+def label(source: Source) -> str:
+    """Name a recording as the user did."""
+    return str(source) if isinstance(source, Path) else "-"
+
+
+def name_all(sources: Iterable[Source], arguments: Iterable[str]) -> dict[Source, str]:
+    """Give each recording an output name, no two of them the same.
+
+    A file below a folder that was walked keeps its path below it. Two with the same
+    stem keep their endings (`a.wav`, `a.flac`); if even those are the same, the later
+    ones are numbered.
+
+    Args:
+        sources: Recordings.
+        arguments: Files and folders that the user named.
+
+    Returns:
+        Recording -> path below the output folder without the output's ending, `/`
+        between its parts.
+    """
+    folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
+    paths = {source: _below(source, folders) for source in sources}
+    stems = Counter(_stem(path).casefold() for path in paths.values())
+    names: dict[Source, str] = {}
+    taken: set[str] = set()  # casefolded: a.txt may be the same file as A.txt
+    for source, path in paths.items():
+        unique = stems[_stem(path).casefold()] == 1
+        base = name = _stem(path) if unique else path.as_posix()
+        number = 1
+        while name.casefold() in taken:
+            number += 1
+            name = f"{base}-{number}"
+        taken.add(name.casefold())
+        names[source] = name
+    return names
+
+
+def _below(source: Source, folders: Iterable[Path]) -> Path:
+    if not isinstance(source, Path):
+        return Path("stdin")
+    for folder in folders:
+        if source.is_relative_to(folder):
+            return source.relative_to(folder)
+    return Path(source.name)
+
+
+def _stem(path: Path) -> str:
+    return path.with_suffix("").as_posix()
+
+
+def check(output_format: str, *, folder: Path | None, several: bool) -> None:
+    """Refuse output that nobody could read apart.
+
+    Args:
+        output_format: One of `FORMATS`.
+        folder: Output folder, or None for standard output.
+        several: Whether there may be more than one recording.
+
+    Raises:
+        UsageError: The format needs an output folder.
+    """
+    if folder is not None or output_format in ("txt", "json"):
+        return
+    if output_format == "all" or several:
+        what = "all formats" if output_format == "all" else f"several {output_format}"
+        raise UsageError(f"{what} do not fit standard output; give --output-dir")
+
+
+def to_stdout(transcript: Transcript, output_format: str, *, name: str | None) -> None:
+    """Print a transcript.
+
+    Args:
+        transcript: What to print.
+        output_format: A key of `WRITERS`.
+        name: The recording's name where several are printed: in front of the text,
+            or as `audio_filepath` in JSON.
+    """
+    text = WRITERS[output_format](transcript)
+    if name is not None and output_format == "json":
+        named = {"audio_filepath": name, **json.loads(text)}
+        text = json.dumps(named, ensure_ascii=False) + "\n"
+    elif name is not None:
+        text = f"{name}: {transcript.text}".rstrip() + "\n"
+    click.echo(text, nl=False)
+    sys.stdout.flush()  # whoever reads along gets each text when it is there
+
+
+def to_files(
+    transcript: Transcript, output_format: str, *, folder: Path, name: str
+) -> None:
+    """Write a transcript into files `FOLDER/NAME.FORMAT`, complete or not at all.
+
+    Args:
+        transcript: What to write.
+        output_format: A key of `WRITERS`, or `all`.
+        folder: Output folder, made where missing.
+        name: Path below it, without the ending.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    formats = list(WRITERS) if output_format == "all" else [output_format]
+    for kind in formats:
+        path = folder / f"{name}.{kind}"
+        make_folder(path.parent)
+        with atomic_write(path) as file:
+            file.write(WRITERS[kind](transcript))
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder and those above it.
+
+    Raises:
+        OutputError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"cannot make the folder {folder}: {error.strerror}"
+        ) from error

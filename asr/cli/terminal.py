@@ -1,0 +1,130 @@
+"""What all commands say on standard error: errors, progress, and nothing else."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from asr.errors import AsrError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+def report(error: Exception) -> int:
+    """Print an error as one line `error: ...`.
+
+    Args:
+        error: What went wrong.
+
+    Returns:
+        The exit status that belongs to it.
+    """
+    message, status = _describe(error)
+    click.echo(f"error: {' '.join(message.split())}", err=True)
+    return status
+
+
+def _describe(error: Exception) -> tuple[str, int]:
+    if isinstance(error, AsrError):
+        return str(error), error.exit_status
+    if isinstance(error, click.ClickException):
+        return _usage(error), UsageError.exit_status
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        where = error.filename or ("the output" if full else "")
+        return f"{where}: {reason}" if where else reason, OutputError.exit_status
+    if isinstance(error, MemoryError):
+        return "out of memory; give it less at once (--batch-seconds)", 1
+    name = type(error).__name__
+    return f"{name}: {error} (a fault in asr; asr --debug shows the traceback)", 1
+
+
+def _usage(error: click.ClickException) -> str:
+    command = getattr(getattr(error, "ctx", None), "command_path", "asr")
+    return f"{error.format_message().rstrip('.')}; see {command} --help"
+
+
+def silence_stdout() -> None:
+    """Point standard output nowhere after it failed or its reader has gone.
+
+    Otherwise the interpreter complains when it flushes what is left.
+    """
+    # Under a test there is no descriptor, and nothing to complain.
+    with contextlib.suppress(OSError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
+
+
+def start_backend() -> None:
+    """Import Keras and its backend without what they print while starting.
+
+    TensorFlow's C++ part greets with notes on oneDNN and missing GPUs before it reads
+    any log level, so the descriptor itself goes elsewhere meanwhile. Failures come as
+    exceptions and are seen. `--log-level debug` lets the notes through.
+    """
+    if "keras" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
+        importlib.import_module("keras")
+        return
+    sys.stderr.flush()
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        importlib.import_module("keras")
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
+
+
+@contextlib.contextmanager
+def progress(
+    total: int, unit: str, *, quiet: bool = False
+) -> Iterator[Callable[[], None]]:
+    """Show a bar on standard error, if that is a terminal.
+
+    Args:
+        total: How many there are to do.
+        unit: What is counted, in the plural.
+        quiet: Whether to show nothing, as when results go to the same terminal.
+
+    Yields:
+        A function to call for each one done.
+    """
+    # Imported here: only commands that take a while show a bar.
+    from rich.console import Console  # noqa: PLC0415 - start-up time
+    from rich.progress import (  # noqa: PLC0415 - start-up time
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    # Results must reach standard output itself, whatever rich thinks of it.
+    with Progress(
+        *columns,
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+        redirect_stdout=False,
+    ) as bar:
+        task = bar.add_task(unit, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,61 @@
+"""`asr train`: a recipe to a model folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import asr
+from asr.cli import terminal
+from asr.config import load_recipe
+from asr.errors import UsageError
+from asr.resources import recipe_path
+
+
+@click.command(
+    epilog="Example: asr train an4 --set train.epochs=40 --output runs/an4-long"
+)
+@click.argument("recipe", required=False, metavar="RECIPE")
+@click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a key of the recipe, such as model.encoder.layers=3.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run.  [default: runs/ and the recipe's name]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Go on with the run in this folder.",
+)
+def command(
+    recipe: str | None,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    resume: Path | None,
+) -> None:
+    """Train a model from RECIPE, a YAML file or a shipped name such as an4.
+
+    Paths in a recipe are below the folder that the environment variable ASR_DATA
+    names. A run that was stopped goes on with --resume as if it had not been. Prints
+    the model's folder when done.
+    """
+    if resume is not None:
+        if recipe or overrides or output:
+            raise UsageError("--resume takes the run as it is; give nothing beside it")
+        terminal.start_backend()
+        click.echo(asr.resume(resume))
+        return
+    if recipe is None:
+        raise UsageError("name a recipe, or a run with --resume")
+    loaded = load_recipe(recipe_path(recipe), overrides)
+    terminal.start_backend()
+    click.echo(asr.train(loaded, output or Path("runs") / loaded.name))

@@ -1,0 +1,101 @@
+"""A stand-in for a recogniser, and the command line as a function."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+
+import asr
+from asr import audio
+from asr.cli import terminal
+from asr.cli.main import main
+from asr.config import DecodingConfig
+from asr.errors import AsrError
+from asr.transcript import Alternative, Segment, Transcript
+
+
+class Ended(NamedTuple):
+    """How a run of the command line ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line: `run("score", "a", "b").out`."""
+
+    def call(*arguments: object) -> Ended:
+        status = main([str(argument) for argument in arguments])
+        return Ended(status, *capsys.readouterr())
+
+    return call
+
+
+@dataclass(frozen=True)
+class Seen:
+    """As `Recognizer.attention` returns it."""
+
+    weights: np.ndarray
+    tokens: tuple[str, ...]
+    frame_seconds: float
+    features: np.ndarray
+    hop_seconds: float
+
+
+@dataclass
+class FakeRecognizer:
+    """Hears the name of the file; decodes it for real, so bad files are bad."""
+
+    decoding: DecodingConfig = field(
+        default_factory=lambda: DecodingConfig(beam_size=4, ctc_weight=0.25)
+    )
+    calls: list[dict[str, Any]] = field(default_factory=list)
+
+    def transcribe_many(self, sources, *, batch_seconds, decoding):
+        self.calls.append({"batch_seconds": batch_seconds, "decoding": decoding})
+        for source in sources:
+            try:
+                yield source, self._transcribe(source, decoding)
+            except AsrError as error:
+                yield source, error
+
+    def _transcribe(self, source, decoding) -> Transcript:
+        seconds = len(audio.read(source)) / 16000
+        if not seconds:
+            return Transcript("", (), None, 0.0, reason="no samples")
+        text = source.stem.upper() if isinstance(source, Path) else "STDIN"
+        segment = Segment(0, 0.0, seconds, text, (3, 4), -0.1, 0.0)
+        alternatives = tuple(
+            Alternative(text, -float(rank)) for rank in range(decoding.n_best)
+        )
+        return Transcript(text, (segment,), "en", seconds, alternatives)
+
+    def attention(self, source) -> Seen:
+        features = np.zeros((len(audio.read(source)) // 160, 80), np.float32)
+        weights = np.full((3, len(features) // 4), 0.01, np.float32)
+        return Seen(weights, ("A", "B", "</s>"), 0.04, features, 0.01)
+
+
+@pytest.fixture
+def public(monkeypatch):
+    """Replace a lazy name of the package without importing what it stands for."""
+
+    def replace(name: str, value: object) -> None:
+        monkeypatch.setitem(vars(asr), name, value)
+
+    return replace
+
+
+@pytest.fixture
+def recognizer(monkeypatch, public) -> FakeRecognizer:
+    """What `asr.load` gives, whatever model is named."""
+    fake = FakeRecognizer()
+    public("load", lambda name: fake)
+    monkeypatch.setattr(terminal, "start_backend", lambda: None)
+    return fake

@@ -1,0 +1,176 @@
+"""asr evaluate: which recordings are scored, and how the result is shown."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.scoring import Score, score
+
+
+@dataclass(frozen=True)
+class Result:
+    """As `asr.evaluation` has them."""
+
+    utterance: Utterance
+    reference: str
+    hypothesis: str
+
+    def to_json(self):
+        return {"text": self.reference, "pred_text": self.hypothesis}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """As `asr.evaluation` has it."""
+
+    score: Score
+    rtf: float
+    audio_seconds: float
+    normalizer: str
+    unreadable: int
+    results: list[Result]
+
+    def to_json(self):
+        return {
+            **self.score.to_json(),
+            "audio_seconds": self.audio_seconds,
+            "rtf": self.rtf,
+            "normalizer": self.normalizer,
+        }
+
+
+@pytest.fixture
+def calls(recognizer, public):
+    """Replace `asr.evaluate`: every recording is heard without its first word."""
+    made = []
+
+    def evaluate(given, utterances, **options):
+        assert given is recognizer
+        made.append({"ids": [item.id for item in utterances], **options})
+        results = [
+            Result(item, item.text, item.text.partition(" ")[2]) for item in utterances
+        ]
+        scored = score(
+            [item.reference for item in results], [item.hypothesis for item in results]
+        )
+        return Evaluation(scored, 0.5, 12.5, options["normalizer"], 1, results)
+
+    public("evaluate", evaluate)
+    return made
+
+
+@pytest.fixture
+def manifest(samples):
+    return samples / "manifest.jsonl"
+
+
+def test_manifest(run, calls, manifest):
+    ended = run("evaluate", "english", manifest)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out.startswith("WER 9.")  # 5 of the 53 words
+    assert "audio      12.5 s, real-time factor 0.5000\n" in ended.out
+    assert ended.out.endswith(
+        "normalizer librispeech-1\nunreadable 1, scored as empty\n"
+    )
+    (call,) = calls
+    assert call["ids"] == ["river", "morning", "letter", "house", "friends"]
+
+
+def test_json_is_one_object(run, calls, manifest):
+    ended = run("evaluate", "english", manifest, "--json")
+    (line,) = ended.out.splitlines()
+    found = json.loads(line)
+    assert (found["deletions"], found["utterances"]) == (5, 5)
+    assert found["wer"] == pytest.approx(5 / found["words"])
+
+
+def test_options_reach_the_evaluation(run, calls, manifest):
+    run(
+        "evaluate", "english", manifest, "--limit", 2, "--normalizer", "basic-1",
+        "--beam-size", 3, "--batch-seconds", 9,
+    )  # fmt: skip
+    (call,) = calls
+    assert call["ids"] == ["river", "morning"]
+    assert call["normalizer"] == "basic-1"
+    assert call["batch_seconds"] == 9
+    assert call["decoding"].beam_size == 3
+    assert call["decoding"].ctc_weight == 0.25
+
+
+def test_alignments_on_stdout(run, calls, manifest):
+    out = run("evaluate", "english", manifest, "--limit", 1, "--alignments", "-").out
+    first, reference, hypothesis, operations = out.splitlines()[:4]
+    assert first == "river"
+    assert "RIVER" in reference
+    assert "RIVER" in hypothesis
+    assert "D" in operations
+
+
+def test_alignments_and_predictions_in_files(run, calls, manifest, tmp_path):
+    ended = run(
+        "evaluate", "english", manifest, "--json",
+        "--alignments", tmp_path / "a.txt", "--predictions", tmp_path / "p.jsonl",
+    )  # fmt: skip
+    assert len(ended.out.splitlines()) == 1
+    assert (tmp_path / "a.txt").read_text().startswith("river\n")
+    lines = (tmp_path / "p.jsonl").read_text().splitlines()
+    assert len(lines) == 5
+    assert json.loads(lines[0])["pred_text"].startswith("OLD MAN")
+
+
+def test_json_and_alignments_cannot_share_stdout(run, calls, manifest):
+    ended = run("evaluate", "english", manifest, "--json", "--alignments", "-")
+    assert (ended.status, ended.out, calls) == (2, "", [])
+
+
+@pytest.fixture
+def corpus(samples, tmp_path):
+    """Two manifests in a folder make a corpus of two parts."""
+    utterances = list(read_manifest(samples / "manifest.jsonl"))
+    for name, part in (("dev", utterances[:2]), ("test", utterances[2:])):
+        write_manifest(tmp_path / f"{name}.jsonl", part)
+    return tmp_path
+
+
+def test_subset_of_a_corpus(run, calls, corpus):
+    run("evaluate", "english", corpus, "--subset", "dev")
+    run("evaluate", "english", corpus, "--subset", "test", "--corpus", "jsonl")
+    assert [call["ids"] for call in calls] == [
+        ["river", "morning"],
+        ["letter", "house", "friends"],
+    ]
+
+
+def test_subset_must_be_named(run, calls, corpus):
+    ended = run("evaluate", "english", corpus)
+    assert (ended.status, calls) == (2, [])
+    assert ended.err.endswith("name the part to score, --subset one of dev, test\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["gone"],
+        ["gone.jsonl"],
+        [".", "--subset", "train"],
+        [".", "--corpus", "an4"],
+        [".", "--corpus", "librispeech", "--subset", "x"],
+    ],
+)
+def test_data_that_is_not_there(run, calls, corpus, monkeypatch, arguments):
+    monkeypatch.chdir(corpus)
+    ended = run("evaluate", "english", *arguments)
+    assert (ended.status, ended.out, calls) == (5, "", [])
+    assert ended.err.count("\n") == 1
+
+
+def test_real_corpus(run, calls, speech_data):
+    ended = run(
+        "evaluate", "english", speech_data / "an4", "--subset", "test", "--limit", 3
+    )
+    assert ended.status == 0
+    assert len(calls[0]["ids"]) == 3

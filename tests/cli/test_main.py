@@ -1,0 +1,206 @@
+"""asr.cli.main: every way in which the program ends."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import logging
+import os
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+import asr
+from asr import errors
+from asr.cli.main import COMMANDS, cli, main
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Make `asr info x` raise an exception."""
+    from asr.cli import info
+
+    def install(error: BaseException) -> None:
+        def fail(_):
+            raise error
+
+        monkeypatch.setattr(info, "model_path", fail)
+
+    return install
+
+
+def test_version(run):
+    assert run("--version") == (0, f"asr {asr.__version__}\n", "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example(run, name):
+    ended = run(name, "--help")
+    assert ended.status == 0
+    assert f"Example: asr {name} " in ended.out
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_each_command(run, option):
+    ended = run(option)
+    assert ended.status == 0
+    for name, line in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(line)}$", ended.out, re.MULTILINE)
+
+
+def test_every_command_module_is_listed(root):
+    helpers = {"__init__", "main", "options", "outputs", "terminal"}
+    found = {path.stem for path in (root / "asr" / "cli").glob("*.py")} - helpers
+    assert found == set(COMMANDS)
+    for name in found:
+        assert isinstance(
+            importlib.import_module(f"asr.cli.{name}").command, click.Command
+        )
+
+
+def test_without_arguments_shows_help_and_fails(run):
+    ended = run()
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.startswith("Usage: asr ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sing"], "error: No such command 'sing'"),
+        (["--loud"], "error: No such option"),
+        (["info"], "error: Missing argument 'MODEL|FILE'; see asr info --help"),
+        (["prepare", "an5", "x"], "error: Invalid value for"),
+        (["transcribe", "--beam-size", "0", "x"], "error: Invalid value for '--beam-"),
+        (["plot", "attention"], "see asr plot attention --help"),
+    ],
+)
+def test_wrong_usage_is_one_line(run, arguments, message):
+    ended = run(*arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert message in ended.err
+    assert ended.err.startswith("error: ")
+    assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "kind", [kind for kind in vars(errors).values() if isinstance(kind, type)]
+)
+def test_each_error_has_its_status(run, failing, kind):
+    failing(kind("it is broken;\nmend it"))
+    assert run("info", "x") == (kind.exit_status, "", "error: it is broken; mend it\n")
+
+
+def test_statuses_are_distinct():
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    assert len({kind.exit_status for kind in kinds}) == len(kinds)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "message"),
+    [
+        (KeyError("x"), 1, "error: KeyError: 'x' (a fault in asr; asr --debug"),
+        (MemoryError(), 1, "error: out of memory"),
+        (OSError(errno.ENOSPC, "No space left", "a.txt"), 8, "error: a.txt: No space"),
+        (PermissionError(errno.EACCES, "denied", "b"), 8, "error: b: denied"),
+    ],
+)
+def test_unexpected_errors_are_one_line(run, failing, error, status, message):
+    failing(error)
+    ended = run("info", "x")
+    assert (ended.status, ended.out) == (status, "")
+    assert ended.err.startswith(message)
+    assert ended.err.count("\n") == 1
+
+
+def test_debug_shows_the_traceback(failing):
+    failing(errors.ModelError("broken"))
+    with pytest.raises(errors.ModelError, match="broken"):
+        main(["--debug", "info", "x"])
+
+
+@pytest.mark.parametrize("debug", [[], ["--debug"]])
+def test_ctrl_c(run, failing, debug):
+    failing(KeyboardInterrupt())
+    assert run(*debug, "info", "x") == (130, "", "")
+
+
+@pytest.fixture
+def restored_logging(monkeypatch):
+    """Leave root logger and environment as they were."""
+    logger = logging.getLogger()
+    level, handlers = logger.level, logger.handlers[:]
+    yield
+    logger.setLevel(level)
+    logger.handlers[:] = handlers
+
+
+@pytest.mark.parametrize(
+    ("given", "level", "tensorflow"),
+    [([], logging.WARNING, "3"), (["--log-level", "debug"], logging.DEBUG, "0")],
+)
+def test_log_level(run, monkeypatch, restored_logging, given, level, tensorflow):
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    run(*given, "score", "none", "none")
+    assert logging.getLogger().level == level
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == tensorflow
+
+
+def test_own_tensorflow_log_level_stays(run, monkeypatch, restored_logging):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
+    run("score", "none", "none")
+    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == "1"
+
+
+def test_arguments_of_the_process(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["asr", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("asr ")
+
+
+def test_completion_knows_the_commands():
+    context = click.Context(cli)
+    assert cli.list_commands(context) == list(COMMANDS)
+
+
+def test_reader_of_stdout_has_gone(root):
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        result = subprocess.run(
+            [sys.executable, "-m", "asr", "--help"],
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            cwd=root,
+            check=False,
+        )
+    finally:
+        os.close(writing)
+    assert (result.returncode, result.stderr) == (141, b"")
+
+
+def test_stdout_on_a_full_disk(root):
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device, not a path
+        result = subprocess.run(
+            [sys.executable, "-m", "asr", "--help"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            cwd=root,
+            check=False,
+        )
+    assert result.returncode == 8
+    assert result.stderr == b"error: the output: No space left on device\n"
+
+
+def test_the_checkout_script(root):
+    result = subprocess.run(
+        [sys.executable, "cli.py", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=True,
+    )
+    assert result.stdout == f"asr {asr.__version__}\n"

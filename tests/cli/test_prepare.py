@@ -1,0 +1,85 @@
+"""asr prepare: manifests and their report."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import soundfile
+
+from asr.manifest import read_manifest
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """An AudioFolder of two parts; two of its clips are not usable."""
+    for part, count in (("train", 3), ("dev", 1)):
+        folder = tmp_path / "corpus" / part
+        folder.mkdir(parents=True)
+        rows = [f"{i}.wav,HELLO {i}" for i in range(count)]
+        for i in range(count):
+            soundfile.write(folder / f"{i}.wav", [0.0] * 8000 * (i + 1), 16000)
+        if part == "train":
+            rows += ["gone.wav,GONE", "bad.wav,BAD"]
+            (folder / "bad.wav").write_bytes(b"no sound")
+        table = "\n".join(["file_name,transcription", *rows])
+        (folder / "metadata.csv").write_text(table + "\n")
+    return tmp_path / "corpus"
+
+
+def test_all_subsets(run, corpus, tmp_path):
+    out = tmp_path / "new" / "out"
+    ended = run("prepare", "audio_folder", corpus, "--output", out)
+    assert (ended.status, ended.err) == (0, "")
+    assert len(list(read_manifest(out / "train.jsonl"))) == 3
+    (utterance,) = read_manifest(out / "dev.jsonl")
+    assert (utterance.text, utterance.duration) == ("HELLO 0", 0.5)
+    train, dev = sorted(ended.out.splitlines(), reverse=True)
+    assert train.startswith(f"{out}/train.jsonl: 3 utterances, 0.00 h")
+    assert "dropped 1: missing audio" in train
+    assert "dropped 1: unreadable audio" in train
+    assert dev.startswith(f"{out}/dev.jsonl: 1 utterances")
+
+
+def test_one_subset_into_the_current_folder(run, corpus, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run("prepare", "audio_folder", corpus, "--subset", "dev").status == 0
+    assert (tmp_path / "dev.jsonl").exists()
+    assert not (tmp_path / "train.jsonl").exists()
+
+
+def test_json(run, corpus, tmp_path):
+    ended = run("prepare", "audio_folder", corpus, "-o", tmp_path, "--json")
+    (line,) = ended.out.splitlines()
+    report = json.loads(line)
+    assert set(report) == {"train", "dev"}
+    assert report["dev"]["manifest"] == f"{tmp_path}/dev.jsonl"
+    assert report["dev"]["kept"] == 1
+    assert report["dev"]["characters"] == " 0EHLO"
+    assert len(report["train"]["dropped"]["missing audio"]) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["audio_folder", "gone"],
+        ["librispeech", "corpus"],
+        ["audio_folder", "corpus", "--subset", "dev", "--subset", "test"],
+    ],
+)
+def test_nothing_is_written_when_a_part_is_missing(
+    run, corpus, tmp_path, monkeypatch, arguments
+):
+    monkeypatch.chdir(tmp_path)
+    ended = run("prepare", *arguments, "-o", "out")
+    assert (ended.status, ended.out) == (5, "")
+    assert ended.err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_real_corpus(run, speech_data, tmp_path):
+    ended = run(
+        "prepare", "an4", speech_data / "an4", "--subset", "test", "-o", tmp_path
+    )
+    assert ended.status == 0
+    assert len(list(read_manifest(tmp_path / "test.jsonl"))) == 130

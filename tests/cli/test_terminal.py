@@ -1,0 +1,85 @@
+"""asr.cli.terminal: nothing but errors and progress, and that only to people."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from asr.cli import terminal
+
+
+def test_no_bar_without_a_terminal(capsys):
+    with terminal.progress(2, "clips") as advance:
+        advance()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_bar_on_a_terminal(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal.progress(2, "clips") as advance:
+        advance()
+        sys.stdout.write("result\n")
+    out, err = capsys.readouterr()
+    assert out == "result\n"
+    assert "clips" in err
+    assert "1/2" in err
+
+
+def test_no_bar_when_quiet(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal.progress(2, "clips", quiet=True) as advance:
+        advance()
+    assert "clips" not in capsys.readouterr().err
+
+
+PROGRAM = """
+import sys
+from asr.cli.main import cli
+from asr.cli import terminal
+context = cli.make_context("asr", [*sys.argv[1:], "score", "a", "b"])
+cli.callback(**context.params)
+terminal.start_backend()
+print("keras" in sys.modules)
+print("seen", file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "quiet"), [([], True), (["--log-level", "debug"], False)]
+)
+def test_backend_starts_without_greeting(root, arguments, quiet):
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("TF_CPP_MIN_LOG_LEVEL", "COVERAGE_PROCESS_START")
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        env=environment,
+        check=True,
+    )
+    assert result.stdout == "True\n"
+    assert "seen\n" in result.stderr
+    assert not quiet or result.stderr == "seen\n"
+
+
+def test_standard_error_comes_back_after_a_failure(monkeypatch, capfd):
+    def fail(name):
+        os.write(2, b"greeting")
+        raise ImportError(name)
+
+    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL", raising=False)
+    monkeypatch.delitem(sys.modules, "keras", raising=False)
+    monkeypatch.setattr("importlib.import_module", fail)
+    with pytest.raises(ImportError, match="keras"):
+        terminal.start_backend()
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "heard"

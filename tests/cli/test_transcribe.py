@@ -1,0 +1,211 @@
+"""asr transcribe: what is read, what is written where, and the exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import types
+
+import pytest
+import soundfile
+
+from asr.cli import outputs
+from asr.errors import ModelError
+from asr.writers import WRITERS
+
+
+@pytest.fixture
+def wav(samples, tmp_path, monkeypatch):
+    """Put copies of a sample under any names, in the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def copy(*names: str) -> None:
+        for name in names:
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(samples / "river.wav", tmp_path / name)
+
+    return copy
+
+
+def test_one_file_is_text_alone(run, recognizer, wav):
+    wav("talk.wav")
+    assert run("transcribe", "talk.wav") == (0, "TALK\n", "")
+
+
+def test_several_files_have_their_names(run, recognizer, wav):
+    wav("b.wav", "a.wav")
+    assert run("transcribe", "b.wav", "a.wav").out == "b.wav: B\na.wav: A\n"
+
+
+def test_a_folder_has_names_even_for_one(run, recognizer, wav):
+    wav("talks/deep/a.wav")
+    assert run("transcribe", "talks").out == "talks/deep/a.wav: A\n"
+
+
+def test_each_recording_once(run, recognizer, wav):
+    wav("talks/a.wav")
+    assert run("transcribe", "talks", "talks/a.wav").out == "talks/a.wav: A\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["river.wav", "morning.flac", "letter.ogg", "house.opus", "friends.mp3"]
+)
+def test_every_shipped_format(run, recognizer, samples, name):
+    ended = run("transcribe", samples / name)
+    assert (ended.status, ended.out) == (0, f"{name.split('.')[0].upper()}\n")
+
+
+def test_standard_input(run, recognizer, samples, monkeypatch):
+    stdin = types.SimpleNamespace(
+        buffer=io.BytesIO((samples / "river.wav").read_bytes())
+    )
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert run("transcribe", "-") == (0, "STDIN\n", "")
+
+
+def test_standard_input_beside_a_file(run, recognizer, wav, tmp_path, monkeypatch):
+    wav("stdin.wav")
+    content = (tmp_path / "stdin.wav").read_bytes()
+    stdin = types.SimpleNamespace(buffer=io.BytesIO(content))
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert run("transcribe", "-", "stdin.wav", "-o", "out").status == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "stdin.txt",
+        "stdin.wav.txt",
+    }
+
+
+def test_json_of_one_file(run, recognizer, wav):
+    wav("a.wav")
+    (line,) = run("transcribe", "a.wav", "-f", "json").out.splitlines()
+    assert json.loads(line)["text"] == "A"
+    assert "audio_filepath" not in line
+
+
+def test_json_of_several_is_one_object_a_line(run, recognizer, wav):
+    wav("a.wav", "b.wav")
+    lines = run("transcribe", "a.wav", "b.wav", "-f", "json").out.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert [item["audio_filepath"] for item in found] == ["a.wav", "b.wav"]
+    assert [item["text"] for item in found] == ["A", "B"]
+
+
+def test_subtitles_of_one_file(run, recognizer, wav):
+    wav("a.wav")
+    out = run("transcribe", "a.wav", "-f", "srt").out
+    assert out == "1\n00:00:00,000 --> 00:00:02,990\nA\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a.wav", "-f", "all"], "all formats do not fit standard output"),
+        (["a.wav", "b.wav", "-f", "srt"], "several srt do not fit"),
+        ([".", "-f", "vtt"], "several vtt do not fit"),
+        (["a.wav", "--n-best", "9"], "--n-best 9 needs a beam of as many"),
+    ],
+)
+def test_what_cannot_be_is_refused(run, recognizer, wav, arguments, message):
+    wav("a.wav", "b.wav")
+    ended = run("transcribe", *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert message in ended.err
+
+
+def test_files_by_stem(run, recognizer, wav, tmp_path):
+    wav("in/a.wav", "in/deep/b.wav", "c.wav")
+    ended = run("transcribe", "in", "c.wav", "-o", "new/out")
+    assert ended == (0, "", "")
+    found = sorted((tmp_path / "new" / "out").rglob("*.txt"))
+    names = [str(path.relative_to(tmp_path / "new" / "out")) for path in found]
+    assert names == ["a.txt", "c.txt", "deep/b.txt"]
+    assert found[2].read_text() == "B\n"
+
+
+def test_all_formats(run, recognizer, wav, tmp_path):
+    wav("a.wav")
+    run("transcribe", "a.wav", "-o", "out", "-f", "all")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {f"a.{kind}" for kind in WRITERS}
+
+
+def test_options_reach_the_recognizer(run, recognizer, wav):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--beam-size", "3", "--n-best", "2")
+    run("transcribe", "a.wav", "--ctc-weight", "0.5", "--batch-seconds", "7")
+    first, second = recognizer.calls
+    assert first["decoding"].beam_size == 3
+    assert first["decoding"].ctc_weight == 0.25  # the model's own
+    assert first["decoding"].n_best == 2
+    assert first["batch_seconds"] == 240
+    assert second["decoding"].beam_size == 4
+    assert second["decoding"].ctc_weight == 0.5
+    assert second["batch_seconds"] == 7
+
+
+def test_one_bad_file_never_stops_the_batch(run, recognizer, wav, tmp_path):
+    wav("a.wav", "c.wav")
+    (tmp_path / "b.wav").write_bytes(b"no sound at all")
+    ended = run("transcribe", "a.wav", "b.wav", "gone.wav", "c.wav")
+    assert ended.status == 4
+    assert ended.out == "a.wav: A\nc.wav: C\n"
+    assert "error: gone.wav: no such file or folder\n" in ended.err
+    assert "error: b.wav: " in ended.err
+    assert ended.err.count("\n") == 2
+
+
+def test_nothing_to_do_loads_no_model(run, recognizer, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = run("transcribe", ".", "gone.wav")
+    assert (ended.status, recognizer.calls) == (4, [])
+    assert ended.err == (
+        "error: .: no recordings in this folder\n"
+        "error: gone.wav: no such file or folder\n"
+    )
+
+
+def test_no_samples_is_explained(run, recognizer, tmp_path):
+    soundfile.write(tmp_path / "empty.wav", [], 16000)
+    ended = run("transcribe", tmp_path / "empty.wav")
+    assert ended.status == 0
+    assert ended.out == ""
+    assert ended.err == f"warning: {tmp_path}/empty.wav: no text: no samples\n"
+
+
+def test_the_model_is_named(run, public, wav, recognizer):
+    def load(name):
+        raise ModelError(f"no model {name}")
+
+    public("load", load)
+    wav("a.wav")
+    assert run("transcribe", "a.wav", "--model", "x") == (6, "", "error: no model x\n")
+
+
+def test_output_folder_that_cannot_be(run, recognizer, wav):
+    wav("a.wav", "file")
+    ended = run("transcribe", "a.wav", "-o", "file/out")
+    assert ended.status == 8
+    assert ended.err == "error: cannot make the folder file/out: Not a directory\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "arguments", "expected"),
+    [
+        (["a.wav", "a.flac"], ["a.wav", "a.flac"], ["a.wav", "a.flac"]),
+        (["x/a.wav", "y/a.wav"], ["x/a.wav", "y/a.wav"], ["a.wav", "a.wav-2"]),
+        (["x/a.wav", "y/a.wav"], ["."], ["x/a", "y/a"]),
+        (["A.wav", "a.wav"], ["A.wav", "a.wav"], ["A.wav", "a.wav-2"]),
+        (
+            ["a.wav", "a.mp3", "a.wav.wav"],
+            ["a.wav", "a.mp3", "a.wav.wav"],
+            ["a.wav", "a.mp3", "a.wav-2"],
+        ),
+        (["v1.2.wav"], ["v1.2.wav"], ["v1.2"]),
+    ],
+)
+def test_output_names_are_distinct(wav, files, arguments, expected):
+    wav(*files)
+    found = list(outputs.find(arguments))
+    names = outputs.name_all(found, arguments)
+    assert list(names.values()) == expected

@@ -1,0 +1,126 @@
+"""What is installed from a wheel works by itself, away from the checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import asr
+from asr.manifest import read_manifest
+from asr.scoring import score
+
+MODEL = Path("data/models/english")
+
+
+@pytest.fixture(scope="module")
+def wheel(root, tmp_path_factory) -> Path:
+    """The project's wheel, built from the checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
+        cwd=root,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def installed(wheel, tmp_path_factory) -> Path:
+    """A venv with the wheel; its dependencies are those of this environment."""
+    venv = tmp_path_factory.mktemp("elsewhere") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
+    python = venv / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", python, "--quiet", "install"]
+    subprocess.run([*pip, "--no-deps", "--no-index", wheel], check=True)
+    # A path in a .pth file comes after the venv's own packages: asr is the wheel's.
+    (packages,) = venv.glob("lib/python3.*/site-packages")
+    here = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    (packages / "dependencies.pth").write_text("\n".join(sorted(here)) + "\n")
+    return venv
+
+
+@pytest.fixture
+def elsewhere(installed, tmp_path):
+    """Run a program of the venv in an empty folder."""
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONPATH"
+    }
+
+    def call(program: str, *arguments: object) -> str:
+        result = subprocess.run(
+            [installed / "bin" / program, *map(str, arguments)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert (result.returncode, result.stderr) == (0, "")
+        return result.stdout
+
+    return call
+
+
+def test_only_the_package_reaches_site_packages(wheel, root):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert tops == {"asr", f"asr-{asr.__version__}.dist-info"}
+    assert "asr/py.typed" in names
+    for folder in ("recipes", "data"):
+        shipped = {
+            f"asr/share/{path.relative_to(root)}"
+            for path in (root / folder).rglob("*")
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        assert shipped
+        assert shipped <= set(names)
+    assert not [name for name in names if name.endswith(".pyc")]
+
+
+def test_it_is_the_wheel_that_runs(elsewhere, installed):
+    found = Path(elsewhere("python", "-c", "import asr; print(asr.__file__)").strip())
+    assert found.is_relative_to(installed)
+    assert elsewhere("asr", "--version") == f"asr {asr.__version__}\n"
+    assert elsewhere("python", "-m", "asr", "--version").startswith("asr ")
+
+
+def test_shipped_files_are_found(elsewhere):
+    program = (
+        "from asr import resources\n"
+        "print(resources.recipe_path('an4'))\n"
+        "print(resources.samples_dir())\n"
+    )
+    recipe, samples = elsewhere("python", "-c", program).split()
+    assert "asr/share/recipes/" in recipe
+    assert "rate: 22050\n" in elsewhere("asr", "info", f"{samples}/morning.flac")
+
+
+def test_transcribes_the_samples(elsewhere, root, samples):
+    if not (root / MODEL).is_dir():
+        pytest.skip(f"there is no bundled model in {MODEL} yet")
+    out = elsewhere("asr", "transcribe", samples)
+    heard = dict(line.split(": ", 1) for line in out.splitlines())
+    spoken = {
+        str(item.audio): item.text for item in read_manifest(samples / "manifest.jsonl")
+    }
+    assert heard.keys() == spoken.keys()
+    # A synthetic voice is none that the model has learnt from.
+    texts = list(spoken.values()), [heard[name] for name in spoken]
+    assert score(*texts).cer < 0.6
+
+
+def test_ci_runs_the_readmes_second_command(root):
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    first, second = re.findall(r"^pip install .+ && .+$", readme, re.MULTILINE)
+    script = (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    assert second in script
+    assert (root / first.split()[-1]).is_file()

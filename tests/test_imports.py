@@ -21,7 +21,7 @@ FLOORS = [
         "text", "audio", "recording", "segment", "transcript", "manifest", "scoring",
         "score_files", "writers", "plots",
     },
-    {"corpora", "batching"},
+    {"corpora", "batching", "graph_audio"},
     {"model", "decoding"},
     {"tasks"},
     {

@@ -1,0 +1,103 @@
+"""What the benchmarks share: the checkout, the hardware line, baselines' own venvs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # the checkout is what is measured
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+
+
+def announce() -> None:
+    """Print the command, the hardware, and what else the machine is doing."""
+    print(f"$ python {shlex.join(sys.argv)}")
+    load = os.getloadavg()[0]
+    print(
+        f"hardware: {_processor()}, {os.cpu_count()} cores, {_memory_gb():.0f} GB; "
+        f"Python {platform.python_version()}; load before the run {load:.1f}"
+    )
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _memory_gb() -> float:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+
+
+def verdict(name: str, value: float, target: float, *, below: bool) -> None:
+    """Print a figure beside its target."""
+    met = value <= target if below else value >= target
+    sign = "<=" if below else ">="
+    print(
+        f"{name}: {value:.3g} (target {sign} {target:g}: {'met' if met else 'MISSED'})"
+    )
+
+
+def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
+    """Do some work after a warm-up.
+
+    Returns:
+        Median seconds of a round by the `clock` and of the `processor` (all threads),
+        and the `result` of the work.
+    """
+    result = work()
+    clock, processor = [], []
+    for _ in range(rounds):
+        start, used = time.perf_counter(), time.process_time()
+        work()
+        clock.append(time.perf_counter() - start)
+        processor.append(time.process_time() - used)
+    return {
+        "clock": statistics.median(clock),
+        "processor": statistics.median(processor),
+        "result": result,
+    }
+
+
+def speech(*parts: str) -> Path:
+    """Return a folder of `$ASR_DATA/speech`, or end the program with a word."""
+    root = os.environ.get("ASR_DATA")
+    path = Path(root or ".", "speech", *parts)
+    if root is None or not path.exists():
+        sys.exit(f"{path}: not there; set ASR_DATA to the folder that holds speech/")
+    return path
+
+
+def python_of(given: Path | None, name: str, requirements: list[str]) -> Path:
+    """Return the interpreter of a baseline's venv, which is made on first use.
+
+    Args:
+        given: An interpreter to take instead.
+        name: Name of the venv, below `~/.cache/asr-benchmarks`.
+        requirements: What pip installs into it.
+    """
+    if given is not None:
+        return given
+    folder = Path.home() / ".cache" / "asr-benchmarks" / name
+    python = folder / "bin" / "python"
+    marker = folder / "complete"
+    if not marker.exists():
+        print(f"installing {' '.join(requirements)} into {folder}", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", *requirements], check=True
+        )
+        marker.touch()
+    return python

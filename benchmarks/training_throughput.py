@@ -1,0 +1,238 @@
+"""Training speed of the default English configuration beside PyTorch's.
+
+Ours trains through the whole input pipeline: clips are decoded, resampled to a random
+speed, padded and prefetched while `fit` runs, as `asr train` does in its first epoch.
+PyTorch trains the same architecture (`torch_model.py`) on the very same batches, which
+lie in memory. Rounds alternate, so that a disturbance of the machine meets both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import tempfile
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import harness
+import keras
+import numpy as np
+import tensorflow as tf
+
+from asr import batching
+from asr.checkpoint import build
+from asr.config import AugmentConfig, DataConfig, ModelConfig, TrainConfig, to_dict
+from asr.corpora.prepare import prepare
+from asr.optimization import WeightAverage, build_optimizer
+from asr.tasks import SpeechRecognition
+from asr.text import CharacterTokenizer
+
+CHARACTERS = tuple(" 'ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+WARMUP = 3
+
+
+@dataclass
+class Clock(keras.callbacks.Callback):
+    """Notes when batches are ready, asked for and trained on."""
+
+    average: WeightAverage
+    ready: list[float] = field(default_factory=list)
+    begun: list[float] = field(default_factory=list)
+    ended: list[float] = field(default_factory=list)
+    processor: list[float] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002 - Keras signature
+        """See the class."""
+        self.begun.append(time.perf_counter())
+
+    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
+        """See the class."""
+        self.losses.append(float((logs or {})["loss"]))
+        self.ended.append(time.perf_counter())
+        self.processor.append(time.process_time())
+        if batch % self.average.every == 0:  # as in training
+            self.average.sample(self.model.trainable_variables)
+
+    def figures(self) -> tuple[float, float]:
+        """Return seconds of all timed batches, and the share spent in the step."""
+        begun = self.begun[: len(self.ended)]  # Keras begins one more to find the end
+        waits = [
+            max(0.0, ready - asked)
+            for ready, asked in zip(self.ready, begun, strict=True)
+        ]
+        steps = [
+            done - asked - wait
+            for done, asked, wait in zip(self.ended, begun, waits, strict=True)
+        ]
+        total = self.ended[-1] - self.ended[WARMUP - 1]
+        return total, sum(steps[WARMUP:]) / total
+
+    def processor_seconds(self) -> float:
+        """Return processor time of all timed batches, with that of their decoding."""
+        return self.processor[-1] - self.processor[WARMUP - 1]
+
+
+class Ours:
+    """The default model, its data and its optimiser."""
+
+    def __init__(self, corpus: Path) -> None:
+        data = DataConfig()
+        self.task = SpeechRecognition(
+            CharacterTokenizer(CHARACTERS), 16000, data.normalizer
+        )
+        self.examples = [
+            batching.Example(
+                u, (*self.task.encode_target(u.text), self.task.end), u.duration
+            )
+            for u in prepare("librispeech", corpus.parent, corpus.name).utterances
+            if u.duration <= data.longest
+        ]
+        self.config = ModelConfig()
+        self.train_config = TrainConfig()
+        self.model = build(self.config, self.task, augment=AugmentConfig(), seed=1)
+        self.model.loss_config = self.train_config
+        self.model.compile(optimizer=build_optimizer(self.train_config, 10_000))
+        self.data = data
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained weights."""
+        return sum(int(np.prod(w.shape)) for w in self.model.trainable_variables)
+
+    def train(self, epoch: int, steps: int) -> tuple[Clock, list[batching.Batch]]:
+        """Train on the first batches of an epoch; return times and the batches."""
+        plan = batching.plan_epoch(
+            [example.seconds for example in self.examples],
+            batch_seconds=self.data.batch_seconds,
+            seed=1,
+            epoch=epoch,
+            ascending=False,
+        )[: WARMUP + steps]
+        loader = batching.Loader(
+            self.task.encode_source,
+            self.task.rate,
+            workers=self.data.workers,
+            cache_mb=self.data.cache_mb,
+        )
+        clock = Clock(WeightAverage(self.train_config.ema))
+        seen: list[batching.Batch] = []
+
+        def stream() -> Iterator[batching.Batch]:
+            for batch in batching.batches(
+                self.examples,
+                plan,
+                loader,
+                start_token=self.task.start,
+                speeds=AugmentConfig().speeds,
+                seed=1,
+                epoch=epoch,
+            ):
+                seen.append(batch)
+                clock.ready.append(time.perf_counter())
+                yield batch
+
+        self.model.fit(
+            batching.as_dataset(stream),
+            epochs=1,
+            verbose=0,
+            shuffle=False,
+            callbacks=[clock],
+        )
+        return clock, seen[WARMUP:]
+
+
+def audio_seconds(batches: list[batching.Batch], rate: int) -> float:
+    """Return the length of the unpadded audio in batches."""
+    return sum(int(inputs["source_lengths"].sum()) for inputs, _ in batches) / rate
+
+
+def train_torch(
+    python: Path, ours: Ours, batches: list[batching.Batch], threads: int
+) -> dict[str, Any]:
+    """Train PyTorch's model on batches in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for number, (inputs, targets) in enumerate(batches):
+            np.savez(folder / f"batch-{number:04d}.npz", **inputs, **targets)
+        np.save(folder / "filters.npy", ours.model.frontend._filters)
+        facts = {
+            "model": to_dict(ours.config),
+            "vocabulary": ours.task.vocabulary,
+            "learning_rate": ours.train_config.learning_rate,
+            "clip_norm": ours.train_config.clip_norm,
+            "ctc_weight": ours.train_config.ctc_weight,
+        }
+        (folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
+        script = Path(__file__).with_name("torch_model.py")
+        command = [python, script, folder, str(threads), str(WARMUP)]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one round of 4 batches")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument(
+        "--steps", type=int, default=30, help="batches timed in a round"
+    )
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--torch-python", type=Path, help="interpreter that has torch")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.steps = 1, 4
+    harness.announce()
+    python = harness.python_of(
+        options.torch_python, "torch-2.13.0", ["torch==2.13.0", "numpy"]
+    )
+    warnings.filterwarnings("ignore", "Your input ran out of data")
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    ours = Ours(harness.speech("LibriSpeech", "train-clean-5"))
+    ratios, speeds, shares, others = [], [], [], []
+    for number in range(1, options.rounds + 1):
+        clock, batches = ours.train(number, options.steps)
+        seconds, share = clock.figures()
+        audio = audio_seconds(batches, ours.task.rate)
+        torch = train_torch(python, ours, batches, options.threads)
+        if torch["parameters"] != ours.parameters:
+            sizes = f"{ours.parameters} and {torch['parameters']}"
+            raise SystemExit(f"the models differ: {sizes} parameters")
+        speeds.append(audio / seconds)
+        others.append(audio / sum(torch["seconds"]))
+        ratios.append(speeds[-1] / others[-1])
+        shares.append(share)
+        print(
+            f"round {number}: {audio:.0f} s of audio in {len(batches)} batches; asr "
+            f"{speeds[-1]:.1f} s/s (loss {clock.losses[-1]:.2f}), PyTorch "
+            f"{others[-1]:.1f} s/s (loss {torch['losses'][-1]:.2f}), "
+            f"ratio {ratios[-1]:.2f}; processor time "
+            f"{torch['processor'] / clock.processor_seconds():.2f}"
+        )
+    print(
+        f"model: {ours.parameters:,} parameters in both; TensorFlow {tf.__version__}, "
+        f"Keras {keras.__version__}, PyTorch {torch['version']}; "
+        f"{options.threads} threads"
+    )
+    median = statistics.median
+    harness.verdict("asr, s of audio per s", median(speeds), 120, below=False)
+    print(f"PyTorch, s of audio per s: {median(others):.3g}")
+    harness.verdict(
+        "share of time in the compiled step", median(shares), 0.9, below=False
+    )
+    harness.verdict("ratio to PyTorch (goal 1.5)", median(ratios), 1.0, below=False)
+
+
+if __name__ == "__main__":
+    main()

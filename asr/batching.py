@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+_Jobs = tuple[np.ndarray, list[Future[Any]]]  # indices, and what reads each of them
 
 # Two clips of one bucket differ in length by about this share of the longer.
 _JITTER = 0.1
@@ -83,7 +85,7 @@ def plan_epoch(
     if first < len(order):
         batches.append(order[first:])
     if not ascending:
-        random.shuffle(batches)  # type: ignore[arg-type]  # a list of arrays is a sequence
+        random.shuffle(batches)
     return batches
 
 
@@ -102,7 +104,7 @@ class Loader:
     rate: int
     workers: int = 2
     cache_mb: int = 0
-    unreadable: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[Utterance, str] = field(default_factory=dict)
     _cache: dict[Utterance, np.ndarray] = field(default_factory=dict)
     _cached_bytes: int = 0
 
@@ -116,9 +118,8 @@ class Loader:
         try:
             samples = self._samples(utterance)
         except AsrError as error:
-            name = str(utterance.audio)
-            if name not in self.unreadable:
-                self.unreadable[name] = str(error)
+            if utterance not in self.unreadable:
+                self.unreadable[utterance] = str(error)
                 log.warning("left out: %s", error)
             return None
         if speed != 1.0:
@@ -141,7 +142,7 @@ class Loader:
         return rounded.astype("float32") / 32767.0
 
 
-def batches(
+def batches(  # noqa: PLR0913 - options, each of them named by the caller
     examples: Sequence[Example],
     plan: Sequence[np.ndarray],
     loader: Loader,
@@ -175,7 +176,7 @@ def batches(
         DataError: More than 5 % of the examples cannot be read.
     """
 
-    def submit(indices: np.ndarray) -> tuple[np.ndarray, list[Future[Any]]]:
+    def submit(indices: np.ndarray) -> _Jobs:
         jobs = []
         for index in indices:
             random = np.random.default_rng((seed, epoch, int(index)))
@@ -183,33 +184,42 @@ def batches(
             jobs.append(pool.submit(loader.load, examples[index].utterance, speed))
         return indices, jobs
 
-    with ThreadPoolExecutor(loader.workers) as pool:
-        waiting: deque[tuple[np.ndarray, list[Future[Any]]]] = deque()
-        try:
-            for number in range(len(plan) + ahead):
-                if number < len(plan):
-                    waiting.append(submit(plan[number]))
-                if number < ahead:
-                    continue
-                indices, jobs = waiting.popleft()
-                sources = [job.result() for job in jobs]
-                _check_unreadable(loader, len(examples))
-                pairs = [
-                    (source, examples[index].labels)
-                    for source, index in zip(sources, indices, strict=True)
-                    if source is not None
-                ]
-                if pairs:
-                    yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
-        finally:
-            for _, jobs in waiting:
-                for job in jobs:
-                    job.cancel()
+    with (
+        ThreadPoolExecutor(loader.workers) as pool,
+        closing(_submitted(plan, submit, ahead)) as submitted,
+    ):
+        for indices, jobs in submitted:
+            sources = [job.result() for job in jobs]
+            _check_unreadable(loader, len(examples))
+            pairs = [
+                (source, examples[index].labels)
+                for source, index in zip(sources, indices, strict=True)
+                if source is not None
+            ]
+            if pairs:
+                yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
+
+
+def _submitted(
+    plan: Sequence[np.ndarray], submit: Callable[[np.ndarray], _Jobs], ahead: int
+) -> Generator[_Jobs, None, None]:
+    """Submit batches some places before they are yielded; cancel what is left."""
+    waiting: deque[_Jobs] = deque()
+    try:
+        for number in range(len(plan) + ahead):
+            if number < len(plan):
+                waiting.append(submit(plan[number]))
+            if number >= ahead:
+                yield waiting.popleft()
+    finally:
+        for _, jobs in waiting:
+            for job in jobs:
+                job.cancel()
 
 
 def _check_unreadable(loader: Loader, total: int) -> None:
     count = len(loader.unreadable)
-    if count > max(1.0, MOST_UNREADABLE * total):
+    if count > max(1.0, MOST_UNREADABLE * total) or count == total:
         reason = next(iter(loader.unreadable.values()))
         raise DataError(
             f"{count} of {total} clips cannot be read, the first: {reason}; "
@@ -261,7 +271,7 @@ def as_dataset(make: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
     Args:
         make: Returns a fresh iterator over the batches.
     """
-    import tensorflow as tf  # noqa: PLC0415 - only where TensorFlow is the backend
+    import tensorflow as tf  # only where TensorFlow is the backend
 
     def spec(shape: tuple[None, ...], kind: str) -> tf.TensorSpec:
         return tf.TensorSpec(shape, kind)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,13 +24,22 @@ from asr.model.seq2seq import Seq2Seq
 from asr.resources import atomic_write
 from asr.tasks import TASKS
 from asr.tasks.base import Task
-from asr.text import tokenizer_from_json
+from asr.text import normalizer, tokenizer_from_json
 
 FORMAT = 1
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"
 CARD, SUMS = "README.md", "SHA256SUMS"
 _LARGEST_TEXT = 10_000_000  # bytes of a JSON file
 _LARGEST_WEIGHTS = 4_000_000_000  # bytes
+# What zipfile and NumPy raise on archives that are damaged, encrypted or pickled.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 @dataclass(frozen=True)
@@ -125,9 +135,17 @@ def read_model(folder: Path) -> LoadedModel:
     """
     verify(folder)
     config = read_config(folder)
-    tokenizer = tokenizer_from_json(_read_json(folder / TOKENIZER))
+    stored = _read_json(folder / TOKENIZER)
+    try:
+        tokenizer = tokenizer_from_json(stored)
+    except ModelError as error:
+        raise ModelError(f"{folder}: {error}") from error
     task = TASKS[config.task](tokenizer, config.model.frontend.rate, config.normalizer)
-    model = build(config.model, task)
+    try:
+        normalizer(config.normalizer)
+        model = build(config.model, task)
+    except RecipeError as error:
+        raise ModelError(f"{folder / CONFIG}: {error}") from error
     _assign(model, folder / WEIGHTS)
     return LoadedModel(config, task, model)
 
@@ -145,6 +163,8 @@ def read_config(folder: Path) -> FolderConfig:
             f"{path}: not a model of format {FORMAT}; it may need a newer release"
         )
     training = tree.pop("training", {})
+    if not isinstance(training, dict):
+        raise ModelError(f"{path}: training: expected keys and values")
     try:
         config = from_dict(FolderConfig, tree)
     except RecipeError as error:
@@ -208,22 +228,32 @@ def _digest(path: Path) -> str:
 def _read_json(path: Path) -> Any:  # noqa: ANN401 - parsed JSON
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable JSON file: {error}") from error
+
+
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > _LARGEST_WEIGHTS:
+            raise ModelError(f"{path}: unpacks to more than any model of this kind")
+        with np.load(path, allow_pickle=False) as stored:
+            return {name: np.asarray(stored[name]) for name in stored.files}
+    except _UNREADABLE as error:
+        raise ModelError(f"{path}: not a readable weights file: {error}") from error
 
 
 def _assign(model: Seq2Seq, path: Path) -> None:
     """Put stored arrays into the model, all of them and no others."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path}: not a readable weights file: {error}") from error
+    arrays = _read_arrays(path)
     wanted = {weight.path: weight for weight in model.weights}
     if missing := sorted(wanted.keys() ^ arrays.keys()):
         raise ModelError(f"{path}: does not fit {CONFIG}: {missing[0]}")
     for name, weight in wanted.items():
         array = arrays[name]
+        if array.dtype.kind not in "fiu":
+            raise ModelError(f"{path}: {name} holds no numbers")
         if array.shape != tuple(weight.shape):
             raise ModelError(
                 f"{path}: {name} has shape {array.shape}, "

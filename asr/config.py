@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import types
+import math
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -271,6 +271,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (FrontendConfig, "window_ms"): (5, 200),
     (FrontendConfig, "hop_ms"): (1, 100),
     (FrontendConfig, "preemphasis"): _SHARE,
+    (AugmentConfig, "speeds"): (0.1, 10),
     (AugmentConfig, "frequency_masks"): (0, 20),
     (AugmentConfig, "frequency_width"): (0, 256),
     (AugmentConfig, "time_masks"): (0, 50),
@@ -344,7 +345,10 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
-    except yaml.YAMLError as error:
+    except (
+        yaml.YAMLError,
+        ValueError,
+    ) as error:  # ValueError: a date such as 2024-13-1
         first = str(error).splitlines()[0]
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
@@ -370,7 +374,7 @@ def _assign(tree: dict[str, Any], override: str) -> None:
         raise RecipeError(f"--set {override}: write it as key.subkey=value")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise RecipeError(f"--set {override}: the value is not valid YAML") from error
     *parents, last = key.strip().split(".")
     node = tree
@@ -389,7 +393,9 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:  # noqa: ANN401 - 
         RecipeError: Names the offending key.
     """
     if not isinstance(tree, Mapping):
-        raise RecipeError(f"{where or 'recipe'}: expected keys and values, got {tree!r}")
+        raise RecipeError(
+            f"{where or 'recipe'}: expected keys and values, got {tree!r}"
+        )
     hints = typing.get_type_hints(cls)
     values = {}
     for key, value in tree.items():
@@ -413,9 +419,15 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:  # noqa: ANN401 - 
 
 def _check_range(cls: type, key: str, value: Any, full: str) -> None:  # noqa: ANN401 - any field
     bounds = _RANGES.get((cls, key))
-    if bounds and not bounds[0] <= value <= bounds[1]:
-        low, high = bounds
-        raise RecipeError(f"{full}: {value} is not between {low:g} and {high:g}")
+    if not bounds:
+        return
+    low, high = bounds
+    numbers = value if isinstance(value, tuple) else (value,)
+    if not numbers:
+        raise RecipeError(f"{full}: an empty list; it takes at least one number")
+    for number in numbers:
+        if not low <= number <= high:
+            raise RecipeError(f"{full}: {number} is not between {low:g} and {high:g}")
 
 
 def _convert(hint: Any, value: Any, full: str) -> Any:  # noqa: ANN401 - type hints and parsed YAML
@@ -425,15 +437,15 @@ def _convert(hint: Any, value: Any, full: str) -> Any:  # noqa: ANN401 - type hi
     if origin is Literal:
         choices = [str(choice) for choice in typing.get_args(hint)]
         if value not in choices:
-            raise RecipeError(f"{full}: unknown {value!r}{nearest(str(value), choices)}")
+            raise RecipeError(
+                f"{full}: unknown {value!r}{nearest(str(value), choices)}"
+            )
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
             raise RecipeError(f"{full}: expected a list, got {value!r}")
         inner = typing.get_args(hint)[0]
         return tuple(_convert(inner, v, f"{full}[{i}]") for i, v in enumerate(value))
-    if isinstance(origin, types.UnionType):
-        raise TypeError(f"{full}: unions have no place in a recipe")
     return _scalar(hint, value, full)
 
 
@@ -445,8 +457,8 @@ def _scalar(hint: type, value: Any, full: str) -> Any:  # noqa: ANN401 - parsed 
         except ValueError:
             raise RecipeError(f"{full}: expected a number, got {value!r}") from None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if hint is not bool and isinstance(value, bool) or not isinstance(value, hint):
+        value = float(value) if abs(value) < 10**300 else math.inf
+    if (hint is not bool and isinstance(value, bool)) or not isinstance(value, hint):
         names = {int: "a whole number", float: "a number", bool: "true or false"}
         raise RecipeError(f"{full}: expected {names.get(hint, 'text')}, got {value!r}")
     if isinstance(value, float) and value != value:

@@ -73,7 +73,12 @@ def extension_scores(state: PrefixState, log_probs: Any, end: int) -> Any:  # no
     return ops.where(tokens == 0, NEVER, scores)
 
 
-def extend(state: PrefixState, log_probs: Any, parents: Any, tokens: Any) -> PrefixState:  # noqa: ANN401 - tensors
+def extend(
+    state: PrefixState,
+    log_probs: Any,  # noqa: ANN401 - tensor
+    parents: Any,  # noqa: ANN401 - tensor
+    tokens: Any,  # noqa: ANN401 - tensor
+) -> PrefixState:
     """Return the state of K extended prefixes.
 
     Args:
@@ -113,7 +118,8 @@ def _sum_over_time(before: Any, probs: Any) -> Any:  # noqa: ANN401 - tensors
     """Return log sum_t exp(before_t) * probs_t, (B, K, V), as one matrix product."""
     top = ops.max(before, axis=-1, keepdims=True)
     total = ops.matmul(ops.exp(before - top), probs)
-    return ops.maximum(top + ops.log(ops.maximum(total, _TINY)), NEVER)
+    possible = top + ops.log(ops.maximum(total, _TINY))
+    return ops.maximum(ops.where(total > 0.0, possible, NEVER), NEVER)
 
 
 def _log_recurrence(factors: Any, terms: Any) -> Any:  # noqa: ANN401 - tensors

@@ -48,29 +48,39 @@ class _Beam(NamedTuple):
     finished: Hypotheses
 
 
-def greedy_search(step: Step, state: Any, limits: Any, special: Tokens) -> Hypotheses:  # noqa: ANN401 - tensors
+def greedy_search(
+    step: Step,
+    state: Any,  # noqa: ANN401 - the caller's
+    limits: Any,  # noqa: ANN401 - tensor
+    special: Tokens,
+    *,
+    longest: Any = None,  # noqa: ANN401 - tensor or number
+) -> Hypotheses:
     """Follow the most probable token.
 
     Args:
         step: `(tokens (B, 1), state) -> (logits (B, 1, V), state)`.
         state: State before the first step.
-        limits: Longest hypothesis of each utterance, (B,) int32.
+        limits: Longest hypothesis of each utterance, (B,) int32; one that meets it can
+            only end.
         special: Start and end symbols.
+        longest: Bound on all limits. JAX wants a number, since it compiles for it; the
+            largest limit if not given.
 
     Returns:
-        One hypothesis for each utterance (K = 1); one that met its limit has no end.
+        One hypothesis for each utterance (K = 1).
     """
-    longest = ops.max(limits)
+    longest = ops.max(limits) if longest is None else longest
     last = ops.zeros_like(limits)[:, None] + special.start
     positions = ops.arange(longest, dtype="int32")
     tokens = ops.zeros_like(limits)[:, None] * positions[None]
     scores = ops.cast(ops.zeros_like(last), "float32")
-    alive = limits > 0
+    alive = limits >= 0
 
     def advance(*loop: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
         time, tokens, last, scores, lengths, alive, state = loop
         logits, state = step(last, state)
-        log_probs = _allowed(logits, special, 0.0)[:, 0]  # (B, V)
+        log_probs = _allowed(logits, special, limits <= time)[:, 0]  # (B, V)
         best = ops.cast(ops.argmax(log_probs, axis=-1), "int32")
         gain = ops.max(log_probs, axis=-1)
         scores = scores + ops.where(alive, gain, 0.0)[:, None]
@@ -79,7 +89,6 @@ def greedy_search(step: Step, state: Any, limits: Any, special: Tokens) -> Hypot
             alive[:, None] & (positions == time)[None], best[:, None], tokens
         )
         lengths = lengths + ops.cast(alive, "int32")
-        alive = alive & (time + 1 < limits)
         return time + 1, tokens, best[:, None], scores, lengths, alive, state
 
     zero = ops.convert_to_tensor(0, dtype="int32")
@@ -100,6 +109,7 @@ def beam_search(
     config: DecodingConfig,
     *,
     ctc_log_probs: Any = None,  # noqa: ANN401 - tensor
+    longest: Any = None,  # noqa: ANN401 - tensor or number
 ) -> Hypotheses:
     """Keep the K most probable hypotheses; those that end compete in a pool apart.
 
@@ -111,15 +121,16 @@ def beam_search(
         step: `(tokens (B, K), state) -> (logits (B, K, V), state)`; every leaf of the
             state begins with (B, K).
         state: State before the first step, for K = `config.beam_size` hypotheses.
-        limits: Longest hypothesis of each utterance, (B,) int32.
+        limits: Longest hypothesis of each utterance, (B,) int32; those that meet it can
+            only end.
         special: Start and end symbols.
         config: Beam, weights and thresholds.
         ctc_log_probs: (B, R, V) after `ctc_prefix.pad_frames`, or None to decode by
             attention alone.
+        longest: As in `greedy_search`.
 
     Returns:
-        K hypotheses for each utterance, best first. Where none reached the end symbol
-        within the limit, the live ones are returned instead.
+        K hypotheses for each utterance, best first.
     """
     size = config.beam_size
     weight = 0.0 if ctc_log_probs is None else config.ctc_weight
@@ -127,13 +138,20 @@ def beam_search(
     def advance(*loop: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
         beam = _Beam(*loop)
         logits, state = step(beam.last, beam.state)
-        log_probs = _allowed(logits, special, config.end_threshold)  # (B, K, V)
+        log_probs = _allowed(
+            logits, special, limits <= beam.time, config.end_threshold
+        )  # (B, K, V)
         attention = beam.attention[..., None] + log_probs
         joint = (1.0 - weight) * attention
         if weight:
-            scores = ctc_prefix.extension_scores(beam.prefix, ctc_log_probs, special.end)
+            scores = ctc_prefix.extension_scores(
+                beam.prefix, ctc_log_probs, special.end
+            )
             joint = joint + weight * scores
-        joint = ops.where(beam.alive[..., None], joint, NEVER)
+            # What one of the two rules out stays so, whatever its weight.
+            joint = ops.where(scores > 0.5 * NEVER, joint, NEVER)
+        possible = beam.alive[..., None] & (log_probs > 0.5 * NEVER)
+        joint = ops.where(possible, joint, NEVER)
         batch, _, vocabulary = ops.shape(joint)
         values, index = ops.top_k(ops.reshape(joint, (batch, size * vocabulary)), size)
         index = ops.cast(index, "int32")
@@ -150,7 +168,6 @@ def beam_search(
             size,
         )
         alive = (chosen != special.end) & (values > 0.5 * NEVER)
-        alive = alive & (beam.time < limits)[:, None]
         here = ops.arange(ops.shape(tokens)[-1], dtype="int32") == beam.time
         tokens = ops.where(alive[..., None] & here, chosen[..., None], tokens)
         live = ops.where(alive, values, NEVER)
@@ -172,23 +189,25 @@ def beam_search(
         )
         return tuple(following)
 
-    beam = _start(state, limits, special, size, ctc_log_probs if weight else None)
+    longest = ops.max(limits) if longest is None else longest
+    zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, size))  # (B, K)
+    beam = _start(state, zeros, longest, special, ctc_log_probs if weight else None)
     beam = _Beam(*ops.while_loop(lambda *loop: ops.any(loop[4]), advance, tuple(beam)))
     return beam.finished
 
 
 def _start(
     state: Any,  # noqa: ANN401 - the caller's
-    limits: Any,  # noqa: ANN401 - tensor
+    zeros: Any,  # noqa: ANN401 - tensor
+    longest: Any,  # noqa: ANN401 - tensor or number
     special: Tokens,
-    size: int,
     ctc_log_probs: Any,  # noqa: ANN401 - tensor
 ) -> _Beam:
-    zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, size))  # (B, K)
     # Room for the longest hypothesis and, at its end, for the step that closes it.
-    empty = ops.arange(ops.max(limits) + 1, dtype="int32") * 0
+    empty = ops.arange(longest + 1, dtype="int32") * 0
     tokens = zeros[..., None] + empty
     never = ops.cast(zeros, "float32") + NEVER
+    size = zeros.shape[1]
     first = ops.arange(size) == 0  # the K starts are alike: only one may live
     if ctc_log_probs is None:
         prefix = PrefixState(never, never, zeros)
@@ -206,11 +225,20 @@ def _start(
     )
 
 
-def _allowed(logits: Any, special: Tokens, end_threshold: float) -> Any:  # noqa: ANN401 - tensors
-    """Return log probabilities with tokens that may not come next ruled out."""
+def _allowed(
+    logits: Any,  # noqa: ANN401 - tensor
+    special: Tokens,
+    full: Any,  # noqa: ANN401 - tensor
+    end_threshold: float = 0.0,
+) -> Any:  # noqa: ANN401 - tensor
+    """Return log probabilities (B, K, V) with tokens that may not come next ruled out.
+
+    Nothing but the end symbol may follow where an utterance is `full`, (B,) bool.
+    """
     tokens = ops.arange(logits.shape[-1])
     log_probs = ops.log_softmax(logits, axis=-1)
     banned = (tokens == 0) | (tokens == special.start)
+    banned = banned | (full[:, None, None] & (tokens != special.end))
     log_probs = ops.where(banned, NEVER, log_probs)
     if end_threshold:
         others = ops.where(tokens == special.end, NEVER, log_probs)
@@ -223,7 +251,9 @@ def _allowed(logits: Any, special: Tokens, end_threshold: float) -> Any:  # noqa
 def _length_norm(length: Any, config: DecodingConfig) -> Any:  # noqa: ANN401 - tensors
     if not config.length_penalty:
         return 1.0
-    return (ops.maximum(ops.cast(length, "float32"), 1.0) / 10.0) ** config.length_penalty
+    return (
+        ops.maximum(ops.cast(length, "float32"), 1.0) / 10.0
+    ) ** config.length_penalty
 
 
 def _best(first: Hypotheses, second: Hypotheses, size: int) -> Hypotheses:

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from asr.config import AttentionConfig
+from asr.model.loops import branch
 
 # Added to the energy of a padded frame: its weight becomes exactly 0 in float32.
 _MASKED = -1e9
@@ -20,11 +21,13 @@ class AttentionMemory(NamedTuple):
         keys: Projected memory, (B, S, A).
         values: Memory, (B, S, D).
         bias: 0 at real frames and a large negative number in the padding, (B, 1, S).
+        location: Location filters as a banded matrix, (S, S * filters), or None.
     """
 
     keys: Any
     values: Any
     bias: Any
+    location: Any = None
 
 
 class BahdanauAttention(keras.layers.Layer):
@@ -56,8 +59,12 @@ class BahdanauAttention(keras.layers.Layer):
             memory_units: Size of a memory frame.
         """
         units = self.config.units
-        self.query_kernel = self.add_weight(shape=(query_units, units), name="query_kernel")
-        self.key_kernel = self.add_weight(shape=(memory_units, units), name="key_kernel")
+        self.query_kernel = self.add_weight(
+            shape=(query_units, units), name="query_kernel"
+        )
+        self.key_kernel = self.add_weight(
+            shape=(memory_units, units), name="key_kernel"
+        )
         self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
         self.energy = self.add_weight(shape=(units, 1), name="energy")
         if self.config.location_filters:
@@ -77,7 +84,10 @@ class BahdanauAttention(keras.layers.Layer):
         """
         keys = ops.matmul(memory, self.key_kernel) + self.bias
         bias = ops.where(mask, 0.0, _MASKED)[:, None, :]
-        return AttentionMemory(keys, memory, bias)
+        location = None
+        if self.config.location_filters:
+            location = self._location_matrix(ops.shape(memory)[1])
+        return AttentionMemory(keys, memory, bias, location)
 
     def initial_state(self, memory: AttentionMemory, beam: int) -> Any:  # noqa: ANN401 - tensors
         """Return the accumulated weights before the first step, (B, K, S)."""
@@ -103,22 +113,28 @@ class BahdanauAttention(keras.layers.Layer):
         """
         hidden = memory.keys[:, None] + ops.matmul(query, self.query_kernel)[:, :, None]
         if self.config.location_filters:
-            hidden = hidden + self._location(state)
+            batch, beam, frames = ops.shape(state)
+            found = ops.matmul(state, memory.location)  # (B, K, S * filters)
+            found = ops.reshape(found, (batch, beam, frames, -1))
+            hidden = hidden + ops.matmul(found, self.filter_kernel)
         energy = ops.matmul(ops.tanh(hidden), self.energy)[..., 0]  # (B, K, S)
         weights = ops.softmax(energy + memory.bias, axis=-1)
-        used = weights if keep is None else weights * keep
-        return ops.matmul(used, memory.values), weights, state + weights
+        given = branch(weights)
+        used = given if keep is None else given * keep
+        return ops.matmul(used, memory.values), weights, state + given
 
-    def _location(self, state: Any) -> Any:  # noqa: ANN401 - tensors
-        """Return location features in the energy's space, (B, K, S, A)."""
+    def _location_matrix(self, frames: Any) -> Any:  # noqa: ANN401 - tensor
+        """Write the convolution as one matrix product.
+
+        On a CPU the backward pass of a convolution of one channel costs several times
+        what this product does, and it is made once for all steps.
+        """
         width = self.config.location_width
-        left = (width - 1) // 2
-        batch, beam, frames = ops.shape(state)
-        kernel = ops.matmul(self.filters, self.filter_kernel)  # (width, A)
-        flat = ops.reshape(state, (batch * beam, frames, 1))
-        flat = ops.pad(flat, ((0, 0), (left, width - 1 - left), (0, 0)))
-        features = ops.conv(flat, kernel[:, None, :], padding="valid")
-        return ops.reshape(features, (batch, beam, frames, self.config.units))
+        position = ops.arange(frames, dtype="int32")
+        tap = position[:, None] - position[None, :] + (width - 1) // 2  # (S, S)
+        inside = ops.cast((tap >= 0) & (tap < width), "float32")[..., None]
+        taps = ops.take(self.filters, ops.clip(tap, 0, width - 1), axis=0)
+        return ops.reshape(taps * inside, (frames, -1))
 
 
 ATTENTIONS = {"bahdanau": BahdanauAttention}

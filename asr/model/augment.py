@@ -40,8 +40,16 @@ class SpecAugment(keras.layers.Layer):
     def build(self, *_: Any) -> None:  # noqa: ANN401 - shapes do not matter here
         """Create the counter of batches that the ramp follows."""
         self.batches = self.add_weight(
-            shape=(), dtype="int32", initializer="zeros", trainable=False, name="batches"
+            shape=(),
+            dtype="int32",
+            initializer="zeros",
+            trainable=False,
+            name="batches",
         )
+
+    def compute_output_spec(self, features: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401 - Keras signature
+        """Return the symbolic output without tracing; JAX cannot with open lengths."""
+        return keras.KerasTensor(features.shape)
 
     def call(self, features: Any, lengths: Any, training: bool = False) -> Any:  # noqa: ANN401 - tensors
         """See the class."""
@@ -71,16 +79,22 @@ class SpecAugment(keras.layers.Layer):
         )
         return features * keep[:, :, None]
 
-    def _keep(self, batch: Any, size: Any, *, count: int, extent: Any, widest: Any) -> Any:  # noqa: ANN401 - tensors
+    def _keep(
+        self,
+        batch: Any,  # noqa: ANN401 - number or tensor
+        size: Any,  # noqa: ANN401 - number or tensor
+        *,
+        count: int,
+        extent: Any,  # noqa: ANN401 - tensor
+        widest: Any,  # noqa: ANN401 - tensor
+    ) -> Any:  # noqa: ANN401 - tensor
         """Return 0 inside `count` random stretches and 1 elsewhere, (B, size)."""
         if not count:
             return ops.ones((batch, size))
         draws = keras.random.uniform((2, batch, count), seed=self.random)
-        widths = ops.floor(draws[0] * (widest[:, None] + 1.0))  # (B, count)
+        widths = ops.floor(draws[0] * (ops.floor(widest)[:, None] + 1.0))  # (B, count)
         room = ops.maximum(ops.cast(extent, "float32")[:, None] - widths + 1.0, 1.0)
         starts = ops.floor(draws[1] * room)
         position = ops.arange(size, dtype="float32")[None, :, None]
         inside = (position >= starts[:, None]) & (position < (starts + widths)[:, None])
         return ops.cast(ops.logical_not(ops.any(inside, axis=-1)), "float32")
-
-

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from asr.config import AttentionConfig, DecoderConfig
+from asr.config import AttentionConfig, DecoderConfig, nearest
+from asr.errors import RecipeError
 from asr.model.attention import ATTENTIONS, AttentionMemory
-from asr.model.loops import scan
+from asr.model.loops import branch, scan
 from asr.model.masks import sequence_mask
 from asr.model.recurrent import gru_step
 
@@ -41,6 +42,9 @@ class Decoder(keras.layers.Layer):
         vocabulary: Number of tokens.
         seed: Seed of the dropout.
 
+    Raises:
+        RecipeError: There is no attention of that kind.
+
     Call arguments:
         tokens: Previous tokens, the start symbol first, (B, U) int32.
         memory: Encoder output, (B, S, D) float32.
@@ -64,6 +68,9 @@ class Decoder(keras.layers.Layer):
         **kwargs: Any,  # noqa: ANN401 - Keras layer arguments
     ) -> None:
         super().__init__(dtype="float32", **kwargs)
+        if attention.kind not in ATTENTIONS:
+            hint = nearest(attention.kind, list(ATTENTIONS))
+            raise RecipeError(f"model.attention.kind: unknown {attention.kind!r}{hint}")
         self.config = config
         self.vocabulary = vocabulary
         self.attention = ATTENTIONS[attention.kind](attention, name="attention")
@@ -73,7 +80,9 @@ class Decoder(keras.layers.Layer):
         self.bridge = keras.layers.Dense(
             config.units, activation="tanh", dtype="float32", name="bridge"
         )
-        self.output_layer = keras.layers.Dense(vocabulary, dtype="float32", name="logits")
+        self.output_layer = keras.layers.Dense(
+            vocabulary, dtype="float32", name="logits"
+        )
         self.dropout = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32")
         self.embedding_dropout = keras.layers.Dropout(
             config.embedding_dropout, seed=seed + 1, dtype="float32"
@@ -93,7 +102,9 @@ class Decoder(keras.layers.Layer):
         self.recurrent_kernel = self.add_weight(
             shape=(units, 3 * units), initializer="orthogonal", name="recurrent_kernel"
         )
-        self.bias = self.add_weight(shape=(2, 3 * units), initializer="zeros", name="bias")
+        self.bias = self.add_weight(
+            shape=(2, 3 * units), initializer="zeros", name="bias"
+        )
         self.attention.build(units, width)
         self.bridge.build((None, None, units + width))
         self.output_layer.build((None, None, units))
@@ -151,7 +162,12 @@ class Decoder(keras.layers.Layer):
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
         steps = [ops.transpose(self._project(embedded), (1, 0, 2))[:, :, None]]
         if training and self.config.attention_dropout:
-            shape = (ops.shape(tokens)[1], ops.shape(memory)[0], 1, ops.shape(memory)[1])
+            shape = (
+                ops.shape(tokens)[1],
+                ops.shape(memory)[0],
+                1,
+                ops.shape(memory)[1],
+            )
             ones = ops.ones(shape)
             rate = self.config.attention_dropout
             steps.append(keras.random.dropout(ones, rate, seed=self.random))
@@ -182,7 +198,7 @@ class Decoder(keras.layers.Layer):
         context, weights, attention = self.attention.attend(
             hidden, memory, state.attention, keep
         )
-        return DecoderState(hidden, context, attention), weights
+        return DecoderState(branch(hidden), context, attention), weights
 
     def _logits(self, hidden: Any, context: Any, *, training: bool) -> Any:  # noqa: ANN401 - tensors
         both = self.bridge(ops.concatenate([hidden, context], axis=-1))

@@ -35,6 +35,16 @@ class Encoded(NamedTuple):
     memory_lengths: Any
 
 
+class _LayerNormalization(keras.layers.LayerNormalization):
+    """Keras's, written so that no value is used three times; see `loops.branch`."""
+
+    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - tensor
+        centred = inputs - ops.mean(inputs, axis=-1, keepdims=True)
+        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
+        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
+        return centred * scale + self.beta
+
+
 class Encoder(keras.layers.Layer):
     """Reads a sequence of features into states of a quarter of its length.
 
@@ -90,7 +100,7 @@ class Encoder(keras.layers.Layer):
             for i in range(config.layers)
         ]
         self.norms = [
-            keras.layers.LayerNormalization(dtype="float32", name=f"norm_{i}")
+            _LayerNormalization(dtype="float32", name=f"norm_{i}")
             for i in range(config.layers + 1)
         ]
         self.dropouts = [
@@ -119,13 +129,14 @@ class Encoder(keras.layers.Layer):
             norm.build((None, None, channels))
         self.output_layer.build((None, None, channels * config.memory_stride))
 
-    def compute_output_spec(self, features: Any, lengths: Any, training: bool = False) -> Encoded:  # noqa: ANN401, ARG002 - Keras signature
+    def compute_output_spec(self, features: Any, lengths: Any, **_: Any) -> Encoded:  # noqa: ANN401 - Keras signature
         """Return symbolic outputs without tracing the loops."""
         batch, config = features.shape[0], self.config
-        counts = keras.KerasTensor(lengths.shape, "int32")
+        # A tensor of its own for each: one for both would name one output twice.
+        counts, joined = (keras.KerasTensor(lengths.shape, "int32") for _ in range(2))
         states = keras.KerasTensor((batch, None, 2 * config.units))
         memory = keras.KerasTensor((batch, None, config.memory_units))
-        return Encoded(states, counts, memory, counts)
+        return Encoded(states, counts, memory, joined)
 
     def call(self, features: Any, lengths: Any, training: bool = False) -> Encoded:  # noqa: ANN401 - tensors
         """See the class."""
@@ -157,4 +168,6 @@ class Encoder(keras.layers.Layer):
         states = ops.reshape(states, (batch, joined, stride * units))
         lengths = (lengths + stride - 1) // stride
         memory = ops.cast(self.output_layer(states), "float32")
-        return ops.where(sequence_mask(lengths, joined)[..., None], memory, 0.0), lengths
+        return ops.where(
+            sequence_mask(lengths, joined)[..., None], memory, 0.0
+        ), lengths

@@ -44,3 +44,12 @@ def scan(
 
     joined = inputs[0] if len(inputs) == 1 else ops.concatenate(inputs, axis=-1)
     return ops.scan(split, carry, joined, reverse=reverse)
+
+
+def branch(tensor: Any) -> Any:  # noqa: ANN401 - tensor
+    """Return an equal tensor for some of the uses of one that has three or more.
+
+    TensorFlow adds up three gradients in an order that depends on which buffer happens
+    to be free, so that the last bit changes from run to run; two commute exactly.
+    """
+    return ops.copy(tensor)

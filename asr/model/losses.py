@@ -69,22 +69,8 @@ def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  
     states = 2 * ops.shape(labels)[1] + 1
     inside = sequence_mask(lengths, ops.shape(labels)[1])
     labels = ops.where(inside, labels, 0)
-    backwards = _reverse(labels, lengths)
     time = ops.cast(sequence_mask(frames, ops.shape(log_probs)[1]), "float32")
-    ways = []
-    for sequence, scores, real in (
-        (labels, log_probs, time),
-        (backwards, ops.flip(log_probs, 1), ops.flip(time, 1)),
-    ):
-        symbols = _with_blanks(sequence)  # (B, 2U + 1)
-        one_hot = ops.one_hot(symbols, vocabulary, axis=1)  # (B, V, 2U + 1)
-        emitted = ops.matmul(scores, one_hot)  # (B, S, 2U + 1)
-        before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
-        skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
-        ways.append((emitted, skip, real))
-    emitted, skip, real = (
-        ops.concatenate(pair, axis=0) for pair in zip(*ways, strict=True)
-    )
+    emitted, skip, real = _both_ways(log_probs, time, labels, lengths)
     start = ops.where(ops.arange(states)[None] == 0, 0.0, _NEVER)
     start = start + ops.zeros_like(skip)
 
@@ -100,10 +86,7 @@ def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  
     steps = [ops.transpose(real)[..., None], ops.transpose(emitted, (1, 0, 2))]
     final, alphas = scan(advance, start, steps)
     batch = ops.shape(labels)[0]
-    ends = ops.stack([2 * lengths, ops.maximum(2 * lengths - 1, 0)], axis=1)
-    tails = ops.take_along_axis(final[:batch], ends, axis=1)  # (B, 2)
-    single = ops.where(lengths > 0, tails[:, 1], _NEVER)
-    total = ops.logaddexp(tails[:, 0], single)  # (B,)
+    total = _total(final[:batch], lengths)
     possible = total > 0.5 * _NEVER
 
     def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any, Any, Any]:  # noqa: ANN401 - tensors
@@ -128,6 +111,36 @@ def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  
 
 # Log probability of the impossible: finite, so that differences stay numbers.
 _NEVER = -1e9
+
+
+def _both_ways(log_probs: Any, time: Any, labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return what the loop over time reads, for both directions.
+
+    Returns:
+        Log probability of each state's symbol (2B, S, 2U + 1), which states may be
+        entered from two before (2B, 2U + 1), and which frames are real (2B, S); the
+        second B rows are the reversed labels over the reversed frames.
+    """
+    ways = []
+    for sequence, scores, real in (
+        (labels, log_probs, time),
+        (_reverse(labels, lengths), ops.flip(log_probs, 1), ops.flip(time, 1)),
+    ):
+        symbols = _with_blanks(sequence)  # (B, 2U + 1)
+        one_hot = ops.one_hot(symbols, log_probs.shape[-1], axis=1)  # (B, V, 2U + 1)
+        emitted = ops.matmul(scores, one_hot)
+        before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
+        skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
+        ways.append((emitted, skip, real))
+    return tuple(ops.concatenate(pair, axis=0) for pair in zip(*ways, strict=True))
+
+
+def _total(final: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+    """Return the log probability of ending in the last label or the blank after it."""
+    ends = ops.stack([2 * lengths, ops.maximum(2 * lengths - 1, 0)], axis=1)
+    tails = ops.take_along_axis(final, ends, axis=1)  # (B, 2)
+    single = ops.where(lengths > 0, tails[:, 1], _NEVER)
+    return ops.logaddexp(tails[:, 0], single)
 
 
 def _with_blanks(labels: Any) -> Any:  # noqa: ANN401 - tensors

@@ -17,4 +17,6 @@ def sequence_mask(lengths: Any, size: Any) -> Any:  # noqa: ANN401 - tensors
     Returns:
         (B, size) bool.
     """
-    return ops.arange(size, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
+    return (
+        ops.arange(size, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
+    )

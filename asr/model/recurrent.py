@@ -81,9 +81,7 @@ def gru_sequence(inputs: Any, mask: Any, kernel: Any, bias: Any) -> Any:  # noqa
         share = mask * (1.0 - update)
         to_candidate = share * (1.0 - candidate * candidate)
         to_update = share * update * (previous - candidate)
-        to_reset = (
-            to_candidate * recurrent[..., 2 * units :] * reset * (1.0 - reset)
-        )
+        to_reset = to_candidate * recurrent[..., 2 * units :] * reset * (1.0 - reset)
         factors = ops.concatenate([to_update, to_reset, to_candidate * reset], axis=-1)
         transposed = ops.transpose(kernel)
 
@@ -156,11 +154,17 @@ class BidirectionalGRU(keras.layers.Layer):
                 self.add_weight(
                     shape=(self.units, wide),
                     initializer="orthogonal",
+                    autocast=False,
                     name=f"{way}_recurrent_kernel",
                 )
             )
             self.biases.append(
-                self.add_weight(shape=(2, wide), initializer="zeros", name=f"{way}_bias")
+                self.add_weight(
+                    shape=(2, wide),
+                    initializer="zeros",
+                    autocast=False,
+                    name=f"{way}_bias",
+                )
             )
 
     def call(self, inputs: Any, mask: Any, training: bool = False) -> Any:  # noqa: ANN401 - tensors

@@ -44,7 +44,11 @@ class Seq2Seq(keras.Model):
         tokens = keras.Input((None,), name="tokens", dtype="int32")
         encoder = Encoder(config.encoder, seed=seed + 100, name="encoder")
         decoder = Decoder(
-            config.decoder, config.attention, vocabulary, seed=seed + 200, name="decoder"
+            config.decoder,
+            config.attention,
+            vocabulary,
+            seed=seed + 200,
+            name="decoder",
         )
         ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
         features, feature_lengths = frontend(source, lengths)
@@ -86,7 +90,7 @@ class Seq2Seq(keras.Model):
 
     def compute_loss(
         self,
-        x: Any = None,  # noqa: ANN401 - Keras signature
+        x: Any = None,  # noqa: ANN401, ARG002 - Keras signature
         y: Any = None,  # noqa: ANN401 - Keras signature
         y_pred: Any = None,  # noqa: ANN401 - Keras signature
         sample_weight: Any = None,  # noqa: ANN401, ARG002 - Keras signature

@@ -13,17 +13,19 @@ from asr.manifest import Utterance
 
 
 class Task(Protocol):
-    """Turns records into arrays for the model, and tokens back into a result.
+    """Turns records into arrays for the model, and tokens back into a result."""
 
-    Attributes:
-        vocabulary: Number of tokens.
-        start: Token the decoder reads first.
-        end: Token that closes a sequence.
-    """
+    @property
+    def vocabulary(self) -> int:
+        """Number of tokens."""
 
-    vocabulary: int
-    start: int
-    end: int
+    @property
+    def start(self) -> int:
+        """Token the decoder reads first."""
+
+    @property
+    def end(self) -> int:
+        """Token that closes a sequence."""
 
     def frontend(self, config: FrontendConfig) -> keras.layers.Layer:
         """Return the layer `(source, lengths) -> (features, lengths)`."""
@@ -37,5 +39,7 @@ class Task(Protocol):
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of a hypothesis."""
 
-    def metrics(self, references: Sequence[str], hypotheses: Sequence[str]) -> dict[str, Any]:
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
         """Return the scores by which training picks its best epoch."""

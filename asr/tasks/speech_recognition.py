@@ -65,8 +65,12 @@ class SpeechRecognition:
         """Return the text of a hypothesis."""
         return self.tokenizer.decode(tokens)
 
-    def metrics(self, references: Sequence[str], hypotheses: Sequence[str]) -> dict[str, Any]:
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
         """Return word and character error rate against normalised references."""
         normalize = normalizer(self.normalizer)
-        score = scoring.score([normalize(reference) for reference in references], hypotheses)
+        score = scoring.score(
+            [normalize(reference) for reference in references], hypotheses
+        )
         return {"wer": score.wer, "cer": score.cer}

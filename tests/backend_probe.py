@@ -1,0 +1,95 @@
+"""What a Keras backend computes with given weights; run by `test_backends.py`.
+
+Usage: KERAS_BACKEND=jax python -m tests.backend_probe WEIGHTS RESULTS
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from asr.config import (
+    AttentionConfig,
+    AugmentConfig,
+    DecoderConfig,
+    DecodingConfig,
+    EncoderConfig,
+    FrontendConfig,
+    ModelConfig,
+)
+from asr.decoding.search import Tokens
+from asr.model.features import LogMel
+from asr.model.seq2seq import Seq2Seq
+from asr.pipeline import Search
+
+CONFIG = ModelConfig(
+    frontend=FrontendConfig(mels=16),
+    encoder=EncoderConfig(filters=8, layers=1, units=6, memory_units=8, dropout=0.0),
+    decoder=DecoderConfig(units=8, embedding=4, dropout=0.0),
+    attention=AttentionConfig(units=6, location_filters=3, location_width=5),
+)
+VOCABULARY = 9
+SEARCHES = {
+    "beam": DecodingConfig(beam_size=4, ctc_weight=0.3, n_best=2),
+    "greedy": DecodingConfig(beam_size=1, ctc_weight=0.0),
+}
+
+
+def build() -> Seq2Seq:
+    """Return a small model without anything random in training."""
+    return Seq2Seq(
+        CONFIG,
+        VOCABULARY,
+        LogMel(CONFIG.frontend, name="frontend"),
+        augment=AugmentConfig(frequency_masks=0, time_masks=0),
+    )
+
+
+def batch() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Return inputs and targets of three recordings of different lengths."""
+    random = np.random.default_rng(0)
+    lengths = np.array([12000, 8000, 9123], "int32")
+    source = random.normal(size=(3, 12000)) * np.linspace(0.01, 0.2, 12000)
+    source[np.arange(12000) >= lengths[:, None]] = 0.0
+    labels = np.array([[3, 5, 5, 8, 2], [4, 2, 0, 0, 0], [6, 7, 2, 0, 0]], "int32")
+    tokens = np.roll(labels, 1, axis=1)
+    tokens[:, 0] = 1
+    inputs = {
+        "source": source.astype("float32"),
+        "source_lengths": lengths,
+        "tokens": tokens,
+    }
+    return inputs, {"labels": labels, "label_lengths": np.array([5, 2, 3], "int32")}
+
+
+def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return outputs, search results, and loss and weights after a training step."""
+    model = build()
+    for weight in model.weights:
+        weight.assign(weights[weight.path])
+    inputs, targets = batch()
+    results = {f"output/{k}": v for k, v in model.predict_on_batch(inputs).items()}
+    sources = [
+        samples[:length]
+        for samples, length in zip(
+            inputs["source"], inputs["source_lengths"], strict=True
+        )
+    ]
+    for name, config in SEARCHES.items():
+        found = Search(model, Tokens(1, 2), config).hypotheses(sources)
+        results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
+    # Not Adam: its first step is the sign of the gradient, however small that is.
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    results["loss"] = np.asarray(model.train_on_batch(inputs, targets))
+    results |= {f"trained/{w.path}": np.asarray(w) for w in model.trainable_weights}
+    return {name: np.asarray(value) for name, value in results.items()}
+
+
+if __name__ == "__main__":
+    with np.load(sys.argv[1]) as stored:
+        np.savez(
+            Path(sys.argv[2]), backend=keras.backend.backend(), **probe(dict(stored))
+        )

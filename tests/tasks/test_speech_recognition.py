@@ -1,0 +1,82 @@
+"""Speech recognition as a task: recordings in, text out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr.config import FrontendConfig
+from asr.errors import AudioError, DataError, RecipeError
+from asr.manifest import Utterance
+from asr.model.features import LogMel
+from asr.tasks import TASKS
+from asr.tasks.speech_recognition import SpeechRecognition
+from asr.text import END, START, CharacterTokenizer
+
+TOKENIZER = CharacterTokenizer(("A", "B", "C", " "))
+
+
+@pytest.fixture(scope="module")
+def task():
+    return SpeechRecognition(TOKENIZER, 8000, "librispeech-1")
+
+
+def test_it_is_found_by_its_name(task):
+    assert TASKS["speech_recognition"](TOKENIZER, 8000, "librispeech-1") == task
+
+
+def test_the_vocabulary(task):
+    assert task.vocabulary == 7
+    assert (task.start, task.end) == (START, END)
+
+
+def test_references_are_normalised(task):
+    tokens = task.encode_target("  a, Bac! ")
+    assert tokens == [3, 6, 4, 3, 5]
+    assert task.decode(tokens) == "A BAC"
+    assert task.encode_target("...") == []
+
+
+def test_hypotheses_end_at_the_end(task):
+    assert task.decode([START, 3, 0, 4, END, 5]) == "AB"
+    assert task.decode([]) == ""
+
+
+def test_an_unknown_character(task):
+    with pytest.raises(DataError, match="Z"):
+        task.encode_target("zab")
+
+
+def test_an_unknown_normaliser():
+    task = SpeechRecognition(TOKENIZER, 8000, "librispech-1")
+    with pytest.raises(RecipeError, match="librispeech-1"):
+        task.encode_target("a")
+
+
+def test_a_stretch_of_a_recording(task, tmp_path):
+    path = tmp_path / "steps.wav"
+    soundfile.write(path, np.repeat([0.1, 0.2, 0.3], 4000), 4000)
+    whole = task.encode_source(Utterance(path, "a"))
+    assert whole.dtype == np.float32
+    assert len(whole) == 3 * 8000  # resampled
+    part = task.encode_source(Utterance(path, "a", duration=0.5, offset=1.25))
+    assert len(part) == 4000
+    np.testing.assert_allclose(part[500:-500], 0.2, atol=1e-3)
+    with pytest.raises(AudioError, match=r"none\.wav"):
+        task.encode_source(Utterance(tmp_path / "none.wav", "a"))
+
+
+def test_the_frontend(task):
+    config = FrontendConfig(rate=8000, mels=20)
+    frontend = task.frontend(config)
+    assert isinstance(frontend, LogMel)
+    assert frontend.name == "frontend"
+    assert frontend.config == config
+
+
+def test_metrics_normalise_the_reference(task):
+    assert task.metrics(["a b", "C"], ["A B", "C"]) == {"wer": 0.0, "cer": 0.0}
+    scores = task.metrics(["a b", "c c"], ["A", "C C"])
+    assert scores["wer"] == pytest.approx(1 / 4)
+    assert scores["cer"] == pytest.approx(2 / 6)

@@ -1,0 +1,92 @@
+"""The same weights mean the same on TensorFlow and on JAX."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from tests import backend_probe
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
+)
+
+
+@pytest.fixture(scope="module")
+def weights():
+    keras.utils.set_random_seed(5)
+    random = np.random.default_rng(5)
+    return {
+        weight.path: np.asarray(weight)
+        + 0.1 * random.normal(size=weight.shape) * weight.trainable
+        for weight in backend_probe.build().weights
+    }
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow(weights):
+    assert keras.backend.backend() == "tensorflow"
+    return backend_probe.probe(weights)
+
+
+@pytest.fixture(scope="module")
+def on_jax(weights, root, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("jax")
+    np.savez(folder / "weights.npz", **weights)
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    arguments = [str(folder / "weights.npz"), str(folder / "results.npz")]
+    process = subprocess.run(
+        [sys.executable, "-m", "tests.backend_probe", *arguments],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-3000:]
+    with np.load(folder / "results.npz") as stored:
+        results = dict(stored)
+    assert results.pop("backend") == "jax"
+    return results
+
+
+def part(results, prefix):
+    return {name: value for name, value in results.items() if name.startswith(prefix)}
+
+
+def test_teacher_forced_outputs(on_tensorflow, on_jax):
+    expected, found = part(on_tensorflow, "output/"), part(on_jax, "output/")
+    assert expected.keys() == found.keys()
+    assert {"output/logits", "output/ctc_logits", "output/weights"} <= expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("name", backend_probe.SEARCHES)
+def test_search(on_tensorflow, on_jax, name):
+    lengths = on_tensorflow[f"{name}/lengths"]
+    best = backend_probe.SEARCHES[name].n_best
+    assert lengths[:, :best].any()
+    np.testing.assert_array_equal(on_jax[f"{name}/lengths"], lengths)
+    np.testing.assert_array_equal(
+        on_jax[f"{name}/tokens"], on_tensorflow[f"{name}/tokens"]
+    )
+    np.testing.assert_allclose(
+        on_jax[f"{name}/scores"], on_tensorflow[f"{name}/scores"], atol=1e-4
+    )
+
+
+def test_a_training_step(weights, on_tensorflow, on_jax):
+    np.testing.assert_allclose(on_jax["loss"], on_tensorflow["loss"], atol=1e-4)
+    expected, found = part(on_tensorflow, "trained/"), part(on_jax, "trained/")
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(found[name], value, atol=1e-4, err_msg=name)
+        before = weights[name.removeprefix("trained/")]
+        assert np.abs(value - before).max() > 1e-6, f"{name} did not move"

@@ -1,0 +1,322 @@
+"""Batches: each example once, bounded padding, the same order for the same seed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from asr.batching import Example, Loader, as_dataset, batches, collate, plan_epoch
+from asr.errors import AudioError, DataError
+from asr.manifest import Utterance
+
+RATE = 1000
+START, END = 1, 2
+# No test asserts a time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+SECONDS = st.lists(st.floats(0.1, 30.0), max_size=60)
+PLAN = {
+    "batch_seconds": st.floats(0.1, 100.0),
+    "seed": st.integers(0, 2**31 - 1),
+    "epoch": st.integers(0, 1000),
+    "ascending": st.booleans(),
+}
+
+
+@given(seconds=SECONDS, **PLAN)
+def test_every_example_is_in_exactly_one_batch(seconds, **options):
+    plan = plan_epoch(seconds, **options)
+    assert all(len(batch) for batch in plan)
+    found = Counter(index for batch in plan for index in batch.tolist())
+    assert found == Counter(range(len(seconds)))
+
+
+@given(seconds=SECONDS, **PLAN)
+def test_the_padded_size_is_bounded(seconds, **options):
+    for batch in plan_epoch(seconds, **options):
+        padded = max(seconds[index] for index in batch) * len(batch)
+        assert len(batch) == 1 or padded <= options["batch_seconds"]
+
+
+@given(seconds=SECONDS, **PLAN)
+def test_seed_and_epoch_decide(seconds, **options):
+    first, second = (plan_epoch(seconds, **options) for _ in range(2))
+    assert [b.tolist() for b in first] == [b.tolist() for b in second]
+
+
+def flat(plan):
+    return np.concatenate(plan).tolist()
+
+
+def test_epochs_and_seeds_differ():
+    seconds = np.random.default_rng(0).uniform(1, 10, 200)
+    orders = [
+        flat(plan_epoch(seconds, batch_seconds=40, seed=s, epoch=e, ascending=False))
+        for s, e in ((0, 0), (0, 1), (1, 0))
+    ]
+    assert orders[0] != orders[1] != orders[2] != orders[0]
+    sets = [
+        {frozenset(batch.tolist()) for batch in plan}
+        for plan in (
+            plan_epoch(seconds, batch_seconds=40, seed=0, epoch=e, ascending=False)
+            for e in (0, 1)
+        )
+    ]
+    assert sets[0] != sets[1]  # neighbours change, not only the order of batches
+
+
+def test_ascending():
+    seconds = np.random.default_rng(0).uniform(1, 10, 50)
+    plan = plan_epoch(seconds, batch_seconds=30, seed=3, epoch=0, ascending=True)
+    assert flat(plan) == np.argsort(seconds).tolist()
+
+
+def test_little_is_wasted():
+    seconds = np.random.default_rng(0).uniform(1, 10, 500)
+    plan = plan_epoch(seconds, batch_seconds=100, seed=0, epoch=1, ascending=False)
+    padded = sum(seconds[batch].max() * len(batch) for batch in plan)
+    assert seconds.sum() / padded > 0.85
+
+
+def example(number, length=50):
+    utterance = Utterance(Path(f"{number}.wav"), "text", length / RATE, id=str(number))
+    return Example(utterance, (3 + number % 5, END), length / RATE)
+
+
+def samples_of(utterance):
+    """As many samples as the utterance lasts, all of a value that tells which it is."""
+    count = round(utterance.duration * RATE)
+    return np.full(count, (int(utterance.id) + 1) / 1000, "float32")
+
+
+def make(count=12, **options):
+    examples = [example(number, 30 + 5 * number) for number in range(count)]
+    plan = plan_epoch(
+        [e.seconds for e in examples],
+        batch_seconds=0.2,
+        seed=1,
+        epoch=2,
+        ascending=False,
+    )
+    options = {"start_token": START, "seed": 1, "epoch": 2, **options}
+    return examples, plan, options
+
+
+def run(examples, plan, options, read=samples_of, **loader):
+    loader = Loader(read, RATE, **loader)
+    return list(batches(examples, plan, loader, **options)), loader
+
+
+def assert_same(found, expected):
+    assert len(found) == len(expected)
+    for (inputs, targets), (others, other_targets) in zip(found, expected, strict=True):
+        for mine, theirs in ((inputs, others), (targets, other_targets)):
+            assert mine.keys() == theirs.keys()
+            for name, array in mine.items():
+                np.testing.assert_array_equal(array, theirs[name])
+
+
+def test_batches_follow_the_plan():
+    examples, plan, options = make()
+    found, _ = run(examples, plan, options)
+    assert len(found) == len(plan)
+    for (inputs, targets), indices in zip(found, plan, strict=True):
+        for row, index in enumerate(indices):
+            samples = samples_of(examples[index].utterance)
+            assert inputs["source_lengths"][row] == len(samples)
+            padded = inputs["source"][row]
+            np.testing.assert_allclose(padded[: len(samples)], samples, atol=1e-4)
+            assert not padded[len(samples) :].any()
+            assert targets["labels"][row].tolist() == list(examples[index].labels)
+
+
+@settings(max_examples=10)
+@given(ahead=st.integers(0, 5), workers=st.integers(1, 3), skip=st.integers(0, 12))
+def test_a_resumed_epoch_is_the_tail(ahead, workers, skip):
+    """Neither threads nor what ran before has any influence on the draws."""
+    examples, plan, options = make(speeds=(0.9, 1.0, 1.1))
+    whole, _ = run(examples, plan, options)
+    skip = min(skip, len(plan))
+    tail, _ = run(
+        examples, plan[skip:], {**options, "ahead": ahead}, workers=workers, cache_mb=1
+    )
+    assert_same(tail, whole[skip:])
+
+
+def test_speeds_are_drawn_anew_for_each_epoch():
+    examples, plan, options = make(speeds=(0.5, 1.0, 2.0))
+    lengths = []
+    for epoch in (0, 1):
+        found, _ = run(examples, plan, {**options, "epoch": epoch})
+        lengths.append(np.concatenate([i["source_lengths"] for i, _ in found]).tolist())
+    assert lengths[0] != lengths[1]
+    originals = {30 + 5 * number for number in range(12)}
+    expected = {factor * n for n in originals for factor in (2.0, 1.0, 0.5)}
+    for length in lengths[0] + lengths[1]:
+        assert min(abs(length - other) for other in expected) <= 1
+
+
+def test_speed_changes_length_and_pitch():
+    rate = 16000
+    tone = np.sin(2 * np.pi * 400 * np.arange(rate) / rate).astype("float32") * 0.5
+    loader = Loader(lambda _: tone, rate)
+    fast = loader.load(example(0).utterance, 1.25)
+    assert len(fast) == pytest.approx(rate / 1.25, abs=2)
+    spectrum = np.abs(np.fft.rfft(fast))
+    assert np.argmax(spectrum) * rate / len(fast) == pytest.approx(500, abs=2)
+
+
+def test_the_cache_changes_no_sample():
+    noise = np.random.default_rng(0).normal(size=500).astype("float32")
+    reads = []
+
+    def read(utterance):
+        reads.append(utterance)
+        return noise
+
+    cached, plain = Loader(read, RATE, cache_mb=1), Loader(read, RATE)
+    utterance = example(0).utterance
+    first, again = cached.load(utterance), cached.load(utterance)
+    assert len(reads) == 1
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(first, plain.load(utterance))
+    plain.load(utterance)
+    assert len(reads) == 3
+    np.testing.assert_allclose(first, np.clip(noise, -1, 1), atol=2e-5)
+
+
+def test_the_cache_has_an_end():
+    loader = Loader(lambda _: np.zeros(300_000, "float32"), RATE, cache_mb=1)
+    for number in range(3):
+        loader.load(example(number).utterance)
+    assert loader._cached_bytes == 600_000
+
+
+def test_an_unreadable_clip_is_left_out_and_counted(caplog):
+    def read(utterance):
+        if utterance.id == "7":
+            raise AudioError(f"{utterance.audio}: damaged")
+        return samples_of(utterance)
+
+    examples, plan, options = make(count=40)
+    with caplog.at_level(logging.WARNING):
+        found, loader = run(examples, plan, options, read=read)
+    assert sum(len(inputs["source"]) for inputs, _ in found) == 39
+    assert list(loader.unreadable.values()) == ["7.wav: damaged"]
+    assert caplog.text.count("left out: 7.wav: damaged") == 1
+    # It is counted once, however often it is met.
+    list(batches(examples, plan, loader, **options))
+    assert len(loader.unreadable) == 1
+
+
+def test_a_clip_without_samples_is_unreadable():
+    loader = Loader(lambda _: np.zeros(0, "float32"), RATE)
+    assert loader.load(example(3).utterance) is None
+    assert "3.wav: no samples" in next(iter(loader.unreadable.values()))
+
+
+@pytest.mark.parametrize(("bad", "stops"), [(2, False), (3, True), (40, True)])
+def test_more_than_one_in_twenty_unreadable_is_an_error(bad, stops):
+    def read(utterance):
+        if int(utterance.id) < bad:
+            raise AudioError(f"{utterance.audio}: damaged")
+        return samples_of(utterance)
+
+    examples, plan, options = make(count=40)
+    if not stops:
+        run(examples, plan, options, read=read)
+        return
+    with pytest.raises(DataError, match=r"of 40 clips cannot be read.*\.wav: damaged"):
+        run(examples, plan, options, read=read)
+
+
+def test_stretches_of_one_damaged_recording_are_counted_each():
+    def read(utterance):
+        raise AudioError(f"{utterance.audio}: damaged")
+
+    utterances = [
+        Utterance(Path("long.wav"), "text", 0.05, offset=0.05 * n) for n in range(5)
+    ]
+    examples = [Example(utterance, (3, END), 0.05) for utterance in utterances]
+    with pytest.raises(DataError, match="cannot be read"):
+        run(examples, [np.arange(5)], {"start_token": START}, read=read)
+
+
+def test_the_only_clip_is_unreadable():
+    def read(utterance):
+        raise AudioError("damaged")
+
+    with pytest.raises(DataError, match="1 of 1 clips cannot be read"):
+        run([example(0)], [np.array([0])], {"start_token": START}, read=read)
+
+
+def test_other_errors_are_not_hidden():
+    def read(utterance):
+        raise ZeroDivisionError
+
+    examples, plan, options = make()
+    with pytest.raises(ZeroDivisionError):
+        run(examples, plan, options, read=read)
+
+
+def test_leaving_early_stops_the_threads():
+    examples, plan, options = make()
+    before = threading.active_count()
+    iterator = batches(examples, plan, Loader(samples_of, RATE, workers=2), **options)
+    next(iterator)
+    iterator.close()
+    assert threading.active_count() == before
+
+
+def test_collate_by_hand():
+    pairs = [
+        (np.array([0.1, 0.2, 0.3], "float32"), (5, 6, END)),
+        (np.array([0.4], "float32"), (7, END)),
+    ]
+    inputs, targets = collate(pairs, START)
+    np.testing.assert_array_equal(
+        inputs["source"], np.array([[0.1, 0.2, 0.3], [0.4, 0, 0]], "float32")
+    )
+    assert inputs["source_lengths"].tolist() == [3, 1]
+    assert inputs["tokens"].tolist() == [[START, 5, 6], [START, 7, END]]
+    assert targets["labels"].tolist() == [[5, 6, END], [7, END, 0]]
+    assert targets["label_lengths"].tolist() == [3, 2]
+    types = {array.dtype.name for array in (*inputs.values(), *targets.values())}
+    assert types == {"float32", "int32"}
+
+
+@given(samples=st.integers(1, 5000), labels=st.integers(1, 300))
+def test_fixed_shapes_are_few_and_not_much_larger(samples, labels):
+    pairs = [(np.zeros(samples, "float32"), (3,) * labels)]
+    inputs, targets = collate(pairs, START, fixed_shapes=True)
+    for length, size in (
+        (samples, inputs["source"].shape[1]),
+        (labels, targets["labels"].shape[1]),
+    ):
+        assert length <= size <= max(1.25 * length, 1)
+        assert size % (1 << max(size.bit_length() - 3, 0)) == 0
+
+
+def test_a_dataset_of_ragged_batches():
+    """Lengths that differ from batch to batch, over and over again."""
+    examples, plan, options = make()
+
+    def fresh():
+        return batches(examples, plan, Loader(samples_of, RATE), **options)
+
+    dataset = as_dataset(fresh)
+    expected = list(fresh())
+    for _ in range(2):
+        found = [
+            tuple({name: t.numpy() for name, t in part.items()} for part in batch)
+            for batch in dataset
+        ]
+        assert_same(found, expected)

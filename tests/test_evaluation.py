@@ -1,0 +1,107 @@
+"""Scoring a model on recordings: normalisation, order, unreadable files."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from asr.config import DecodingConfig
+from asr.errors import AudioError, DataError, RecipeError
+from asr.evaluation import evaluate
+from asr.manifest import Utterance
+from asr.transcript import Transcript
+
+HEARD = {"a": "ONE TWO", "b": "two three", "c": ""}
+
+
+class Recognizer:
+    """Hears what `HEARD` says; a recording that is not in it cannot be read."""
+
+    def __init__(self):
+        self.calls = []
+
+    def warm_up(self, decoding):
+        self.calls.append(("warm_up", decoding))
+
+    def transcribe_many(self, utterances, *, decoding, batch_seconds):
+        self.calls.append(("transcribe_many", decoding, batch_seconds))
+        for utterance in utterances:
+            if utterance.id in HEARD:
+                text = HEARD[utterance.id]
+                yield utterance, Transcript(text, (), "en", 2.5)
+            else:
+                yield utterance, AudioError(f"{utterance.audio}: damaged")
+
+
+def utterance(name, text):
+    return Utterance(Path(f"{name}.wav"), text, id=name)
+
+
+def test_scores_and_results():
+    found = evaluate(
+        Recognizer(), [utterance("a", "one, two!"), utterance("b", "two four")]
+    )
+    assert (found.score.hits, found.score.substitutions) == (3, 1)
+    assert found.score.wer == pytest.approx(0.25)
+    assert found.audio_seconds == 5.0
+    assert found.rtf >= 0
+    assert found.normalizer == "librispeech-1"
+    assert [result.reference for result in found.results] == ["ONE TWO", "TWO FOUR"]
+    assert [result.hypothesis for result in found.results] == ["ONE TWO", "TWO THREE"]
+
+
+def test_an_unreadable_recording_counts_as_empty(caplog):
+    utterances = [utterance("x", "one two"), utterance("a", "one two")]
+    with caplog.at_level(logging.WARNING):
+        found = evaluate(Recognizer(), utterances)
+    assert found.unreadable == 1
+    assert found.score.deletions == 2
+    assert found.score.wer == pytest.approx(0.5)
+    # The others stay beside their own references.
+    assert [result.hypothesis for result in found.results] == ["", "ONE TWO"]
+    assert "x.wav: damaged" in caplog.text
+
+
+def test_the_json_has_what_is_promised():
+    found = evaluate(Recognizer(), [utterance("a", "one two")])
+    assert {
+        "wer", "cer", "substitutions", "deletions", "insertions", "hits", "utterances",
+        "audio_seconds", "rtf", "normalizer", "unreadable",
+    } <= found.to_json().keys()  # fmt: skip
+    assert found.results[0].to_json() == {
+        "id": "a",
+        "audio_filepath": "a.wav",
+        "duration": 2.5,
+        "text": "ONE TWO",
+        "pred_text": "ONE TWO",
+    }
+
+
+def test_options_are_passed_on():
+    recognizer, decoding = Recognizer(), DecodingConfig(beam_size=2)
+    found = evaluate(
+        recognizer,
+        [utterance("b", "Two three")],
+        normalizer="none-1",
+        decoding=decoding,
+        batch_seconds=7.0,
+    )
+    assert found.normalizer == "none-1"
+    assert found.score.substitutions == 1
+    assert recognizer.calls == [
+        ("warm_up", decoding),
+        ("transcribe_many", decoding, 7.0),
+    ]
+
+
+def test_what_cannot_be_evaluated():
+    with pytest.raises(DataError, match="no utterances"):
+        evaluate(Recognizer(), [])
+    with pytest.raises(DataError, match=r"b: no text"):
+        evaluate(Recognizer(), [utterance("a", "one"), utterance("b", None)])
+    with pytest.raises(DataError, match=r"c\.wav: no text"):
+        evaluate(Recognizer(), [Utterance(Path("c.wav"), None)])
+    with pytest.raises(RecipeError, match="none-1"):
+        evaluate(Recognizer(), [utterance("a", "one")], normalizer="none-2")

@@ -22,11 +22,12 @@ FLOORS = [
         "score_files", "writers", "plots",
     },
     {"corpora", "batching", "graph_audio"},
-    {"model", "decoding"},
+    {"tensors", "model", "decoding"},
     {"tasks"},
     {
         "checkpoint", "model_card", "pipeline", "evaluation", "training", "run_state",
-        "optimization", "monitoring",
+        "optimization", "monitoring", "training_data", "dev_scores", "compiled_search",
+        "devices",
     },
     {"cli", "__main__"},
 ]  # fmt: skip

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
+from asr.tensors import Tensor
+
 # Log probability of the impossible: finite, so that differences stay numbers.
 NEVER = -1e9
 _TINY = 1e-37
@@ -27,12 +29,12 @@ class PrefixState(NamedTuple):
         last: Last label, or -1 for the empty prefix, (B, K) int32.
     """
 
-    label: Any
-    blank: Any
-    last: Any
+    label: Tensor
+    blank: Tensor
+    last: Tensor
 
 
-def pad_frames(log_probs: Any, mask: Any) -> Any:  # noqa: ANN401 - tensors
+def pad_frames(log_probs: Tensor, mask: Tensor) -> Tensor:
     """Make padded frames certain blanks, so that they change no score.
 
     Args:
@@ -43,14 +45,14 @@ def pad_frames(log_probs: Any, mask: Any) -> Any:  # noqa: ANN401 - tensors
     return ops.where(mask[..., None], log_probs, ops.where(blank, 0.0, NEVER))
 
 
-def start(log_probs: Any, beam: int) -> PrefixState:  # noqa: ANN401 - tensors
+def start(log_probs: Tensor, beam: int) -> PrefixState:
     """Return the state of K empty prefixes; `log_probs` went through `pad_frames`."""
     blank = ops.tile(ops.cumsum(log_probs[:, None, :, 0], axis=-1), (1, beam, 1))
     last = ops.zeros_like(blank[:, :, 0], dtype="int32") - 1
     return PrefixState(ops.full_like(blank, NEVER), blank, last)
 
 
-def extension_scores(state: PrefixState, log_probs: Any, end: int) -> Any:  # noqa: ANN401 - tensors
+def extension_scores(state: PrefixState, log_probs: Tensor, end: int) -> Tensor:
     """Return the log probability of each prefix extended by each token, (B, K, V).
 
     At `end` stands the log probability that the prefix is the whole output, at the
@@ -75,9 +77,9 @@ def extension_scores(state: PrefixState, log_probs: Any, end: int) -> Any:  # no
 
 def extend(
     state: PrefixState,
-    log_probs: Any,  # noqa: ANN401 - tensor
-    parents: Any,  # noqa: ANN401 - tensor
-    tokens: Any,  # noqa: ANN401 - tensor
+    log_probs: Tensor,
+    parents: Tensor,
+    tokens: Tensor,
 ) -> PrefixState:
     """Return the state of K extended prefixes.
 
@@ -114,7 +116,7 @@ def _before(state: PrefixState) -> tuple[Any, Any]:
     return ops.logaddexp(same, _shift(state.label, 1, NEVER)), same
 
 
-def _sum_over_time(before: Any, probs: Any) -> Any:  # noqa: ANN401 - tensors
+def _sum_over_time(before: Tensor, probs: Tensor) -> Tensor:
     """Return log sum_t exp(before_t) * probs_t, (B, K, V), as one matrix product."""
     top = ops.max(before, axis=-1, keepdims=True)
     total = ops.matmul(ops.exp(before - top), probs)
@@ -122,7 +124,7 @@ def _sum_over_time(before: Any, probs: Any) -> Any:  # noqa: ANN401 - tensors
     return ops.maximum(ops.where(total > 0.0, possible, NEVER), NEVER)
 
 
-def _log_recurrence(factors: Any, terms: Any) -> Any:  # noqa: ANN401 - tensors
+def _log_recurrence(factors: Tensor, terms: Tensor) -> Tensor:
     """Solve x_t = x_(t-1) * exp(factors_t) + exp(terms_t) for log x_t, x before 0 none.
 
     Reference:
@@ -130,7 +132,9 @@ def _log_recurrence(factors: Any, terms: Any) -> Any:  # noqa: ANN401 - tensors
     """
     size = ops.shape(factors)[-1]
 
-    def double(reach: Any, factors: Any, terms: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
+    def double(
+        reach: Tensor, factors: Tensor, terms: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         joined = ops.logaddexp(terms, factors + _shift(terms, reach, NEVER))
         return reach * 2, factors + _shift(factors, reach, 0.0), joined
 
@@ -141,7 +145,7 @@ def _log_recurrence(factors: Any, terms: Any) -> Any:  # noqa: ANN401 - tensors
     return ops.maximum(solved, NEVER)
 
 
-def _shift(values: Any, reach: Any, fill: float) -> Any:  # noqa: ANN401 - tensors
+def _shift(values: Tensor, reach: Tensor, fill: float) -> Tensor:
     """Return values_(t - reach), and `fill` where there is none, (B, K, R)."""
     index = ops.arange(ops.shape(values)[-1], dtype="int32") - reach
     moved = ops.take(values, ops.maximum(index, 0), axis=-1)

@@ -11,6 +11,7 @@ from keras import ops
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.ctc_prefix import NEVER, PrefixState
+from asr.tensors import Tensor
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
 
@@ -25,9 +26,9 @@ class Hypotheses(NamedTuple):
             for, (B, K) float32; -1e9 where there are fewer than K hypotheses.
     """
 
-    tokens: Any
-    lengths: Any
-    scores: Any
+    tokens: Tensor
+    lengths: Tensor
+    scores: Tensor
 
 
 class Tokens(NamedTuple):
@@ -38,23 +39,23 @@ class Tokens(NamedTuple):
 
 
 class _Beam(NamedTuple):
-    time: Any  # ()
-    tokens: Any  # (B, K, L)
-    last: Any  # (B, K)
-    attention: Any  # (B, K) log probability by attention
-    alive: Any  # (B, K) bool
-    state: Any
-    prefix: Any
+    time: Tensor  # ()
+    tokens: Tensor  # (B, K, L)
+    last: Tensor  # (B, K)
+    attention: Tensor  # (B, K) log probability by attention
+    alive: Tensor  # (B, K) bool
+    state: Tensor
+    prefix: Tensor
     finished: Hypotheses
 
 
 def greedy_search(
     step: Step,
-    state: Any,  # noqa: ANN401 - the caller's
-    limits: Any,  # noqa: ANN401 - tensor
+    state: Tensor,
+    limits: Tensor,
     special: Tokens,
     *,
-    longest: Any = None,  # noqa: ANN401 - tensor or number
+    longest: Tensor = None,
 ) -> Hypotheses:
     """Follow the most probable token.
 
@@ -77,7 +78,7 @@ def greedy_search(
     scores = ops.cast(ops.zeros_like(last), "float32")
     alive = limits >= 0
 
-    def advance(*loop: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
+    def advance(*loop: Tensor) -> tuple[Tensor, ...]:
         time, tokens, last, scores, lengths, alive, state = loop
         logits, state = step(last, state)
         log_probs = _allowed(logits, special, limits <= time)[:, 0]  # (B, V)
@@ -103,13 +104,13 @@ def greedy_search(
 
 def beam_search(
     step: Step,
-    state: Any,  # noqa: ANN401 - the caller's
-    limits: Any,  # noqa: ANN401 - tensor
+    state: Tensor,
+    limits: Tensor,
     special: Tokens,
     config: DecodingConfig,
     *,
-    ctc_log_probs: Any = None,  # noqa: ANN401 - tensor
-    longest: Any = None,  # noqa: ANN401 - tensor or number
+    ctc_log_probs: Tensor = None,
+    longest: Tensor = None,
 ) -> Hypotheses:
     """Keep the K most probable hypotheses; those that end compete in a pool apart.
 
@@ -135,7 +136,7 @@ def beam_search(
     size = config.beam_size
     weight = 0.0 if ctc_log_probs is None else config.ctc_weight
 
-    def advance(*loop: Any) -> tuple[Any, ...]:  # noqa: ANN401 - tensors
+    def advance(*loop: Tensor) -> tuple[Tensor, ...]:
         beam = _Beam(*loop)
         logits, state = step(beam.last, beam.state)
         log_probs = _allowed(
@@ -197,11 +198,11 @@ def beam_search(
 
 
 def _start(
-    state: Any,  # noqa: ANN401 - the caller's
-    zeros: Any,  # noqa: ANN401 - tensor
-    longest: Any,  # noqa: ANN401 - tensor or number
+    state: Tensor,
+    zeros: Tensor,
+    longest: Tensor,
     special: Tokens,
-    ctc_log_probs: Any,  # noqa: ANN401 - tensor
+    ctc_log_probs: Tensor,
 ) -> _Beam:
     # Room for the longest hypothesis and, at its end, for the step that closes it.
     empty = ops.arange(longest + 1, dtype="int32") * 0
@@ -226,11 +227,11 @@ def _start(
 
 
 def _allowed(
-    logits: Any,  # noqa: ANN401 - tensor
+    logits: Tensor,
     special: Tokens,
-    full: Any,  # noqa: ANN401 - tensor
+    full: Tensor,
     end_threshold: float = 0.0,
-) -> Any:  # noqa: ANN401 - tensor
+) -> Tensor:
     """Return log probabilities (B, K, V) with tokens that may not come next ruled out.
 
     Nothing but the end symbol may follow where an utterance is `full`, (B,) bool.
@@ -248,7 +249,7 @@ def _allowed(
     return log_probs
 
 
-def _length_norm(length: Any, config: DecodingConfig) -> Any:  # noqa: ANN401 - tensors
+def _length_norm(length: Tensor, config: DecodingConfig) -> Tensor:
     if not config.length_penalty:
         return 1.0
     return (
@@ -270,10 +271,10 @@ def _best(first: Hypotheses, second: Hypotheses, size: int) -> Hypotheses:
     )
 
 
-def _take(state: Any, parents: Any) -> Any:  # noqa: ANN401 - the caller's state
+def _take(state: Tensor, parents: Tensor) -> Tensor:
     """Reorder every leaf of a state along the beam."""
 
-    def reorder(leaf: Any) -> Any:  # noqa: ANN401 - tensor
+    def reorder(leaf: Tensor) -> Tensor:
         index = ops.reshape(
             parents, (*ops.shape(parents), *([1] * (len(leaf.shape) - 2)))
         )

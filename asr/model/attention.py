@@ -9,6 +9,7 @@ from keras import ops
 
 from asr.config import AttentionConfig
 from asr.model.loops import branch
+from asr.tensors import Tensor
 
 # Added to the energy of a padded frame: its weight becomes exactly 0 in float32.
 _MASKED = -1e9
@@ -24,10 +25,10 @@ class AttentionMemory(NamedTuple):
         location: Location filters as a banded matrix, (S, S * filters), or None.
     """
 
-    keys: Any
-    values: Any
-    bias: Any
-    location: Any = None
+    keys: Tensor
+    values: Tensor
+    bias: Tensor
+    location: Tensor = None
 
 
 class BahdanauAttention(keras.layers.Layer):
@@ -75,7 +76,7 @@ class BahdanauAttention(keras.layers.Layer):
             )
         self.built = True
 
-    def prepare(self, memory: Any, mask: Any) -> AttentionMemory:  # noqa: ANN401 - tensors
+    def prepare(self, memory: Tensor, mask: Tensor) -> AttentionMemory:
         """Project the memory once for all steps.
 
         Args:
@@ -89,16 +90,16 @@ class BahdanauAttention(keras.layers.Layer):
             location = self._location_matrix(ops.shape(memory)[1])
         return AttentionMemory(keys, memory, bias, location)
 
-    def initial_state(self, memory: AttentionMemory, beam: int) -> Any:  # noqa: ANN401 - tensors
+    def initial_state(self, memory: AttentionMemory, beam: int) -> Tensor:
         """Return the accumulated weights before the first step, (B, K, S)."""
         return ops.tile(ops.zeros_like(memory.bias), (1, beam, 1))
 
     def attend(
         self,
-        query: Any,  # noqa: ANN401 - tensor
+        query: Tensor,
         memory: AttentionMemory,
-        state: Any,  # noqa: ANN401 - tensor
-        keep: Any = None,  # noqa: ANN401 - tensor
+        state: Tensor,
+        keep: Tensor = None,
     ) -> tuple[Any, Any, Any]:
         """Look at the memory once.
 
@@ -123,7 +124,7 @@ class BahdanauAttention(keras.layers.Layer):
         used = given if keep is None else given * keep
         return ops.matmul(used, memory.values), weights, state + given
 
-    def _location_matrix(self, frames: Any) -> Any:  # noqa: ANN401 - tensor
+    def _location_matrix(self, frames: Tensor) -> Tensor:
         """Write the convolution as one matrix product.
 
         On a CPU the backward pass of a convolution of one channel costs several times

@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from asr.config import AugmentConfig
+from asr.tensors import Tensor
 
 
 class SpecAugment(keras.layers.Layer):
@@ -51,7 +52,7 @@ class SpecAugment(keras.layers.Layer):
         """Return the symbolic output without tracing; JAX cannot with open lengths."""
         return keras.KerasTensor(features.shape)
 
-    def call(self, features: Any, lengths: Any, training: bool = False) -> Any:  # noqa: ANN401 - tensors
+    def call(self, features: Tensor, lengths: Tensor, training: bool = False) -> Tensor:
         """See the class."""
         if not training:
             return features
@@ -81,13 +82,13 @@ class SpecAugment(keras.layers.Layer):
 
     def _keep(
         self,
-        batch: Any,  # noqa: ANN401 - number or tensor
-        size: Any,  # noqa: ANN401 - number or tensor
+        batch: Tensor,
+        size: Tensor,
         *,
         count: int,
-        extent: Any,  # noqa: ANN401 - tensor
-        widest: Any,  # noqa: ANN401 - tensor
-    ) -> Any:  # noqa: ANN401 - tensor
+        extent: Tensor,
+        widest: Tensor,
+    ) -> Tensor:
         """Return 0 inside `count` random stretches and 1 elsewhere, (B, size)."""
         if not count:
             return ops.ones((batch, size))

@@ -13,6 +13,7 @@ from asr.model.attention import ATTENTIONS, AttentionMemory
 from asr.model.loops import branch, scan
 from asr.model.masks import sequence_mask
 from asr.model.recurrent import gru_step
+from asr.tensors import Tensor
 
 
 class DecoderState(NamedTuple):
@@ -25,9 +26,9 @@ class DecoderState(NamedTuple):
             far, (B, K, S).
     """
 
-    hidden: Any
-    context: Any
-    attention: Any
+    hidden: Tensor
+    context: Tensor
+    attention: Tensor
 
 
 class Decoder(keras.layers.Layer):
@@ -116,7 +117,7 @@ class Decoder(keras.layers.Layer):
             keras.KerasTensor((*tokens.shape, memory.shape[1])),
         )
 
-    def prepare(self, memory: Any, memory_lengths: Any) -> AttentionMemory:  # noqa: ANN401 - tensors
+    def prepare(self, memory: Tensor, memory_lengths: Tensor) -> AttentionMemory:
         """Compute what all steps share; see `BahdanauAttention.prepare`."""
         mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
         return self.attention.prepare(memory, mask)
@@ -133,7 +134,7 @@ class Decoder(keras.layers.Layer):
 
     def step(
         self,
-        tokens: Any,  # noqa: ANN401 - tensor
+        tokens: Tensor,
         state: DecoderState,
         memory: AttentionMemory,
     ) -> tuple[Any, DecoderState]:
@@ -152,9 +153,9 @@ class Decoder(keras.layers.Layer):
 
     def call(
         self,
-        tokens: Any,  # noqa: ANN401 - tensor
-        memory: Any,  # noqa: ANN401 - tensor
-        memory_lengths: Any,  # noqa: ANN401 - tensor
+        tokens: Tensor,
+        memory: Tensor,
+        memory_lengths: Tensor,
         training: bool = False,
     ) -> tuple[Any, Any]:
         """See the class."""
@@ -183,15 +184,15 @@ class Decoder(keras.layers.Layer):
         )  # (B, U, ...)
         return self._logits(hidden, context, training=training), weights
 
-    def _project(self, embedded: Any) -> Any:  # noqa: ANN401 - tensors
+    def _project(self, embedded: Tensor) -> Tensor:
         return ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
 
     def _advance(
         self,
-        projected: Any,  # noqa: ANN401 - tensor
+        projected: Tensor,
         state: DecoderState,
         memory: AttentionMemory,
-        keep: Any = None,  # noqa: ANN401 - tensor
+        keep: Tensor = None,
     ) -> tuple[DecoderState, Any]:
         inputs = projected + ops.matmul(state.context, self.context_kernel)
         hidden = gru_step(inputs, state.hidden, self.recurrent_kernel, self.bias[1])
@@ -200,6 +201,6 @@ class Decoder(keras.layers.Layer):
         )
         return DecoderState(branch(hidden), context, attention), weights
 
-    def _logits(self, hidden: Any, context: Any, *, training: bool) -> Any:  # noqa: ANN401 - tensors
+    def _logits(self, hidden: Tensor, context: Tensor, *, training: bool) -> Tensor:
         both = self.bridge(ops.concatenate([hidden, context], axis=-1))
         return self.output_layer(self.dropout(both, training=training))

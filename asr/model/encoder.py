@@ -10,11 +10,12 @@ from keras import ops
 from asr.config import EncoderConfig
 from asr.model.masks import sequence_mask
 from asr.model.recurrent import BidirectionalGRU
+from asr.tensors import Tensor
 
 REDUCTION = 4
 
 
-def state_lengths(lengths: Any) -> Any:  # noqa: ANN401 - integers or tensors
+def state_lengths(lengths: Tensor) -> Tensor:
     """Return the number of encoder states of so many input frames: ceil(T / 4)."""
     return (lengths + REDUCTION - 1) // REDUCTION
 
@@ -29,16 +30,16 @@ class Encoded(NamedTuple):
         memory_lengths: Real memory frames of each, (B,) int32; S = ceil(R / stride).
     """
 
-    states: Any
-    state_lengths: Any
-    memory: Any
-    memory_lengths: Any
+    states: Tensor
+    state_lengths: Tensor
+    memory: Tensor
+    memory_lengths: Tensor
 
 
 class _LayerNormalization(keras.layers.LayerNormalization):
     """Keras's, written so that no value is used three times; see `loops.branch`."""
 
-    def call(self, inputs: Any) -> Any:  # noqa: ANN401 - tensor
+    def call(self, inputs: Tensor) -> Tensor:
         centred = inputs - ops.mean(inputs, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
         scale = self.gamma * ops.rsqrt(variance + self.epsilon)
@@ -138,7 +139,9 @@ class Encoder(keras.layers.Layer):
         memory = keras.KerasTensor((batch, None, config.memory_units))
         return Encoded(states, counts, memory, joined)
 
-    def call(self, features: Any, lengths: Any, training: bool = False) -> Encoded:  # noqa: ANN401 - tensors
+    def call(
+        self, features: Tensor, lengths: Tensor, training: bool = False
+    ) -> Encoded:
         """See the class."""
         outputs = features
         left = (self.config.kernel - 1) // 2
@@ -160,7 +163,7 @@ class Encoder(keras.layers.Layer):
         states = ops.transpose(outputs * mask, (1, 0, 2))  # (B, R, 2H)
         return Encoded(states, lengths, *self._memory(states, lengths))
 
-    def _memory(self, states: Any, lengths: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    def _memory(self, states: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         stride = self.config.memory_stride
         batch, size, units = ops.shape(states)
         joined = (size + stride - 1) // stride

@@ -11,6 +11,7 @@ from keras import ops
 
 from asr.config import FrontendConfig
 from asr.model.masks import sequence_mask
+from asr.tensors import Tensor
 
 # Energies below this floor (about -100 dB of full scale in a band) count as silence.
 FLOOR = 1e-10
@@ -114,11 +115,11 @@ class LogMel(keras.layers.Layer):
             keras.KerasTensor(lengths.shape, "int32"),
         )
 
-    def output_lengths(self, lengths: Any) -> Any:  # noqa: ANN401 - integers or tensors
+    def output_lengths(self, lengths: Tensor) -> Tensor:
         """Return the number of frames of recordings of so many samples."""
         return lengths // self.hop + 1
 
-    def energies(self, samples: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+    def energies(self, samples: Tensor, lengths: Tensor) -> Tensor:
         """Return log-mel energies before normalisation, (B, T, F) float32 nepers."""
         samples = ops.cast(samples, _TRANSFORM)
         valid = sequence_mask(lengths, ops.shape(samples)[1])
@@ -139,7 +140,7 @@ class LogMel(keras.layers.Layer):
         power = real * real + imaginary * imaginary  # (B, T, bins)
         return ops.log(ops.maximum(ops.matmul(power, self._filters), FLOOR))
 
-    def call(self, samples: Any, lengths: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    def call(self, samples: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """See the class."""
         features = self.energies(samples, lengths)
         lengths = self.output_lengths(lengths)

@@ -7,10 +7,12 @@ from typing import Any
 
 from keras import ops
 
+from asr.tensors import Tensor
+
 
 def scan(
     step: Callable[[Any, list[Any]], tuple[Any, Any]],
-    carry: Any,  # noqa: ANN401 - nested tensors
+    carry: Tensor,
     inputs: Sequence[Any],
     *,
     reverse: bool = False,
@@ -35,7 +37,7 @@ def scan(
     for width in widths:
         edges.append(edges[-1] + width)
 
-    def split(carry: Any, joined: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    def split(carry: Tensor, joined: Tensor) -> tuple[Tensor, Tensor]:
         parts = [
             joined[..., first:last]
             for first, last in zip(edges, [*edges[1:], None], strict=True)
@@ -46,7 +48,7 @@ def scan(
     return ops.scan(split, carry, joined, reverse=reverse)
 
 
-def branch(tensor: Any) -> Any:  # noqa: ANN401 - tensor
+def branch(tensor: Tensor) -> Tensor:
     """Return an equal tensor for some of the uses of one that has three or more.
 
     TensorFlow adds up three gradients in an order that depends on which buffer happens

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
 from asr.model.loops import scan
 from asr.model.masks import sequence_mask
+from asr.tensors import Tensor
 
 
-def cross_entropy(logits: Any, labels: Any, lengths: Any, smoothing: Any = 0.0) -> Any:  # noqa: ANN401 - tensors
+def cross_entropy(
+    logits: Tensor, labels: Tensor, lengths: Tensor, smoothing: Tensor = 0.0
+) -> Tensor:
     """Return the mean cross-entropy per label.
 
     Args:
@@ -33,7 +34,9 @@ def cross_entropy(logits: Any, labels: Any, lengths: Any, smoothing: Any = 0.0) 
     return ops.sum(loss * mask) / ops.sum(mask)
 
 
-def ctc(logits: Any, logit_lengths: Any, labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+def ctc(
+    logits: Tensor, logit_lengths: Tensor, labels: Tensor, lengths: Tensor
+) -> Tensor:
     """Return the mean CTC loss per label; the blank is token 0.
 
     Args:
@@ -55,7 +58,9 @@ def ctc(logits: Any, logit_lengths: Any, labels: Any, lengths: Any) -> Any:  # n
 
 
 @ops.custom_gradient
-def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+def ctc_losses(
+    log_probs: Tensor, frames: Tensor, labels: Tensor, lengths: Tensor
+) -> Tensor:
     """Return the negative log probability of each label sequence, (B,) float32.
 
     The forward and the backward variables come out of one loop over time: the backward
@@ -74,7 +79,7 @@ def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  
     start = ops.where(ops.arange(states)[None] == 0, 0.0, _NEVER)
     start = start + ops.zeros_like(skip)
 
-    def advance(alpha: Any, step: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    def advance(alpha: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         real, scores = step
         padded = ops.pad(alpha, ((0, 0), (2, 0)), constant_values=_NEVER)
         one, two = padded[:, 1:-1], padded[:, :-2] + skip
@@ -89,7 +94,9 @@ def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  
     total = _total(final[:batch], lengths)
     possible = total > 0.5 * _NEVER
 
-    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any, Any, Any]:  # noqa: ANN401 - tensors
+    def gradient(
+        *args: Tensor, upstream: Tensor = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         upstream = args[0] if upstream is None else upstream
         alphas_of = ops.transpose(alphas, (1, 0, 2))  # (2B, S, 2U + 1)
         betas = ops.flip(alphas_of[batch:], 1)
@@ -113,7 +120,9 @@ def ctc_losses(log_probs: Any, frames: Any, labels: Any, lengths: Any) -> Any:  
 _NEVER = -1e9
 
 
-def _both_ways(log_probs: Any, time: Any, labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+def _both_ways(
+    log_probs: Tensor, time: Tensor, labels: Tensor, lengths: Tensor
+) -> Tensor:
     """Return what the loop over time reads, for both directions.
 
     Returns:
@@ -135,7 +144,7 @@ def _both_ways(log_probs: Any, time: Any, labels: Any, lengths: Any) -> Any:  # 
     return tuple(ops.concatenate(pair, axis=0) for pair in zip(*ways, strict=True))
 
 
-def _total(final: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+def _total(final: Tensor, lengths: Tensor) -> Tensor:
     """Return the log probability of ending in the last label or the blank after it."""
     ends = ops.stack([2 * lengths, ops.maximum(2 * lengths - 1, 0)], axis=1)
     tails = ops.take_along_axis(final, ends, axis=1)  # (B, 2)
@@ -143,14 +152,14 @@ def _total(final: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
     return ops.logaddexp(tails[:, 0], single)
 
 
-def _with_blanks(labels: Any) -> Any:  # noqa: ANN401 - tensors
+def _with_blanks(labels: Tensor) -> Tensor:
     """Return labels with a blank before, between and after them, (B, 2U + 1)."""
     pairs = ops.stack([ops.zeros_like(labels), labels], axis=-1)
     flat = ops.reshape(pairs, (ops.shape(labels)[0], 2 * ops.shape(labels)[1]))
     return ops.pad(flat, ((0, 0), (0, 1)))
 
 
-def _reverse(labels: Any, lengths: Any) -> Any:  # noqa: ANN401 - tensors
+def _reverse(labels: Tensor, lengths: Tensor) -> Tensor:
     """Reverse the real part of each row; the padding stays at the end."""
     positions = ops.arange(ops.shape(labels)[1], dtype="int32")[None]
     index = ops.maximum(lengths[:, None] - 1 - positions, 0)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
+from asr.tensors import Tensor
 
-def sequence_mask(lengths: Any, size: Any) -> Any:  # noqa: ANN401 - tensors
+
+def sequence_mask(lengths: Tensor, size: Tensor) -> Tensor:
     """Return which of `size` positions lie inside each sequence.
 
     Args:

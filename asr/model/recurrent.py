@@ -14,9 +14,10 @@ import keras
 from keras import ops
 
 from asr.model.loops import scan
+from asr.tensors import Tensor
 
 
-def _gates(inputs: Any, recurrent: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401 - tensors
+def _gates(inputs: Tensor, recurrent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return update gate, reset gate and candidate, each (..., H)."""
     units = inputs.shape[-1] // 3
     both = ops.sigmoid(inputs[..., : 2 * units] + recurrent[..., : 2 * units])
@@ -25,7 +26,7 @@ def _gates(inputs: Any, recurrent: Any) -> tuple[Any, Any, Any]:  # noqa: ANN401
     return update, reset, candidate
 
 
-def gru_step(inputs: Any, hidden: Any, kernel: Any, bias: Any) -> Any:  # noqa: ANN401 - tensors
+def gru_step(inputs: Tensor, hidden: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Advance a GRU by one step.
 
     Args:
@@ -46,7 +47,7 @@ def gru_step(inputs: Any, hidden: Any, kernel: Any, bias: Any) -> Any:  # noqa: 
 
 
 @ops.custom_gradient
-def gru_sequence(inputs: Any, mask: Any, kernel: Any, bias: Any) -> Any:  # noqa: ANN401 - tensors
+def gru_sequence(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Run a GRU over time; a masked step leaves the state as it was.
 
     Args:
@@ -61,7 +62,7 @@ def gru_sequence(inputs: Any, mask: Any, kernel: Any, bias: Any) -> Any:  # noqa
     units = kernel.shape[0]
     start = ops.zeros_like(inputs[0, :, :units])
 
-    def forward(carry: Any, step: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+    def forward(carry: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
         hidden, (projected, real) = carry[0], step
         recurrent = ops.matmul(hidden, kernel) + bias
         update, _, candidate = _gates(projected, recurrent)
@@ -72,7 +73,9 @@ def gru_sequence(inputs: Any, mask: Any, kernel: Any, bias: Any) -> Any:  # noqa
     carry = (start, ops.zeros_like(inputs[0]))
     _, (states, recurrent) = scan(forward, carry, [inputs, mask])
 
-    def gradient(*args: Any, upstream: Any = None) -> tuple[Any, Any, Any, Any]:  # noqa: ANN401 - tensors
+    def gradient(
+        *args: Tensor, upstream: Tensor = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         upstream = args[0] if upstream is None else upstream
         previous = ops.concatenate([start[None], states[:-1]])  # (T, B, H)
         update, reset, candidate = _gates(inputs, recurrent)
@@ -85,7 +88,7 @@ def gru_sequence(inputs: Any, mask: Any, kernel: Any, bias: Any) -> Any:  # noqa
         factors = ops.concatenate([to_update, to_reset, to_candidate * reset], axis=-1)
         transposed = ops.transpose(kernel)
 
-        def backward(carry: Any, step: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+        def backward(carry: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
             outer, direct, factor = step
             delta = outer + carry  # (B, H)
             back = ops.matmul(ops.tile(delta, (1, 3)) * factor, transposed)
@@ -167,14 +170,16 @@ class BidirectionalGRU(keras.layers.Layer):
                 )
             )
 
-    def call(self, inputs: Any, mask: Any, training: bool = False) -> Any:  # noqa: ANN401 - tensors
+    def call(self, inputs: Tensor, mask: Tensor, training: bool = False) -> Tensor:
         """See the class."""
         inputs = ops.cast(inputs, self.compute_dtype)
         ahead = self._direction(0, inputs, mask, training)
         behind = self._direction(1, ops.flip(inputs, 0), ops.flip(mask, 0), training)
         return ops.concatenate([ahead, ops.flip(behind, 0)], axis=-1)
 
-    def _direction(self, way: int, inputs: Any, mask: Any, training: bool) -> Any:  # noqa: ANN401 - tensors
+    def _direction(
+        self, way: int, inputs: Tensor, mask: Tensor, training: bool
+    ) -> Tensor:
         # Slices, since a custom gradient must not see TensorFlow's variables.
         bias, recurrent = self.biases[way][:], self.recurrent_kernels[way][:]
         if training and self.recurrent_dropout:

@@ -12,6 +12,7 @@ from asr.model.augment import SpecAugment
 from asr.model.decoder import Decoder
 from asr.model.encoder import Encoded, Encoder
 from asr.model.losses import cross_entropy, ctc
+from asr.tensors import Tensor
 
 
 class Seq2Seq(keras.Model):
@@ -75,7 +76,7 @@ class Seq2Seq(keras.Model):
         self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
         self.attention_tracker = keras.metrics.Mean(name="attention_loss")
 
-    def encode(self, source: Any, lengths: Any) -> tuple[Encoded, Any]:  # noqa: ANN401 - tensors
+    def encode(self, source: Tensor, lengths: Tensor) -> tuple[Encoded, Tensor]:
         """Read a source without decoding it.
 
         Args:
@@ -95,7 +96,7 @@ class Seq2Seq(keras.Model):
         y_pred: Any = None,  # noqa: ANN401 - Keras signature
         sample_weight: Any = None,  # noqa: ANN401, ARG002 - Keras signature
         training: bool = True,
-    ) -> Any:  # noqa: ANN401 - tensor
+    ) -> Tensor:
         """Return (1 - w) * cross-entropy + w * CTC, both per label.
 
         `y` holds `labels` (B, U), each sequence closed by the end symbol, and

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import rich.progress
 from rich.console import Console
 
-from asr.errors import TrainingError
+from asr.errors import OutputError
 
 log = logging.getLogger(__name__)
 
@@ -25,36 +24,40 @@ _DEAD_FOCUS = 0.15
 
 
 class StepMonitor(keras.callbacks.Callback):
-    """Stops on a loss that is not a number, counts steps, moves the progress bar.
+    """Counts the steps of an epoch and moves the progress bar.
 
     Args:
         bar: What draws.
         seconds_of_batch: Audio in each batch of this epoch, in seconds.
-        after_step: Called after each batch.
+        before: Called before the first batch, after metrics are reset.
+        after_step: Called with the figures so far after each batch.
     """
 
     def __init__(
         self,
         bar: ProgressBar,
-        seconds_of_batch: list[float],
-        after_step: Callable[[], None],
+        seconds_of_batch: Sequence[float],
+        *,
+        before: Callable[[], None],
+        after_step: Callable[[dict[str, float]], None],
     ) -> None:
         super().__init__()
         self.bar = bar
         self.seconds_of_batch = seconds_of_batch
+        self.before = before
         self.after_step = after_step
-        self.logs: dict[str, float] = {}
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras signature
         """See the class."""
-        self.logs = {name: float(value) for name, value in (logs or {}).items()}
-        if not math.isfinite(self.logs.get("loss", 0.0)):
-            raise TrainingError(
-                f"the loss is not a number at batch {batch + 1} of this epoch; the last "
-                "checkpoint is intact: lower train.learning_rate or train.clip_norm"
-            )
-        self.bar.advance(self.seconds_of_batch[batch], self.logs)
-        self.after_step()
+        self.before()
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, Any] | None = None
+    ) -> None:
+        """See the class."""
+        found = {name: float(value) for name, value in (logs or {}).items()}
+        self.bar.advance(self.seconds_of_batch[batch], found)
+        self.after_step(found)
 
 
 class ProgressBar:
@@ -92,8 +95,9 @@ class ProgressBar:
         for task in self._progress.task_ids:
             self._progress.remove_task(task)
         self._task = self._progress.add_task(
-            f"epoch {epoch + 1}/{self.epochs}", total=total, completed=done, facts=""
+            f"epoch {epoch + 1}/{self.epochs}", total=total, facts=""
         )
+        self._progress.update(self._task, completed=done)
         self._started, self._audio = time.monotonic(), 0.0
 
     def advance(self, seconds: float, logs: dict[str, float]) -> None:
@@ -142,17 +146,27 @@ class TensorBoard:
         self._tf = tf
         self._writer = tf.summary.create_file_writer(str(folder))
 
-    def write(self, step: int, scalars: dict[str, Any], image: np.ndarray | None) -> None:
-        """Write the figures of an epoch and an attention map, (h, w, 3) uint8."""
+    def write(
+        self, step: int, scalars: dict[str, Any], image: np.ndarray | None
+    ) -> None:
+        """Write the figures of an epoch and an attention map, (h, w, 3) uint8.
+
+        Raises:
+            OutputError: The event file cannot be written.
+        """
         if self._tf is None:
             return
-        with self._writer.as_default(step=step):
-            for name, value in scalars.items():
-                if isinstance(value, float):
-                    self._tf.summary.scalar(name, value)
-            if image is not None:
-                self._tf.summary.image("attention", image[None])
-        self._writer.flush()
+        try:
+            with self._writer.as_default(step=step):
+                for name, value in scalars.items():
+                    if isinstance(value, float):
+                        self._tf.summary.scalar(name, value)
+                if image is not None:
+                    self._tf.summary.image("attention", image[None])
+            self._writer.flush()
+        except self._tf.errors.OpError as error:
+            reason = error.message.splitlines()[0]
+            raise OutputError(f"cannot write TensorBoard events: {reason}") from error
 
 
 def alignment_quality(weights: np.ndarray, lengths: np.ndarray) -> tuple[float, float]:
@@ -183,9 +197,9 @@ def warn_if_dead(monotonicity: float, focus: float) -> bool:
     dead = monotonicity < _DEAD_MONOTONICITY or focus < _DEAD_FOCUS
     if dead:
         log.warning(
-            "attention is not aligned yet (monotonicity %.2f, focus %.2f); if this lasts "
-            "beyond a few epochs, raise train.ctc_weight, lengthen train.warmup_steps or "
-            "data.ascending_epochs",
+            "attention is not aligned yet (monotonicity %.2f, focus %.2f); if this "
+            "lasts beyond a few epochs, raise train.ctc_weight, lengthen "
+            "train.warmup_steps or data.ascending_epochs",
             monotonicity,
             focus,
         )

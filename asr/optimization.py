@@ -52,12 +52,15 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return {}
 
 
-def build_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.Optimizer:
+def build_optimizer(
+    config: TrainConfig, total_steps: int, schedule: WarmupSchedule | None = None
+) -> keras.optimizers.Optimizer:
     """Return the optimiser of a recipe.
 
     Args:
         config: The recipe's `train` section.
         total_steps: Updates in the whole training.
+        schedule: Its learning rate, if the caller wants to change it later.
     """
     classes = {
         "adam": keras.optimizers.Adam,
@@ -65,7 +68,7 @@ def build_optimizer(config: TrainConfig, total_steps: int) -> keras.optimizers.O
         "adadelta": keras.optimizers.Adadelta,
     }
     options: dict[str, Any] = {
-        "learning_rate": WarmupSchedule(config, total_steps),
+        "learning_rate": schedule or WarmupSchedule(config, total_steps),
         "global_clipnorm": config.clip_norm,
     }
     if config.optimizer == "adamw":

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, NamedTuple
 
-import keras
 import numpy as np
-from keras import ops
 
 from asr import audio
 from asr.checkpoint import CARD, LoadedModel, read_model
+from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
-from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
+from asr.decoding.search import Hypotheses, Tokens
 from asr.errors import AsrError, AudioError
 from asr.manifest import Utterance
-from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
 from asr.resources import model_path
-from asr.segment import cut
+from asr.segment import cut, cut_blocks
 from asr.tasks.base import Task
 from asr.transcript import Alternative, Segment, Transcript
 
@@ -31,61 +29,6 @@ Source = str | Path | BinaryIO | np.ndarray | Utterance
 
 BATCH_SECONDS = 240.0
 """Padded audio decoded at once, in seconds, unless the caller says otherwise."""
-
-
-class Search(keras.Model):
-    """Encoder and search as one compiled graph on any backend.
-
-    Args:
-        model: The network; its weights are shared, not copied.
-        special: Start and end symbols.
-        config: Beam, weights and thresholds. A beam of 1 without CTC is greedy search.
-
-    Call arguments:
-        inputs: `source` (B, N) float32 and `source_lengths` (B,) int32.
-
-    Returns:
-        A dict of the fields of `Hypotheses`.
-    """
-
-    def __init__(self, model: Seq2Seq, special: Tokens, config: DecodingConfig) -> None:
-        super().__init__(name="search")
-        self.model = model
-        self.special = special
-        self.config = config
-        self.built = True
-
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        """See the class."""
-        encoded, log_probs = self.model.encode(inputs["source"], inputs["source_lengths"])
-        decoder, config = self.model.decoder, self.config
-        memory = decoder.prepare(encoded.memory, encoded.memory_lengths)
-        state = decoder.initial_state(memory, config.beam_size)
-
-        def step(tokens: Any, state: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
-            return decoder.step(tokens, state, memory)
-
-        # CTC puts at most one label on a frame, and attention does well to do the same.
-        limits = encoded.state_lengths
-        if config.beam_size == 1 and not config.ctc_weight:
-            return greedy_search(step, state, limits, self.special)._asdict()
-        frames = None
-        if config.ctc_weight:
-            mask = sequence_mask(limits, ops.shape(log_probs)[1])
-            frames = ctc_prefix.pad_frames(log_probs, mask)
-        found = beam_search(
-            step, state, limits, self.special, config, ctc_log_probs=frames
-        )
-        return found._asdict()
-
-    def hypotheses(self, sources: list[np.ndarray]) -> Hypotheses:
-        """Search a batch of waveforms, (N,) float32 each; arrays come back."""
-        lengths = np.array([len(source) for source in sources], dtype="int32")
-        source = np.zeros((len(sources), int(lengths.max())), dtype="float32")
-        for row, samples in enumerate(sources):
-            source[row, : len(samples)] = samples
-        found = self.predict_on_batch({"source": source, "source_lengths": lengths})
-        return Hypotheses(**found)
 
 
 @dataclass(frozen=True)
@@ -148,8 +91,10 @@ class Recognizer:
         Raises:
             AudioError: The recording cannot be read.
         """
-        samples = self._samples(source, rate)
-        return next(iter(self._decode([samples], decoding)))
+        ((_, result),) = self._transcribe([source], rate, decoding, BATCH_SECONDS)
+        if isinstance(result, AsrError):
+            raise result
+        return result
 
     def transcribe_many(
         self,
@@ -169,21 +114,7 @@ class Recognizer:
             Each source with its transcript, or with the error that names what is wrong
             with it; an unreadable recording does not stop the rest.
         """
-        # Sorting a few batches' worth by length saves padding; the order is restored.
-        window = 4 * batch_seconds * self.rate
-        read: list[tuple[Source, np.ndarray | AsrError]] = []
-        waiting = 0
-        for source in sources:
-            try:
-                samples: np.ndarray | AsrError = self._samples(source, None)
-            except AsrError as error:
-                samples = error
-            read.append((source, samples))
-            waiting += samples.size if isinstance(samples, np.ndarray) else 0
-            if waiting >= window:
-                yield from self._finish(read, batch_seconds, decoding)
-                read, waiting = [], 0
-        yield from self._finish(read, batch_seconds, decoding)
+        yield from self._transcribe(sources, None, decoding, batch_seconds)
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
@@ -243,48 +174,63 @@ class Recognizer:
             self._searches[config] = Search(self.model, special, config)
         return self._searches[config]
 
-    def _finish(
+    def _transcribe(
         self,
-        read: list[tuple[Source, np.ndarray | AsrError]],
-        batch_seconds: float,
+        sources: Iterable[Source],
+        rate: int | None,
         decoding: DecodingConfig | None,
+        batch_seconds: float,
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
-        good = [samples for _, samples in read if isinstance(samples, np.ndarray)]
-        results = iter(self._decode(good, decoding, batch_seconds))
-        for source, samples in read:
-            if isinstance(samples, np.ndarray):
-                yield source, next(results)
+        search = self._search(decoding)
+        # Sorting a few batches' worth by length saves padding, and is all the sound
+        # that is ever in memory.
+        window, waiting = 4 * batch_seconds * self.rate, 0
+        recordings: list[_Recording] = []
+        pieces: list[_Piece] = []
+        for source in sources:
+            recordings.append(_Recording(source))
+            for piece in self._pieces(recordings[-1], rate):
+                pieces.append(piece)
+                waiting += piece.samples.size
+                if waiting >= window:
+                    self._decode(pieces, search, batch_seconds)
+                    pieces, waiting = [], 0
+                    for recording in recordings[:-1]:
+                        yield recording.source, self._result(recording)
+                    del recordings[:-1]
+        self._decode(pieces, search, batch_seconds)
+        for recording in recordings:
+            yield recording.source, self._result(recording)
+
+    def _pieces(self, recording: _Recording, rate: int | None) -> Iterator[_Piece]:
+        """Yield what there is to decode of a recording; note its length or error."""
+        source = recording.source
+        try:
+            if isinstance(source, Utterance | np.ndarray):
+                blocks = iter([self._samples(source, rate)])
             else:
-                yield source, samples
+                blocks = audio.blocks(source, self.rate)
+            for start, samples in cut_blocks(blocks, self.rate):
+                recording.size = start + samples.size
+                if np.any(samples):
+                    yield _Piece(recording, start, samples)
+        except AsrError as error:
+            recording.error = error
 
     def _decode(
-        self,
-        recordings: list[np.ndarray],
-        decoding: DecodingConfig | None,
-        batch_seconds: float = BATCH_SECONDS,
-    ) -> list[Transcript]:
-        search = self._search(decoding)
-        pieces = [
-            (number, start, end)
-            for number, samples in enumerate(recordings)
-            if samples.size and np.any(samples)
-            for start, end in cut(samples, self.rate)
-        ]
-        pieces.sort(key=lambda piece: piece[2] - piece[1])
-        found: dict[tuple[int, int], tuple[Segment, tuple[Alternative, ...]]] = {}
+        self, pieces: list[_Piece], search: Search, batch_seconds: float
+    ) -> None:
+        """Put the segments of pieces into their recordings."""
+        pieces = sorted(pieces, key=lambda piece: piece.samples.size)
         while pieces:
-            longest = pieces[-1][2] - pieces[-1][1]
+            longest = pieces[-1].samples.size
             count = max(1, math.floor(batch_seconds * self.rate / longest))
             batch, pieces = pieces[-count:], pieces[:-count]
-            hypotheses = search.hypotheses(
-                [recordings[number][start:end] for number, start, end in batch]
-            )
-            for row, (number, start, end) in enumerate(batch):
-                found[number, start] = self._segment(hypotheses, row, start, end, search)
-        return [
-            self._transcript(samples, [found[key] for key in sorted(found) if key[0] == number])
-            for number, samples in enumerate(recordings)
-        ]
+            hypotheses = search.hypotheses([piece.samples for piece in batch])
+            for row, (recording, start, samples) in enumerate(batch):
+                end = start + samples.size
+                found = self._segment(hypotheses, row, start, end, search)
+                recording.parts[start] = found
 
     def _segment(
         self, found: Hypotheses, row: int, start: int, end: int, search: Search
@@ -308,13 +254,12 @@ class Recognizer:
             Alternative(self.task.decode(tokens), score) for tokens, score in readings
         )
 
-    def _transcript(
-        self,
-        samples: np.ndarray,
-        parts: list[tuple[Segment, tuple[Alternative, ...]]],
-    ) -> Transcript:
+    def _result(self, recording: _Recording) -> Transcript | AsrError:
+        if recording.error is not None:
+            return recording.error
+        parts = [recording.parts[start] for start in sorted(recording.parts)]
         reason = None
-        if not samples.size:
+        if not recording.size:
             reason = "the recording holds no samples"
         elif not parts:
             reason = "the recording is silent"
@@ -328,10 +273,30 @@ class Recognizer:
             text=" ".join(segment.text for segment in segments),
             segments=segments,
             language=self.config.language,
-            duration=samples.size / self.rate,
+            duration=recording.size / self.rate,
             alternatives=parts[0][1] if len(parts) == 1 else (),
             reason=reason,
         )
+
+
+@dataclass
+class _Recording:
+    """One source on its way to a transcript; `parts` go by their first sample."""
+
+    source: Source
+    size: int = 0
+    parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
+        default_factory=dict
+    )
+    error: AsrError | None = None
+
+
+class _Piece(NamedTuple):
+    """What is decoded in one go: samples of a recording from `start` on."""
+
+    recording: _Recording
+    start: int
+    samples: np.ndarray
 
 
 def load(name: str | Path = "english") -> Recognizer:
@@ -346,4 +311,3 @@ def load(name: str | Path = "english") -> Recognizer:
     folder = model_path(name)
     loaded = read_model(folder)
     return Recognizer(loaded, (folder / CARD).read_text(encoding="utf-8"))
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 
 from asr.errors import UsageError
@@ -47,6 +49,33 @@ def cut(
         pieces.append((start, end))
         start = end
     return [*pieces, (start, total)] if total else []
+
+
+def cut_blocks(
+    blocks: Iterable[np.ndarray], rate: int, *, longest: float = 20.0
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut a recording that comes in blocks, just where `cut` cuts the whole.
+
+    Args:
+        blocks: The recording in order, each (N,) float32 of any length.
+        rate: Samples per second.
+        longest: Seconds that no piece may exceed.
+
+    Yields:
+        The first sample's position and the samples of each piece. No more than a block
+        and a piece and a quarter are in memory.
+    """
+    limit = max(1, int(longest * rate))
+    start, rest = 0, np.zeros(0, "float32")
+    for block in blocks:
+        rest = np.concatenate([rest, block])
+        # With so much ahead, what comes later has no say in where the next cut lies.
+        while rest.size > limit + limit // 4:
+            _, end = cut(rest, rate, longest=longest)[0]
+            yield start, rest[:end]
+            start, rest = start + end, rest[end:]
+    for first, end in cut(rest, rate, longest=longest):
+        yield start + first, rest[first:end]
 
 
 def _quietest(samples: np.ndarray, width: int) -> int:

@@ -1,15 +1,14 @@
-"""Recipe -> model: the run's data, the loop over epochs, exact resume."""
+"""Recipe -> model: the loop over epochs, checkpoints, exact resume."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import logging
-import os
+import math
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,37 +17,35 @@ import numpy as np
 
 from asr import batching, plots
 from asr.checkpoint import FolderConfig, build, weights_of, write_model
-from asr.config import DecodingConfig, Recipe, SourceConfig, to_dict
-from asr.corpora.prepare import prepare
-from asr.decoding.search import Tokens
+from asr.config import Recipe, to_dict
+from asr.dev_scores import DevScorer
+from asr.devices import devices, on, precision, sync
 from asr.errors import DataError, TrainingError
-from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.model.encoder import state_lengths
+from asr.manifest import read_manifest
+from asr.model.seq2seq import Seq2Seq
 from asr.model_card import model_card
-from asr.monitoring import (
-    ProgressBar,
-    StepMonitor,
-    TensorBoard,
-    alignment_quality,
-    warn_if_dead,
-)
+from asr.monitoring import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
 from asr.optimization import WarmupSchedule, WeightAverage, build_optimizer
-from asr.pipeline import Search
 from asr.resources import atomic_write
 from asr.run_state import (
     DEV,
     LOG,
     MODEL,
-    TOKENIZER,
     TRAIN,
-    Progress,
+    check_weights,
     load_run_recipe,
+    load_run_tokenizer,
     load_state,
+    lost,
+    replaced_folder,
+    report_failed_writes,
+    restore_metrics,
     save_recipe,
     save_state,
+    sweep,
 )
 from asr.tasks import TASKS
-from asr.text import CharacterTokenizer, characters_of, normalizer, tokenizer_from_json
+from asr.training_data import collect, fit_statistics, usable
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +63,7 @@ def train(recipe: Recipe, output: Path) -> Path:
     Raises:
         DataError: The data of the recipe cannot be used.
         TrainingError: Training cannot go on, or the folder holds a run.
+        OutputError: The folder cannot be written.
     """
     if (output / TRAIN).exists():
         raise TrainingError(
@@ -74,40 +72,21 @@ def train(recipe: Recipe, output: Path) -> Path:
         )
     output.mkdir(parents=True, exist_ok=True)
     save_recipe(output, recipe)
-    _collect_data(recipe, output)
     return resume(output)
 
 
 def resume(output: Path) -> Path:
-    """Go on with the run in a folder; see `train`."""
+    """Go on with the run in a folder; see `train`.
+
+    On a CPU under TensorFlow the final weights are those of a run that never stopped,
+    bit by bit. With several devices each batch is divided among them: `batch_seconds`
+    is the padded audio of all devices together, and an update is that of one batch.
+    """
     recipe = load_run_recipe(output)
+    sweep(output)
     if not (output / TRAIN).is_file():
-        _collect_data(recipe, output)
+        collect(recipe, output)
     return _Run(recipe, output).train()
-
-
-def _collect_data(recipe: Recipe, output: Path) -> None:
-    """Write the manifests and the tokenizer of a run; the training manifest last."""
-    train_set = _read_sources(recipe.data.train)
-    dev_set = _read_sources(recipe.data.dev)
-    characters: tuple[str, ...] = tuple(recipe.data.characters)
-    if not characters:
-        normalize = normalizer(recipe.data.normalizer)
-        characters = characters_of(normalize(u.text or "") for u in train_set)
-    with atomic_write(output / TOKENIZER) as file:
-        json.dump(CharacterTokenizer(characters).to_json(), file, ensure_ascii=False)
-    write_manifest(output / DEV, dev_set)
-    write_manifest(output / TRAIN, train_set)
-
-
-def _read_sources(sources: tuple[SourceConfig, ...]) -> list[Utterance]:
-    root = Path(os.environ.get("ASR_DATA", "."))
-    utterances: list[Utterance] = []
-    for source in sources:
-        prepared = prepare(source.corpus, root / source.path, source.subset)
-        log.info("%s %s: %s", source.path, source.subset, prepared.report.summary())
-        utterances.extend(prepared.utterances * source.repeat)
-    return utterances
 
 
 class _Run:
@@ -115,98 +94,57 @@ class _Run:
 
     def __init__(self, recipe: Recipe, output: Path) -> None:
         self.recipe, self.output = recipe, output
-        stored = json.loads((output / TOKENIZER).read_text(encoding="utf-8"))
-        self.tokenizer = tokenizer_from_json(stored)
-        self.task = TASKS[recipe.task](
-            self.tokenizer, recipe.model.frontend.rate, recipe.data.normalizer
-        )
-        self.left_out: dict[str, int] = {}
-        self.examples = self._examples(read_manifest(output / TRAIN))
-        if not self.examples:
-            raise DataError(f"no clip can be trained on; left out: {self.left_out}")
-        for reason, count in self.left_out.items():
-            log.warning("left out %d of the training clips: %s", count, reason)
-        self.dev = list(read_manifest(output / DEV))[: recipe.data.dev_utterances]
-        self.loader = batching.Loader(
-            self.task.encode_source,
-            recipe.model.frontend.rate,
-            workers=recipe.data.workers,
-            cache_mb=recipe.data.cache_mb,
+        tokenizer = load_run_tokenizer(output)
+        rate, data = recipe.model.frontend.rate, recipe.data
+        self.task = TASKS[recipe.task](tokenizer, rate, data.normalizer)
+        self.tokenizer = tokenizer
+        self.examples = usable(read_manifest(output / TRAIN), recipe, self.task)
+        self.seconds = [example.seconds for example in self.examples]
+        self.loader, dev_loader = (
+            batching.Loader(
+                self.task.encode_source,
+                rate,
+                workers=data.workers,
+                cache_mb=data.cache_mb,
+            )
+            for _ in range(2)
         )
         self.average = WeightAverage(recipe.train.ema)
-        self.board = TensorBoard(output / "tensorboard") if recipe.train.tensorboard else None
-        keras.mixed_precision.set_global_policy(recipe.train.precision)
+        self.board = None
+        if recipe.train.tensorboard:
+            self.board = TensorBoard(output / "tensorboard")
         keras.utils.set_random_seed(recipe.seed)
-        with _strategy():
+        with devices(), precision(recipe.train.precision):
             self.model = self._build()
-        self.greedy = Search(
+        self.dev = DevScorer(
             self.model,
-            Tokens(self.task.start, self.task.end),
-            DecodingConfig(beam_size=1, ctc_weight=0.0),
+            self.task,
+            list(read_manifest(output / DEV))[: data.dev_utterances],
+            loader=dev_loader,
+            batch_seconds=data.batch_seconds,
         )
         self.progress = load_state(output, self.model, self.average)
 
-    def _examples(self, utterances: Iterator[Utterance]) -> list[batching.Example]:
-        examples = []
-        for utterance in utterances:
-            labels = self.task.encode_target(utterance.text or "")
-            reason = self._unusable(utterance.duration or 0.0, labels)
-            if reason:
-                self.left_out[reason] = self.left_out.get(reason, 0) + 1
-            else:
-                closed = (*labels, self.task.end)
-                examples.append(
-                    batching.Example(utterance, closed, utterance.duration or 0.0)
-                )
-        return examples
-
-    def _unusable(self, seconds: float, labels: list[int]) -> str:
-        config = self.recipe.model.frontend
-        if seconds > self.recipe.data.longest:
-            return f"longer than {self.recipe.data.longest:g} s"
-        if not labels:
-            return "no text after normalisation"
-        fastest = max(self.recipe.augment.speeds)
-        frames = state_lengths(int(seconds / fastest * 1000 / config.hop_ms) + 1)
-        repeats = sum(a == b for a, b in zip(labels, labels[1:], strict=False))
-        if len(labels) + repeats > frames:
-            return "more characters than CTC frames"
-        return ""
-
-    def _build(self) -> Any:  # noqa: ANN401 - Seq2Seq
+    def _build(self) -> Seq2Seq:
         recipe = self.recipe
         model = build(recipe.model, self.task, augment=recipe.augment, seed=recipe.seed)
         model.loss_config = recipe.train
-        seconds = [example.seconds for example in self.examples]
-        steps = len(self._plan_of(seconds, epoch=recipe.data.ascending_epochs))
+        steps = len(self._plan_of(recipe.data.ascending_epochs))
         total = steps * recipe.train.epochs // recipe.train.accumulate
-        optimizer = build_optimizer(recipe.train, total)
-        model.compile(optimizer=optimizer, jit_compile=_jit())
+        self.schedule = WarmupSchedule(recipe.train, total)
+        optimizer = build_optimizer(recipe.train, total, self.schedule)
+        # XLA compiles the step on JAX; TensorFlow's cannot train through these loops.
+        model.compile(optimizer=optimizer, jit_compile=on("jax"))
         model.optimizer.build(model.trainable_variables)
         if recipe.model.frontend.normalization == "global":
-            self._fit_statistics(model)
+            clips = [example.utterance for example in self.examples]
+            fit_statistics(model.frontend, clips, self.loader, recipe.seed)
         return model
 
-    def _fit_statistics(self, model: Any) -> None:  # noqa: ANN401 - Seq2Seq
-        """Estimate mean and variance of each band from up to 500 clips."""
-        total, squares, frames = 0.0, 0.0, 0
-        chosen = np.random.default_rng(self.recipe.seed).permutation(len(self.examples))
-        for index in chosen[:500]:
-            samples = self.loader.load(self.examples[index].utterance)
-            if samples is not None:
-                lengths = np.array([len(samples)], dtype="int32")
-                energies = np.asarray(model.frontend.energies(samples[None], lengths))[0]
-                total = total + energies.sum(axis=0)
-                squares = squares + np.square(energies).sum(axis=0)
-                frames += len(energies)
-        mean = total / max(frames, 1)
-        model.frontend.mean.assign(mean)
-        model.frontend.variance.assign(squares / max(frames, 1) - mean**2)
-
-    def _plan_of(self, seconds: list[float], epoch: int) -> list[np.ndarray]:
+    def _plan_of(self, epoch: int) -> list[np.ndarray]:
         data = self.recipe.data
         return batching.plan_epoch(
-            seconds,
+            self.seconds,
             batch_seconds=data.batch_seconds,
             seed=self.recipe.seed,
             epoch=epoch,
@@ -221,38 +159,58 @@ class _Run:
             log.warning("%s: all %d epochs are done", self.output, epochs)
         with ProgressBar(epochs) as bar:
             while self.progress.epoch < epochs:
-                logs = self._train_epoch(bar)
-                self._close_epoch(bar, logs)
+                self._train_epoch(bar)
+                with report_failed_writes(self.output):
+                    self._close_epoch(bar)
         return self.output / MODEL
 
-    def _train_epoch(self, bar: ProgressBar) -> dict[str, float]:
-        progress, recipe = self.progress, self.recipe
-        seconds = [example.seconds for example in self.examples]
-        plan = self._plan_of(seconds, progress.epoch)
-        amounts = [float(sum(seconds[i] for i in batch)) for batch in plan]
+    def _train_epoch(self, bar: ProgressBar) -> None:
+        progress, plan = self.progress, self._plan_of(self.progress.epoch)
+        amounts = [float(sum(self.seconds[i] for i in batch)) for batch in plan]
         bar.start_epoch(progress.epoch, sum(amounts), sum(amounts[: progress.batch]))
-        plan, amounts = plan[progress.batch :], amounts[progress.batch :]
-        clock = {"epoch": time.monotonic(), "saved": time.monotonic()}
+        clock = {"counted": time.monotonic(), "saved": time.monotonic()}
 
-        def after_step() -> None:
-            progress.batch += 1
-            if progress.batch % self.average.every == 0 and recipe.train.ema:
-                _sync(self.model)
-                self.average.sample(self.model.trainable_variables)
+        def count_time() -> None:
             now = time.monotonic()
-            if now - clock["saved"] > 60 * recipe.train.checkpoint_minutes:
-                progress.seconds += now - clock["epoch"]
-                clock["epoch"] = clock["saved"] = now
-                save_state(self.output, self.model, self.average, progress)
+            progress.seconds += now - clock["counted"]
+            clock["counted"] = now
 
-        monitor = StepMonitor(bar, amounts, after_step)
-        if plan:
-            self._fit(plan, monitor)
-        progress.seconds += time.monotonic() - clock["epoch"]
-        return {**monitor.logs, "h/h": bar.rate}
+        def after_step(logs: dict[str, float]) -> None:
+            self._count_step(plan, logs)
+            longest = 60 * self.recipe.train.checkpoint_minutes
+            if time.monotonic() - clock["saved"] > longest:
+                count_time()
+                save_state(self.output, self.model, self.average, progress)
+                clock["saved"] = time.monotonic()
+
+        monitor = StepMonitor(
+            bar,
+            amounts[progress.batch :],
+            before=lambda: restore_metrics(self.model, progress),
+            after_step=after_step,
+        )
+        if plan[progress.batch :]:
+            self._fit(plan[progress.batch :], monitor)
+        count_time()
+
+    def _count_step(self, plan: list[np.ndarray], logs: dict[str, float]) -> None:
+        progress, config = self.progress, self.recipe.train
+        # Batches of which no clip can be read never came to be trained on.
+        while all(
+            self.examples[i].utterance in self.loader.unreadable
+            for i in plan[progress.batch]
+        ):
+            progress.batch += 1
+        progress.batch += 1
+        progress.step += 1
+        progress.logs = logs
+        if not math.isfinite(logs["loss"]):
+            raise lost("the loss is", self.output, progress)
+        if config.ema and progress.step % (self.average.every * config.accumulate) == 0:
+            sync(self.model)
+            self.average.sample(self.model.trainable_variables)
 
     def _fit(self, plan: list[np.ndarray], monitor: StepMonitor) -> None:
-        on_tensorflow = keras.backend.backend() == "tensorflow"
         failures: list[Exception] = []
 
         def stream() -> Iterator[batching.Batch]:
@@ -265,34 +223,38 @@ class _Run:
                     speeds=self.recipe.augment.speeds,
                     seed=self.recipe.seed,
                     epoch=self.progress.epoch,
-                    fixed_shapes=not on_tensorflow,
+                    fixed_shapes=not on("tensorflow"),
                 )
             except DataError as error:
                 failures.append(error)
                 raise
 
-        data = batching.as_dataset(stream) if on_tensorflow else stream()
+        data = batching.as_dataset(stream) if on("tensorflow") else stream()
         try:
             with warnings.catch_warnings():
-                # The length of the stream is unknown to Keras, and its end no surprise.
+                # Keras does not know the length of the stream, nor need it mind.
                 warnings.filterwarnings("ignore", "Your input ran out of data")
-                self.model.fit(
-                    data, epochs=1, verbose=0, shuffle=False, callbacks=[monitor]
-                )
+                self.model.fit(data, verbose=0, shuffle=False, callbacks=[monitor])
         except Exception:
             if failures:  # TensorFlow wraps what its generator raised
                 raise failures[0] from None
             raise
 
-    def _close_epoch(self, bar: ProgressBar, logs: dict[str, float]) -> None:
+    def _close_epoch(self, bar: ProgressBar) -> None:
         progress, config = self.progress, self.recipe.train
-        record: dict[str, Any] = {"epoch": progress.epoch + 1, **logs}
+        sync(self.model)
+        check_weights(self.output, self.model, progress)
+        record: dict[str, Any] = {"epoch": progress.epoch + 1, **progress.logs}
+        record["h/h"] = bar.rate
         with self._averaged_weights():
-            scores, image = self._evaluate()
+            scores, image = self.dev.score()
             record |= scores
             score = record.get("dev_wer", record.get("loss", 0.0))
             better = progress.best is None or score <= progress.best
             progress.epoch, progress.batch = progress.epoch + 1, 0
+            progress.logs = {}
+            if self.loader.unreadable:
+                record["unreadable"] = len(self.loader.unreadable)
             record["minutes"] = round(progress.seconds / 60, 2)
             progress.history.append(record)
             if better:
@@ -304,125 +266,66 @@ class _Run:
             progress.stale = 0
             self._set_factor(progress.factor / 2)
         save_state(self.output, self.model, self.average, progress)
+        self._report(bar, record, image)
+
+    def _report(
+        self, bar: ProgressBar, record: dict[str, Any], image: np.ndarray | None
+    ) -> None:
+        history = self.progress.history
         with atomic_write(self.output / LOG) as file:
-            file.writelines(json.dumps(line) + "\n" for line in progress.history)
-        plots.learning_curves(progress.history, self.output / "curves.png")
+            file.writelines(json.dumps(line) + "\n" for line in history)
+        plots.learning_curves(history, self.output / "curves.png")
         if self.board:
-            self.board.write(progress.epoch, record, image)
+            self.board.write(record["epoch"], record, image)
         bar.finish_epoch(record)
+        if "focus" in record and record["epoch"] > self.recipe.data.ascending_epochs:
+            warn_if_dead(record["monotonicity"], record["focus"])
 
     @contextlib.contextmanager
     def _averaged_weights(self) -> Iterator[None]:
         """Hold the averaged weights in the model for a while."""
-        _sync(self.model)
-        if not self.average.values:
-            yield
-            return
-        weights = self.model.trainable_variables
-        current = [np.array(weight) for weight in weights]
+        weights = self.model.trainable_variables if self.average.values else []
+        current = [np.asarray(weight).copy() for weight in weights]
         for weight, value in zip(weights, self.average.values, strict=True):
             weight.assign(value)
-        yield
-        for weight, value in zip(weights, current, strict=True):
-            weight.assign(value)
-
-    def _evaluate(self) -> tuple[dict[str, float], np.ndarray | None]:
-        """Decode the dev part freely, and look at the attention over its references."""
-        pairs = [(u, self.loader.load(u)) for u in self.dev]
-        pairs = [pair for pair in pairs if pair[1] is not None]
-        pairs.sort(key=lambda pair: len(pair[1]))  # type: ignore[arg-type]  # no None is left
-        if not pairs:
-            return {}, None
-        references, hypotheses = [], []
-        seconds = [len(s) / self.loader.rate for _, s in pairs]  # type: ignore[arg-type]  # as above
-        for batch in batching.plan_epoch(
-            seconds,
-            batch_seconds=self.recipe.data.batch_seconds,
-            seed=0,
-            epoch=0,
-            ascending=True,
-        ):
-            found = self.greedy.hypotheses([pairs[i][1] for i in batch])  # type: ignore[misc]  # as above
-            references += [pairs[i][0].text or "" for i in batch]
-            for tokens, length in zip(found.tokens, found.lengths, strict=True):
-                hypotheses.append(self.task.decode(tokens[0, : length[0]].tolist()))
-        scores = self.task.metrics(references, hypotheses)
-        record = {f"dev_{name}": float(value) for name, value in scores.items()}
-        shown = pairs[len(pairs) // 2 :][:8]
-        inputs, targets = batching.collate(
-            [
-                (s, (*self.task.encode_target(u.text or ""), self.task.end))  # type: ignore[misc]  # as above
-                for u, s in shown
-            ],
-            self.task.start,
-        )
-        weights = np.asarray(self.model.predict_on_batch(inputs)["weights"])
-        monotonicity, focus = alignment_quality(weights, targets["label_lengths"])
-        record |= {"monotonicity": monotonicity, "focus": focus}
-        if self.progress.epoch >= self.recipe.data.ascending_epochs:
-            warn_if_dead(monotonicity, focus)
-        return record, plots.attention_image(weights[0])
+        try:
+            yield
+        finally:
+            for weight, value in zip(weights, current, strict=True):
+                weight.assign(value)
 
     def _write_model(self) -> None:
         recipe = self.recipe
-        seconds = sum(example.seconds for example in self.examples)
         training = {
             "name": recipe.name,
             "parameters": self.model.count_params(),
             "vocabulary": self.task.vocabulary,
             "utterances": len(self.examples),
-            "hours": round(seconds / 3600, 2),
+            "hours": round(sum(self.seconds) / 3600, 2),
             "epochs": self.progress.epoch,
             "minutes": round(self.progress.seconds / 60, 1),
             "sources": [to_dict(source) for source in recipe.data.train],
             "scores": self.progress.history[-1],
         }
-        write_model(
-            self.output / MODEL,
-            FolderConfig(
-                task=recipe.task,
-                normalizer=recipe.data.normalizer,
-                model=recipe.model,
-                decoding=recipe.decoding,
-                training=training,
-            ),
-            tokenizer=self.tokenizer.to_json(),
-            weights=weights_of(self.model),
-            card=model_card(training),
+        config = FolderConfig(
+            task=recipe.task,
+            normalizer=recipe.data.normalizer,
+            model=recipe.model,
+            decoding=recipe.decoding,
+            training=training,
         )
+        with replaced_folder(self.output / MODEL) as folder:
+            write_model(
+                folder,
+                config,
+                tokenizer=self.tokenizer.to_json(),
+                weights=weights_of(self.model),
+                card=model_card(training),
+            )
 
     def _set_factor(self, factor: float) -> None:
         """Change the learning rate for good, and have the step compiled anew."""
-        schedule = _schedule_of(self.model.optimizer)
-        if schedule.factor != factor:
-            schedule.factor = self.progress.factor = factor
+        if self.schedule.factor != factor:
+            self.schedule.factor = self.progress.factor = factor
             log.info("learning rate: %g of the peak", factor)
             self.model.make_train_function(force=True)
-
-
-def _schedule_of(optimizer: Any) -> WarmupSchedule:  # noqa: ANN401 - Keras optimiser
-    inner = getattr(optimizer, "inner_optimizer", optimizer)  # under loss scaling
-    return inner._learning_rate  # noqa: SLF001 - the property returns its value, not it
-
-
-def _jit() -> bool:
-    """XLA compiles the step on JAX; TensorFlow's cannot train through these loops."""
-    return keras.backend.backend() == "jax"
-
-
-def _sync(model: Any) -> None:  # noqa: ANN401 - Seq2Seq
-    """Bring the variables up to date where the backend trains on copies."""
-    if keras.backend.backend() == "jax" and getattr(model, "_jax_state", None):
-        model.jax_state_sync()
-
-
-def _strategy() -> contextlib.AbstractContextManager[Any]:
-    """Mirror the model over all devices where TensorFlow sees several."""
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
-
-        kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-        if len(tf.config.list_logical_devices(kind)) > 1:
-            devices = [d.name for d in tf.config.list_logical_devices(kind)]
-            return tf.distribute.MirroredStrategy(devices).scope()
-    return contextlib.nullcontext()

@@ -45,3 +45,83 @@ def speech_data(data_root: Path) -> Path:
 def samples() -> Path:
     """The bundled sample recordings."""
     return ROOT / "data" / "samples"
+
+
+TINY = """
+name: tiny
+data:
+  train: [{path: clips.jsonl}]
+  dev: [{path: clips.jsonl}]
+  batch_seconds: 6
+augment: {speeds: [1.0], frequency_masks: 0, time_masks: 0}
+model:
+  frontend: {mels: 24}
+  encoder:
+    {layers: 1, units: 64, filters: 48, memory_units: 48, memory_stride: 1, dropout: 0}
+  decoder: {units: 64, embedding: 16, dropout: 0}
+  attention: {units: 24, location_filters: 4, location_width: 7}
+train:
+  epochs: 36
+  learning_rate: 1e-2
+  warmup_steps: 10
+  schedule: constant
+  ema: 0
+  label_smoothing: 0
+decoding: {ctc_weight: 0.6}
+"""
+"""A recipe that learns to read `tones` by heart in half a minute."""
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory) -> Path:
+    """A folder of spoken letters, one tone each, with its manifest `clips.jsonl`."""
+    import numpy as np
+    import soundfile
+
+    from asr.manifest import Utterance, write_manifest
+
+    folder = tmp_path_factory.mktemp("tones")
+    random = np.random.default_rng(5)
+    time = np.arange(1600) / 16000
+    clips = []
+    for number in range(16):
+        words = [
+            "".join(random.choice(list("ABCDE"), random.integers(1, 4)))
+            for _ in range(random.integers(2, 4))
+        ]
+        text = " ".join(words)
+        letters = [
+            0.3 * np.sin(2 * np.pi * 400 * 1.5 ** "ABCDE".index(letter) * time)
+            if letter != " "
+            else 0 * time
+            for letter in text
+        ]
+        fade = np.sin(np.pi * 10 * time)
+        samples = np.concatenate([letter * fade for letter in letters])
+        samples += random.normal(0, 1e-3, len(samples))
+        path = folder / f"clip{number:02}.wav"
+        soundfile.write(path, samples, 16000)
+        clips.append(Utterance(path, text, len(samples) / 16000, id=path.stem))
+    write_manifest(folder / "clips.jsonl", clips)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_recipe(tones) -> Path:
+    """The file of the recipe `TINY`; data are found with ASR_DATA=`tones`."""
+    path = tones / "tiny.yaml"
+    path.write_text(TINY)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_recipe, tones, tmp_path_factory) -> Path:
+    """The folder of a finished training of `TINY`; its model is in `model`."""
+    from asr.config import load_recipe
+    from asr.training import train
+
+    folder = tmp_path_factory.mktemp("tiny") / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASR_DATA", str(tones))
+        train(load_recipe(tiny_recipe), folder)
+    return folder

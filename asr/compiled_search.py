@@ -1,0 +1,80 @@
+"""Encoder and search as one compiled graph, for training and for transcription."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from asr.config import DecodingConfig
+from asr.decoding import ctc_prefix
+from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
+from asr.model.masks import sequence_mask
+from asr.model.seq2seq import Seq2Seq
+
+
+class Search(keras.Model):
+    """Encoder and search as one compiled graph on any backend.
+
+    Args:
+        model: The network; its weights are shared, not copied.
+        special: Start and end symbols.
+        config: Beam, weights and thresholds. A beam of 1 without CTC is greedy search.
+
+    Call arguments:
+        inputs: `source` (B, N) float32 and `source_lengths` (B,) int32.
+
+    Returns:
+        A dict of the fields of `Hypotheses`.
+    """
+
+    def __init__(self, model: Seq2Seq, special: Tokens, config: DecodingConfig) -> None:
+        # float32 also where a mixed policy trains: it would cast the decoder's weights.
+        super().__init__(name="search", dtype="float32")
+        self.model = model
+        self.special = special
+        self.config = config
+        self.built = True
+
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        """See the class."""
+        encoded, log_probs = self.model.encode(
+            inputs["source"], inputs["source_lengths"]
+        )
+        decoder, config = self.model.decoder, self.config
+        memory = decoder.prepare(encoded.memory, encoded.memory_lengths)
+        state = decoder.initial_state(memory, config.beam_size)
+
+        def step(tokens: Any, state: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+            return decoder.step(tokens, state, memory)
+
+        # CTC puts at most one label on a frame, and attention does well to do the same.
+        limits, longest = encoded.state_lengths, ops.shape(log_probs)[1]
+        if config.beam_size == 1 and not config.ctc_weight:
+            found = greedy_search(step, state, limits, self.special, longest=longest)
+            return found._asdict()
+        frames = None
+        if config.ctc_weight:
+            mask = sequence_mask(limits, longest)
+            frames = ctc_prefix.pad_frames(log_probs, mask)
+        found = beam_search(
+            step,
+            state,
+            limits,
+            self.special,
+            config,
+            ctc_log_probs=frames,
+            longest=longest,
+        )
+        return found._asdict()
+
+    def hypotheses(self, sources: list[np.ndarray]) -> Hypotheses:
+        """Search a batch of waveforms, (N,) float32 each; arrays come back."""
+        lengths = np.array([len(source) for source in sources], dtype="int32")
+        source = np.zeros((len(sources), int(lengths.max())), dtype="float32")
+        for row, samples in enumerate(sources):
+            source[row, : len(samples)] = samples
+        found = self.predict_on_batch({"source": source, "source_lengths": lengths})
+        return Hypotheses(**found)

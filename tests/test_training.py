@@ -1,0 +1,397 @@
+"""The loop over epochs: what it learns, writes, reports and survives."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import os
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from asr import training
+from asr.checkpoint import describe, write_model
+from asr.config import load_recipe
+from asr.dev_scores import DevScorer
+from asr.errors import DataError, TrainingError
+from asr.manifest import read_manifest, write_manifest
+from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN
+
+
+class Toy(keras.Model):
+    """Stands for the network: learns the number of labels from the loudness."""
+
+    def __init__(self) -> None:
+        source = keras.Input((None,), name="source")
+        lengths = keras.Input((), name="source_lengths", dtype="int32")
+        tokens = keras.Input((None,), name="tokens", dtype="int32")
+        loudness = ops.mean(ops.abs(source), axis=1, keepdims=True)
+        hidden = keras.layers.Dense(4, activation="tanh")(loudness)
+        hidden = keras.layers.Dropout(0.3, seed=3)(hidden)
+        super().__init__(
+            {"source": source, "source_lengths": lengths, "tokens": tokens},
+            keras.layers.Dense(1)(hidden),
+        )
+
+    def compute_loss(
+        self, x=None, y=None, y_pred=None, sample_weight=None, training=True
+    ):
+        wanted = ops.cast(y["label_lengths"], "float32")
+        return ops.mean(ops.square(y_pred[:, 0] - wanted))
+
+
+@pytest.fixture
+def recipe(tones, tiny_recipe, monkeypatch):
+    """Load the tiny recipe with changes: `recipe("train.epochs=2")`."""
+    monkeypatch.setenv("ASR_DATA", str(tones))
+
+    def load(*changes: str):
+        quiet = ("train.tensorboard=false", "data.batch_seconds=2", "train.epochs=2")
+        return load_recipe(tiny_recipe, [*quiet, *changes])
+
+    return load
+
+
+@pytest.fixture
+def scores():
+    """What the dev part scores epoch by epoch; the last one stays."""
+    return [0.5]
+
+
+@pytest.fixture
+def toy(monkeypatch, scores):
+    """Train `Toy` in the place of the network, and read the dev scores from a list."""
+
+    def score(self):
+        return {"dev_wer": scores.pop(0) if len(scores) > 1 else scores[0]}, None
+
+    monkeypatch.setattr(training, "build", lambda *_, **__: Toy())
+    monkeypatch.setattr(DevScorer, "score", score)
+
+
+@pytest.fixture
+def stop(monkeypatch):
+    """End a training, once, after so many batches: `stop(3)`."""
+    step = training._Run._count_step
+    stopped = []
+
+    def after(count: int) -> None:
+        def count_step(self, plan, logs):
+            step(self, plan, logs)
+            if self.progress.step == count and not stopped:
+                stopped.append(count)
+                # What a time-based checkpoint would have kept.
+                training.save_state(
+                    self.output, self.model, self.average, self.progress
+                )
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(training._Run, "_count_step", count_step)
+
+    return after
+
+
+def history(folder):
+    return [json.loads(line) for line in (folder / LOG).read_text().splitlines()]
+
+
+def state(folder):
+    with np.load(folder / CHECKPOINT) as stored:
+        found = {name: stored[name] for name in stored.files}
+    facts = json.loads(found.pop("facts").tobytes())["progress"]
+    return facts, found
+
+
+def test_tiny_recipe_learns_by_heart(tiny_run):
+    records = history(tiny_run)
+    assert [record["epoch"] for record in records] == list(range(1, 37))
+    assert records[-1]["loss"] < 0.4 * records[0]["loss"]
+    assert records[-1]["ctc_loss"] < 0.1
+    assert records[-1]["dev_cer"] < 0.5 < records[0]["dev_cer"]
+    described = describe(tiny_run / MODEL)
+    assert described["utterances"] == 16
+    assert (tiny_run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    card = (tiny_run / MODEL / "README.md").read_text()
+    assert "| clips.jsonl | jsonl | all |" in card
+    assert "| dev_wer | 0." in card
+
+
+def test_the_best_epoch_is_the_model(toy, recipe, scores, tmp_path):
+    scores[:] = [0.5, 0.3, 0.4, 0.9]
+    folder = training.train(recipe("train.epochs=4"), tmp_path / "run")
+    assert describe(folder)["epochs"] == 2
+    assert describe(folder)["scores"]["dev_wer"] == 0.3
+
+
+def test_equal_score_takes_the_newer(toy, recipe, tmp_path):
+    assert describe(training.train(recipe(), tmp_path / "run"))["epochs"] == 2
+
+
+def test_without_a_dev_part_the_loss_chooses(recipe, toy, monkeypatch, tmp_path):
+    monkeypatch.setattr(DevScorer, "score", lambda self: ({}, None))
+    training.train(recipe("data.dev=[]"), tmp_path / "run")
+    facts, _ = state(tmp_path / "run")
+    assert facts["best"] == min(r["loss"] for r in history(tmp_path / "run"))
+
+
+@pytest.mark.parametrize("count", [3, 8])
+def test_interrupted_in_an_epoch(toy, recipe, stop, tmp_path, count):
+    changes = ("train.accumulate=2", "train.ema=0.9", "augment.speeds=[0.9, 1.1]")
+    training.train(recipe(*changes), tmp_path / "whole")
+    stop(count)
+    with pytest.raises(KeyboardInterrupt):
+        training.train(recipe(*changes), tmp_path / "run")
+    training.resume(tmp_path / "run")
+    expected, arrays = state(tmp_path / "whole")
+    found, others = state(tmp_path / "run")
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(others[name], array, err_msg=name)
+    for one, two in zip(expected["history"], found["history"], strict=True):
+        assert one["loss"] == two["loss"]
+
+
+def test_plateau_halves_the_rate_and_resume_remembers(
+    toy, recipe, scores, tmp_path, caplog
+):
+    scores[:] = [0.5, 0.6, 0.7, 0.8, 0.9]
+    caplog.set_level(logging.INFO)
+    changes = ("train.schedule=plateau", "train.patience=2", "train.epochs=3")
+    training.train(recipe(*changes), tmp_path / "run")
+    facts, _ = state(tmp_path / "run")
+    assert (facts["factor"], facts["stale"]) == (0.5, 0)
+    caplog.clear()
+    path = tmp_path / "run" / "recipe.yaml"
+    path.write_text(path.read_text().replace("epochs: 3", "epochs: 5"))
+    training.resume(tmp_path / "run")
+    assert "learning rate: 0.5 of the peak" in caplog.text  # told to the new process
+    assert state(tmp_path / "run")[0]["factor"] == 0.25
+
+
+def test_the_average_is_what_is_scored_and_written(toy, recipe, tmp_path, monkeypatch):
+    seen = []
+
+    def score(self):
+        seen.append([np.array(v.numpy()) for v in self.model.trainable_variables])
+        return {"dev_wer": 0.5}, None
+
+    monkeypatch.setattr(DevScorer, "score", score)
+    folder = training.train(recipe("train.ema=0.99"), tmp_path / "run")
+    _, arrays = state(tmp_path / "run")
+    averages = [arrays[f"a{i}"] for i in range(4)]
+    with np.load(folder / "model.weights.npz") as stored:
+        written = [stored[name] for name in stored.files]
+    for average, scored, saved in zip(averages, seen[-1], written, strict=True):
+        np.testing.assert_array_equal(average, scored)
+        np.testing.assert_array_equal(average, saved)
+    # Training itself goes on from the weights as they were.
+    trained = [arrays[name] for name in arrays if name.startswith("v")]
+    assert not any(np.array_equal(average, trained[0]) for average in averages)
+
+
+def test_loss_that_is_no_number(recipe, toy, monkeypatch, tmp_path):
+    loss = Toy.compute_loss
+
+    def poisoned(self, *args, **kwargs):
+        value = loss(self, *args, **kwargs)
+        return ops.where(self.optimizer.iterations >= 4, np.nan, value)
+
+    monkeypatch.setattr(Toy, "compute_loss", poisoned)
+    with pytest.raises(TrainingError, match="the loss is not a number") as caught:
+        training.train(recipe("train.checkpoint_minutes=0"), tmp_path / "run")
+    assert "after batch 5 of epoch 1" in str(caught.value)
+    assert f"--resume {tmp_path / 'run'}" in str(caught.value)
+    facts, arrays = state(tmp_path / "run")
+    assert facts["step"] == 4
+    assert all(np.isfinite(array).all() for array in arrays.values())
+    monkeypatch.setattr(Toy, "compute_loss", loss)
+    training.resume(tmp_path / "run")
+    assert len(history(tmp_path / "run")) == 2
+
+
+def test_weights_that_are_no_numbers_replace_no_checkpoint(
+    recipe, toy, monkeypatch, tmp_path
+):
+    """The loss of a batch is known before what its update did to the weights."""
+    step = training._Run._count_step
+
+    def count_step(self, plan, logs):
+        step(self, plan, logs)
+        if self.progress.step == 3:
+            weight = self.model.trainable_variables[0]
+            weight.assign(weight * np.nan)
+
+    monkeypatch.setattr(training._Run, "_count_step", count_step)
+    with pytest.raises(TrainingError, match=r"kernel is not a number after batch 3"):
+        training.train(recipe("train.checkpoint_minutes=0"), tmp_path / "run")
+    assert state(tmp_path / "run")[0]["step"] == 2
+    with pytest.raises(TrainingError, match="not a number"):
+        training.train(recipe(), tmp_path / "other")
+    assert not (tmp_path / "other" / MODEL).exists()
+
+
+def test_full_disk_leaves_checkpoint_and_model(recipe, toy, monkeypatch, tmp_path):
+    training.train(recipe("train.epochs=1"), tmp_path / "run")
+    before = (tmp_path / "run" / CHECKPOINT).read_bytes()
+    path = tmp_path / "run" / "recipe.yaml"
+    path.write_text(path.read_text().replace("epochs: 1", "epochs: 2"))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(TrainingError, match="No space left on device") as caught:
+            training.resume(tmp_path / "run")
+    assert "the last checkpoint is intact: make room" in str(caught.value)
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
+    assert describe(tmp_path / "run" / MODEL)["epochs"] == 1  # the sums still hold
+    training.resume(tmp_path / "run")
+    assert describe(tmp_path / "run" / MODEL)["epochs"] == 2
+
+
+def test_killed_between_model_and_checkpoint(recipe, toy, monkeypatch, tmp_path):
+    """The epoch is closed again, with the same result."""
+
+    class Killed(BaseException):
+        pass
+
+    def die(*_, **__):
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "save_state", die)
+        with pytest.raises(Killed):
+            training.train(recipe("train.epochs=1"), tmp_path / "run")
+    (tmp_path / "run" / ".asr-0.tmp").write_bytes(b"half a file")
+    training.resume(tmp_path / "run")
+    assert not (tmp_path / "run" / ".asr-0.tmp").exists()
+    assert len(history(tmp_path / "run")) == 1
+
+
+def test_model_folder_is_whole_or_the_old_one(recipe, toy, monkeypatch, tmp_path):
+    training.train(recipe("train.epochs=1"), tmp_path / "run")
+    path = tmp_path / "run" / "recipe.yaml"
+    path.write_text(path.read_text().replace("epochs: 1", "epochs: 2"))
+
+    def half(folder, *args, **options):
+        write_model(folder, *args, **options)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "write_model", half)
+        with pytest.raises(KeyboardInterrupt):
+            training.resume(tmp_path / "run")
+    assert describe(tmp_path / "run" / MODEL)["epochs"] == 1
+    training.resume(tmp_path / "run")
+    assert describe(tmp_path / "run" / MODEL)["epochs"] == 2
+    assert {path.name for path in (tmp_path / "run").glob("model*")} == {"model"}
+
+
+@pytest.fixture
+def broken(recipe, tones, tmp_path):
+    """Prepare a run on copies of the clips, some of which are then destroyed."""
+
+    def prepare(*numbers: int):
+        folder = tmp_path / "clips"
+        folder.mkdir()
+        clips = []
+        for clip in read_manifest(tones / "clips.jsonl"):
+            copy = folder / clip.audio.name
+            copy.write_bytes(clip.audio.read_bytes())
+            clips.append(type(clip)(copy, clip.text, clip.duration, id=clip.id))
+        write_manifest(folder / "clips.jsonl", clips)
+        data = f"data.train=[{{path: {folder}/clips.jsonl}}]"
+        run = tmp_path / "run"
+        run.mkdir()
+        training.save_recipe(run, recipe(data, "train.checkpoint_minutes=0"))
+        training.collect(recipe(data), run)
+        for number in numbers:
+            clips[number].audio.write_bytes(b"RIFF nothing of the kind")
+        return run
+
+    return prepare
+
+
+def test_unreadable_clip_is_named_and_counted(toy, broken, caplog):
+    run = broken(7)
+    training.resume(run)
+    assert caplog.text.count("clip07.wav") == 1
+    assert [record["unreadable"] for record in history(run)] == [1, 1]
+
+
+def test_too_many_unreadable_clips(toy, broken):
+    with pytest.raises(DataError, match=r"2 of 16 clips cannot be read, the first: .*"):
+        training.resume(broken(7, 8))
+
+
+def test_batch_of_unreadable_clips_does_not_shift_the_rest(
+    toy, broken, stop, monkeypatch, recipe
+):
+    run = broken(1)  # the shortest clip: a batch of its own
+    text = (run / "recipe.yaml").read_text()
+    (run / "recipe.yaml").write_text(
+        text.replace("batch_seconds: 2.0", "batch_seconds: 0.3")
+    )
+    stop(3)
+    with pytest.raises(KeyboardInterrupt):
+        training.resume(run)
+    facts, _ = state(run)
+    assert (facts["step"], facts["batch"]) == (3, 4)
+
+
+def test_clips_that_cannot_be_learned_from(toy, recipe, tones, tmp_path, caplog):
+    clips = list(read_manifest(tones / "clips.jsonl"))
+    odd = [
+        type(clips[0])(clips[1].audio, "ABCDE ABCDE ABCDE", clips[1].duration),
+        type(clips[0])(clips[2].audio, "?!", clips[2].duration),
+    ]
+    write_manifest(tmp_path / "odd.jsonl", [*clips, *odd])
+    training.train(
+        recipe(
+            f"data.train=[{{path: {tmp_path}/odd.jsonl}}]",
+            "data.longest=0.9",
+            "data.characters=' ABCDE'",
+        ),
+        tmp_path / "run",
+    )
+    warned = [record.getMessage() for record in caplog.records]
+    assert "left out 1 of the training clips: more characters than CTC frames" in warned
+    assert "left out 1 of the training clips: no text after normalisation" in warned
+    assert any("longer than 0.9 s (data.longest)" in line for line in warned)
+
+
+def test_nothing_to_learn_from(recipe, tmp_path):
+    with pytest.raises(DataError, match=r"no clip can be trained on: 16 longer than"):
+        training.train(recipe("data.longest=0.1"), tmp_path / "run")
+    (tmp_path / "empty.jsonl").write_text("")
+    empty = f"data.train=[{{path: {tmp_path}/empty.jsonl}}]"
+    with pytest.raises(DataError, match=r"empty\.jsonl: no utterances"):
+        training.train(recipe(empty), tmp_path / "other")
+    assert not (tmp_path / "other" / TRAIN).exists()
+    with pytest.raises(DataError, match="gone"):
+        training.train(recipe("data.train=[{path: gone.jsonl}]"), tmp_path / "third")
+
+
+def test_folder_that_holds_a_run(recipe, tiny_run):
+    with pytest.raises(TrainingError, match="holds a run already; go on with"):
+        training.train(recipe(), tiny_run)
+
+
+def test_run_that_is_done(caplog, toy, tmp_path, recipe):
+    training.train(recipe("train.epochs=1"), tmp_path / "run")
+    before = (tmp_path / "run" / CHECKPOINT).read_bytes()
+    assert training.resume(tmp_path / "run") == tmp_path / "run" / MODEL
+    assert "all 1 epochs are done" in caplog.text
+    assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
+
+
+def test_unknown_fault_in_the_step_is_not_hidden(toy, recipe, monkeypatch, tmp_path):
+    def fail(*_, **__):
+        raise ZeroDivisionError("of its own")
+
+    monkeypatch.setattr(Toy, "fit", fail)
+    with pytest.raises(ZeroDivisionError, match="of its own"):
+        training.train(recipe(), tmp_path / "run")

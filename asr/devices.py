@@ -31,6 +31,15 @@ def precision(policy: str) -> Iterator[None]:
         keras.mixed_precision.set_global_policy(before)
 
 
+def replicas() -> int:
+    """Return how many devices share a batch, inside the scope of `devices`."""
+    if not on("tensorflow"):
+        return 1
+    import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+    return int(tf.distribute.get_strategy().num_replicas_in_sync)
+
+
 def devices() -> contextlib.AbstractContextManager[Any]:
     """Prepare TensorFlow; mirror the model over all devices where it sees several."""
     if not on("tensorflow"):

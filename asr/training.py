@@ -19,7 +19,7 @@ from asr import batching, plots
 from asr.checkpoint import FolderConfig, build, weights_of, write_model
 from asr.config import Recipe, to_dict
 from asr.dev_scores import DevScorer
-from asr.devices import devices, on, precision, sync
+from asr.devices import devices, on, precision, replicas, sync
 from asr.errors import DataError, TrainingError
 from asr.manifest import read_manifest
 from asr.model.seq2seq import Seq2Seq
@@ -80,7 +80,8 @@ def resume(output: Path) -> Path:
 
     On a CPU under TensorFlow the final weights are those of a run that never stopped,
     bit by bit. With several devices each batch is divided among them: `batch_seconds`
-    is the padded audio of all devices together, and an update is that of one batch.
+    is the padded audio of all devices together, and the gradient is the mean of those
+    of the devices, each the mean over the labels of its own clips.
     """
     recipe = load_run_recipe(output)
     sweep(output)
@@ -129,6 +130,7 @@ class _Run:
         recipe = self.recipe
         model = build(recipe.model, self.task, augment=recipe.augment, seed=recipe.seed)
         model.loss_config = recipe.train
+        model.replicas = replicas()
         steps = len(self._plan_of(recipe.data.ascending_epochs))
         total = steps * recipe.train.epochs // recipe.train.accumulate
         self.schedule = WarmupSchedule(recipe.train, total)

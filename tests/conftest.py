@@ -116,12 +116,11 @@ def tiny_recipe(tones) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_recipe, tones, tmp_path_factory) -> Path:
-    """The folder of a finished training of `TINY`; its model is in `model`."""
-    from asr.config import load_recipe
-    from asr.training import train
+    """The folder of `asr train` with `TINY`; its model is in `model`."""
+    from asr.cli.main import main
 
     folder = tmp_path_factory.mktemp("tiny") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ASR_DATA", str(tones))
-        train(load_recipe(tiny_recipe), folder)
+        assert main(["train", str(tiny_recipe), "--output", str(folder)]) == 0
     return folder

@@ -1,7 +1,8 @@
-"""A training that is killed goes on as if nothing had happened."""
+"""A training that is killed goes on as if nothing had happened, bit by bit."""
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -11,8 +12,15 @@ import time
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
+from asr.checkpoint import build
+from asr.config import Recipe
+from asr.devices import devices
+from asr.optimization import build_optimizer
 from asr.run_state import CHECKPOINT, MODEL
+from asr.tasks.speech_recognition import SpeechRecognition
+from asr.text import CharacterTokenizer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -63,6 +71,43 @@ def arrays(path: Path) -> dict[str, np.ndarray]:
 
 def facts(folder: Path) -> dict:
     return json.loads(arrays(folder / CHECKPOINT)["facts"].tobytes())["progress"]
+
+
+def test_no_gradient_is_a_sum_of_three():
+    """TensorFlow adds three tensors in an order that depends on timing."""
+    recipe = Recipe()
+    task = SpeechRecognition(CharacterTokenizer(("A", "B")), 16000, "none-1")
+    small = [{"units": 8}, {"units": 8, "layers": 2, "recurrent_dropout": 0.1}]
+    config = dataclasses.replace(
+        recipe.model,
+        attention=dataclasses.replace(recipe.model.attention, **small[0]),
+        decoder=dataclasses.replace(
+            recipe.model.decoder, attention_dropout=0.1, **small[0]
+        ),
+        encoder=dataclasses.replace(recipe.model.encoder, **small[1]),
+    )
+    with devices():
+        model = build(config, task, augment=recipe.augment)
+    model.compile(optimizer=build_optimizer(recipe.train, 100))
+    model.optimizer.build(model.trainable_variables)
+    shapes = {"source": 2, "source_lengths": 1, "tokens": 2}
+    inputs = {
+        name: tf.TensorSpec([None] * rank, "float32" if name == "source" else "int32")
+        for name, rank in shapes.items()
+    }
+    targets = {
+        "labels": tf.TensorSpec([None, None], "int32"),
+        "label_lengths": tf.TensorSpec([None], "int32"),
+    }
+    step = tf.function(lambda x, y: model.train_step((x, y)))
+    graph = step.get_concrete_function(inputs, targets).graph.as_graph_def()
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    sums = [node for node in nodes if node.op == "AddN"]
+    assert sums
+    assert not [node.name for node in sums if len(node.input) > 2]
+    # The pass that would join sums of two is off; see `devices`.
+    options = tf.config.optimizer.get_experimental_options()
+    assert options["arithmetic_optimization"] is False
 
 
 def test_killed_and_resumed_is_bit_equal(tones, tiny_recipe, tmp_path):

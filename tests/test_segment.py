@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import UsageError
-from asr.segment import cut
+from asr.segment import cut, cut_blocks
 
 RATE = 100
 
@@ -73,3 +73,18 @@ def test_nothing_to_cut():
 def test_senseless_arguments_are_refused(samples, rate, longest):
     with pytest.raises(UsageError):
         cut(samples, rate, longest=longest)
+
+
+@pytest.mark.parametrize("seconds", [0, 0.4, 2.4, 2.5, 2.6, 30.0])
+@pytest.mark.parametrize("block", [1, 700, 100_000])
+def test_blocks_are_cut_where_the_whole_is(seconds, block):
+    rate = 1000 if block > 1 else 50
+    samples = np.random.default_rng(1).normal(size=int(seconds * rate))
+    samples = samples.astype("float32")
+    blocks = [samples[i : i + block] for i in range(0, len(samples), block)]
+    found = list(cut_blocks(blocks, rate, longest=2.0))
+    assert [(start, start + len(piece)) for start, piece in found] == cut(
+        samples, rate, longest=2.0
+    )
+    joined = np.concatenate([piece for _, piece in found]) if found else samples
+    np.testing.assert_array_equal(joined, samples)

@@ -31,7 +31,8 @@ def cross_entropy(
     smooth = ops.mean(log_probs, axis=-1)
     loss = -(1.0 - smoothing) * right - smoothing * smooth
     mask = ops.cast(sequence_mask(lengths, ops.shape(labels)[1]), "float32")
-    return ops.sum(loss * mask) / ops.sum(mask)
+    # Of a batch smaller than the number of devices, one has nothing.
+    return ops.sum(loss * mask) / ops.maximum(ops.sum(mask), 1.0)
 
 
 def ctc(

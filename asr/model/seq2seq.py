@@ -53,10 +53,8 @@ class Seq2Seq(keras.Model):
         )
         ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
         features, feature_lengths = frontend(source, lengths)
-        masked = SpecAugment(augment or AugmentConfig(), seed=seed, name="augment")(
-            features, feature_lengths
-        )
-        encoded = encoder(masked, feature_lengths)
+        masking = SpecAugment(augment or AugmentConfig(), seed=seed, name="augment")
+        encoded = encoder(masking(features, feature_lengths), feature_lengths)
         logits, weights = decoder(tokens, encoded.memory, encoded.memory_lengths)
         super().__init__(
             {"source": source, "source_lengths": lengths, "tokens": tokens},
@@ -69,10 +67,12 @@ class Seq2Seq(keras.Model):
             name="seq2seq",
         )
         self.frontend = frontend
+        self.masking = masking
         self.encoder = encoder
         self.decoder = decoder
         self.ctc_head = ctc_head
         self.loss_config = TrainConfig()
+        self.replicas = 1  # devices that share a batch; their gradients are added up
         self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
         self.attention_tracker = keras.metrics.Mean(name="attention_loss")
 
@@ -106,7 +106,9 @@ class Seq2Seq(keras.Model):
         labels, lengths = y["labels"], y["label_lengths"]
         smoothing = 0.0
         if training and config.label_smoothing:
-            started = self.optimizer.iterations >= config.smoothing_start
+            # Batches, this one included; JAX shows no variable of the optimiser here.
+            seen = self.masking.batches - 1
+            started = seen >= config.smoothing_start * config.accumulate
             smoothing = config.label_smoothing * ops.cast(started, "float32")
         attention_loss = cross_entropy(y_pred["logits"], labels, lengths, smoothing)
         self.attention_tracker.update_state(attention_loss)
@@ -117,4 +119,4 @@ class Seq2Seq(keras.Model):
             )
             self.ctc_tracker.update_state(ctc_loss)
             loss = loss + config.ctc_weight * ctc_loss
-        return loss + sum(self.losses)
+        return (loss + sum(self.losses)) / self.replicas

@@ -1,0 +1,251 @@
+"""A trained model reads recordings: alone, together, long, odd and broken ones."""
+
+from __future__ import annotations
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+import soundfile
+
+import asr
+from asr import pipeline
+from asr.config import DecodingConfig
+from asr.errors import AudioError, ModelError
+from asr.evaluation import evaluate
+from asr.manifest import Utterance, read_manifest
+from asr.transcript import Transcript
+
+# One search for all tests: each costs seconds to compile.
+DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_run):
+    recognizer = asr.load(tiny_run / "model")
+    recognizer.decoding = DECODING
+    return recognizer
+
+
+@pytest.fixture(scope="module")
+def clips(tones) -> list[Utterance]:
+    return list(read_manifest(tones / "clips.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def alone(recognizer, clips) -> list[Transcript]:
+    """Each clip transcribed by itself."""
+    return [recognizer.transcribe(clip.audio) for clip in clips]
+
+
+def same(one: Transcript, two: Transcript) -> None:
+    assert one.text == two.text
+    assert [s.tokens for s in one.segments] == [s.tokens for s in two.segments]
+    for left, right in zip(one.alternatives, two.alternatives, strict=True):
+        assert left.text == right.text
+        assert left.score == pytest.approx(right.score, rel=1e-3, abs=1e-3)
+
+
+def test_it_has_learned_the_clips(clips, alone):
+    right = sum(
+        clip.text == found.text for clip, found in zip(clips, alone, strict=True)
+    )
+    assert right >= 10
+    for clip, found in zip(clips, alone, strict=True):
+        assert found.duration == pytest.approx(clip.duration)
+        assert found.language == "en"
+        (segment,) = found.segments
+        assert (segment.start, segment.end) == (0.0, found.duration)
+        assert segment.text == found.text
+        assert segment.avg_logprob < 0
+
+
+@pytest.mark.parametrize("batch_seconds", [0.1, 2.0, 240.0])
+def test_together_is_one_by_one(recognizer, clips, alone, batch_seconds):
+    sources = [clip.audio for clip in clips]
+    found = list(recognizer.transcribe_many(sources, batch_seconds=batch_seconds))
+    assert [source for source, _ in found] == sources
+    for (_, transcript), expected in zip(found, alone, strict=True):
+        same(transcript, expected)
+
+
+def test_every_kind_of_source(recognizer, clips, alone):
+    path = clips[0].audio
+    samples, rate = soundfile.read(path, dtype="float32")
+    for source in (str(path), clips[0], io.BytesIO(path.read_bytes()), samples):
+        same(recognizer.transcribe(source), alone[0])
+    doubled = np.interp(np.arange(0, len(samples), 0.5), range(len(samples)), samples)
+    assert recognizer.transcribe(doubled, rate=2 * rate).text == alone[0].text
+    part = Utterance(path, None, duration=0.4, offset=0.2)
+    assert recognizer.transcribe(part).duration == pytest.approx(0.4)
+
+
+def test_n_best_are_distinct_and_sorted(alone):
+    for found in alone:
+        scores = [reading.score for reading in found.alternatives]
+        assert len(scores) == 3
+        assert scores == sorted(scores, reverse=True)
+        assert len({reading.text for reading in found.alternatives}) == 3
+        assert found.alternatives[0].text == found.text
+
+
+@pytest.mark.parametrize(
+    ("samples", "reason"),
+    [
+        (np.zeros(0, "float32"), "the recording holds no samples"),
+        (np.zeros(16000, "float32"), "the recording is silent"),
+        (np.zeros(900_000, "float32"), "the recording is silent"),
+        (np.zeros(1, "float32"), "the recording is silent"),
+    ],
+)
+def test_nothing_to_hear_has_a_reason(recognizer, samples, reason):
+    found = recognizer.transcribe(samples)
+    assert (found.text, found.segments, found.reason) == ("", (), reason)
+    assert found.duration == len(samples) / 16000
+
+
+def test_one_loud_sample(recognizer):
+    found = recognizer.transcribe(np.ones(1, "float32"))
+    assert found.duration == 1 / 16000
+    assert bool(found.text) == (found.reason is None)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (np.zeros((2, 100), "float32"), r"shape \(N,\), got float32 \(2, 100\)"),
+        (np.zeros(100, "int16"), r"must be floating point .* got int16"),
+        (np.array([0.0, np.nan]), "values that are not numbers"),
+    ],
+)
+def test_arrays_that_are_refused(recognizer, samples, message):
+    with pytest.raises(AudioError, match=message):
+        recognizer.transcribe(samples)
+
+
+def test_unreadable_file_in_a_batch(recognizer, clips, alone, tmp_path):
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"no sound")
+    sources = [clips[0].audio, bad, tmp_path / "gone.wav", clips[1].audio]
+    found = [result for _, result in recognizer.transcribe_many(sources)]
+    same(found[0], alone[0])
+    same(found[3], alone[1])
+    assert isinstance(found[1], AudioError)
+    assert "bad.wav" in str(found[1])
+    assert isinstance(found[2], AudioError)
+    assert "gone.wav" in str(found[2])
+    with pytest.raises(AudioError, match=r"bad\.wav"):
+        recognizer.transcribe(bad)
+
+
+def test_nothing_at_all(recognizer):
+    assert list(recognizer.transcribe_many([])) == []
+
+
+@pytest.fixture(scope="module")
+def long(clips, tmp_path_factory):
+    """Forty-five seconds: the clips again and again, with pauses between them."""
+    parts: list[np.ndarray] = []
+    while sum(map(len, parts)) < 45 * 16000:
+        samples, _ = soundfile.read(clips[len(parts) // 2 % len(clips)].audio)
+        parts += [samples, np.zeros(4800)]
+    path = tmp_path_factory.mktemp("long") / "long.wav"
+    soundfile.write(path, np.concatenate(parts)[: 45 * 16000], 16000)
+    return path
+
+
+def test_long_recording_is_cut_and_joined(recognizer, long):
+    found = recognizer.transcribe(long)
+    assert found.duration == 45.0
+    assert len(found.segments) >= 3
+    assert [segment.id for segment in found.segments] == list(
+        range(len(found.segments))
+    )
+    assert found.segments[0].start == 0.0
+    assert found.segments[-1].end == 45.0
+    for one, two in zip(found.segments, found.segments[1:], strict=False):
+        assert one.end == two.start  # no sample is left out or heard twice
+        assert one.end - one.start <= 20.0
+    assert found.text == " ".join(segment.text for segment in found.segments)
+    assert found.alternatives == ()
+    samples, _ = soundfile.read(long, dtype="float32")
+    assert recognizer.transcribe(samples).text == found.text
+
+
+def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_path):
+    path = tmp_path / "hour.flac"
+    minute = np.random.default_rng(1).normal(0, 0.01, 60 * 16000)
+    with soundfile.SoundFile(path, "w", 16000, 1) as file:
+        for _ in range(60):
+            file.write(minute)
+    heard = []
+
+    def hypotheses(self, sources):
+        heard.extend(len(source) for source in sources)
+        count, best = len(sources), self.config.n_best
+        return pipeline.Hypotheses(
+            np.zeros((count, best, 1), "int32"),
+            np.zeros((count, best), "int32"),
+            np.full((count, best), -1.0, "float32"),
+        )
+
+    monkeypatch.setattr(pipeline.Search, "hypotheses", hypotheses)
+    tracemalloc.start()
+    found = recognizer.transcribe(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert found.duration == 3600.0
+    assert found.reason == "no words were recognised"
+    assert sum(heard) == 3600 * 16000
+    assert peak < 150e6  # an hour of samples takes 230 MB
+
+
+def test_windows_come_as_they_are_read(recognizer, clips, alone):
+    """Sound is decoded before all of it is read."""
+    asked = []
+
+    def sources():
+        for clip in clips:
+            asked.append(clip)
+            yield clip.audio
+
+    results = recognizer.transcribe_many(sources(), batch_seconds=0.5)
+    _, first = next(results)
+    assert len(asked) < len(clips)
+    same(first, alone[0])
+    assert len(list(results)) == len(clips) - 1
+
+
+def test_attention_is_for_plotting(recognizer, clips, long):
+    seen = recognizer.attention(clips[0].audio)
+    text, frames = recognizer.transcribe(clips[0].audio).text, len(seen.features)
+    assert "".join(seen.tokens) == text + "</s>"
+    np.testing.assert_allclose(seen.weights.sum(axis=-1), 1.0, rtol=1e-4)
+    assert seen.weights.shape == (len(seen.tokens), -(-frames // 4))
+    assert seen.hop_seconds == pytest.approx(0.01)
+    assert seen.frame_seconds == pytest.approx(0.04)
+    with pytest.raises(AudioError, match="up to 20 s"):
+        recognizer.attention(long)
+
+
+def test_evaluation_counts(recognizer, clips, alone, tmp_path):
+    gone = Utterance(tmp_path / "gone.wav", "A B")
+    found = evaluate(recognizer, [*clips, gone], decoding=DECODING)
+    assert found.unreadable == 1
+    assert found.score.utterances == len(clips) + 1
+    assert found.audio_seconds == pytest.approx(sum(clip.duration for clip in clips))
+    assert found.rtf > 0
+    hypotheses = [result.hypothesis for result in found.results]
+    assert hypotheses == [*(transcript.text for transcript in alone), ""]
+    assert found.score.wer < 0.35
+
+
+def test_card_and_rate(recognizer):
+    assert recognizer.card.startswith("# tiny\n")
+    assert recognizer.rate == 16000
+
+
+def test_model_that_is_not_there():
+    with pytest.raises(ModelError, match="no model nowhere"):
+        asr.load("nowhere")

@@ -40,7 +40,7 @@ class Greedy:
 
 @pytest.fixture
 def scorer():
-    """Score clips, given as name, text and seconds; no clip called `bad` is readable."""
+    """Score clips: name, text and seconds; no clip called `bad` is readable."""
 
     def make(*clips: tuple[str, str, float]) -> DevScorer:
         def read(utterance):

@@ -20,7 +20,6 @@ from asr.errors import DataError, TrainingError
 from asr.manifest import read_manifest, write_manifest
 from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN
 
-
 SCORE = DevScorer.score
 
 

@@ -83,7 +83,7 @@ class EncoderConfig:
 
     filters: int = 256
     kernel: int = 5
-    layers: int = 4
+    layers: int = 3
     units: int = 256
     memory_units: int = 256
     memory_stride: int = 2

@@ -37,7 +37,8 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # a module that is not named here is a leaf that any of them may use.
 MODEL_PARTS = {
     "attention": set(),
-    "decoder": {"attention"},
+    "decoder_loop": {"attention"},
+    "decoder": {"attention", "decoder_loop"},
     "encoder": set(),
     "losses": set(),
     "seq2seq": {"attention", "decoder", "encoder", "losses"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
@@ -10,25 +10,15 @@ from keras import ops
 from asr.config import AttentionConfig, DecoderConfig, nearest
 from asr.errors import RecipeError
 from asr.model.attention import ATTENTIONS, AttentionMemory
-from asr.model.loops import branch, scan
+from asr.model.decoder_loop import (
+    Cell,
+    DecoderState,
+    advance,
+    initial_state,
+    read_tokens,
+)
 from asr.model.masks import sequence_mask
-from asr.model.recurrent import gru_step
 from asr.tensors import Tensor
-
-
-class DecoderState(NamedTuple):
-    """What one step hands to the next, for K hypotheses of each utterance.
-
-    Attributes:
-        hidden: State of the GRU, (B, K, H).
-        context: What attention returned last, (B, K, D).
-        attention: State of the attention; for Bahdanau's the sum of the weights so
-            far, (B, K, S).
-    """
-
-    hidden: Tensor
-    context: Tensor
-    attention: Tensor
 
 
 class Decoder(keras.layers.Layer):
@@ -124,13 +114,7 @@ class Decoder(keras.layers.Layer):
 
     def initial_state(self, memory: AttentionMemory, beam: int = 1) -> DecoderState:
         """Return the state before the first step for K hypotheses."""
-        attention = self.attention.initial_state(memory, beam)
-        none = ops.zeros_like(attention[:, :, :1])  # (B, K, 1)
-        return DecoderState(
-            hidden=ops.tile(none, (1, 1, self.config.units)),
-            context=ops.tile(none, (1, 1, memory.values.shape[-1])),
-            attention=attention,
-        )
+        return initial_state(self._cell(), self.attention, memory, beam)
 
     def step(
         self,
@@ -148,7 +132,8 @@ class Decoder(keras.layers.Layer):
         Returns:
             Logits of the next token, (B, K, V), and the state after it.
         """
-        state, _ = self._advance(self._project(self.embedding(tokens)), state, memory)
+        projected = self._project(self.embedding(tokens))
+        state, _ = advance(self._cell(), self.attention, projected, state, memory)
         return self._logits(state.hidden, state.context, training=False), state
 
     def call(
@@ -161,45 +146,27 @@ class Decoder(keras.layers.Layer):
         """See the class."""
         prepared = self.prepare(memory, memory_lengths)
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
-        steps = [ops.transpose(self._project(embedded), (1, 0, 2))[:, :, None]]
+        projected = ops.transpose(self._project(embedded), (1, 0, 2))
+        keep = None
         if training and self.config.attention_dropout:
-            shape = (
-                ops.shape(tokens)[1],
-                ops.shape(memory)[0],
-                1,
-                ops.shape(memory)[1],
+            batch, frames, _ = ops.shape(memory)
+            keep = keras.random.dropout(
+                ops.ones((ops.shape(tokens)[1], batch, frames)),
+                self.config.attention_dropout,
+                seed=self.random,
             )
-            ones = ops.ones(shape)
-            rate = self.config.attention_dropout
-            steps.append(keras.random.dropout(ones, rate, seed=self.random))
-
-        def advance(state: DecoderState, inputs: list[Any]) -> tuple[DecoderState, Any]:
-            state, weights = self._advance(inputs[0], state, prepared, *inputs[1:])
-            return state, DecoderState(state.hidden, state.context, weights)
-
-        start = self.initial_state(prepared)
-        _, outputs = scan(advance, start, steps)
+        outputs = read_tokens(self._cell(), self.attention, projected, prepared, keep)
         hidden, context, weights = (
-            ops.transpose(output[:, :, 0], (1, 0, 2)) for output in outputs
+            ops.transpose(output, (1, 0, 2)) for output in outputs
         )  # (B, U, ...)
         return self._logits(hidden, context, training=training), weights
 
+    def _cell(self) -> Cell:
+        # Slices, since a custom gradient must not see TensorFlow's variables.
+        return Cell(self.context_kernel[:], self.recurrent_kernel[:], self.bias[1])
+
     def _project(self, embedded: Tensor) -> Tensor:
         return ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
-
-    def _advance(
-        self,
-        projected: Tensor,
-        state: DecoderState,
-        memory: AttentionMemory,
-        keep: Tensor = None,
-    ) -> tuple[DecoderState, Any]:
-        inputs = projected + ops.matmul(state.context, self.context_kernel)
-        hidden = gru_step(inputs, state.hidden, self.recurrent_kernel, self.bias[1])
-        context, weights, attention = self.attention.attend(
-            hidden, memory, state.attention, keep
-        )
-        return DecoderState(branch(hidden), context, attention), weights
 
     def _logits(self, hidden: Tensor, context: Tensor, *, training: bool) -> Tensor:
         both = self.bridge(ops.concatenate([hidden, context], axis=-1))

@@ -1,4 +1,4 @@
-"""A scan over several inputs at once."""
+"""What loops over steps need to be fast on TensorFlow and equal from run to run."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ def scan(
         step: `(carry, inputs of this step) -> (carry, outputs)`; outputs have the
             structure and shapes of the carry.
         carry: Tensors before the first step.
-        inputs: Each (T, ..., n); all n but the last must be known.
+        inputs: Each (T, ..., n).
         reverse: Whether to begin at the end.
 
     Returns:
         The last carry, and the outputs of all steps, each (T, ...).
     """
-    widths = [tensor.shape[-1] for tensor in inputs[:-1]]
     edges = [0]
-    for width in widths:
-        edges.append(edges[-1] + width)
+    for tensor in inputs[:-1]:
+        edges.append(edges[-1] + ops.shape(tensor)[-1])
 
     def split(carry: Tensor, joined: Tensor) -> tuple[Tensor, Tensor]:
         parts = [
@@ -46,6 +45,39 @@ def scan(
 
     joined = inputs[0] if len(inputs) == 1 else ops.concatenate(inputs, axis=-1)
     return ops.scan(split, carry, joined, reverse=reverse)
+
+
+def product(tensor: Tensor, kernel: Tensor) -> Tensor:
+    """Multiply the last axis of a tensor with a matrix, as one product of two matrices.
+
+    `keras.ops.matmul` of a tensor of three axes takes detours on TensorFlow: a dozen
+    small operations on shapes, or a gradient for each row of the batch to be added up.
+
+    Args:
+        tensor: (..., n).
+        kernel: (n, m).
+
+    Returns:
+        (..., m).
+    """
+    leading = [-1 if size is None else size for size in tensor.shape[:-1]]
+    if leading.count(-1) > 1:
+        leading = ops.shape(tensor)[:-1]
+    flat = ops.reshape(tensor, (-1, kernel.shape[0]))
+    return ops.reshape(ops.matmul(flat, kernel), (*leading, kernel.shape[-1]))
+
+
+def outer_sum(left: Tensor, right: Tensor) -> Tensor:
+    """Return the sum of outer products: (..., n) and (..., m) -> (n, m)."""
+    left = ops.reshape(left, (-1, ops.shape(left)[-1]))
+    return ops.matmul(
+        ops.transpose(left), ops.reshape(right, (-1, ops.shape(right)[-1]))
+    )
+
+
+def delayed(tensor: Tensor) -> Tensor:
+    """Return what was there one step before, zeros at first, (T, ...)."""
+    return ops.concatenate([ops.zeros_like(tensor[:1]), tensor[:-1]])
 
 
 def branch(tensor: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from asr.model.loops import scan
+from asr.model.loops import delayed, outer_sum, product, scan
 from asr.tensors import Tensor
 
 
@@ -42,8 +42,48 @@ def gru_step(inputs: Tensor, hidden: Tensor, kernel: Tensor, bias: Tensor) -> Te
         K. Cho et al., EMNLP 2014, section 2.3; the reset gate acts after the
         recurrent product, as in cuDNN and `keras.layers.GRU(reset_after=True)`.
     """
-    update, _, candidate = _gates(inputs, ops.matmul(hidden, kernel) + bias)
+    update, _, candidate = _gates(inputs, product(hidden, kernel) + bias)
     return update * hidden + (1.0 - update) * candidate
+
+
+def gru_slopes(
+    inputs: Tensor, recurrent: Tensor, previous: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the derivatives of new states, for the way back.
+
+    Args:
+        inputs: Projected inputs, (..., 3H).
+        recurrent: Recurrent projections with their bias, (..., 3H).
+        previous: States before, (..., H).
+
+    Returns:
+        By the state before, directly, (..., H), and by four pre-activations, (..., 4H):
+        update gate, reset gate, the recurrent part of the candidate and its input part.
+    """
+    units = previous.shape[-1]
+    update, reset, candidate = _gates(inputs, recurrent)
+    by_candidate = (1.0 - update) * (1.0 - candidate * candidate)
+    by_update = (1.0 - update) * update * (previous - candidate)
+    by_reset = by_candidate * recurrent[..., 2 * units :] * reset * (1.0 - reset)
+    slopes = [by_update, by_reset, by_candidate * reset, by_candidate]
+    return update, ops.concatenate(slopes, axis=-1)
+
+
+def gru_gradients(deltas: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of projected inputs and recurrent projections, (..., 3H).
+
+    Args:
+        deltas: Gradients of the states, (T, B, H).
+        slopes: What `gru_slopes` returned, (T, B, 4H).
+    """
+    units = deltas.shape[-1]
+    all_four = ops.tile(deltas, (1, 1, 4)) * slopes
+    gates, rest = all_four[..., : 2 * units], all_four[..., 3 * units :]
+    return ops.concatenate([gates, rest], axis=-1), all_four[..., : 3 * units]
+
+
+# Added to the update gate it makes a step keep the old state, exactly.
+_SHUT = 1e4
 
 
 @ops.custom_gradient
@@ -61,31 +101,26 @@ def gru_sequence(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> 
     """
     units = kernel.shape[0]
     start = ops.zeros_like(inputs[0, :, :units])
+    shut = ops.concatenate([ops.full((units,), _SHUT), ops.zeros((2 * units,))])
+    inputs = ops.where(mask > 0, inputs, shut)
 
     def forward(carry: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        hidden, (projected, real) = carry[0], step
+        hidden, (projected,) = carry[0], step
         recurrent = ops.matmul(hidden, kernel) + bias
         update, _, candidate = _gates(projected, recurrent)
-        hidden = hidden + real * (1.0 - update) * (candidate - hidden)
+        hidden = hidden + (1.0 - update) * (candidate - hidden)
         # The same pair twice: `scan` wants outputs of the structure of the carry.
         return (hidden, recurrent), (hidden, recurrent)
 
     carry = (start, ops.zeros_like(inputs[0]))
-    _, (states, recurrent) = scan(forward, carry, [inputs, mask])
+    _, (states, recurrent) = scan(forward, carry, [inputs])
 
     def gradient(
         *args: Tensor, upstream: Tensor = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         upstream = args[0] if upstream is None else upstream
-        previous = ops.concatenate([start[None], states[:-1]])  # (T, B, H)
-        update, reset, candidate = _gates(inputs, recurrent)
-        # What the derivative of the new state is multiplied with on its way to the
-        # old state directly, and to the three pre-activations.
-        share = mask * (1.0 - update)
-        to_candidate = share * (1.0 - candidate * candidate)
-        to_update = share * update * (previous - candidate)
-        to_reset = to_candidate * recurrent[..., 2 * units :] * reset * (1.0 - reset)
-        factors = ops.concatenate([to_update, to_reset, to_candidate * reset], axis=-1)
+        previous = delayed(states)
+        kept, slopes = gru_slopes(inputs, recurrent, previous)
         transposed = ops.transpose(kernel)
 
         def backward(carry: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,16 +129,12 @@ def gru_sequence(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> 
             back = ops.matmul(ops.tile(delta, (1, 3)) * factor, transposed)
             return delta * direct + back, delta
 
-        _, deltas = scan(
-            backward, start, [upstream, 1.0 - share, factors], reverse=True
-        )
-        d_recurrent = ops.tile(deltas, (1, 1, 3)) * factors  # (T, B, 3H)
-        d_inputs = ops.concatenate(
-            [d_recurrent[..., : 2 * units], deltas * to_candidate], axis=-1
-        )
-        flat = ops.reshape(d_recurrent, (-1, 3 * units))
-        d_kernel = ops.matmul(ops.transpose(ops.reshape(previous, (-1, units))), flat)
-        return d_inputs, ops.zeros_like(mask), d_kernel, ops.sum(flat, axis=0)
+        steps = [upstream, kept, slopes[..., : 3 * units]]
+        _, deltas = scan(backward, start, steps, reverse=True)
+        d_inputs, d_recurrent = gru_gradients(deltas, slopes)
+        d_kernel = outer_sum(previous, d_recurrent)
+        d_bias = ops.sum(d_recurrent, axis=(0, 1))
+        return d_inputs, ops.zeros_like(mask), d_kernel, d_bias
 
     return states, gradient
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -20,12 +21,13 @@ _SHOWN = 8  # clips whose attention is looked at
 
 
 class DevScorer:
-    """Decodes the dev part freely, by greedy search.
+    """Decodes the dev part freely, with the recipe's scores and a beam of one.
 
     Args:
         model: The network in training; its weights are shared.
         task: Encodes and decodes texts, knows the metrics.
         utterances: The dev part; one that cannot be read is left out.
+        decoding: How the model will be used; only the beam is narrower here.
         loader: Reads recordings.
         batch_seconds: Padded audio decoded at once, in seconds.
     """
@@ -36,6 +38,7 @@ class DevScorer:
         task: Task,
         utterances: Sequence[Utterance],
         *,
+        decoding: DecodingConfig,
         loader: batching.Loader,
         batch_seconds: float,
     ) -> None:
@@ -45,7 +48,7 @@ class DevScorer:
         self.greedy = Search(
             model,
             Tokens(task.start, task.end),
-            DecodingConfig(beam_size=1, ctc_weight=0.0),
+            replace(decoding, beam_size=1, n_best=1),
         )
 
     def score(self) -> tuple[dict[str, float], np.ndarray | None]:

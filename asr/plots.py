@@ -147,6 +147,8 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
         axes.set_ylabel(ylabel)
         if ylabel == "error rate":
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            # An untrained model writes without end; what is learned lies below 100 %.
+            axes.set_ylim(0.0, min(1.0, axes.get_ylim()[1]))
     drawn[-1].set_xlabel("epoch")
     drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _save(figure, path)

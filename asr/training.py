@@ -121,6 +121,7 @@ class _Run:
             self.model,
             self.task,
             list(read_manifest(output / DEV))[: data.dev_utterances],
+            decoding=recipe.decoding,
             loader=dev_loader,
             batch_seconds=data.batch_seconds,
         )

@@ -150,7 +150,7 @@ def test_spectrogram_of_real_speech(
 
 def test_learning_curves(tmp_path: Path, figures: list[Figure]) -> None:
     history = [
-        {"epoch": 1, "loss": 9.0, "ctc_loss": 12.0, "dev_loss": None},
+        {"epoch": 1, "loss": 9.0, "ctc_loss": 12.0, "dev_cer": 1.4},
         {"epoch": 2, "loss": 5.0, "ctc_loss": math.nan, "dev_cer": 0.9},
         {"epoch": 3, "loss": 4.0, "ctc_loss": 6.0, "dev_loss": 7.0, "dev_cer": 0.5},
     ]
@@ -163,6 +163,7 @@ def test_learning_curves(tmp_path: Path, figures: list[Figure]) -> None:
         "dev": [[3, 7]],
     }
     assert [line.get_label() for line in rates.lines] == ["dev CER"]
+    assert rates.get_ylim() == (0.0, 1.0)
     assert imread(tmp_path / "h.png").size > 0
 
 

@@ -112,7 +112,7 @@ class DecoderConfig:
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """How the decoder looks at the memory.
+    """How the decoder looks at the memory; a mere name stands for the kind.
 
     Attributes:
         kind: A key of `asr.model.attention.ATTENTIONS`.
@@ -120,12 +120,20 @@ class AttentionConfig:
         location_filters: Filters over the accumulated weights; 0 switches location
             features off.
         location_width: Width of these filters in memory frames.
+        score: How `luong`, `local` and `hard` compare query and memory.
+        heads: Number of heads of `multi_head`; they share the units.
+        window: Frames that `local` sees on each side of the centre.
+        centre: Where `local` puts its window; see `LocalAttention`.
     """
 
     kind: str = "bahdanau"
     units: int = 128
     location_filters: int = 10
     location_width: int = 31
+    score: Literal["dot", "general", "concat"] = "general"
+    heads: int = 4
+    window: int = 10
+    centre: Literal["monotonic", "predicted", "previous"] = "previous"
 
 
 @dataclass(frozen=True)
@@ -293,6 +301,8 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (AttentionConfig, "units"): (1, 8192),
     (AttentionConfig, "location_filters"): (0, 1024),
     (AttentionConfig, "location_width"): (1, 1001),
+    (AttentionConfig, "heads"): (1, 256),
+    (AttentionConfig, "window"): (0, 10**6),
     (SourceConfig, "repeat"): (1, 1000),
     (DataConfig, "batch_seconds"): (0.1, 10**6),
     (DataConfig, "longest"): (0.1, 600),
@@ -431,6 +441,8 @@ def _check_range(cls: type, key: str, value: Any, full: str) -> None:  # noqa: A
 
 
 def _convert(hint: Any, value: Any, full: str) -> Any:  # noqa: ANN401 - type hints and parsed YAML
+    if hint is AttentionConfig and isinstance(value, str):
+        value = {"kind": value}
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast("type", hint), value, full)
     origin = typing.get_origin(hint)

@@ -69,7 +69,7 @@ class DevScorer:
         pairs.sort(key=lambda pair: len(pair[1]))
         found = self._metrics(pairs)
         weights, lengths = self._attention(pairs[len(pairs) // 2 :])
-        if not len(lengths):
+        if not weights.any():  # nothing was shown, or there is no attention
             return found, None
         monotonicity, focus = alignment_quality(weights, lengths)
         found |= {"monotonicity": monotonicity, "focus": focus}

@@ -36,8 +36,9 @@ FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # What each part of the model may import of the others. `seq2seq` may import them all;
 # a module that is not named here is a leaf that any of them may use.
 MODEL_PARTS = {
-    "attention": set(),
-    "decoder_loop": {"attention"},
+    "bahdanau": set(),
+    "attention": {"bahdanau"},
+    "decoder_loop": {"bahdanau"},
     "decoder": {"attention", "decoder_loop"},
     "encoder": set(),
     "losses": set(),

@@ -2,273 +2,311 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import keras
 from keras import ops
 
-from asr.config import AttentionConfig
-from asr.model.loops import branch, outer_sum, product
+from asr.errors import RecipeError
+from asr.model.attention_base import MASKED, Attention, mask_bias
+from asr.model.bahdanau import BahdanauAttention
+from asr.model.loops import product
 from asr.tensors import Tensor
 
-# Added to the energy of a padded frame: its weight becomes exactly 0 in float32.
-_MASKED = -1e9
 
-
-class AttentionMemory(NamedTuple):
-    """What attention needs at each step: the memory, prepared once, and its weights.
+class Keys(NamedTuple):
+    """What attention by products needs of the memory.
 
     Attributes:
-        keys: Projected memory, (B, S, A).
+        keys: Projected memory, (B, S, n).
         values: Memory, (B, S, D).
-        bias: 0 at real frames and a large negative number in the padding, (B, 1, S).
-        query_kernel: Projection of the query, (H, A).
-        energy: What makes a number of each frame, (A, 1).
-        location: Location filters as a banded matrix, (S, S * filters), or None.
-        filter_kernel: Projection of the location features, (filters, A), or None.
+        bias: See `mask_bias`, (B, 1, S).
     """
 
     keys: Tensor
     values: Tensor
     bias: Tensor
-    query_kernel: Tensor
-    energy: Tensor
-    location: Tensor = None
-    filter_kernel: Tensor = None
 
 
-class BahdanauAttention(keras.layers.Layer):
-    """Additive attention, with location features on request.
+class LuongAttention(Attention):
+    """Multiplicative attention: the energy is q . m (`dot`) or q . W m (`general`).
 
-    The energy of frame s for query q is v . tanh(W q + V m_s + b + L f_s), where f_s
-    are convolutions over the weights given to frames so far. K hypotheses of an
-    utterance share one memory.
-
-    Args:
-        config: Size, and the number and width of the location filters.
+    `concat` is v . tanh(W [q; m]), which is Bahdanau's energy without a bias.
 
     Reference:
-        D. Bahdanau et al., ICLR 2015, section 3.1 and appendix A.1.2; location
-        features: J. Chorowski et al., NeurIPS 2015, section 2.2, over accumulated
-        weights. Filters and their projection are one product, so their number bounds
-        its rank only where it is below the filter width.
+        M.-T. Luong et al., EMNLP 2015, section 3.1. The context is fed back through
+        the decoder's GRU in the place of the paper's attentional vector.
     """
 
-    def __init__(self, config: AttentionConfig, **kwargs: Any) -> None:  # noqa: ANN401 - Keras layer arguments
-        super().__init__(dtype="float32", **kwargs)
-        self.config = config
-
     def build(self, query_units: int, memory_units: int) -> None:
-        """Create the weights.
-
-        Args:
-            query_units: Size of the query.
-            memory_units: Size of a memory frame.
-        """
-        units = self.config.units
-        self.query_kernel = self.add_weight(
-            shape=(query_units, units), name="query_kernel"
-        )
-        self.key_kernel = self.add_weight(
-            shape=(memory_units, units), name="key_kernel"
-        )
-        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
-        self.energy = self.add_weight(shape=(units, 1), name="energy")
-        if self.config.location_filters:
-            filters, width = self.config.location_filters, self.config.location_width
-            self.filters = self.add_weight(shape=(width, filters), name="filters")
-            self.filter_kernel = self.add_weight(
-                shape=(filters, units), name="filter_kernel"
+        """Create the weights; `dot` has none and wants equal sizes."""
+        score, units = self.config.score, self.config.units
+        if score == "dot" and query_units != memory_units:
+            raise RecipeError(
+                f"model.attention.score: dot wants a memory of the decoder's size, not "
+                f"{memory_units} and {query_units}; set model.encoder.memory_units or "
+                "use general"
             )
+        if score == "general":
+            self.kernel = self.add_weight(
+                shape=(memory_units, query_units), name="kernel"
+            )
+        if score == "concat":
+            self.query_kernel = self.add_weight(
+                shape=(query_units, units), name="query_kernel"
+            )
+            self.kernel = self.add_weight(shape=(memory_units, units), name="kernel")
+            self.energy = self.add_weight(shape=(units, 1), name="energy")
         self.built = True
 
-    def prepare(self, memory: Tensor, mask: Tensor) -> AttentionMemory:
-        """Project the memory once for all steps.
+    def prepare(self, memory: Tensor, mask: Tensor) -> Keys:
+        """Project the memory; see `Attention.prepare`."""
+        dot = self.config.score == "dot"
+        keys = memory if dot else product(memory, self.kernel)
+        return Keys(keys, memory, mask_bias(mask))
 
-        Args:
-            memory: (B, S, D) float32.
-            mask: Which frames are real, (B, S) bool.
-        """
-        keys = ops.matmul(memory, self.key_kernel) + self.bias
-        bias = ops.where(mask, 0.0, _MASKED)[:, None, :]
-        # Slices, since a custom gradient must not see TensorFlow's variables.
-        prepared = AttentionMemory(
-            keys, memory, bias, self.query_kernel[:], self.energy[:]
-        )
-        if not self.config.location_filters:
-            return prepared
-        return prepared._replace(
-            location=self._location_matrix(ops.shape(memory)[1]),
-            filter_kernel=self.filter_kernel[:],
+    def attend(
+        self, query: Tensor, memory: Keys, state: Tensor, keep: Tensor = None
+    ) -> tuple[Any, Any, Any]:
+        """Look once; there is no state."""
+        weights = ops.softmax(self.energies(query, memory) + memory.bias, axis=-1)
+        used = weights if keep is None else weights * keep
+        return ops.matmul(used, memory.values), weights, state
+
+    def energies(self, query: Tensor, memory: Keys) -> Tensor:
+        """Return the energies of all frames, (B, K, S)."""
+        if self.config.score != "concat":
+            return ops.matmul(query, ops.transpose(memory.keys, (0, 2, 1)))
+        hidden = ops.expand_dims(memory.keys, 1)
+        hidden = hidden + ops.expand_dims(product(query, self.query_kernel), 2)
+        return ops.squeeze(ops.matmul(ops.tanh(hidden), self.energy), -1)
+
+
+class LocalAttention(LuongAttention):
+    """Luong's attention within a window of `2 * window + 1` frames.
+
+    The window's centre is the number of the step (`monotonic`, Luong's local-m), a
+    function of the query (`predicted`, local-p), or the frame expected under the
+    weights of the step before (`previous`), which follows speech, where a step has no
+    fixed number of frames. A predicted centre also draws the weights towards it, by a
+    Gaussian with a deviation of half the window.
+
+    Reference:
+        M.-T. Luong et al., EMNLP 2015, section 3.2; windows around the last position:
+        J. Chorowski et al., NeurIPS 2015, section 2.3. The Gaussian's logarithm is
+        added to the energies, so that, other than in the paper, weights sum to 1.
+    """
+
+    def build(self, query_units: int, memory_units: int) -> None:
+        """Create the weights of the energies, and of a predicted centre."""
+        super().build(query_units, memory_units)
+        if self.config.centre == "predicted":
+            units = self.config.units
+            self.place_kernel = self.add_weight(
+                shape=(query_units, units), name="place_kernel"
+            )
+            self.place = self.add_weight(shape=(units, 1), name="place")
+
+    def attend(
+        self, query: Tensor, memory: Keys, state: Tensor, keep: Tensor = None
+    ) -> tuple[Any, Any, Any]:
+        """Look once; the state is the centre of the next step, (B, K, 1)."""
+        window = float(self.config.window)
+        real = ops.cast(memory.bias > 0.5 * MASKED, "float32")
+        last = ops.sum(real, axis=-1, keepdims=True) - 1.0  # (B, 1, 1)
+        centre = ops.minimum(state, last)
+        if self.config.centre == "predicted":
+            hidden = ops.tanh(product(query, self.place_kernel))
+            centre = last * ops.sigmoid(product(hidden, self.place))
+        frames = ops.cast(ops.arange(ops.shape(memory.values)[1]), "float32")
+        distance = frames - centre  # (B, K, S)
+        # The nearest frame is always inside, wherever the centre lies between two.
+        inside = ops.abs(distance) <= ops.maximum(window, 0.5)
+        energies = ops.where(inside, self.energies(query, memory), MASKED)
+        if self.config.centre == "predicted":
+            energies = energies - ops.square(distance) / (0.5 * max(window, 1.0) ** 2)
+        weights = ops.softmax(energies + memory.bias, axis=-1)
+        following = state + 1.0
+        if self.config.centre == "previous":
+            following = ops.sum(weights * frames, axis=-1, keepdims=True)
+        used = weights if keep is None else weights * keep
+        return ops.matmul(used, memory.values), weights, following
+
+
+class HeadsMemory(NamedTuple):
+    """What multi-head attention needs of the memory.
+
+    Attributes:
+        keys: Keys of each head, (B, heads, A / heads, S).
+        heads: Values of each head, (B, heads, S, A / heads).
+        values: Memory, (B, S, D).
+        bias: See `mask_bias`, (B, 1, S).
+    """
+
+    keys: Tensor
+    heads: Tensor
+    values: Tensor
+    bias: Tensor
+
+
+class MultiHeadAttention(Attention):
+    """Scaled dot products in several heads; equal to `keras.layers.MultiHeadAttention`.
+
+    The weights given out are the mean over the heads.
+
+    Reference:
+        A. Vaswani et al., NeurIPS 2017, section 3.2.
+    """
+
+    def build(self, query_units: int, memory_units: int) -> None:
+        """Create the projections of queries, keys, values and the output."""
+        units, heads = self.config.units, self.config.heads
+        if units % heads:
+            raise RecipeError(
+                f"model.attention.heads: {heads} heads do not divide "
+                f"model.attention.units, {units}"
+            )
+        shapes = {
+            "query": (query_units, units),
+            "key": (memory_units, units),
+            "value": (memory_units, units),
+            "output": (units, memory_units),
+        }
+        self.kernels = {
+            name: self.add_weight(shape=shape, name=f"{name}_kernel")
+            for name, shape in shapes.items()
+        }
+        self.biases = {
+            name: self.add_weight(
+                shape=shape[1:], initializer="zeros", name=f"{name}_bias"
+            )
+            for name, shape in shapes.items()
+        }
+        self.built = True
+
+    def prepare(self, memory: Tensor, mask: Tensor) -> HeadsMemory:
+        """Project the memory for each head."""
+        return HeadsMemory(
+            keys=ops.transpose(self._heads("key", memory), (0, 2, 3, 1)),
+            heads=ops.transpose(self._heads("value", memory), (0, 2, 1, 3)),
+            values=memory,
+            bias=mask_bias(mask),
         )
 
-    def initial_state(self, memory: AttentionMemory, beam: int) -> Tensor:
-        """Return the accumulated weights before the first step, (B, K, S)."""
-        batch, frames, _ = ops.shape(memory.values)
-        return ops.zeros((batch, beam, frames))
+    def attend(
+        self, query: Tensor, memory: HeadsMemory, state: Tensor, keep: Tensor = None
+    ) -> tuple[Any, Any, Any]:
+        """Look once with all heads; there is no state."""
+        beam, units = query.shape[1], self.config.units
+        queries = ops.transpose(self._heads("query", query), (0, 2, 1, 3))
+        energies = ops.matmul(queries, memory.keys)  # (B, heads, K, S)
+        scale = 1.0 / math.sqrt(units // self.config.heads)
+        bias = ops.expand_dims(memory.bias, 1)
+        weights = ops.softmax(scale * energies + bias, axis=-1)
+        used = weights if keep is None else weights * ops.expand_dims(keep, 1)
+        found = ops.transpose(ops.matmul(used, memory.heads), (0, 2, 1, 3))
+        found = ops.reshape(found, (-1, beam, units))
+        return self._project("output", found), ops.mean(weights, axis=1), state
+
+    def _project(self, name: str, tensor: Tensor) -> Tensor:
+        return product(tensor, self.kernels[name]) + self.biases[name]
+
+    def _heads(self, name: str, tensor: Tensor) -> Tensor:
+        """Return a projection split by heads, (B, n, heads, A / heads)."""
+        heads, units = self.config.heads, self.config.units
+        batch, size, _ = ops.shape(tensor)
+        projected = self._project(name, tensor)
+        return ops.reshape(projected, (batch, size, heads, units // heads))
+
+
+class Vector(NamedTuple):
+    """What is left of the memory where nothing is looked at.
+
+    Attributes:
+        values: Memory, (B, S, D).
+        vector: The one vector, (B, 1, D).
+    """
+
+    values: Tensor
+    vector: Tensor
+
+
+class NoAttention(Attention):
+    """One vector for the whole source, made of its first and its last memory frame.
+
+    At these ends the two directions of the encoder have read everything. All weights
+    given out are 0. It is here so that what attention is good for can be measured.
+
+    Reference:
+        I. Sutskever et al., NeurIPS 2014, section 2.
+    """
+
+    def build(self, query_units: int, memory_units: int) -> None:  # noqa: ARG002 - the interface
+        """Create the projection of the two frames."""
+        shape = (2 * memory_units, memory_units)
+        self.kernel = self.add_weight(shape=shape, name="kernel")
+        self.built = True
+
+    def prepare(self, memory: Tensor, mask: Tensor) -> Vector:
+        """Make the vector."""
+        lengths = ops.sum(ops.cast(mask, "int32"), axis=-1)  # (B,)
+        last = ops.one_hot(ops.maximum(lengths - 1, 0), ops.shape(memory)[1])
+        last = ops.matmul(ops.expand_dims(last, 1), memory)  # (B, 1, D)
+        both = ops.concatenate([memory[:, :1], last], axis=-1)
+        return Vector(memory, ops.tanh(product(both, self.kernel)))
 
     def attend(
         self,
         query: Tensor,
-        memory: AttentionMemory,
+        memory: Vector,
         state: Tensor,
-        keep: Tensor = None,
+        keep: Tensor = None,  # noqa: ARG002 - the interface
     ) -> tuple[Any, Any, Any]:
-        """Look at the memory once.
-
-        Args:
-            query: State of the decoder, (B, K, H).
-            memory: What `prepare` returned.
-            state: What the previous step or `initial_state` returned, (B, K, S).
-            keep: Factors for the weights (dropout), (B, K, S), or None.
-
-        Returns:
-            Context (B, K, D), weights that sum to 1 (B, K, S), and the next state.
-        """
-        beam, frames = query.shape[1], ops.shape(state)[-1]
-        looked, _ = _look(product(query, memory.query_kernel), state, memory)
-        energy = ops.reshape(ops.matmul(looked, memory.energy), (-1, beam, frames))
-        weights = ops.softmax(energy + memory.bias, axis=-1)
-        given = branch(weights)
-        used = given if keep is None else given * keep
-        return ops.matmul(used, memory.values), weights, state + given
-
-    def backward(
-        self, memory: AttentionMemory, queries: Tensor, weights: Tensor, keep: Tensor
-    ) -> BahdanauBackward:
-        """Prepare the way back over all steps of teacher forcing.
-
-        Args:
-            memory: What `prepare` returned.
-            queries: All queries, (U, B, H).
-            weights: What `attend` made of them, (U, B, S).
-            keep: Factors for the weights, (U, B, S), or None.
-        """
-        return BahdanauBackward(memory, queries, weights, keep)
-
-    def _location_matrix(self, frames: Tensor) -> Tensor:
-        """Write the convolution as one matrix product.
-
-        On a CPU the backward pass of a convolution of one channel costs several times
-        what this product does, and it is made once for all steps.
-        """
-        width = self.config.location_width
-        position = ops.arange(frames, dtype="int32")
-        tap = position[:, None] - position[None, :] + (width - 1) // 2  # (S, S)
-        inside = ops.cast((tap >= 0) & (tap < width), "float32")[..., None]
-        taps = ops.take(self.filters, ops.clip(tap, 0, width - 1), axis=0)
-        return ops.reshape(taps * inside, (frames, -1))
+        """Return the vector, whatever the query."""
+        context = ops.tile(memory.vector, (1, query.shape[1], 1))
+        frames = ops.transpose(memory.values[..., :1], (0, 2, 1))  # (B, 1, S)
+        nowhere = ops.tile(ops.zeros_like(frames), (1, query.shape[1], 1))
+        return context, nowhere, state
 
 
-def _look(query: Tensor, state: Tensor, memory: AttentionMemory) -> tuple[Any, Any]:
-    """Return the tanh of the energies, (B * K * S, A), and location features."""
-    beam, units = query.shape[1], memory.energy.shape[0]
-    frames = ops.shape(state)[-1]
-    hidden = ops.expand_dims(memory.keys, 1) + ops.expand_dims(query, 2)
-    found = None
-    if memory.location is not None:
-        found = ops.matmul(ops.reshape(state, (-1, frames)), memory.location)
-        found = ops.reshape(found, (-1, memory.filter_kernel.shape[0]))
-        moved = ops.matmul(found, memory.filter_kernel)  # (B * K * S, A)
-        hidden = hidden + ops.reshape(moved, (-1, beam, frames, units))
-    return ops.tanh(ops.reshape(hidden, (-1, units))), found
+class HardAttention(LuongAttention):
+    """Looks at a single frame, sampled in training; experimental.
 
+    The frame is drawn from the distribution that Luong's attention would use (the
+    largest of the energies with Gumbel noise), and the gradient passes as if the
+    weights had been that distribution (straight through). Without noise, when
+    decoding, it is the likeliest frame.
 
-class BahdanauBackward:
-    """Derivatives of `BahdanauAttention.attend`, one hypothesis an utterance.
-
-    What each step can only add up is `sums`; what all steps together make one product
-    of is `emitted` by each.
-
-    Attributes:
-        inputs: What `step` reads, each (U, B, n).
-        emitted: Zeros of the shapes of what each step emits.
-        sums: Zeros of the shapes of what each step adds.
+    Reference:
+        K. Xu et al., ICML 2015, section 4.1, with the estimator of E. Jang et al.,
+        ICLR 2017, section 2.2, in the place of REINFORCE.
     """
 
-    def __init__(
-        self, memory: AttentionMemory, queries: Tensor, weights: Tensor, keep: Tensor
-    ) -> None:
-        self.memory = memory
-        self.queries = queries
-        self.states = ops.cumsum(weights, axis=0) - weights
-        self.used = weights if keep is None else weights * keep
-        projected = product(queries, memory.query_kernel)
-        self.inputs = [projected, weights, self.states]
-        self.inputs += [] if keep is None else [keep]
-        self.emitted: tuple[Any, ...] = (ops.zeros_like(projected[0]),)
-        self.sums: tuple[Any, ...] = (
-            ops.zeros_like(memory.keys),
-            ops.transpose(ops.zeros_like(memory.energy)),
-        )
-        self.query_back = memory.energy * ops.transpose(memory.query_kernel)
-        if memory.location is not None:
-            self.location_back = ops.transpose(memory.location)
-            self.filter_back = memory.energy * ops.transpose(memory.filter_kernel)
-            self.emitted += (ops.matmul(self.states[0], memory.location),)
-            self.sums += (ops.zeros_like(memory.filter_kernel),)
+    def attend(
+        self, query: Tensor, memory: Keys, state: Tensor, keep: Tensor = None
+    ) -> tuple[Any, Any, Any]:
+        """Look at one frame; there is no state."""
+        energies = self.energies(query, memory) + memory.bias
+        if keep is not None:
+            energies = energies + keep
+        soft = ops.softmax(energies, axis=-1)
+        frames = ops.shape(memory.values)[1]
+        hard = ops.one_hot(ops.argmax(energies, axis=-1), frames)
+        weights = soft + ops.stop_gradient(hard - soft)
+        return ops.matmul(weights, memory.values), weights, state
 
-    def step(
-        self, inputs: list[Any], d_context: Tensor, d_weights: Tensor, d_state: Tensor
-    ) -> tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]:
-        """Go one step back.
-
-        Args:
-            inputs: What `inputs` holds of this step, each (B, n).
-            d_context: Gradient of the context, (B, D).
-            d_weights: Gradient of the weights given out, (B, S).
-            d_state: Gradient of the state handed on, (B, S).
-
-        Returns:
-            Gradients of the query (B, H) and of the state before (B, S), what the step
-            emits, and what it adds.
-        """
-        query, weights, state, *keep = inputs
-        batch, frames = ops.shape(weights)
-        looked, found = _look(query[:, None], state[:, None], self.memory)
-        d_used = ops.matmul(self.memory.values, d_context[:, :, None])[:, :, 0]
-        d_weights = d_weights + d_state + (d_used * keep[0] if keep else d_used)
-        mean = ops.sum(weights * d_weights, axis=-1, keepdims=True)
-        d_energy = ops.reshape(weights * (d_weights - mean), (-1, 1))  # (B * S, 1)
-        # All but the factor `energy`, which is the same for all frames and steps.
-        slope = d_energy * (1.0 - looked * looked)  # (B * S, A)
-        by_key = ops.reshape(slope, (batch, frames, -1))
-        by_query = ops.sum(by_key, axis=1)
-        emitted: tuple[Any, ...] = (by_query,)
-        added: tuple[Any, ...] = (
-            by_key,
-            ops.matmul(ops.reshape(d_energy, (1, -1)), looked),
-        )
-        if found is not None:
-            d_found = ops.reshape(ops.matmul(slope, self.filter_back), (batch, -1))
-            d_state = d_state + ops.matmul(d_found, self.location_back)
-            emitted += (d_found,)
-            added += (ops.matmul(ops.transpose(found), slope),)
-        return ops.matmul(by_query, self.query_back), d_state, emitted, added
-
-    def finish(
-        self, d_contexts: Tensor, emitted: tuple[Any, ...], sums: tuple[Any, ...]
-    ) -> AttentionMemory:
-        """Return the gradients of all that `memory` holds.
-
-        Args:
-            d_contexts: Gradients of the contexts, (U, B, D).
-            emitted: What the steps emitted, each (U, B, n).
-            sums: What they added up.
-        """
-        energy = ops.transpose(self.memory.energy)
-        used = ops.transpose(self.used, (1, 2, 0))  # (B, S, U)
-        found = AttentionMemory(
-            keys=sums[0] * energy,
-            values=ops.matmul(used, ops.transpose(d_contexts, (1, 0, 2))),
-            bias=ops.zeros_like(self.memory.bias),
-            query_kernel=outer_sum(self.queries, emitted[0]) * energy,
-            energy=ops.transpose(sums[1]),
-        )
-        if self.memory.location is None:
-            return found
-        location = outer_sum(self.states, emitted[1])
-        return found._replace(location=location, filter_kernel=sums[2] * energy)
+    def noise(self, shape: tuple[Any, ...], dropout: float, seed: Any) -> Tensor:  # noqa: ANN401, ARG002 - the interface
+        """Return Gumbel noise, of that shape."""
+        uniform = keras.random.uniform(shape, 1e-6, 1.0 - 1e-6, seed=seed)
+        return -ops.log(-ops.log(uniform))
 
 
-ATTENTIONS = {"bahdanau": BahdanauAttention}
+ATTENTIONS: dict[str, type[Attention]] = {
+    "bahdanau": BahdanauAttention,
+    "luong": LuongAttention,
+    "local": LocalAttention,
+    "multi_head": MultiHeadAttention,
+    "none": NoAttention,
+    "hard": HardAttention,
+}

@@ -9,7 +9,8 @@ from keras import ops
 
 from asr.config import AttentionConfig, DecoderConfig, nearest
 from asr.errors import RecipeError
-from asr.model.attention import ATTENTIONS, AttentionMemory
+from asr.model.attention import ATTENTIONS
+from asr.model.attention_base import Memory
 from asr.model.decoder_loop import (
     Cell,
     DecoderState,
@@ -107,12 +108,12 @@ class Decoder(keras.layers.Layer):
             keras.KerasTensor((*tokens.shape, memory.shape[1])),
         )
 
-    def prepare(self, memory: Tensor, memory_lengths: Tensor) -> AttentionMemory:
-        """Compute what all steps share; see `BahdanauAttention.prepare`."""
+    def prepare(self, memory: Tensor, memory_lengths: Tensor) -> Memory:
+        """Compute what all steps share; see `Attention.prepare`."""
         mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
         return self.attention.prepare(memory, mask)
 
-    def initial_state(self, memory: AttentionMemory, beam: int = 1) -> DecoderState:
+    def initial_state(self, memory: Memory, beam: int = 1) -> DecoderState:
         """Return the state before the first step for K hypotheses."""
         return initial_state(self._cell(), self.attention, memory, beam)
 
@@ -120,7 +121,7 @@ class Decoder(keras.layers.Layer):
         self,
         tokens: Tensor,
         state: DecoderState,
-        memory: AttentionMemory,
+        memory: Memory,
     ) -> tuple[Any, DecoderState]:
         """Read one token of each hypothesis.
 
@@ -148,13 +149,11 @@ class Decoder(keras.layers.Layer):
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
         projected = ops.transpose(self._project(embedded), (1, 0, 2))
         keep = None
-        if training and self.config.attention_dropout:
+        if training:
             batch, frames, _ = ops.shape(memory)
-            keep = keras.random.dropout(
-                ops.ones((ops.shape(tokens)[1], batch, frames)),
-                self.config.attention_dropout,
-                seed=self.random,
-            )
+            shape = (ops.shape(tokens)[1], batch, frames)
+            dropout = self.config.attention_dropout
+            keep = self.attention.noise(shape, dropout, self.random)
         outputs = read_tokens(self._cell(), self.attention, projected, prepared, keep)
         hidden, context, weights = (
             ops.transpose(output, (1, 0, 2)) for output in outputs

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from asr.model.attention import AttentionMemory, BahdanauAttention
+from asr.model.attention_base import Attention, Memory
+from asr.model.bahdanau import BahdanauAttention, BahdanauMemory
 from asr.model.loops import branch, delayed, outer_sum, product, scan
 from asr.model.recurrent import gru_gradients, gru_slopes, gru_step
 from asr.tensors import Tensor
@@ -47,7 +48,10 @@ class Cell(NamedTuple):
 
 
 def initial_state(
-    cell: Cell, attention: BahdanauAttention, memory: AttentionMemory, beam: int
+    cell: Cell,
+    attention: Attention,
+    memory: Memory,
+    beam: int,
 ) -> DecoderState:
     """Return the state before the first step for K hypotheses."""
     batch = ops.shape(memory.values)[0]
@@ -60,10 +64,10 @@ def initial_state(
 
 def advance(
     cell: Cell,
-    attention: BahdanauAttention,
+    attention: Attention,
     projected: Tensor,
     state: DecoderState,
-    memory: AttentionMemory,
+    memory: Memory,
     keep: Tensor = None,
 ) -> tuple[DecoderState, Any]:
     """Read one token: GRU, then attention.
@@ -87,9 +91,9 @@ def advance(
 
 def read_tokens(
     cell: Cell,
-    attention: BahdanauAttention,
+    attention: Attention,
     projected: Tensor,
-    memory: AttentionMemory,
+    memory: Memory,
     keep: Tensor = None,
 ) -> tuple[Any, Any, Any]:
     """Read a sequence of known tokens (teacher forcing).
@@ -103,14 +107,18 @@ def read_tokens(
 
     Returns:
         After each token: state (U, B, H), context (U, B, D) and attention weights
-        (U, B, S).
+        (U, B, S). The way back is written out for Bahdanau's attention, and left to
+        automatic differentiation for the others.
     """
+    steps = [projected] if keep is None else [projected, keep]
+    if not isinstance(attention, BahdanauAttention):
+        return _forward(cell, attention, memory, steps)
     present = [name for name in memory._fields if getattr(memory, name) is not None]
 
     @ops.custom_gradient
     def run(*tensors: Tensor) -> tuple[Any, Any]:
         cell = Cell(*tensors[:3])
-        memory = AttentionMemory(**dict(zip(present, tensors[3:], strict=False)))
+        memory = BahdanauMemory(**dict(zip(present, tensors[3:], strict=False)))
         steps = list(tensors[3 + len(present) :])  # projected, and keep if there is one
         outputs = _forward(cell, attention, memory, steps)
 
@@ -121,32 +129,35 @@ def read_tokens(
 
         return outputs, gradient
 
-    steps = [projected] if keep is None else [projected, keep]
     given = [tensor for tensor in memory if tensor is not None]
     return run(*cell, *given, *steps)
 
 
 def _forward(
     cell: Cell,
-    attention: BahdanauAttention,
-    memory: AttentionMemory,
+    attention: Attention,
+    memory: Memory,
     steps: list[Any],
 ) -> tuple[Any, Any, Any]:
     """Return states, contexts and weights of all steps, each (U, B, n)."""
 
-    def step(state: DecoderState, inputs: list[Any]) -> tuple[DecoderState, Any]:
+    def step(carry: tuple[DecoderState, Any], inputs: list[Any]) -> tuple[Any, Any]:
         inputs = [tensor[:, None] for tensor in inputs]
-        state, weights = advance(cell, attention, inputs[0], state, memory, *inputs[1:])
-        return state, DecoderState(state.hidden, state.context, weights)
+        following = advance(cell, attention, inputs[0], carry[0], memory, *inputs[1:])
+        # The same twice: `scan` wants outputs of the structure of the carry.
+        return following, following
 
-    _, outputs = scan(step, initial_state(cell, attention, memory, 1), steps)
+    nowhere = ops.zeros_like(memory.values[:, None, :, 0])  # (B, 1, S)
+    start = initial_state(cell, attention, memory, 1), nowhere
+    _, (states, weights) = scan(step, start, steps)
+    outputs = states.hidden, states.context, weights
     return tuple(output[:, :, 0] for output in outputs)
 
 
 def _backward(
     cell: Cell,
     attention: BahdanauAttention,
-    memory: AttentionMemory,
+    memory: BahdanauMemory,
     steps: list[Any],
     outputs: tuple[Any, Any, Any],
     upstream: tuple[Any, Any, Any],

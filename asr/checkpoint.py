@@ -24,7 +24,8 @@ from asr.model.seq2seq import Seq2Seq
 from asr.resources import atomic_write
 from asr.tasks import TASKS
 from asr.tasks.base import Task
-from asr.text import normalizer, tokenizer_from_json
+from asr.text import normalizer
+from asr.tokenizers import tokenizer_from_json
 
 FORMAT = 1
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"

@@ -172,7 +172,10 @@ class DataConfig:
         train: Parts to learn from.
         dev: Parts that choose the best epoch; never learned from.
         normalizer: A key of `asr.text.NORMALIZERS`.
+        tokenizer: `characters`, or pieces of words that SentencePiece finds in the
+            training text by a `unigram` model or by `bpe`.
         characters: Alphabet; empty takes the characters of the training text.
+        pieces: Number of pieces of words.
         batch_seconds: Padded audio in a batch, in seconds.
         longest: Clips longer than this many seconds are left out, and counted.
         ascending_epochs: Epochs read from the shortest clip to the longest.
@@ -184,7 +187,9 @@ class DataConfig:
     train: tuple[SourceConfig, ...] = ()
     dev: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
+    tokenizer: Literal["characters", "unigram", "bpe"] = "characters"
     characters: str = ""
+    pieces: int = 500
     batch_seconds: float = 200.0
     longest: float = 20.0
     ascending_epochs: int = 1
@@ -304,6 +309,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (AttentionConfig, "heads"): (1, 256),
     (AttentionConfig, "window"): (0, 10**6),
     (SourceConfig, "repeat"): (1, 1000),
+    (DataConfig, "pieces"): (8, 100_000),
     (DataConfig, "batch_seconds"): (0.1, 10**6),
     (DataConfig, "longest"): (0.1, 600),
     (DataConfig, "ascending_epochs"): (0, 10**6),

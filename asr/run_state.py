@@ -20,7 +20,7 @@ from asr.devices import sync
 from asr.errors import ModelError, OutputError, RecipeError, TrainingError
 from asr.optimization import WeightAverage
 from asr.resources import atomic_write
-from asr.text import CharacterTokenizer, tokenizer_from_json
+from asr.tokenizers import Tokenizer, tokenizer_from_json
 
 RECIPE, CHECKPOINT, LOG = "recipe.yaml", "checkpoint.npz", "history.jsonl"
 TRAIN, DEV, TOKENIZER, MODEL = "train.jsonl", "dev.jsonl", "tokenizer.json", "model"
@@ -78,7 +78,7 @@ def load_run_recipe(folder: Path) -> Recipe:
         raise RecipeError(f"{path}: {error}") from error
 
 
-def load_run_tokenizer(folder: Path) -> CharacterTokenizer:
+def load_run_tokenizer(folder: Path) -> Tokenizer:
     """Read the tokenizer of a run.
 
     Raises:

@@ -22,7 +22,8 @@ from asr.model.encoder import state_lengths
 from asr.resources import atomic_write
 from asr.run_state import DEV, TOKENIZER, TRAIN
 from asr.tasks.base import Task
-from asr.text import CharacterTokenizer, characters_of, normalizer
+from asr.text import normalizer
+from asr.tokenizers import make_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +41,15 @@ def collect(recipe: Recipe, output: Path) -> None:
     """
     train_set = _read_sources(recipe.data.train)
     dev_set = _read_sources(recipe.data.dev)
-    characters: tuple[str, ...] = tuple(recipe.data.characters)
-    if not characters:
-        normalize = normalizer(recipe.data.normalizer)
-        characters = characters_of(normalize(u.text or "") for u in train_set)
+    data, normalize = recipe.data, normalizer(recipe.data.normalizer)
+    tokenizer = make_tokenizer(
+        [normalize(utterance.text or "") for utterance in train_set],
+        data.tokenizer,
+        size=data.pieces,
+        characters=data.characters,
+    )
     with atomic_write(output / TOKENIZER) as file:
-        json.dump(CharacterTokenizer(characters).to_json(), file, ensure_ascii=False)
+        json.dump(tokenizer.to_json(), file, ensure_ascii=False)
     write_manifest(output / DEV, dev_set)
     write_manifest(output / TRAIN, train_set)
 

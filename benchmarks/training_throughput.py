@@ -32,7 +32,7 @@ from asr.config import AugmentConfig, DataConfig, ModelConfig, TrainConfig, to_d
 from asr.corpora.prepare import prepare
 from asr.optimization import WeightAverage, build_optimizer
 from asr.tasks import SpeechRecognition
-from asr.text import CharacterTokenizer
+from asr.tokenizers import CharacterTokenizer
 
 CHARACTERS = tuple(" 'ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WARMUP = 3

@@ -38,7 +38,7 @@ from asr.config import (
 )
 from asr.errors import ModelError
 from asr.tasks import TASKS
-from asr.text import CharacterTokenizer
+from asr.tokenizers import CharacterTokenizer
 
 MODEL = ModelConfig(
     frontend=FrontendConfig(mels=8, normalization="global"),

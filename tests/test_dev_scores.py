@@ -13,7 +13,7 @@ from asr.dev_scores import DevScorer
 from asr.errors import AudioError
 from asr.manifest import Utterance
 from asr.tasks.speech_recognition import SpeechRecognition
-from asr.text import CharacterTokenizer
+from asr.tokenizers import CharacterTokenizer
 
 TASK = SpeechRecognition(CharacterTokenizer(("A", "B")), 100, "librispeech-1")
 

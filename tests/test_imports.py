@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"errors", "resources", "config"},
     {
-        "text", "audio", "recording", "segment", "transcript", "manifest", "scoring",
-        "score_files", "writers", "plots",
+        "text", "tokenizers", "audio", "recording", "segment", "transcript", "manifest",
+        "scoring", "score_files", "writers", "plots",
     },
     {"corpora", "batching", "graph_audio"},
     {"tensors", "model", "decoding"},

@@ -20,7 +20,7 @@ from asr.devices import devices
 from asr.optimization import build_optimizer
 from asr.run_state import CHECKPOINT, MODEL
 from asr.tasks.speech_recognition import SpeechRecognition
-from asr.text import CharacterTokenizer
+from asr.tokenizers import CharacterTokenizer
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -1,128 +1,19 @@
-"""Character tokenizer and versioned text normalisers."""
+"""Versioned text normalisers."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 import unicodedata
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.errors import DataError, ModelError, RecipeError
-from asr.text import (
-    BLANK,
-    END,
-    NORMALIZERS,
-    START,
-    CharacterTokenizer,
-    characters_of,
-    normalizer,
-    tokenizer_from_json,
-)
+from asr.errors import RecipeError
+from asr.text import NORMALIZERS, normalizer
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-
-
-@pytest.fixture
-def tokenizer() -> CharacterTokenizer:
-    return CharacterTokenizer((" ", "'", "A", "B"))
-
-
-def test_identifiers_are_specials_then_characters(
-    tokenizer: CharacterTokenizer,
-) -> None:
-    assert tokenizer.encode("AB 'A") == [5, 6, 3, 4, 5]
-    assert tokenizer.size == 7
-    assert tokenizer.pieces == ("<blank>", "<s>", "</s>", " ", "'", "A", "B")
-    assert (BLANK, START, END) == (0, 1, 2)
-
-
-def test_decode_stops_at_the_end_and_drops_specials(
-    tokenizer: CharacterTokenizer,
-) -> None:
-    assert tokenizer.decode([START, 5, BLANK, 6, END, 5, 5]) == "AB"
-    assert tokenizer.decode(np.array([5, 3, 6], np.int32)) == "A B"
-    assert tokenizer.decode([]) == tokenizer.decode([END, 5]) == ""
-
-
-@pytest.mark.parametrize("number", [-1, 7])
-def test_decode_refuses_foreign_identifiers(
-    tokenizer: CharacterTokenizer, number: int
-) -> None:
-    with pytest.raises(DataError, match=rf"token {number} is outside .* 0\.\.6"):
-        tokenizer.decode([5, number])
-
-
-def test_encode_names_every_character_it_lacks(tokenizer: CharacterTokenizer) -> None:
-    with pytest.raises(DataError, match=r"no 'C', 'É' \(text 'ACÉC'\)"):
-        tokenizer.encode("ACÉC")
-
-
-def test_encode_shortens_a_long_text_in_its_message(
-    tokenizer: CharacterTokenizer,
-) -> None:
-    with pytest.raises(DataError) as caught:
-        tokenizer.encode("C" * 1000)
-    assert len(str(caught.value)) < 160
-
-
-@given(st.text())
-def test_round_trip(text: str) -> None:
-    tokenizer = CharacterTokenizer(characters_of([text]))
-    ids = tokenizer.encode(text)
-    assert len(ids) == len(text)
-    assert tokenizer.decode([START, *ids, END]) == text
-
-
-@given(st.lists(st.text()))
-def test_characters_do_not_depend_on_order(texts: list[str]) -> None:
-    assert characters_of(texts) == characters_of(reversed(texts))
-    assert characters_of(texts) == tuple(sorted(set("".join(texts))))
-
-
-@given(ANY_TEXT)
-def test_json_round_trip(text: str) -> None:
-    tokenizer = CharacterTokenizer(characters_of([text]))
-    stored = json.loads(json.dumps(tokenizer.to_json()))
-    assert tokenizer_from_json(stored) == tokenizer
-
-
-@pytest.mark.parametrize(
-    ("characters", "message"),
-    [
-        (("A", "A"), "'A' is listed twice"),
-        (("AB",), "'AB' is not"),
-        (("",), "'' is not"),
-    ],
-)
-def test_characters_must_be_single_and_distinct(
-    characters: tuple[str, ...], message: str
-) -> None:
-    with pytest.raises(DataError, match=message):
-        CharacterTokenizer(characters)
-
-
-@pytest.mark.parametrize(
-    "stored",
-    [
-        None,
-        [],
-        {},
-        {"kind": "sentencepiece", "characters": ["A"]},
-        {"kind": "characters", "characters": "AB"},
-        {"kind": "characters", "characters": ["A"], "code": "import os"},
-        {"kind": "characters", "characters": ["A", "A"]},
-        {"kind": "characters", "characters": [1]},
-        {"kind": "characters", "characters": [["A"]]},
-    ],
-)
-def test_a_damaged_tokenizer_file_is_a_model_error(stored: object) -> None:
-    with pytest.raises(ModelError, match=r"tokenizer\.json"):
-        tokenizer_from_json(stored)
 
 
 @pytest.mark.parametrize(
@@ -201,9 +92,10 @@ def test_an_unknown_normalizer_names_the_nearest(name: str, nearest: str) -> Non
 
 def test_light_modules_leave_heavy_ones_alone() -> None:
     code = (
-        "import sys, asr.text, asr.transcript, asr.writers, asr.scoring, "
-        "asr.score_files\n"
-        "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib'}\n"
+        "import sys, asr.text, asr.tokenizers, asr.transcript, asr.writers, "
+        "asr.scoring, asr.score_files\n"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', "
+        "'sentencepiece'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run(

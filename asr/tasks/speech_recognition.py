@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from asr import audio, scoring, text
+from asr import audio, scoring, tokenizers
 from asr.config import FrontendConfig
 from asr.manifest import Utterance
 from asr.model.features import LogMel
-from asr.text import CharacterTokenizer, normalizer
+from asr.text import normalizer
+from asr.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SpeechRecognition:
         normalizer: Name of the text normaliser references pass through.
     """
 
-    tokenizer: CharacterTokenizer
+    tokenizer: Tokenizer
     rate: int
     normalizer: str
 
@@ -37,12 +38,12 @@ class SpeechRecognition:
     @property
     def start(self) -> int:
         """Token the decoder reads first."""
-        return text.START
+        return tokenizers.START
 
     @property
     def end(self) -> int:
         """Token that closes a sequence."""
-        return text.END
+        return tokenizers.END
 
     def frontend(self, config: FrontendConfig) -> LogMel:
         """Return the log-mel layer."""

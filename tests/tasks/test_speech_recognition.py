@@ -12,7 +12,7 @@ from asr.manifest import Utterance
 from asr.model.features import LogMel
 from asr.tasks import TASKS
 from asr.tasks.speech_recognition import SpeechRecognition
-from asr.text import END, START, CharacterTokenizer
+from asr.tokenizers import END, START, CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer(("A", "B", "C", " "))
 

@@ -19,7 +19,7 @@ FLOORS = [
     {"errors", "resources", "config"},
     {
         "text", "tokenizers", "audio", "recording", "segment", "transcript", "manifest",
-        "scoring", "score_files", "writers", "plots",
+        "scoring", "text_scores", "score_files", "writers", "plots",
     },
     {"corpora", "batching", "graph_audio"},
     {"tensors", "model", "decoding"},

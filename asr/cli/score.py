@@ -1,4 +1,4 @@
-"""`asr score`: error rates of one file of texts against another."""
+"""`asr score`: one file of texts against another."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import click
 
 from asr.cli import options
 from asr.score_files import FORMS, pair, read_texts
-from asr.scoring import score
+from asr.scoring import Score, score
 from asr.text import NORMALIZERS, normalizer
+from asr.text_scores import Bleu, Rouge, bleu, rouge
 
 
 @click.command(epilog="Example: asr score reference.trn hypothesis.trn --json")
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("hypothesis", type=click.Path(path_type=Path))
+@click.option(
+    "--metric",
+    type=click.Choice(["wer", "bleu", "rouge"]),
+    default="wer",
+    show_default=True,
+    help="Error rates; BLEU and chrF (translation); ROUGE (summaries).",
+)
 @click.option(
     "--form",
     type=click.Choice(list(FORMS)),
@@ -36,6 +44,7 @@ from asr.text import NORMALIZERS, normalizer
 def command(
     reference: Path,
     hypothesis: Path,
+    metric: str,
     form: str | None,
     normalizer_name: str,
     allow_extra: bool,
@@ -52,10 +61,15 @@ def command(
         allow_extra=allow_extra,
     )
     normal = normalizer(normalizer_name)
-    result = score(
-        [normal(text) for text in pairs.references],
-        [normal(text) for text in pairs.hypotheses],
-    )
+    references = [normal(text) for text in pairs.references]
+    hypotheses = [normal(text) for text in pairs.hypotheses]
+    result: Score | Bleu | Rouge
+    if metric == "bleu":
+        result = bleu([[text] for text in references], hypotheses)
+    elif metric == "rouge":
+        result = rouge([[text] for text in references], hypotheses)
+    else:
+        result = score(references, hypotheses)
     if as_json:
         written = {
             **result.to_json(),

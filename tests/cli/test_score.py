@@ -69,3 +69,18 @@ def test_missing_file(run, texts, arguments):
     ended = run("score", *arguments)
     assert (ended.status, ended.out) == (5, "")
     assert ended.err.startswith("error: gone: ")
+
+
+def test_translations_and_summaries(run, texts):
+    texts(
+        ref="The dog bit the man.\nIt was not unexpected.\n",
+        hyp="The dog bit the man.\nIt was unexpected.\n",
+    )
+    files = ("ref", "hyp", "--form", "lines")
+    found = json.loads(run("score", *files, "--metric", "bleu", "--json").out)
+    assert 50 < found["bleu"] < 100
+    assert {"chrf", "signature", "missing", "extra", "normalizer"} < found.keys()
+    shown = run("score", *files, "--metric", "bleu").out
+    assert all(part in shown for part in ("BLEU ", "chrF ", "BLEU|nrefs:1|case:mixed"))
+    shown = run("score", *files, "--metric", "rouge").out
+    assert shown.startswith("ROUGE-1 92.86, ROUGE-2 ")

@@ -22,6 +22,9 @@ from asr.errors import RecipeError
 
 T = TypeVar("T")
 
+BATCH_SECONDS = 160.0
+"""Padded audio transcribed at once, in seconds, unless the caller says otherwise."""
+
 
 @dataclass(frozen=True)
 class FrontendConfig:
@@ -68,11 +71,13 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Two strided convolutions, then bidirectional GRUs.
+    """Strided convolutions, then bidirectional GRUs.
 
     Attributes:
-        filters: Channels of both convolutions.
-        kernel: Width of both convolutions in frames.
+        convolutions: Number of convolutions.
+        filters: Channels of each convolution.
+        kernel: Width of each convolution in frames.
+        stride: Frames from one output of a convolution to the next.
         layers: Number of bidirectional GRU layers.
         units: Units of each direction.
         memory_units: Size of the memory the decoder reads.
@@ -81,14 +86,21 @@ class EncoderConfig:
         recurrent_dropout: Share of recurrent weights dropped per batch (DropConnect).
     """
 
+    convolutions: int = 2
     filters: int = 256
     kernel: int = 5
+    stride: int = 2
     layers: int = 3
     units: int = 256
     memory_units: int = 256
     memory_stride: int = 2
     dropout: float = 0.2
     recurrent_dropout: float = 0.0
+
+    @property
+    def reduction(self) -> int:
+        """Input frames that one state of the encoder stands for."""
+        return int(self.stride**self.convolutions)
 
 
 @dataclass(frozen=True)
@@ -290,8 +302,10 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (AugmentConfig, "time_masks"): (0, 50),
     (AugmentConfig, "time_share"): (0, 1),
     (AugmentConfig, "ramp_steps"): (0, 10**9),
+    (EncoderConfig, "convolutions"): (0, 8),
     (EncoderConfig, "filters"): (1, 4096),
     (EncoderConfig, "kernel"): (1, 31),
+    (EncoderConfig, "stride"): (1, 8),
     (EncoderConfig, "layers"): (1, 32),
     (EncoderConfig, "units"): (1, 8192),
     (EncoderConfig, "memory_units"): (1, 8192),

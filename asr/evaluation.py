@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asr.config import DecodingConfig
+from asr.config import BATCH_SECONDS, DecodingConfig
 from asr.errors import AsrError, DataError
 from asr.manifest import Utterance
-from asr.pipeline import BATCH_SECONDS, Recognizer
+from asr.pipeline import Recognizer
 from asr.scoring import Score, score
 from asr.text import normalizer as normalizer_of
 

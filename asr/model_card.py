@@ -32,7 +32,7 @@ Attention encoder-decoder with a CTC head, {training["parameters"]:,} parameters
 | --- | --- | --- |
 {sources}
 
-Scores of the epoch it comes from, greedy search on the dev part:
+Scores of the epoch it comes from; those of the dev part with a beam of one:
 
 | figure | value |
 | --- | --- |

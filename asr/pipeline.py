@@ -13,7 +13,7 @@ import numpy as np
 from asr import audio
 from asr.checkpoint import CARD, LoadedModel, read_model
 from asr.compiled_search import Search
-from asr.config import DecodingConfig
+from asr.config import BATCH_SECONDS, DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.search import Hypotheses, Tokens
 from asr.errors import AsrError, AudioError
@@ -26,9 +26,6 @@ from asr.transcript import Alternative, Segment, Transcript
 
 Source = str | Path | BinaryIO | np.ndarray | Utterance
 """A recording: a file, an open one, samples, or an entry of a manifest."""
-
-BATCH_SECONDS = 240.0
-"""Padded audio decoded at once, in seconds, unless the caller says otherwise."""
 
 
 @dataclass(frozen=True)

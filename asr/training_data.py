@@ -116,9 +116,10 @@ def _unusable(seconds: float, labels: Sequence[int], recipe: Recipe) -> str:
         return "no text after normalisation"
     fastest = max(recipe.augment.speeds)
     hop = recipe.model.frontend.hop_ms / 1000
-    frames = state_lengths(int(seconds / fastest / hop) + 1)
+    frames = int(seconds / fastest / hop) + 1
+    states = state_lengths(frames, recipe.model.encoder.reduction)
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
-    if len(labels) + repeats > frames:
+    if len(labels) + repeats > states:
         return "more characters than CTC frames"
     return ""
 

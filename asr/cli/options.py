@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from asr.config import BATCH_SECONDS
 from asr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def decoding(command: F) -> F:
         click.option(
             "--batch-seconds",
             type=click.FloatRange(0, min_open=True),
-            default=240.0,
+            default=BATCH_SECONDS,
             show_default=True,
             help="Seconds of audio decoded at once; less needs less memory.",
         ),

@@ -1,4 +1,4 @@
-"""Features -> memory: two strided convolutions, then bidirectional GRUs."""
+"""Features -> memory: strided convolutions, then bidirectional GRUs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from asr.model.masks import sequence_mask
 from asr.model.recurrent import BidirectionalGRU
 from asr.tensors import Tensor
 
-REDUCTION = 4
 
-
-def state_lengths(lengths: Tensor) -> Tensor:
-    """Return the number of encoder states of so many input frames: ceil(T / 4)."""
-    return (lengths + REDUCTION - 1) // REDUCTION
+def state_lengths(lengths: Tensor, reduction: int) -> Tensor:
+    """Return the number of encoder states of so many frames: ceil(T / reduction)."""
+    return (lengths + reduction - 1) // reduction
 
 
 class Encoded(NamedTuple):
@@ -25,7 +23,7 @@ class Encoded(NamedTuple):
 
     Attributes:
         states: Output of the last GRU, which the CTC head reads, (B, R, 2H).
-        state_lengths: Real states of each, (B,) int32; R = ceil(T / 4).
+        state_lengths: Real states of each, (B,) int32; R = ceil(T / reduction).
         memory: What the decoder looks at, (B, S, D).
         memory_lengths: Real memory frames of each, (B,) int32; S = ceil(R / stride).
     """
@@ -47,7 +45,7 @@ class _LayerNormalization(keras.layers.LayerNormalization):
 
 
 class Encoder(keras.layers.Layer):
-    """Reads a sequence of features into states of a quarter of its length.
+    """Reads a sequence of features into states, by default a quarter as many.
 
     CTC needs these states, 40 ms apart, since each can carry one character; attention
     does well with a coarser memory, in which `memory_stride` states are joined, and
@@ -81,14 +79,14 @@ class Encoder(keras.layers.Layer):
             keras.layers.Conv1D(
                 config.filters,
                 config.kernel,
-                strides=2,
+                strides=config.stride,
                 padding="valid",
                 activation="relu",
                 kernel_initializer="he_normal",
                 dtype=policy,
                 name=f"convolution_{i}",
             )
-            for i in range(2)
+            for i in range(config.convolutions)
         ]
         self.layers = [
             BidirectionalGRU(
@@ -115,7 +113,7 @@ class Encoder(keras.layers.Layer):
     @property
     def frames_per_memory(self) -> int:
         """Input frames that one memory frame stands for."""
-        return REDUCTION * self.config.memory_stride
+        return self.config.reduction * self.config.memory_stride
 
     def build(self, features_shape: Any, *_: Any) -> None:  # noqa: ANN401 - Keras shapes
         """Create the weights of all layers."""
@@ -143,13 +141,14 @@ class Encoder(keras.layers.Layer):
         self, features: Tensor, lengths: Tensor, training: bool = False
     ) -> Encoded:
         """See the class."""
-        outputs = features
+        outputs, stride = features, self.config.stride
+        real = sequence_mask(lengths, ops.shape(features)[1])
         left = (self.config.kernel - 1) // 2
         right = self.config.kernel - 1 - left
         for convolution in self.convolutions:
             outputs = ops.pad(outputs, ((0, 0), (left, right), (0, 0)))
             outputs = ops.cast(convolution(outputs), "float32")
-            lengths = (lengths + 1) // 2
+            lengths = state_lengths(lengths, stride)
             real = sequence_mask(lengths, ops.shape(outputs)[1])
             outputs = ops.where(real[..., None], outputs, 0.0)
         outputs = ops.transpose(outputs, (1, 0, 2))  # (S, B, filters)

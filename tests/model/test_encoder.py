@@ -30,7 +30,7 @@ def features_of(*lengths, seed=0):
 )
 @pytest.mark.parametrize("stride", [1, 2, 3])
 def test_lengths(frames, states, stride):
-    assert state_lengths(frames) == states
+    assert state_lengths(frames, 4) == states
     encoder = Encoder(replace(CONFIG, layers=1, memory_stride=stride))
     encoded = encoder(*features_of(frames))
     joined = -(-states // stride)
@@ -39,6 +39,24 @@ def test_lengths(frames, states, stride):
     assert np.asarray(encoded.state_lengths).tolist() == [states]
     assert np.asarray(encoded.memory_lengths).tolist() == [joined]
     assert encoder.frames_per_memory == 4 * stride
+
+
+@pytest.mark.parametrize(
+    ("convolutions", "stride", "reduction"),
+    [(0, 2, 1), (1, 1, 1), (1, 3, 3), (3, 2, 8)],
+)
+def test_other_reductions(convolutions, stride, reduction):
+    config = replace(CONFIG, convolutions=convolutions, stride=stride)
+    assert config.reduction == reduction
+    encoder = Encoder(config)
+    together = encoder(*features_of(21, 6))
+    states = [-(-frames // reduction) for frames in (21, 6)]
+    assert np.asarray(together.state_lengths).tolist() == states
+    assert encoder.frames_per_memory == reduction * CONFIG.memory_stride
+    alone = encoder(features_of(21, 6)[0][1:, :6], np.array([6], "int32"))
+    np.testing.assert_allclose(
+        together.states[1, : states[1]], alone.states[0], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("kernel", [1, 2, 3, 5])

@@ -21,6 +21,8 @@ from asr.config import (
     ModelConfig,
 )
 from asr.decoding.search import Tokens
+from asr.model.attention import ATTENTIONS
+from asr.model.decoder import Decoder
 from asr.model.features import LogMel
 from asr.model.seq2seq import Seq2Seq
 from asr.pipeline import Search
@@ -65,6 +67,24 @@ def batch() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     return inputs, {"labels": labels, "label_lengths": np.array([5, 2, 3], "int32")}
 
 
+def attentions() -> dict[str, np.ndarray]:
+    """Return the logits of a decoder with each kind of attention."""
+    random = np.random.default_rng(1)
+    memory = random.normal(size=(3, 9, 8)).astype("float32")
+    inputs, _ = batch()
+    results = {}
+    for kind in ATTENTIONS:
+        config = AttentionConfig(kind=kind, units=8, heads=2, window=2)
+        decoder = Decoder(CONFIG.decoder, config, VOCABULARY)
+        lengths = np.array([9, 4, 2], "int32")
+        decoder(inputs["tokens"], memory, lengths)  # creates the weights
+        numbers = np.random.default_rng(2)
+        for weight in decoder.trainable_weights:
+            weight.assign(0.5 * numbers.normal(size=weight.shape))
+        results[f"attention/{kind}"] = decoder(inputs["tokens"], memory, lengths)[0]
+    return results
+
+
 def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return outputs, search results, and loss and weights after a training step."""
     model = build()
@@ -81,6 +101,7 @@ def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, config in SEARCHES.items():
         found = Search(model, Tokens(1, 2), config).hypotheses(sources)
         results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
+    results |= attentions()
     # Not Adam: its first step is the sign of the gradient, however small that is.
     model.compile(optimizer=keras.optimizers.SGD(0.1))
     results["loss"] = np.asarray(model.train_on_batch(inputs, targets))

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 import pytest
 
+from asr.model.attention import ATTENTIONS
 from tests import backend_probe
 
 pytestmark = pytest.mark.skipif(
@@ -66,6 +67,13 @@ def test_teacher_forced_outputs(on_tensorflow, on_jax):
     assert {"output/logits", "output/ctc_logits", "output/weights"} <= expected.keys()
     for name, value in expected.items():
         np.testing.assert_allclose(found[name], value, atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ATTENTIONS)
+def test_attentions(on_tensorflow, on_jax, kind):
+    name = f"attention/{kind}"
+    assert np.ptp(on_tensorflow[name]) > 0.1
+    np.testing.assert_allclose(on_jax[name], on_tensorflow[name], atol=1e-4)
 
 
 @pytest.mark.parametrize("name", backend_probe.SEARCHES)

@@ -71,27 +71,31 @@ class AugmentConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Strided convolutions, then bidirectional GRUs.
+    """Strided convolutions, then bidirectional GRUs or Transformer blocks.
 
     Attributes:
+        kind: `gru`, or `self` for self-attention.
         convolutions: Number of convolutions.
         filters: Channels of each convolution.
         kernel: Width of each convolution in frames.
         stride: Frames from one output of a convolution to the next.
-        layers: Number of bidirectional GRU layers.
-        units: Units of each direction.
+        layers: Number of bidirectional GRUs, or of Transformer blocks.
+        units: Units of each direction; a Transformer's frames have twice as many.
+        heads: Heads of each Transformer block.
         memory_units: Size of the memory the decoder reads.
         memory_stride: Encoder frames joined into one memory frame.
         dropout: Dropout after each layer.
         recurrent_dropout: Share of recurrent weights dropped per batch (DropConnect).
     """
 
+    kind: Literal["gru", "self"] = "gru"
     convolutions: int = 2
     filters: int = 256
     kernel: int = 5
     stride: int = 2
     layers: int = 3
     units: int = 256
+    heads: int = 4
     memory_units: int = 256
     memory_stride: int = 2
     dropout: float = 0.2
@@ -308,6 +312,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (EncoderConfig, "stride"): (1, 8),
     (EncoderConfig, "layers"): (1, 32),
     (EncoderConfig, "units"): (1, 8192),
+    (EncoderConfig, "heads"): (1, 256),
     (EncoderConfig, "memory_units"): (1, 8192),
     (EncoderConfig, "memory_stride"): (1, 8),
     (EncoderConfig, "dropout"): _SHARE,

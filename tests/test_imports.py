@@ -40,7 +40,8 @@ MODEL_PARTS = {
     "attention": {"bahdanau"},
     "decoder_loop": {"bahdanau"},
     "decoder": {"attention", "decoder_loop"},
-    "encoder": set(),
+    "transformer": {"attention"},
+    "encoder": {"transformer"},
     "losses": set(),
     "seq2seq": {"attention", "decoder", "encoder", "losses"},
 }

@@ -198,7 +198,7 @@ class MultiHeadAttention(Attention):
         self, query: Tensor, memory: HeadsMemory, state: Tensor, keep: Tensor = None
     ) -> tuple[Any, Any, Any]:
         """Look once with all heads; there is no state."""
-        beam, units = query.shape[1], self.config.units
+        beam, units = ops.shape(query)[1], self.config.units
         queries = ops.transpose(self._heads("query", query), (0, 2, 1, 3))
         energies = ops.matmul(queries, memory.keys)  # (B, heads, K, S)
         scale = 1.0 / math.sqrt(units // self.config.heads)

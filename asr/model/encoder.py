@@ -1,4 +1,4 @@
-"""Features -> memory: strided convolutions, then bidirectional GRUs."""
+"""Features -> memory: strided convolutions, then GRUs or self-attention."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from keras import ops
 from asr.config import EncoderConfig
 from asr.model.masks import sequence_mask
 from asr.model.recurrent import BidirectionalGRU
+from asr.model.transformer import Transformer
 from asr.tensors import Tensor
 
 
@@ -88,7 +89,25 @@ class Encoder(keras.layers.Layer):
             )
             for i in range(config.convolutions)
         ]
-        self.layers = [
+        self.layers = self._readers(seed)
+        self.norms = [
+            _LayerNormalization(dtype="float32", name=f"norm_{i}")
+            for i in range(len(self.layers) + 1)
+        ]
+        self.dropouts = [
+            keras.layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
+            for i in range(len(self.layers) + 1)
+        ]
+        self.output_layer = keras.layers.Dense(
+            config.memory_units, dtype=policy, name="memory"
+        )
+
+    def _readers(self, seed: int) -> list[keras.layers.Layer]:
+        """Return what reads the frames in their order, time first."""
+        config, policy = self.config, self.dtype_policy
+        if config.kind == "self":
+            return [Transformer(config, seed, dtype=policy, name="transformer")]
+        return [
             BidirectionalGRU(
                 config.units,
                 recurrent_dropout=config.recurrent_dropout,
@@ -98,17 +117,6 @@ class Encoder(keras.layers.Layer):
             )
             for i in range(config.layers)
         ]
-        self.norms = [
-            _LayerNormalization(dtype="float32", name=f"norm_{i}")
-            for i in range(config.layers + 1)
-        ]
-        self.dropouts = [
-            keras.layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
-            for i in range(config.layers + 1)
-        ]
-        self.output_layer = keras.layers.Dense(
-            config.memory_units, dtype=policy, name="memory"
-        )
 
     @property
     def frames_per_memory(self) -> int:

@@ -140,3 +140,10 @@ class TestEncoderWithOddSizes(TestEncoder):
     """An even kernel, and a stride that no length here divides by."""
 
     config = replace(CONFIG, kernel=4, memory_stride=3, layers=1)
+
+
+class TestSelfAttentiveEncoder(TestEncoder):
+    """Transformer blocks in the place of the GRUs."""
+
+    config = replace(CONFIG, kind="self", heads=2)
+    lengths = (40, 13, 25, 9)

@@ -198,7 +198,8 @@ class MultiHeadAttention(Attention):
         self, query: Tensor, memory: HeadsMemory, state: Tensor, keep: Tensor = None
     ) -> tuple[Any, Any, Any]:
         """Look once with all heads; there is no state."""
-        beam, units = ops.shape(query)[1], self.config.units
+        batch, beam, _ = ops.shape(query)
+        units = self.config.units
         queries = ops.transpose(self._heads("query", query), (0, 2, 1, 3))
         energies = ops.matmul(queries, memory.keys)  # (B, heads, K, S)
         scale = 1.0 / math.sqrt(units // self.config.heads)
@@ -206,7 +207,7 @@ class MultiHeadAttention(Attention):
         weights = ops.softmax(scale * energies + bias, axis=-1)
         used = weights if keep is None else weights * ops.expand_dims(keep, 1)
         found = ops.transpose(ops.matmul(used, memory.heads), (0, 2, 1, 3))
-        found = ops.reshape(found, (-1, beam, units))
+        found = ops.reshape(found, (batch, beam, units))
         return self._project("output", found), ops.mean(weights, axis=1), state
 
     def _project(self, name: str, tensor: Tensor) -> Tensor:

@@ -97,9 +97,9 @@ class BahdanauAttention(Attention):
         keep: Tensor = None,
     ) -> tuple[Any, Any, Any]:
         """Look once; the state is the sum of the weights so far, (B, K, S)."""
-        beam, frames = query.shape[1], ops.shape(state)[-1]
         looked, _ = _look(product(query, memory.query_kernel), state, memory)
-        energy = ops.reshape(ops.matmul(looked, memory.energy), (-1, beam, frames))
+        # The state's shape, so that a loop finds again what is known of it.
+        energy = ops.reshape(ops.matmul(looked, memory.energy), ops.shape(state))
         weights = ops.softmax(energy + memory.bias, axis=-1)
         given = branch(weights)
         used = given if keep is None else given * keep
@@ -134,15 +134,15 @@ class BahdanauAttention(Attention):
 
 def _look(query: Tensor, state: Tensor, memory: BahdanauMemory) -> tuple[Any, Any]:
     """Return the tanh of the energies, (B * K * S, A), and location features."""
-    beam, units = query.shape[1], memory.energy.shape[0]
-    frames = ops.shape(state)[-1]
+    batch, beam, frames = ops.shape(state)
+    units = memory.energy.shape[0]
     hidden = ops.expand_dims(memory.keys, 1) + ops.expand_dims(query, 2)
     found = None
     if memory.location is not None:
         found = ops.matmul(ops.reshape(state, (-1, frames)), memory.location)
         found = ops.reshape(found, (-1, memory.filter_kernel.shape[0]))
         moved = ops.matmul(found, memory.filter_kernel)  # (B * K * S, A)
-        hidden = hidden + ops.reshape(moved, (-1, beam, frames, units))
+        hidden = hidden + ops.reshape(moved, (batch, beam, frames, units))
     return ops.tanh(ops.reshape(hidden, (-1, units))), found
 
 
@@ -197,6 +197,7 @@ class BahdanauBackward:
         """
         query, weights, state, *keep = inputs
         batch, frames = ops.shape(weights)
+        units = self.memory.energy.shape[0]
         looked, found = _look(query[:, None], state[:, None], self.memory)
         d_used = ops.matmul(self.memory.values, d_context[:, :, None])[:, :, 0]
         d_weights = d_weights + d_state + (d_used * keep[0] if keep else d_used)
@@ -204,7 +205,7 @@ class BahdanauBackward:
         d_energy = ops.reshape(weights * (d_weights - mean), (-1, 1))  # (B * S, 1)
         # All but the factor `energy`, which is the same for all frames and steps.
         slope = d_energy * (1.0 - looked * looked)  # (B * S, A)
-        by_key = ops.reshape(slope, (batch, frames, -1))
+        by_key = ops.reshape(slope, (batch, frames, units))
         by_query = ops.sum(by_key, axis=1)
         emitted: tuple[Any, ...] = (by_query,)
         added: tuple[Any, ...] = (
@@ -212,7 +213,9 @@ class BahdanauBackward:
             ops.matmul(ops.reshape(d_energy, (1, -1)), looked),
         )
         if found is not None:
-            d_found = ops.reshape(ops.matmul(slope, self.filter_back), (batch, -1))
+            # Sizes in full: one of several devices may have no clip of a batch.
+            size = frames * self.memory.filter_kernel.shape[0]
+            d_found = ops.reshape(ops.matmul(slope, self.filter_back), (batch, size))
             d_state = d_state + ops.matmul(d_found, self.location_back)
             emitted += (d_found,)
             added += (ops.matmul(ops.transpose(found), slope),)

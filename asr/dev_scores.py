@@ -45,7 +45,7 @@ class DevScorer:
         self.model, self.task, self.loader = model, task, loader
         self.utterances = utterances
         self.batch_seconds = batch_seconds
-        self.greedy = Search(
+        self.search = Search(
             model,
             Tokens(task.start, task.end),
             replace(decoding, beam_size=1, n_best=1),
@@ -84,7 +84,7 @@ class DevScorer:
             epoch=0,
             ascending=True,
         ):
-            found = self.greedy.hypotheses([pairs[i][1] for i in batch])
+            found = self.search.hypotheses([pairs[i][1] for i in batch])
             references += [pairs[i][0].text or "" for i in batch]
             for tokens, length in zip(found.tokens, found.lengths, strict=True):
                 hypotheses.append(self.task.decode(tokens[0, : length[0]].tolist()))

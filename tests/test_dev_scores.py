@@ -52,7 +52,7 @@ def scorer():
         scorer.model, scorer.task = Network(), TASK
         scorer.loader = batching.Loader(read, 100)
         scorer.utterances = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
-        scorer.batch_seconds, scorer.greedy = 4.0, Greedy()
+        scorer.batch_seconds, scorer.search = 4.0, Greedy()
         return scorer
 
     return make

@@ -11,7 +11,7 @@ from keras import ops
 from asr.errors import RecipeError
 from asr.model.attention_base import MASKED, Attention, mask_bias
 from asr.model.bahdanau import BahdanauAttention
-from asr.model.loops import product
+from asr.model.loops import branch, product
 from asr.tensors import Tensor
 
 
@@ -117,7 +117,7 @@ class LocalAttention(LuongAttention):
         last = ops.sum(real, axis=-1, keepdims=True) - 1.0  # (B, 1, 1)
         centre = ops.minimum(state, last)
         if self.config.centre == "predicted":
-            hidden = ops.tanh(product(query, self.place_kernel))
+            hidden = ops.tanh(product(branch(query), self.place_kernel))
             centre = last * ops.sigmoid(product(hidden, self.place))
         frames = ops.cast(ops.arange(ops.shape(memory.values)[1]), "float32")
         distance = frames - centre  # (B, K, S)

@@ -105,19 +105,6 @@ class BahdanauAttention(Attention):
         used = given if keep is None else given * keep
         return ops.matmul(used, memory.values), weights, state + given
 
-    def backward(
-        self, memory: BahdanauMemory, queries: Tensor, weights: Tensor, keep: Tensor
-    ) -> BahdanauBackward:
-        """Prepare the way back over all steps of teacher forcing.
-
-        Args:
-            memory: What `prepare` returned.
-            queries: All queries, (U, B, H).
-            weights: What `attend` made of them, (U, B, S).
-            keep: Factors for the weights, (U, B, S), or None.
-        """
-        return BahdanauBackward(memory, queries, weights, keep)
-
     def _location_matrix(self, frames: Tensor) -> Tensor:
         """Write the convolution as one matrix product.
 
@@ -156,6 +143,12 @@ class BahdanauBackward:
         inputs: What `step` reads, each (U, B, n).
         emitted: Zeros of the shapes of what each step emits.
         sums: Zeros of the shapes of what each step adds.
+
+    Args:
+        memory: What `BahdanauAttention.prepare` returned.
+        queries: All queries, (U, B, H).
+        weights: What `attend` made of them, (U, B, S).
+        keep: Factors for the weights, (U, B, S), or None.
     """
 
     def __init__(

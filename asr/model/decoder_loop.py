@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from asr.model.attention_base import Attention, Memory
-from asr.model.bahdanau import BahdanauAttention, BahdanauMemory
+from asr.model.bahdanau import BahdanauAttention, BahdanauBackward, BahdanauMemory
 from asr.model.loops import branch, delayed, outer_sum, product, scan
 from asr.model.recurrent import gru_gradients, gru_slopes, gru_step
 from asr.tensors import Tensor
@@ -125,7 +125,7 @@ def read_tokens(
         def gradient(*upstream: Any) -> tuple[Any, ...]:  # noqa: ANN401 - see below
             # TensorFlow hands over three tensors, JAX the three as one tuple.
             three = upstream if len(upstream) > 1 else upstream[0]
-            return _backward(cell, attention, memory, steps, outputs, three)
+            return _backward(cell, memory, steps, outputs, three)
 
         return outputs, gradient
 
@@ -156,7 +156,6 @@ def _forward(
 
 def _backward(
     cell: Cell,
-    attention: BahdanauAttention,
     memory: BahdanauMemory,
     steps: list[Any],
     outputs: tuple[Any, Any, Any],
@@ -170,7 +169,7 @@ def _backward(
     recurrent = product(before, cell.recurrent_kernel) + cell.bias
     kept, slopes = gru_slopes(inputs, recurrent, before)
     keep = steps[1] if len(steps) > 1 else None
-    looks = attention.backward(memory, states, weights, keep)
+    looks = BahdanauBackward(memory, states, weights, keep)
     kernel = _back_kernel(cell)
     count = 3 + len(looks.emitted)
 
@@ -188,10 +187,9 @@ def _backward(
         following = (delta * direct + d_hidden, d_before, d_state)
         # `scan` wants outputs of the shapes of the carry: it carries zeros for what is
         # emitted, and the place of the sums is filled with what costs nothing.
-        fill = looks.sums
         return (
             (*following, *looks.emitted, *sums),
-            (delta, d_context, d_state, *emitted, *fill),
+            (delta, d_context, d_state, *emitted, *looks.sums),
         )
 
     start = (

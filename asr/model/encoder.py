@@ -9,6 +9,7 @@ from keras import ops
 
 from asr.config import EncoderConfig
 from asr.model.masks import sequence_mask
+from asr.model.normalization import LayerNormalization
 from asr.model.recurrent import BidirectionalGRU
 from asr.model.transformer import Transformer
 from asr.tensors import Tensor
@@ -33,16 +34,6 @@ class Encoded(NamedTuple):
     state_lengths: Tensor
     memory: Tensor
     memory_lengths: Tensor
-
-
-class _LayerNormalization(keras.layers.LayerNormalization):
-    """Keras's, written so that no value is used three times; see `loops.branch`."""
-
-    def call(self, inputs: Tensor) -> Tensor:
-        centred = inputs - ops.mean(inputs, axis=-1, keepdims=True)
-        variance = ops.mean(ops.square(centred), axis=-1, keepdims=True)
-        scale = self.gamma * ops.rsqrt(variance + self.epsilon)
-        return centred * scale + self.beta
 
 
 class Encoder(keras.layers.Layer):
@@ -91,7 +82,7 @@ class Encoder(keras.layers.Layer):
         ]
         self.layers = self._readers(seed)
         self.norms = [
-            _LayerNormalization(dtype="float32", name=f"norm_{i}")
+            LayerNormalization(dtype="float32", name=f"norm_{i}")
             for i in range(len(self.layers) + 1)
         ]
         self.dropouts = [

@@ -9,6 +9,8 @@ from keras import ops
 
 from asr.config import AttentionConfig, EncoderConfig
 from asr.model.attention import MultiHeadAttention
+from asr.model.loops import branch
+from asr.model.normalization import LayerNormalization
 from asr.tensors import Tensor
 
 
@@ -63,8 +65,7 @@ class TransformerBlock(keras.layers.Layer):
         )
         self.narrow = keras.layers.Dense(units, dtype=self.dtype_policy, name="narrow")
         self.norms = [
-            keras.layers.LayerNormalization(dtype="float32", name=f"norm_{i}")
-            for i in range(2)
+            LayerNormalization(dtype="float32", name=f"norm_{i}") for i in range(2)
         ]
         self.dropouts = [
             keras.layers.Dropout(dropout, seed=seed + i, dtype="float32")
@@ -82,12 +83,12 @@ class TransformerBlock(keras.layers.Layer):
 
     def call(self, inputs: Tensor, mask: Tensor, training: bool = False) -> Tensor:
         """See the class."""
-        normal = self.norms[0](inputs)
-        memory = self.attention.prepare(normal, mask)
+        normal = self.norms[0](branch(inputs))
+        memory = self.attention.prepare(branch(normal), mask)
         state = self.attention.initial_state(memory, 1)
         seen, _, _ = self.attention.attend(normal, memory, state)
         outputs = inputs + self.dropouts[0](seen, training=training)
-        wide = self.wide(self.norms[1](outputs))
+        wide = self.wide(self.norms[1](branch(outputs)))
         narrow = ops.cast(self.narrow(wide), "float32")
         return outputs + self.dropouts[1](narrow, training=training)
 

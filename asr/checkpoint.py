@@ -262,4 +262,5 @@ def _assign(model: Seq2Seq, path: Path) -> None:
             )
         if not np.all(np.isfinite(array)):
             raise ModelError(f"{path}: {name} holds values that are not numbers")
-        weight.assign(array)
+        # Shipped models may be stored in half precision.
+        weight.assign(array.astype(weight.dtype))

@@ -21,6 +21,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 import jiwer
 
 from asr.errors import UsageError
+from asr.text_scores import Bleu, Rouge, bleu, rouge
 
 Group = TypeVar("Group", bound=Hashable)
 Operation = Literal["C", "S", "D", "I"]
@@ -305,3 +306,11 @@ def _width(text: str) -> int:
         0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
         for c in text
     )
+
+
+SCORERS: dict[str, Callable[[Sequence[str], Sequence[str]], Score | Bleu | Rouge]] = {
+    "wer": score,
+    "bleu": bleu,
+    "rouge": rouge,
+}
+"""Name -> function of references and hypotheses; results have to_json and summary."""

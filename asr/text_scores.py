@@ -72,7 +72,7 @@ class Rouge:
 
 
 def bleu(
-    references: Sequence[Sequence[str]],
+    references: Sequence[str | Sequence[str]],
     hypotheses: Sequence[str],
     *,
     lowercase: bool = False,
@@ -80,7 +80,7 @@ def bleu(
     """Score translations by corpus BLEU (13a tokenisation) and chrF2.
 
     Args:
-        references: One or more for each hypothesis.
+        references: One for each hypothesis, or a list of several.
         hypotheses: Translations.
         lowercase: Whether case is ignored.
 
@@ -94,10 +94,10 @@ def bleu(
     # Imported here: it takes longer than all of `asr score` without it.
     from sacrebleu.metrics import BLEU, CHRF  # noqa: PLC0415
 
-    _check(references, hypotheses)
-    most = max(map(len, references))
+    rows = _rows(references, hypotheses)
+    most = max(map(len, rows))
     streams = [
-        [row[place] if place < len(row) else None for row in references]
+        [row[place] if place < len(row) else None for row in rows]
         for place in range(most)
     ]
     found, signatures = [], []
@@ -108,11 +108,14 @@ def bleu(
     return Bleu(found[0], found[1], " ".join(signatures), len(hypotheses))
 
 
-def rouge(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> Rouge:
+def rouge(
+    references: Sequence[str | Sequence[str]], hypotheses: Sequence[str]
+) -> Rouge:
     """Score summaries by ROUGE-1, ROUGE-2 and ROUGE-L, F1 with Porter's stemmer.
 
     Args:
-        references: One or more for each hypothesis; the best one counts.
+        references: One for each hypothesis, or a list of several, the best of which
+            counts.
         hypotheses: Summaries.
 
     Raises:
@@ -123,12 +126,12 @@ def rouge(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> Rou
     """
     from rouge_score.rouge_scorer import RougeScorer  # noqa: PLC0415 - see `bleu`
 
-    _check(references, hypotheses)
+    rows = _rows(references, hypotheses)
     kinds = ("rouge1", "rouge2", "rougeL")
     scorer = RougeScorer(kinds, use_stemmer=True)
     totals = dict.fromkeys(kinds, 0.0)
-    for row, hypothesis in zip(references, hypotheses, strict=True):
-        best = scorer.score_multi(list(row), hypothesis)
+    for row, hypothesis in zip(rows, hypotheses, strict=True):
+        best = scorer.score_multi(row, hypothesis)
         for kind in kinds:
             totals[kind] += best[kind].fmeasure
     count = len(hypotheses)
@@ -136,7 +139,10 @@ def rouge(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> Rou
     return Rouge(one, two, longest, count)
 
 
-def _check(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> None:
+def _rows(
+    references: Sequence[str | Sequence[str]], hypotheses: Sequence[str]
+) -> list[list[str]]:
+    """Return the references of each hypothesis, at least one."""
     if len(references) != len(hypotheses):
         raise UsageError(
             f"{len(references)} references but {len(hypotheses)} hypotheses; they are "
@@ -144,5 +150,6 @@ def _check(references: Sequence[Sequence[str]], hypotheses: Sequence[str]) -> No
         )
     if not hypotheses:
         raise UsageError("nothing to score: there are no texts")
-    if not all(references):
+    if not all(isinstance(row, str) or row for row in references):
         raise UsageError("a hypothesis has no reference; each needs one or more")
+    return [[row] if isinstance(row, str) else list(row) for row in references]

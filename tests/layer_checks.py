@@ -14,7 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from asr.config import from_dict, to_dict
+from asr.config import AttentionConfig, from_dict, to_dict
+from asr.model.attention import ATTENTIONS
+from asr.model.masks import sequence_mask
 
 
 class LayerChecks:
@@ -179,3 +181,39 @@ class LayerChecks:
             values = np.asarray(tf.convert_to_tensor(gradient))
             assert np.isfinite(values).all(), weight.path
             assert values.any(), weight.path
+
+
+class AttentionChecks(LayerChecks):
+    """The same for attentions: an example is a memory, looked at twice.
+
+    Attributes:
+        query_units: Size of the query.
+        memory_units: Size of the memory.
+    """
+
+    config: AttentionConfig
+    lengths = (9, 4, 2)
+    query_units: int
+    memory_units: int
+
+    def make(self, config: AttentionConfig) -> keras.layers.Layer:
+        layer = ATTENTIONS[config.kind](config)
+        layer.build(self.query_units, self.memory_units)
+        return layer
+
+    def example(self, random: np.random.Generator, length: int) -> np.ndarray:
+        return random.normal(size=(length, self.memory_units))
+
+    def call(self, layer, padded, lengths, **_):
+        prepared = layer.prepare(
+            tf.constant(padded), sequence_mask(lengths, padded.shape[1])
+        )
+        state = layer.initial_state(prepared, 1)
+        values = np.sin(np.arange(self.query_units) + 0.5).astype("float32")
+        query = tf.tile(values[None, None], (len(padded), 1, 1))
+        _, _, state = layer.attend(query, prepared, state)
+        context, weights, state = layer.attend(query, prepared, state)
+        outputs, real = (context, tf.transpose(weights, (0, 2, 1))), (None, lengths)
+        if state.shape[-1] == padded.shape[1]:  # it is of the frames as well
+            return (*outputs, tf.transpose(state, (0, 2, 1))), (*real, lengths)
+        return outputs, real

@@ -51,16 +51,23 @@ def refused(load, *words):
 
 
 def test_a_recipe_is_a_difference_from_the_defaults(recipe):
-    loaded = recipe("name: mine\nmodel:\n  encoder: {layers: 3}\n")
+    loaded = recipe("name: mine\nmodel:\n  encoder: {layers: 5}\n")
     expected = dataclasses.replace(
         Recipe(),
         name="mine",
         data=dataclasses.replace(
             Recipe().data, train=(SourceConfig("speech/an4", "an4", "train"),)
         ),
-        model=ModelConfig(encoder=EncoderConfig(layers=3)),
+        model=ModelConfig(encoder=EncoderConfig(layers=5)),
     )
     assert loaded == expected
+
+
+def test_an_attention_may_be_a_mere_name(recipe):
+    named = recipe("model: {attention: luong}\n").model.attention
+    assert named == recipe("model: {attention: {kind: luong}}\n").model.attention
+    assert named.kind == "luong"
+    refused(lambda: recipe("model: {attention: 3}\n"), "model.attention")
 
 
 def test_round_trip_through_json(recipe):

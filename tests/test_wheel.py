@@ -50,9 +50,11 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def elsewhere(installed, tmp_path):
-    """Run a program of the venv in an empty folder."""
+    """Run a program of the venv in an empty folder, as a user's shell would."""
     environment = {
-        name: value for name, value in os.environ.items() if name != "PYTHONPATH"
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("PYTHONPATH", "TF_CPP_MIN_LOG_LEVEL")
     }
 
     def call(program: str, *arguments: object) -> str:

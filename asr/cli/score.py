@@ -9,9 +9,8 @@ import click
 
 from asr.cli import options
 from asr.score_files import FORMS, pair, read_texts
-from asr.scoring import Score, score
+from asr.scoring import SCORERS
 from asr.text import NORMALIZERS, normalizer
-from asr.text_scores import Bleu, Rouge, bleu, rouge
 
 
 @click.command(epilog="Example: asr score reference.trn hypothesis.trn --json")
@@ -19,7 +18,7 @@ from asr.text_scores import Bleu, Rouge, bleu, rouge
 @click.argument("hypothesis", type=click.Path(path_type=Path))
 @click.option(
     "--metric",
-    type=click.Choice(["wer", "bleu", "rouge"]),
+    type=click.Choice(list(SCORERS)),
     default="wer",
     show_default=True,
     help="Error rates; BLEU and chrF (translation); ROUGE (summaries).",
@@ -61,15 +60,10 @@ def command(
         allow_extra=allow_extra,
     )
     normal = normalizer(normalizer_name)
-    references = [normal(text) for text in pairs.references]
-    hypotheses = [normal(text) for text in pairs.hypotheses]
-    result: Score | Bleu | Rouge
-    if metric == "bleu":
-        result = bleu([[text] for text in references], hypotheses)
-    elif metric == "rouge":
-        result = rouge([[text] for text in references], hypotheses)
-    else:
-        result = score(references, hypotheses)
+    result = SCORERS[metric](
+        [normal(text) for text in pairs.references],
+        [normal(text) for text in pairs.hypotheses],
+    )
     if as_json:
         written = {
             **result.to_json(),

@@ -14,7 +14,7 @@ from asr.errors import RecipeError
 from asr.model.attention import ATTENTIONS
 from asr.model.decoder import Decoder
 from asr.model.masks import sequence_mask
-from tests.layer_checks import LayerChecks
+from tests.layer_checks import AttentionChecks
 
 QUERY, MEMORY, FRAMES, BEAM = 6, 5, 9, 3
 LENGTHS = np.array([9, 4, 1])
@@ -274,28 +274,11 @@ def test_sizes_that_do_not_fit(config, message):
         ATTENTIONS[config.kind](config).build(QUERY, MEMORY)
 
 
-class TestAttentions(LayerChecks):
-    """The harness of all layers; an example is a memory, looked at twice."""
+class TestAttentions(AttentionChecks):
+    """The harness of all layers."""
 
     config = CONFIGS["local-predicted"]
-    lengths = (9, 4, 2)
-
-    def make(self, config):
-        layer = ATTENTIONS[config.kind](config)
-        layer.build(QUERY, MEMORY)
-        return layer
-
-    def example(self, random, length):
-        return random.normal(size=(length, MEMORY))
-
-    def call(self, layer, padded, lengths, **_):
-        mask = sequence_mask(lengths, padded.shape[1])
-        prepared = layer.prepare(tf.constant(padded), mask)
-        state = layer.initial_state(prepared, 1)
-        query = tf.ones((len(padded), 1, QUERY)) * [[[0.5, -1.0, 0.2, 0.3, 1.0, -0.4]]]
-        _, _, state = layer.attend(query, prepared, state)
-        context, weights, _ = layer.attend(query, prepared, state)
-        return (context, tf.transpose(weights, (0, 2, 1))), (None, lengths)
+    query_units, memory_units = QUERY, MEMORY
 
 
 class TestMultiHead(TestAttentions):

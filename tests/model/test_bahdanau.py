@@ -6,12 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from asr.config import AttentionConfig
-from asr.model.attention import ATTENTIONS, BahdanauAttention
+from asr.model.attention import BahdanauAttention
 from asr.model.masks import sequence_mask
-from tests.layer_checks import LayerChecks
+from tests.layer_checks import AttentionChecks
 
 QUERY, MEMORY = 3, 5
 PLAIN = AttentionConfig(units=4, location_filters=0)
@@ -125,32 +124,11 @@ def test_dropped_weights_change_the_context_only():
     )
 
 
-class TestBahdanau(LayerChecks):
-    """The harness of all layers; an example is a memory, looked at twice."""
+class TestBahdanau(AttentionChecks):
+    """The harness of all layers."""
 
     config = LOCATED
-    lengths = (9, 4, 2)
-
-    def make(self, config):
-        layer = ATTENTIONS[config.kind](config)
-        layer.build(QUERY, MEMORY)
-        return layer
-
-    def example(self, random, length):
-        return random.normal(size=(length, MEMORY))
-
-    def call(self, layer, padded, lengths, **_):
-        mask = sequence_mask(lengths, padded.shape[1])
-        prepared = layer.prepare(tf.constant(padded), mask)
-        state = layer.initial_state(prepared, 1)
-        query = tf.ones((len(padded), 1, QUERY)) * [[[0.5, -1.0, 0.2]]]
-        _, _, state = layer.attend(query, prepared, state)
-        context, weights, state = layer.attend(query, prepared, state)
-        return (
-            context,
-            tf.transpose(weights, (0, 2, 1)),
-            tf.transpose(state, (0, 2, 1)),
-        ), (None, lengths, lengths)
+    query_units, memory_units = QUERY, MEMORY
 
 
 class TestBahdanauWithoutLocation(TestBahdanau):

@@ -1,4 +1,4 @@
-"""Speech recognition: train a recogniser, load one, read what a recording says.
+"""Speech recognition, translation and summarisation by one encoder-decoder.
 
 Names are imported when first used, so that `import asr` costs nothing:
 
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from asr.errors import AsrError
     from asr.evaluation import evaluate
     from asr.manifest import Utterance, read_manifest, write_manifest
+    from asr.pairs import Pair, read_pairs
     from asr.pipeline import Recognizer, load
+    from asr.text_evaluation import evaluate_texts
+    from asr.text_pipeline import Generation, TextGenerator, load_text
     from asr.training import resume, train
     from asr.transcript import Alternative, Segment, Transcript, Word
 
@@ -29,17 +32,23 @@ _HOMES = {
     "Alternative": "asr.transcript",
     "AsrError": "asr.errors",
     "DecodingConfig": "asr.config",
+    "Generation": "asr.text_pipeline",
+    "Pair": "asr.pairs",
     "Recipe": "asr.config",
     "Recognizer": "asr.pipeline",
     "Segment": "asr.transcript",
+    "TextGenerator": "asr.text_pipeline",
     "Transcript": "asr.transcript",
     "Utterance": "asr.manifest",
     "Word": "asr.transcript",
     "describe": "asr.checkpoint",
     "evaluate": "asr.evaluation",
+    "evaluate_texts": "asr.text_evaluation",
     "load": "asr.pipeline",
     "load_recipe": "asr.config",
+    "load_text": "asr.text_pipeline",
     "read_manifest": "asr.manifest",
+    "read_pairs": "asr.pairs",
     "resume": "asr.training",
     "train": "asr.training",
     "write_manifest": "asr.manifest",
@@ -49,17 +58,23 @@ __all__ = [
     "Alternative",
     "AsrError",
     "DecodingConfig",
+    "Generation",
+    "Pair",
     "Recipe",
     "Recognizer",
     "Segment",
+    "TextGenerator",
     "Transcript",
     "Utterance",
     "Word",
     "describe",
     "evaluate",
+    "evaluate_texts",
     "load",
     "load_recipe",
+    "load_text",
     "read_manifest",
+    "read_pairs",
     "resume",
     "train",
     "write_manifest",

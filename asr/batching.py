@@ -19,7 +19,7 @@ import numpy as np
 
 from asr import audio
 from asr.errors import AsrError, DataError
-from asr.manifest import Utterance
+from asr.manifest import Record
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -37,23 +37,23 @@ MOST_UNREADABLE = 0.05
 
 @dataclass(frozen=True)
 class Example:
-    """One utterance with its labels.
+    """One record with its labels.
 
     Attributes:
-        utterance: Where the source is.
+        record: Where the source is.
         labels: Tokens of the reference, closed by the end symbol.
-        seconds: Length of the source.
+        length: Length of the source, in seconds or tokens.
     """
 
-    utterance: Utterance
+    record: Record
     labels: tuple[int, ...]
-    seconds: float
+    length: float
 
 
 def plan_epoch(
-    seconds: Sequence[float],
+    lengths: Sequence[float],
     *,
-    batch_seconds: float,
+    batch_length: float,
     seed: int,
     epoch: int,
     ascending: bool,
@@ -61,8 +61,8 @@ def plan_epoch(
     """Put examples of similar length together.
 
     Args:
-        seconds: Length of each example.
-        batch_seconds: Most padded audio in a batch; a longer example stands alone.
+        lengths: Length of each example.
+        batch_length: Most padded length in a batch; a longer example stands alone.
         seed: Seed of the run.
         epoch: Number of the epoch; each has its own order.
         ascending: From the shortest to the longest; otherwise batches are shuffled,
@@ -71,17 +71,17 @@ def plan_epoch(
     Returns:
         Indices of each batch; every example is in exactly one.
     """
-    lengths = np.asarray(seconds, dtype="float64")
+    sizes = np.asarray(lengths, dtype="float64")
     random = np.random.default_rng((seed, epoch))
-    jitter = random.uniform(1.0 - _JITTER, 1.0 + _JITTER, lengths.shape)
-    order = np.argsort(lengths if ascending else lengths * jitter, kind="stable")
+    jitter = random.uniform(1.0 - _JITTER, 1.0 + _JITTER, sizes.shape)
+    order = np.argsort(sizes if ascending else sizes * jitter, kind="stable")
     batches: list[np.ndarray] = []
     first, longest = 0, 0.0
     for position, index in enumerate(order):
-        longest = max(longest, lengths[index])
-        if position > first and longest * (position - first + 1) > batch_seconds:
+        longest = max(longest, sizes[index])
+        if position > first and longest * (position - first + 1) > batch_length:
             batches.append(order[first:position])
-            first, longest = position, lengths[index]
+            first, longest = position, sizes[index]
     if first < len(order):
         batches.append(order[first:])
     if not ascending:
@@ -91,52 +91,57 @@ def plan_epoch(
 
 @dataclass
 class Loader:
-    """Reads sources in threads, keeps decoded ones, changes their speed.
+    """Reads sources in threads; keeps decoded audio, changes its speed.
+
+    Sources of floating point are waveforms, those of integers tokens of texts, which
+    are handed on as they are.
 
     Args:
-        read: What turns an utterance into samples, such as `Task.encode_source`.
-        rate: Sample rate in hertz.
+        read: What turns a record into a source, such as `Task.encode_source`.
+        rate: Samples in a second; 1 for texts.
         workers: Number of threads.
         cache_mb: Decoded audio kept in memory, in MB (as 16-bit samples).
     """
 
-    read: Callable[[Utterance], np.ndarray]
+    read: Callable[[Any], np.ndarray]
     rate: int
     workers: int = 2
     cache_mb: int = 0
-    unreadable: dict[Utterance, str] = field(default_factory=dict)
-    _cache: dict[Utterance, np.ndarray] = field(default_factory=dict)
+    unreadable: dict[Record, str] = field(default_factory=dict)
+    _cache: dict[Record, np.ndarray] = field(default_factory=dict)
     _cached_bytes: int = 0
 
-    def load(self, utterance: Utterance, speed: float = 1.0) -> np.ndarray | None:
-        """Return the samples of an utterance, or None if they cannot be read.
+    def load(self, record: Record, speed: float = 1.0) -> np.ndarray | None:
+        """Return the source of a record, or None if it cannot be read.
 
         Args:
-            utterance: What to read.
-            speed: Playback speed; 1.1 makes it shorter and higher.
+            record: What to read.
+            speed: Playback speed of a waveform; 1.1 makes it shorter and higher.
         """
         try:
-            samples = self._samples(utterance)
+            source = self._source(record)
         except AsrError as error:
-            if utterance not in self.unreadable:
-                self.unreadable[utterance] = str(error)
+            if record not in self.unreadable:
+                self.unreadable[record] = str(error)
                 log.warning("left out: %s", error)
             return None
-        if speed != 1.0:
-            samples = audio.resample(samples, round(self.rate * speed), self.rate)
-        return samples
+        if speed != 1.0 and source.dtype.kind == "f":
+            source = audio.resample(source, round(self.rate * speed), self.rate)
+        return source
 
-    def _samples(self, utterance: Utterance) -> np.ndarray:
-        kept = self._cache.get(utterance)
+    def _source(self, record: Record) -> np.ndarray:
+        kept = self._cache.get(record)
         if kept is not None:
             return kept.astype("float32") / 32767.0
-        samples = self.read(utterance)
+        samples = self.read(record)
         if not samples.size:
-            raise DataError(f"{utterance.audio}: no samples in it")
+            raise DataError(f"{record.name}: there is nothing in it")
+        if samples.dtype.kind != "f":
+            return samples
         if self._cached_bytes + 2 * samples.size <= self.cache_mb * 1_000_000:
             # Rounded on first sight too, so that a resumed run reads the same.
             kept = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("int16")
-            self._cache[utterance] = kept
+            self._cache[record] = kept
             self._cached_bytes += kept.nbytes
         rounded = np.round(np.clip(samples, -1.0, 1.0) * 32767.0)
         return rounded.astype("float32") / 32767.0
@@ -181,7 +186,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         for index in indices:
             random = np.random.default_rng((seed, epoch, int(index)))
             speed = float(random.choice(speeds))
-            jobs.append(pool.submit(loader.load, examples[index].utterance, speed))
+            jobs.append(pool.submit(loader.load, examples[index].record, speed))
         return indices, jobs
 
     with (
@@ -236,7 +241,7 @@ def collate(
     """Pad sources and labels of a batch with zeros.
 
     Args:
-        pairs: Samples (N,) and labels closed by the end symbol, for each example.
+        pairs: Source (N,) and labels closed by the end symbol, for each example.
         start_token: What the decoder reads before the first label.
         fixed_shapes: Round padded lengths up to a coarse grid.
 

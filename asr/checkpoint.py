@@ -25,7 +25,7 @@ from asr.resources import atomic_write
 from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text import normalizer
-from asr.tokenizers import tokenizer_from_json
+from asr.tokenizers import read_tokenizer
 
 FORMAT = 1
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"
@@ -83,7 +83,7 @@ class LoadedModel:
 
 def build(config: ModelConfig, task: Task, **options: Any) -> Seq2Seq:  # noqa: ANN401 - passed on to Seq2Seq
     """Return a fresh network for a task; `options` go to `Seq2Seq`."""
-    frontend = task.frontend(config.frontend)
+    frontend = task.frontend(config)
     return Seq2Seq(config, task.vocabulary, frontend, **options)
 
 
@@ -136,12 +136,8 @@ def read_model(folder: Path) -> LoadedModel:
     """
     verify(folder)
     config = read_config(folder)
-    stored = _read_json(folder / TOKENIZER)
-    try:
-        tokenizer = tokenizer_from_json(stored)
-    except ModelError as error:
-        raise ModelError(f"{folder}: {error}") from error
-    task = TASKS[config.task](tokenizer, config.model.frontend.rate, config.normalizer)
+    tokenizer = read_tokenizer(folder / TOKENIZER)
+    task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     try:
         normalizer(config.normalizer)
         model = build(config.model, task)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -40,24 +42,26 @@ class Search(keras.Model):
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """See the class."""
-        encoded, log_probs = self.model.encode(
+        encoded, prepared, log_probs = self.model.encode(
             inputs["source"], inputs["source_lengths"]
         )
         decoder, config = self.model.decoder, self.config
-        memory = decoder.prepare(encoded.memory, encoded.memory_lengths)
-        state = decoder.initial_state(memory, config.beam_size)
+        state = decoder.initial_state(prepared, config.beam_size)
 
         def step(tokens: Any, state: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
-            return decoder.step(tokens, state, memory)
+            return decoder.step(tokens, state, prepared)
 
-        # CTC puts at most one label on a frame, and attention does well to do the same.
-        limits, longest = encoded.state_lengths, ops.shape(log_probs)[1]
-        if config.beam_size == 1 and not config.ctc_weight:
+        # CTC puts at most one label on a frame, and attention does well to do the same
+        # where it reads speech.
+        limits = self._limit(encoded.state_lengths)
+        longest = self._limit(ops.shape(encoded.states)[1])
+        joint = log_probs is not None and config.ctc_weight > 0
+        if config.beam_size == 1 and not joint:
             found = greedy_search(step, state, limits, self.special, longest=longest)
             return found._asdict()
         frames = None
-        if config.ctc_weight:
-            mask = sequence_mask(limits, longest)
+        if joint:
+            mask = sequence_mask(encoded.state_lengths, ops.shape(log_probs)[1])
             frames = ctc_prefix.pad_frames(log_probs, mask)
         found = beam_search(
             step,
@@ -70,8 +74,16 @@ class Search(keras.Model):
         )
         return found._asdict()
 
-    def hypotheses(self, sources: list[np.ndarray]) -> Hypotheses:
-        """Search a batch of waveforms, (N,) float32 each; arrays come back."""
+    def _limit(self, states: Any) -> Any:  # noqa: ANN401 - tensor or number
+        """Return the longest hypothesis of so many states of the encoder."""
+        config = self.config
+        if isinstance(states, int):
+            return math.ceil(config.length_ratio * states) + config.length_extra
+        limit = ops.ceil(config.length_ratio * ops.cast(states, "float32"))
+        return ops.cast(limit, "int32") + config.length_extra
+
+    def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
+        """Search a batch of sources, (N,) each; arrays come back."""
         lengths = np.array([len(source) for source in sources], dtype="int32")
         source = np.zeros((len(sources), int(lengths.max())), dtype="float32")
         for row, samples in enumerate(sources):

@@ -70,6 +70,21 @@ class AugmentConfig:
 
 
 @dataclass(frozen=True)
+class TextConfig:
+    """Text to embedded tokens, where the source is a text.
+
+    Attributes:
+        embedding: Size of the embedding of a token.
+        dropout: Dropout on embeddings.
+        longest: Tokens of a source that are read; the rest is left out.
+    """
+
+    embedding: int = 256
+    dropout: float = 0.2
+    longest: int = 400
+
+
+@dataclass(frozen=True)
 class EncoderConfig:
     """Strided convolutions, then bidirectional GRUs or Transformer blocks.
 
@@ -109,21 +124,28 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Attention decoder.
+    """What writes tokens.
 
     Attributes:
+        kind: `gru`, or `pooling`, which looks once and writes one token, a label.
         units: Units of the GRU.
         embedding: Size of the embedding of the previous token.
         dropout: Dropout before the output layer.
         embedding_dropout: Dropout on embeddings.
-        attention_dropout: Dropout on attention weights.
+        attention_dropout: Dropout on attention weights; `hard` has none.
+        tied: Whether the embedding serves as the kernel of the output layer.
+        copy: Whether tokens of the source may be copied (pointer-generator); for
+            texts.
     """
 
+    kind: Literal["gru", "pooling"] = "gru"
     units: int = 256
     embedding: int = 64
     dropout: float = 0.2
     embedding_dropout: float = 0.0
     attention_dropout: float = 0.0
+    tied: bool = False
+    copy: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,12 +176,23 @@ class AttentionConfig:
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The whole shape of a model; stored in the model folder."""
+    """The whole shape of a model; stored in the model folder.
+
+    Attributes:
+        frontend: How a waveform is read.
+        text: How a text is read.
+        encoder: Features to memory.
+        decoder: Memory to tokens.
+        attention: How the decoder looks at the memory.
+        ctc: Whether the encoder has a CTC head.
+    """
 
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
+    text: TextConfig = field(default_factory=TextConfig)
     encoder: EncoderConfig = field(default_factory=EncoderConfig)
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     attention: AttentionConfig = field(default_factory=AttentionConfig)
+    ctc: bool = True
 
 
 @dataclass(frozen=True)
@@ -169,15 +202,18 @@ class SourceConfig:
     Attributes:
         path: Folder of the corpus or manifest file, below the data directory
             (`ASR_DATA`) unless absolute.
-        corpus: A key of `asr.corpora.CORPORA`; `jsonl` reads a manifest.
+        corpus: A key of `asr.corpora.CORPORA`, where `jsonl` reads a manifest; for
+            texts one of `asr.corpora.text.TEXT_CORPORA`.
         subset: Which part of the corpus; manifests have just `all`.
-        repeat: How often each clip is seen in one epoch.
+        repeat: How often each record is seen in one epoch.
+        limit: Only the first so many records; 0 takes all.
     """
 
     path: str
     corpus: str = "jsonl"
     subset: str = "all"
     repeat: int = 1
+    limit: int = 0
 
 
 @dataclass(frozen=True)
@@ -188,12 +224,15 @@ class DataConfig:
         train: Parts to learn from.
         dev: Parts that choose the best epoch; never learned from.
         normalizer: A key of `asr.text.NORMALIZERS`.
-        tokenizer: `characters`, or pieces of words that SentencePiece finds in the
-            training text by a `unigram` model or by `bpe`.
+        tokenizer: `characters`, pieces of words that SentencePiece finds in the
+            training text by a `unigram` model or by `bpe`, or `labels`, where each
+            text is one token.
         characters: Alphabet; empty takes the characters of the training text.
         pieces: Number of pieces of words.
-        batch_seconds: Padded audio in a batch, in seconds.
-        longest: Clips longer than this many seconds are left out, and counted.
+        tokenizer_file: A tokenizer that `asr prepare` wrote, below the data directory;
+            the three keys above then do not matter.
+        batch_length: Padded length of a batch, in seconds of audio or source tokens.
+        longest: Sources of more seconds, or tokens, are left out, and counted.
         ascending_epochs: Epochs read from the shortest clip to the longest.
         dev_utterances: Clips of the dev part decoded after each epoch.
         workers: Threads that decode audio.
@@ -203,10 +242,11 @@ class DataConfig:
     train: tuple[SourceConfig, ...] = ()
     dev: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
-    tokenizer: Literal["characters", "unigram", "bpe"] = "characters"
+    tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
     characters: str = ""
     pieces: int = 500
-    batch_seconds: float = 200.0
+    tokenizer_file: str = ""
+    batch_length: float = 200.0
     longest: float = 20.0
     ascending_epochs: int = 1
     dev_utterances: int = 200
@@ -233,6 +273,8 @@ class TrainConfig:
         ctc_weight: Share of the CTC loss; the cross-entropy has the rest.
         label_smoothing: Probability mass spread over the other tokens.
         smoothing_start: Update from which labels are smoothed.
+        coverage_weight: Weight of the coverage loss, which grows where attention
+            returns to what it has seen.
         ema: Momentum of the moving average of the weights; 0 keeps the last weights.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
         checkpoint_minutes: Longest time between two checkpoints.
@@ -251,6 +293,7 @@ class TrainConfig:
     ctc_weight: float = 0.3
     label_smoothing: float = 0.1
     smoothing_start: int = 2000
+    coverage_weight: float = 0.0
     ema: float = 0.999
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
     checkpoint_minutes: float = 5.0
@@ -268,6 +311,8 @@ class DecodingConfig:
             (length / 10 characters) ** penalty; 0 switches it off.
         end_threshold: A hypothesis may end only where the end symbol's log probability
             exceeds this factor times that of the best other symbol; 0 lifts the rule.
+        length_ratio: Longest hypothesis in tokens for each state of the encoder.
+        length_extra: Tokens allowed beside that.
         n_best: Hypotheses returned for each utterance.
     """
 
@@ -275,12 +320,17 @@ class DecodingConfig:
     ctc_weight: float = 0.3
     length_penalty: float = 0.0
     end_threshold: float = 0.0
+    length_ratio: float = 1.0
+    length_extra: int = 0
     n_best: int = 1
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An experiment: task, data, model, training and decoding."""
+    """An experiment: task, data, model, training and decoding.
+
+    In a file, `base: OTHER.yaml` names a recipe, beside this one, from which it starts.
+    """
 
     name: str = "model"
     task: str = "speech_recognition"
@@ -292,6 +342,7 @@ class Recipe:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
 
 
+_MOST_BASES = 8
 # Inclusive ranges of the numbers; a key is the class and the field.
 _SHARE = (0.0, 0.999)
 _RANGES: dict[tuple[type, str], tuple[float, float]] = {
@@ -306,6 +357,9 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (AugmentConfig, "time_masks"): (0, 50),
     (AugmentConfig, "time_share"): (0, 1),
     (AugmentConfig, "ramp_steps"): (0, 10**9),
+    (TextConfig, "embedding"): (1, 8192),
+    (TextConfig, "dropout"): _SHARE,
+    (TextConfig, "longest"): (1, 10**6),
     (EncoderConfig, "convolutions"): (0, 8),
     (EncoderConfig, "filters"): (1, 4096),
     (EncoderConfig, "kernel"): (1, 31),
@@ -328,9 +382,10 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (AttentionConfig, "heads"): (1, 256),
     (AttentionConfig, "window"): (0, 10**6),
     (SourceConfig, "repeat"): (1, 1000),
+    (SourceConfig, "limit"): (0, 10**9),
     (DataConfig, "pieces"): (8, 100_000),
-    (DataConfig, "batch_seconds"): (0.1, 10**6),
-    (DataConfig, "longest"): (0.1, 600),
+    (DataConfig, "batch_length"): (0.1, 10**6),
+    (DataConfig, "longest"): (0.1, 10**6),
     (DataConfig, "ascending_epochs"): (0, 10**6),
     (DataConfig, "dev_utterances"): (0, 10**9),
     (DataConfig, "workers"): (1, 256),
@@ -345,12 +400,15 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (TrainConfig, "ctc_weight"): (0, 1),
     (TrainConfig, "label_smoothing"): _SHARE,
     (TrainConfig, "smoothing_start"): (0, 10**9),
+    (TrainConfig, "coverage_weight"): (0, 100),
     (TrainConfig, "ema"): (0, 0.99999),
     (TrainConfig, "checkpoint_minutes"): (0, 10**6),
     (DecodingConfig, "beam_size"): (1, 256),
     (DecodingConfig, "ctc_weight"): (0, 1),
     (DecodingConfig, "length_penalty"): (0, 5),
     (DecodingConfig, "end_threshold"): (0, 100),
+    (DecodingConfig, "length_ratio"): (0, 100),
+    (DecodingConfig, "length_extra"): (0, 10**5),
     (DecodingConfig, "n_best"): (1, 256),
     (Recipe, "seed"): (0, 2**31 - 1),
 }
@@ -375,6 +433,20 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         RecipeError: The file cannot be read, or a key or value is not valid.
     """
     path = Path(path)
+    tree = _read_tree(path)
+    for override in overrides:
+        _assign(tree, override)
+    try:
+        recipe = from_dict(Recipe, tree)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    if not recipe.data.train:
+        raise RecipeError(f"{path}: data.train names no data to learn from")
+    return recipe
+
+
+def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
+    """Read a recipe's file, and the one it starts from."""
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
@@ -392,15 +464,23 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         tree = {}
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
-    for override in overrides:
-        _assign(tree, override)
-    try:
-        recipe = from_dict(Recipe, tree)
-    except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from error
-    if not recipe.data.train:
-        raise RecipeError(f"{path}: data.train names no data to learn from")
-    return recipe
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise RecipeError(f"{path}: base: expected the name of a file, got {base!r}")
+    if depth == _MOST_BASES:
+        raise RecipeError(f"{path}: base: more than {depth} recipes deep")
+    return _merged(_read_tree(path.parent / base, depth + 1), tree)
+
+
+def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with what `tree` says otherwise; lists are replaced whole."""
+    merged = dict(base)
+    for key, value in tree.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        _put(merged, key, _merged(merged[key], value) if both else value)
+    return merged
 
 
 def _assign(tree: dict[str, Any], override: str) -> None:
@@ -418,7 +498,15 @@ def _assign(tree: dict[str, Any], override: str) -> None:
         if not isinstance(child, dict):
             raise RecipeError(f"--set {override}: {parent!r} has no keys below it")
         node = child
-    node[last] = value
+    _put(node, last, value)
+
+
+def _put(node: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 - parsed YAML
+    """Set a key; a mere name for what has keys of its own is its kind."""
+    if isinstance(node.get(key), dict) and isinstance(value, str):
+        node[key] = {**node[key], "kind": value}
+    else:
+        node[key] = value
 
 
 def from_dict(cls: type[T], tree: Any, where: str = "") -> T:  # noqa: ANN401 - parsed YAML or JSON is anything

@@ -12,12 +12,40 @@ from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding.search import Tokens
 from asr.errors import DataError
-from asr.manifest import Utterance
+from asr.manifest import Record
 from asr.model.seq2seq import Seq2Seq
 from asr.monitoring import alignment_quality
 from asr.tasks.base import Task
 
-_SHOWN = 8  # clips whose attention is looked at
+_SHOWN = 8  # records whose attention is looked at
+
+
+def write_all(
+    search: Search,
+    task: Task,
+    pairs: Sequence[tuple[Record, np.ndarray]],
+    batch_length: float,
+) -> list[str]:
+    """Return the best hypothesis for each source.
+
+    Args:
+        search: Decodes a batch.
+        task: Turns tokens into text.
+        pairs: Records with their sources.
+        batch_length: Padded length decoded at once, in seconds or tokens.
+    """
+    texts = [""] * len(pairs)
+    for batch in batching.plan_epoch(
+        [len(source) / task.rate for _, source in pairs],
+        batch_length=batch_length,
+        seed=0,
+        epoch=0,
+        ascending=True,
+    ):
+        found = search.hypotheses([pairs[i][1] for i in batch])
+        for i, tokens, length in zip(batch, found.tokens, found.lengths, strict=True):
+            texts[i] = task.decode(tokens[0, : length[0]].tolist())
+    return texts
 
 
 class DevScorer:
@@ -26,25 +54,25 @@ class DevScorer:
     Args:
         model: The network in training; its weights are shared.
         task: Encodes and decodes texts, knows the metrics.
-        utterances: The dev part; one that cannot be read is left out.
+        records: The dev part; one that cannot be read is left out.
         decoding: How the model will be used; only the beam is narrower here.
-        loader: Reads recordings.
-        batch_seconds: Padded audio decoded at once, in seconds.
+        loader: Reads sources.
+        batch_length: Padded length decoded at once, in seconds or tokens.
     """
 
     def __init__(
         self,
         model: Seq2Seq,
         task: Task,
-        utterances: Sequence[Utterance],
+        records: Sequence[Record],
         *,
         decoding: DecodingConfig,
         loader: batching.Loader,
-        batch_seconds: float,
+        batch_length: float,
     ) -> None:
         self.model, self.task, self.loader = model, task, loader
-        self.utterances = utterances
-        self.batch_seconds = batch_seconds
+        self.records = records
+        self.batch_length = batch_length
         self.search = Search(
             model,
             Tokens(task.start, task.end),
@@ -60,10 +88,10 @@ class DevScorer:
             of one, (h, w, 3) uint8. Nothing where the dev part is empty.
         """
         pairs = []
-        for utterance in self.utterances:
-            samples = self.loader.load(utterance)
-            if samples is not None:
-                pairs.append((utterance, samples))
+        for record in self.records:
+            source = self.loader.load(record)
+            if source is not None:
+                pairs.append((record, source))
         if not pairs:
             return {}, None
         pairs.sort(key=lambda pair: len(pair[1]))
@@ -75,33 +103,23 @@ class DevScorer:
         found |= {"monotonicity": monotonicity, "focus": focus}
         return found, plots.attention_image(weights[0, : lengths[0]])
 
-    def _metrics(self, pairs: list[tuple[Utterance, np.ndarray]]) -> dict[str, float]:
-        references, hypotheses = [], []
-        for batch in batching.plan_epoch(
-            [len(samples) / self.loader.rate for _, samples in pairs],
-            batch_seconds=self.batch_seconds,
-            seed=0,
-            epoch=0,
-            ascending=True,
-        ):
-            found = self.search.hypotheses([pairs[i][1] for i in batch])
-            references += [pairs[i][0].text or "" for i in batch]
-            for tokens, length in zip(found.tokens, found.lengths, strict=True):
-                hypotheses.append(self.task.decode(tokens[0, : length[0]].tolist()))
+    def _metrics(self, pairs: list[tuple[Record, np.ndarray]]) -> dict[str, float]:
+        references = [record.text or "" for record, _ in pairs]
+        hypotheses = write_all(self.search, self.task, pairs, self.batch_length)
         scores = self.task.metrics(references, hypotheses)
         return {f"dev_{name}": float(value) for name, value in scores.items()}
 
     def _attention(
-        self, pairs: list[tuple[Utterance, np.ndarray]]
+        self, pairs: list[tuple[Record, np.ndarray]]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return weights over a few references (B, U, S), and these' lengths (B,)."""
         shown: list[tuple[np.ndarray, tuple[int, ...]]] = []
-        for utterance, samples in pairs:
+        for record, source in pairs:
             try:
-                labels = self.task.encode_target(utterance.text or "")
+                labels = self.task.encode_target(record.text or "")
             except DataError:  # a character that training text never had
                 continue
-            shown.append((samples, (*labels, self.task.end)))
+            shown.append((source, (*labels, self.task.end)))
             if len(shown) == _SHOWN:
                 break
         if not shown:

@@ -1,19 +1,36 @@
-"""The record of one utterance, and JSON-lines manifests of many."""
+"""What training data are made of: records; utterances and their manifests."""
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import os
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from asr.errors import DataError
 from asr.resources import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+class Record(Protocol):
+    """A source and the text that belongs to it; hashable."""
+
+    @property
+    def text(self) -> str | None:
+        """The reference."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    def __hash__(self) -> int:
+        """Records are keys."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +55,18 @@ class Utterance:
     lang: str | None = None
     id: str = ""
 
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return f"{self.id} ({self.audio})" if self.id else str(self.audio)
+
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read a UTF-8 text file line by line.
 
     Args:
-        path: The file; a byte order mark at its start is ignored.
+        path: The file, compressed where its name ends in `.gz`; a byte order mark at
+            its start is ignored.
 
     Yields:
         The line's number, from 1, and the line without its end.
@@ -51,15 +74,17 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         DataError: There is no such file, it cannot be read, or it is not UTF-8.
     """
+    number = 0
     try:
-        with path.open("rb") as file:
+        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}:{number}: not UTF-8; convert the file") from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
+        raise DataError(f"cannot read {path}: {reason}") from error
 
 
 def read_manifest(path: str | Path) -> Iterator[Utterance]:

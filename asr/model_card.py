@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_OTHER = {
+    "name",
+    "parameters",
+    "vocabulary",
+    "epochs",
+    "steps",
+    "minutes",
+    "sources",
+    "scores",
+}
+
 
 def model_card(training: Mapping[str, Any]) -> str:
     """Return the card of a freshly trained model, in Markdown.
@@ -16,6 +27,11 @@ def model_card(training: Mapping[str, Any]) -> str:
         f"| {source['path']} | {source['corpus']} | {source['subset']} |"
         for source in training["sources"]
     )
+    amounts = ", ".join(
+        f"{value:,} {name.replace('_', ' ')}"
+        for name, value in training.items()
+        if name not in _OTHER
+    )
     scores = "\n".join(
         f"| {name} | {value:.4f} |"
         for name, value in training["scores"].items()
@@ -23,9 +39,8 @@ def model_card(training: Mapping[str, Any]) -> str:
     )
     return f"""# {training["name"]}
 
-Attention encoder-decoder with a CTC head, {training["parameters"]:,} parameters,
-{training["vocabulary"]} tokens. Trained on {training["hours"]} hours
-({training["utterances"]:,} utterances) for {training["epochs"]} epochs,
+Attention encoder-decoder, {training["parameters"]:,} parameters,
+{training["vocabulary"]} tokens. Trained on {amounts} for {training["epochs"]} epochs,
 {training["minutes"]} minutes. A model inherits duties from the licences of its data.
 
 | training data | corpus | subset |

@@ -28,7 +28,7 @@ class StepMonitor(keras.callbacks.Callback):
 
     Args:
         bar: What draws.
-        seconds_of_batch: Audio in each batch of this epoch, in seconds.
+        length_of_batch: Length of the sources in each batch of this epoch.
         before: Called before the first batch, after metrics are reset.
         after_step: Called with the figures so far after each batch.
     """
@@ -36,14 +36,14 @@ class StepMonitor(keras.callbacks.Callback):
     def __init__(
         self,
         bar: ProgressBar,
-        seconds_of_batch: Sequence[float],
+        length_of_batch: Sequence[float],
         *,
         before: Callable[[], None],
         after_step: Callable[[dict[str, float]], None],
     ) -> None:
         super().__init__()
         self.bar = bar
-        self.seconds_of_batch = seconds_of_batch
+        self.length_of_batch = length_of_batch
         self.before = before
         self.after_step = after_step
 
@@ -56,7 +56,7 @@ class StepMonitor(keras.callbacks.Callback):
     ) -> None:
         """See the class."""
         found = {name: float(value) for name, value in (logs or {}).items()}
-        self.bar.advance(self.seconds_of_batch[batch], found)
+        self.bar.advance(self.length_of_batch[batch], found)
         self.after_step(found)
 
 
@@ -65,10 +65,11 @@ class ProgressBar:
 
     Args:
         epochs: Number of epochs.
+        unit: What the length of a source is counted in.
     """
 
-    def __init__(self, epochs: int) -> None:
-        self.epochs = epochs
+    def __init__(self, epochs: int, unit: str = "s") -> None:
+        self.epochs, self.unit = epochs, unit
         self.console = Console(file=sys.stderr)
         self._progress = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
@@ -79,7 +80,7 @@ class ProgressBar:
             disable=not self.console.is_terminal,
         )
         self._started = time.monotonic()
-        self._audio = 0.0
+        self._read = 0.0
 
     def __enter__(self) -> ProgressBar:
         """Start drawing."""
@@ -91,30 +92,30 @@ class ProgressBar:
         self._progress.stop()
 
     def start_epoch(self, epoch: int, total: float, done: float) -> None:
-        """Begin an epoch of `total` seconds of audio, `done` of which is over."""
+        """Begin an epoch of sources of length `total`, `done` of which is over."""
         for task in self._progress.task_ids:
             self._progress.remove_task(task)
         self._task = self._progress.add_task(
             f"epoch {epoch + 1}/{self.epochs}", total=total, facts=""
         )
         self._progress.update(self._task, completed=done)
-        self._started, self._audio = time.monotonic(), 0.0
+        self._started, self._read = time.monotonic(), 0.0
 
-    def advance(self, seconds: float, logs: dict[str, float]) -> None:
-        """Move on by one batch of `seconds` of audio."""
-        self._audio += seconds
+    def advance(self, length: float, logs: dict[str, float]) -> None:
+        """Move on by one batch of sources of that length."""
+        self._read += length
         facts = "  ".join(
             f"{label} {logs[name]:.3f}"
             for name, label in (("loss", "loss"), ("ctc_loss", "ctc"))
             if name in logs
         )
-        facts += f"  {self.rate:.0f} h/h"
-        self._progress.update(self._task, advance=seconds, facts=facts)
+        facts += f"  {self.rate:.0f} {self.unit}/s"
+        self._progress.update(self._task, advance=length, facts=facts)
 
     @property
     def rate(self) -> float:
-        """Hours of audio per hour in this epoch."""
-        return self._audio / max(time.monotonic() - self._started, 1e-9)
+        """Length of sources read in a second of this epoch."""
+        return self._read / max(time.monotonic() - self._started, 1e-9)
 
     def finish_epoch(self, record: dict[str, Any]) -> None:
         """Print the figures of a finished epoch."""

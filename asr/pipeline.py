@@ -11,17 +11,16 @@ from typing import BinaryIO, NamedTuple
 import numpy as np
 
 from asr import audio
-from asr.checkpoint import CARD, LoadedModel, read_model
+from asr.checkpoint import CARD, read_model
 from asr.compiled_search import Search
 from asr.config import BATCH_SECONDS, DecodingConfig
-from asr.decoding import ctc_prefix
-from asr.decoding.search import Hypotheses, Tokens
-from asr.errors import AsrError, AudioError
+from asr.decoding.search import Hypotheses
+from asr.errors import AsrError, AudioError, ModelError
 from asr.manifest import Utterance
-from asr.model.seq2seq import Seq2Seq
+from asr.predictor import Predictor, readings
 from asr.resources import model_path
 from asr.segment import cut, cut_blocks
-from asr.tasks.base import Task
+from asr.tasks.speech_recognition import SpeechRecognition
 from asr.transcript import Alternative, Segment, Transcript
 
 Source = str | Path | BinaryIO | np.ndarray | Utterance
@@ -47,24 +46,8 @@ class AttentionMap:
     hop_seconds: float
 
 
-class Recognizer:
-    """A model that writes down what recordings say.
-
-    Args:
-        loaded: A model folder in memory.
-        card: Text of its model card.
-
-    Attributes:
-        decoding: How hypotheses are searched for by default.
-    """
-
-    def __init__(self, loaded: LoadedModel, card: str = "") -> None:
-        self.model: Seq2Seq = loaded.model
-        self.task: Task = loaded.task
-        self.config = loaded.config
-        self.decoding: DecodingConfig = loaded.config.decoding
-        self.card = card
-        self._searches: dict[DecodingConfig, Search] = {}
+class Recognizer(Predictor):
+    """A model that writes down what recordings say."""
 
     @property
     def rate(self) -> int:
@@ -115,7 +98,7 @@ class Recognizer:
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
-        search = self._search(decoding)
+        search = self.search(decoding)
         # The second shape teaches TensorFlow that shapes vary.
         for count, seconds in ((1, 1), (2, 2)):
             search.hypotheses([np.zeros(seconds * self.rate, "float32")] * count)
@@ -129,7 +112,7 @@ class Recognizer:
         samples = self._samples(source, rate)
         if not samples.size or len(cut(samples, self.rate)) > 1:
             raise AudioError(f"{source}: attention is shown for up to 20 s of sound")
-        found = self._search(self.decoding).hypotheses([samples])
+        found = self.search(self.decoding).hypotheses([samples])
         written = found.tokens[0, 0, : found.lengths[0, 0]].tolist()
         tokens = np.array([[self.task.start, *written]], dtype="int32")
         lengths = np.array([len(samples)], dtype="int32")
@@ -163,14 +146,6 @@ class Recognizer:
             samples = audio.resample(samples, rate, self.rate)
         return samples
 
-    def _search(self, decoding: DecodingConfig | None) -> Search:
-        config = decoding or self.decoding
-        config = replace(config, n_best=min(config.n_best, config.beam_size))
-        if config not in self._searches:
-            special = Tokens(self.task.start, self.task.end)
-            self._searches[config] = Search(self.model, special, config)
-        return self._searches[config]
-
     def _transcribe(
         self,
         sources: Iterable[Source],
@@ -178,7 +153,7 @@ class Recognizer:
         decoding: DecodingConfig | None,
         batch_seconds: float,
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
-        search = self._search(decoding)
+        search = self.search(decoding)
         # Sorting a few batches' worth by length saves padding, and is all the sound
         # that is ever in memory.
         window, waiting = 4 * batch_seconds * self.rate, 0
@@ -232,12 +207,8 @@ class Recognizer:
     def _segment(
         self, found: Hypotheses, row: int, start: int, end: int, search: Search
     ) -> tuple[Segment, tuple[Alternative, ...]]:
-        readings = []
-        for rank in range(search.config.n_best):
-            if found.scores[row, rank] > 0.5 * ctc_prefix.NEVER:
-                tokens = found.tokens[row, rank, : found.lengths[row, rank]].tolist()
-                readings.append((tuple(tokens), float(found.scores[row, rank])))
-        tokens, score = readings[0] if readings else ((), 0.0)
+        best = readings(found, row, search.config.n_best)
+        tokens, score = best[0] if best else ((), 0.0)
         segment = Segment(
             id=0,
             start=start / self.rate,
@@ -248,7 +219,7 @@ class Recognizer:
             no_speech_prob=0.0,
         )
         return segment, tuple(
-            Alternative(self.task.decode(tokens), score) for tokens, score in readings
+            Alternative(self.task.decode(tokens), score) for tokens, score in best
         )
 
     def _result(self, recording: _Recording) -> Transcript | AsrError:
@@ -303,8 +274,13 @@ def load(name: str | Path = "english") -> Recognizer:
         name: A bundled model or a model folder.
 
     Raises:
-        ModelError: There is none of that name, or it is damaged.
+        ModelError: There is none of that name, it is damaged, or reads no recordings.
     """
     folder = model_path(name)
     loaded = read_model(folder)
+    if not isinstance(loaded.task, SpeechRecognition):
+        raise ModelError(
+            f"{name}: reads texts, not recordings (task {loaded.config.task}); use "
+            "asr translate or asr summarize, or asr.load_text"
+        )
     return Recognizer(loaded, (folder / CARD).read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ no global state, no display.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
+from PIL import Image
 
 from asr.errors import UsageError
 from asr.resources import atomic_write
@@ -27,12 +28,28 @@ _HEAT = "Blues"
 _SOUND = "magma"
 _SPACE = "\u2423"
 _ROW = 0.125  # inches; smaller and labels touch
+_CELL = 0.16  # inches of a square between two texts
+_MARKERS = "osD^vP*X"
+_FRAME_MS = 250
+_LAST_FRAME_MS = 2000
 
 LOSSES = {"loss": "training", "ctc_loss": "training, CTC", "dev_loss": "dev"}
 """Key of a history row -> its label in the panel of losses."""
 
 RATES = {"dev_cer": "dev CER", "dev_wer": "dev WER"}
 """Key of a history row (a fraction) -> its label in the panel of error rates."""
+
+SCORES = {"dev_bleu": "dev BLEU", "dev_chrf": "dev chrF"}
+"""Key of a history row (0 to 100) -> its label in the panel of scores."""
+
+ROUGE = {
+    "dev_rouge1": "dev ROUGE-1",
+    "dev_rouge2": "dev ROUGE-2",
+    "dev_rougeL": "dev ROUGE-L",
+}
+"""Key of a history row (a fraction) -> its label in the panel of ROUGE."""
+
+_PANELS = {"loss": LOSSES, "error rate": RATES, "score": SCORES, "ROUGE": ROUGE}
 
 
 def attention(
@@ -52,7 +69,7 @@ def attention(
         tokens: What each row wrote, U of them; a space is drawn as an open box.
             Where rows are too many to label, their words are written instead.
         frame_seconds: Length of a memory frame in seconds.
-        path: Where to write, `.png` or `.svg`.
+        path: Where to write, `.png` or `.svg`, or `.gif` for an animation.
         features: Log-mel energies (T, F), drawn above on the same time axis.
         hop_seconds: Time from one row of `features` to the next in seconds.
 
@@ -87,10 +104,61 @@ def attention(
     heat.set_xlabel("time (s)")
     _bar(figure, heat, image, "attention weight")
     if features is not None:
-        image = _draw_features(panels[0], features, hop_seconds)
-        _bar(figure, panels[0], image, "log energy")
+        drawn = _draw_features(panels[0], features, hop_seconds)
+        _bar(figure, panels[0], drawn, "log energy")
     heat.set_xlim(0.0, seconds)
-    _save(figure, path)
+    _save(figure, path, frames=_growing(image, weights))
+
+
+def text_attention(
+    weights: np.ndarray,
+    tokens: Sequence[str],
+    source: Sequence[str],
+    path: str | Path,
+) -> None:
+    """Draw where the decoder looked in a text: what it wrote downwards.
+
+    Args:
+        weights: Attention weights, (U, S).
+        tokens: What each row wrote, U of them.
+        source: What stands at each column, S of them.
+        path: Where to write, `.png` or `.svg`, or `.gif` for an animation in which the
+            rows appear one by one.
+
+    Raises:
+        UsageError: Shapes do not fit, values are not finite, or the suffix is another.
+        OutputError: The file cannot be written.
+    """
+    weights = _matrix(weights, "attention weights")
+    if weights.shape != (len(tokens), len(source)):
+        raise UsageError(
+            f"attention weights of shape {weights.shape} but {len(tokens)} tokens of a "
+            f"source of {len(source)}; give a row for each token, a column for each of "
+            "the source"
+        )
+    rows, columns = weights.shape
+    figure = _figure(
+        min(max(_CELL * columns + 2.0, 4.0), 24.0), min(_CELL * rows + 1.6, 24.0)
+    )
+    axes = figure.add_subplot()
+    image = axes.imshow(weights, cmap=_HEAT, vmin=0.0, aspect="auto")
+    # A space before a piece is drawn as SentencePiece writes it, low and open.
+    axes.set_xticks(range(columns), source, rotation=90, fontsize=7.5, parse_math=False)
+    axes.set_yticks(range(rows), tokens, fontsize=7.5, parse_math=False)
+    axes.tick_params(length=2, top=True, bottom=False, labeltop=True, labelbottom=False)
+    axes.set_xlabel("source")
+    axes.set_ylabel("written")
+    axes.grid(color="0.9", linewidth=0.4)
+    _bar(figure, axes, image, "attention weight")
+    _save(figure, path, frames=_growing(image, weights))
+
+
+def _growing(image: AxesImage, weights: np.ndarray) -> Iterator[None]:
+    """Show the first row, then the first two, and so on."""
+    for row in range(1, len(weights) + 1):
+        seen = np.arange(len(weights))[:, None] < row
+        image.set_data(np.where(seen, weights, 0.0))
+        yield
 
 
 def spectrogram(
@@ -118,11 +186,11 @@ def spectrogram(
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> None:
-    """Draw losses and error rates by epoch.
+    """Draw losses and scores by epoch.
 
     Args:
-        history: One row an epoch with `epoch` and any keys of `LOSSES` (nats) and
-            `RATES` (fractions). What is absent, None or not finite leaves a gap.
+        history: One row an epoch with `epoch` and any keys of `LOSSES` (nats), `RATES`,
+            `SCORES` and `ROUGE`. What is absent, None or not finite leaves a gap.
         path: Where to write, `.png` or `.svg`.
 
     Raises:
@@ -131,14 +199,14 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
     """
     panels = [
         (ylabel, curves)
-        for ylabel, keys in (("loss", LOSSES), ("error rate", RATES))
+        for ylabel, keys in _PANELS.items()
         if (curves := {label: _points(history, key) for key, label in keys.items()})
         and any(curves.values())
     ]
     if not panels:
         raise UsageError(
             f"nothing to draw in the history; its rows need 'epoch' and one of "
-            f"{', '.join([*LOSSES, *RATES])}"
+            f"{', '.join(key for keys in _PANELS.values() for key in keys)}"
         )
     figure = _figure(8.0, 0.6 + 2.9 * len(panels))
     drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
@@ -151,6 +219,69 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
             axes.set_ylim(0.0, min(1.0, axes.get_ylim()[1]))
     drawn[-1].set_xlabel("epoch")
     drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    _save(figure, path)
+
+
+def scores(values: Mapping[str, Sequence[float]], path: str | Path, label: str) -> None:
+    """Draw the scores of variants: a dot for each training, a line at their mean.
+
+    Args:
+        values: Variant -> its scores.
+        path: Where to write, `.png` or `.svg`.
+        label: What the score is.
+
+    Raises:
+        UsageError: The suffix is another.
+        OutputError: The file cannot be written.
+    """
+    figure = _figure(7.0, 0.9 + 0.35 * len(values))
+    axes = figure.add_subplot()
+    for row, found in enumerate(values.values()):
+        axes.plot(found, [row] * len(found), "o", color="C0", alpha=0.6)
+        axes.plot([float(np.mean(found))] * 2, [row - 0.3, row + 0.3], color="C0")
+    axes.set_yticks(range(len(values)), list(values), parse_math=False)
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    axes.grid(axis="x", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    _save(figure, path)
+
+
+def by_length(
+    values: Mapping[str, Sequence[Sequence[float]]],
+    lengths: Sequence[tuple[float, float]],
+    path: str | Path,
+    label: str,
+) -> None:
+    """Draw scores by the length of the source, a line for each variant.
+
+    Args:
+        values: Variant -> for each training the scores within the groups.
+        lengths: Lowest and highest length of each group.
+        path: Where to write, `.png` or `.svg`.
+        label: What the score is.
+
+    Raises:
+        UsageError: The suffix is another.
+        OutputError: The file cannot be written.
+    """
+    figure = _figure(7.0, 4.0)
+    axes = figure.add_subplot()
+    places = np.arange(len(lengths))
+    for number, (variant, runs) in enumerate(values.items()):
+        found = np.array(runs)
+        marker = _MARKERS[number % len(_MARKERS)]
+        axes.plot(places, found.mean(axis=0), marker=marker, label=variant)
+        if len(found) > 1:
+            low, high = found.min(axis=0), found.max(axis=0)
+            axes.fill_between(places, low, high, alpha=0.15)
+    ticks = [f"{low:g}-{high:g}" for low, high in lengths]
+    axes.set_xticks(places, ticks)
+    axes.set_xlabel("length of the source")
+    axes.set_ylabel(label)
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
     _save(figure, path)
 
 
@@ -289,13 +420,37 @@ def _draw_curves(axes: Axes, curves: Mapping[str, list[tuple[float, float]]]) ->
     axes.legend(frameon=False)
 
 
-def _save(figure: Figure, path: str | Path) -> None:
+def _save(
+    figure: Figure, path: str | Path, frames: Iterable[None] | None = None
+) -> None:
+    """Write a figure; `frames` change it from one animated picture to the next."""
     suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".svg"):
-        raise UsageError(f"{path}: pictures are .png or .svg; change the suffix")
+    if suffix not in (".png", ".svg") and (suffix != ".gif" or frames is None):
+        also = "" if frames is None else ", animations .gif"
+        raise UsageError(f"{path}: pictures are .png or .svg{also}; change the suffix")
+    if suffix == ".gif" and frames is not None:
+        _save_animation(figure, path, frames)
+        return
     with atomic_write(path, "wb") as file:
         if suffix == ".svg":
             # No date inside, so that the same figure gives the same bytes twice.
             FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
         else:
             FigureCanvasAgg(figure).print_png(file)
+
+
+def _save_animation(figure: Figure, path: str | Path, frames: Iterable[None]) -> None:
+    canvas, pictures = FigureCanvasAgg(figure), []
+    for _ in frames:
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
+        pictures.append(Image.fromarray(pixels).quantize(64))
+    with atomic_write(path, "wb") as file:
+        pictures[0].save(
+            file,
+            "gif",
+            save_all=True,
+            append_images=pictures[1:],
+            duration=[*[_FRAME_MS] * (len(pictures) - 1), _LAST_FRAME_MS],
+            loop=0,
+        )

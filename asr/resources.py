@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import secrets
 from contextlib import contextmanager
@@ -56,6 +57,23 @@ def model_path(name: str | Path) -> Path:
     if str(name) in bundled:
         return bundled[str(name)]
     raise ModelError(f"no model {name}; {_hint(str(name), bundled)}")
+
+
+def model_task(name: str | Path) -> str:
+    """Return the task of a model without loading it.
+
+    Args:
+        name: As in `model_path`.
+
+    Raises:
+        ModelError: There is no such model, or it does not say.
+    """
+    path = model_path(name) / "config.json"
+    try:
+        task = json.loads(path.read_bytes()[:10_000_000])["task"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: not a readable model configuration") from error
+    return str(task)
 
 
 def recipe_path(name: str | Path) -> Path:

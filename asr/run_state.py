@@ -20,7 +20,7 @@ from asr.devices import sync
 from asr.errors import ModelError, OutputError, RecipeError, TrainingError
 from asr.optimization import WeightAverage
 from asr.resources import atomic_write
-from asr.tokenizers import Tokenizer, tokenizer_from_json
+from asr.tokenizers import Tokenizer, read_tokenizer
 
 RECIPE, CHECKPOINT, LOG = "recipe.yaml", "checkpoint.npz", "history.jsonl"
 TRAIN, DEV, TOKENIZER, MODEL = "train.jsonl", "dev.jsonl", "tokenizer.json", "model"
@@ -86,8 +86,8 @@ def load_run_tokenizer(folder: Path) -> Tokenizer:
     """
     path = folder / TOKENIZER
     try:
-        return tokenizer_from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, ModelError) as error:
+        return read_tokenizer(path)
+    except ModelError as error:
         raise TrainingError(
             f"{path}: missing or damaged: {error}; train again in another folder"
         ) from error
@@ -98,6 +98,10 @@ def sweep(folder: Path) -> None:
     for left in folder.glob(".asr-*.tmp"):
         left.unlink(missing_ok=True)
     shutil.rmtree(folder / f"{MODEL}.new", ignore_errors=True)
+    old = folder / f"{MODEL}.old"
+    if old.is_dir() and not (folder / MODEL).exists():
+        old.rename(folder / MODEL)  # it was killed between the two renames
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -56,6 +56,16 @@ def _basic_1(text: str) -> str:
     return " ".join("".join(kept).split())
 
 
+def _plain_1(text: str) -> str:
+    """Composed characters, straight apostrophes, one space between words."""
+    return " ".join(unicodedata.normalize("NFC", text.translate(_APOSTROPHES)).split())
+
+
+def _lower_1(text: str) -> str:
+    """The same in lower case."""
+    return _plain_1(_plain_1(text).lower())
+
+
 def _none_1(text: str) -> str:
     """Leave the text alone."""
     return text
@@ -64,6 +74,8 @@ def _none_1(text: str) -> str:
 NORMALIZERS: dict[str, Callable[[str], str]] = {
     "librispeech-1": _librispeech_1,
     "basic-1": _basic_1,
+    "plain-1": _plain_1,
+    "lower-1": _lower_1,
     "none-1": _none_1,
 }
 """Versioned name -> function from a text to its normal form; each is idempotent."""

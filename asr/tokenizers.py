@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from asr.errors import DataError, ModelError
+from asr.resources import atomic_write
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
@@ -262,7 +265,78 @@ def train_subwords(texts: Iterable[str], kind: str, size: int) -> SubwordTokeniz
     return SubwordTokenizer(written.getvalue())
 
 
-Tokenizer: TypeAlias = CharacterTokenizer | SubwordTokenizer
+@dataclass(frozen=True)
+class LabelTokenizer:
+    """One identifier for each label, a whole text: 0 blank, 1 start, 2 end.
+
+    Args:
+        labels: The labels known, no two alike.
+
+    Raises:
+        DataError: An entry is no text, is empty, or stands there twice.
+    """
+
+    labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Refuse what would not come back from a round trip."""
+        if not all(isinstance(label, str) and label for label in self.labels):
+            raise DataError("tokenizer: a label is no text, or empty")
+        if len(set(self.labels)) != len(self.labels):
+            raise DataError("tokenizer: a label is listed twice; list each once")
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What each identifier stands for, specials first; as long as `size`."""
+        return SPECIALS + self.labels
+
+    @property
+    def size(self) -> int:
+        """Number of identifiers, the specials among them."""
+        return len(self.pieces)
+
+    def encode(self, text: str) -> list[int]:
+        """Turn a label into its identifier; `""` gives an empty list.
+
+        Raises:
+            DataError: There is no such label.
+        """
+        if not text:
+            return []
+        if text not in self.labels:
+            raise DataError(f"no label {_shortened(text)!r} was there in training")
+        return [len(SPECIALS) + self.labels.index(text)]
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turn identifiers into the labels, with spaces between.
+
+        Raises:
+            DataError: An identifier is not below `size`, or is negative.
+        """
+        return " ".join(self.pieces[i] for i in _without_specials(ids, self.size))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `tokenizer_from_json` rebuilds the tokenizer from."""
+        return {"kind": "labels", "labels": list(self.labels)}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> LabelTokenizer:
+        """Rebuild a tokenizer from what `to_json` returned.
+
+        Raises:
+            ModelError: The object is not a stored tokenizer of labels.
+        """
+        if not isinstance(stored.get("labels"), list):
+            raise ModelError(
+                "tokenizer.json: 'labels' is not a list; restore the model folder"
+            )
+        try:
+            return cls(tuple(stored["labels"]))
+        except DataError as error:
+            raise ModelError(f"tokenizer.json: {error}") from None
+
+
+Tokenizer: TypeAlias = CharacterTokenizer | SubwordTokenizer | LabelTokenizer
 
 
 def tokenizer_from_json(stored: object) -> Tokenizer:
@@ -283,7 +357,35 @@ def tokenizer_from_json(stored: object) -> Tokenizer:
         )
     if stored.get("kind") == "sentencepiece":
         return SubwordTokenizer.from_json(stored)
+    if stored.get("kind") == "labels":
+        return LabelTokenizer.from_json(stored)
     return CharacterTokenizer.from_json(stored)
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer from a file.
+
+    Raises:
+        ModelError: The file cannot be read, or holds no tokenizer.
+    """
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not a readable JSON file: {error}") from error
+    try:
+        return tokenizer_from_json(stored)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+
+
+def write_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
+    """Write what `read_tokenizer` reads.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with atomic_write(path) as file:
+        json.dump(tokenizer.to_json(), file, ensure_ascii=False)
 
 
 def characters_of(texts: Iterable[str]) -> tuple[str, ...]:
@@ -306,13 +408,15 @@ def make_tokenizer(
 
     Args:
         texts: Normalised texts.
-        kind: `characters`, `unigram` or `bpe`.
-        size: Number of identifiers of the latter two.
+        kind: `characters`, `unigram`, `bpe` or `labels`.
+        size: Number of identifiers of `unigram` and `bpe`.
         characters: The alphabet of the first; empty takes all characters of the texts.
 
     Raises:
         DataError: The texts are too few for that.
     """
+    if kind == "labels":
+        return LabelTokenizer(tuple(sorted({text for text in texts if text})))
     if kind != "characters":
         return train_subwords(texts, kind, size)
     return CharacterTokenizer(tuple(characters) or characters_of(texts))

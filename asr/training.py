@@ -21,7 +21,6 @@ from asr.config import Recipe, to_dict
 from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
 from asr.errors import DataError, TrainingError
-from asr.manifest import read_manifest
 from asr.model.seq2seq import Seq2Seq
 from asr.model_card import model_card
 from asr.monitoring import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
@@ -44,8 +43,7 @@ from asr.run_state import (
     save_state,
     sweep,
 )
-from asr.tasks import TASKS
-from asr.training_data import collect, fit_statistics, usable
+from asr.training_data import collect, fit_statistics, task_of, usable
 
 log = logging.getLogger(__name__)
 
@@ -79,8 +77,8 @@ def resume(output: Path) -> Path:
     """Go on with the run in a folder; see `train`.
 
     On a CPU under TensorFlow the final weights are those of a run that never stopped,
-    bit by bit. With several devices each batch is divided among them: `batch_seconds`
-    is the padded audio of all devices together, and the gradient is the mean of those
+    bit by bit. With several devices each batch is divided among them: `batch_length`
+    is that of all devices together, and the gradient is the mean of those
     of the devices, each the mean over the labels of its own clips.
     """
     recipe = load_run_recipe(output)
@@ -90,21 +88,35 @@ def resume(output: Path) -> Path:
     return _Run(recipe, output).train()
 
 
+def is_finished(output: Path) -> bool:
+    """Return whether all epochs of the run in a folder are done.
+
+    Raises:
+        RecipeError: Its recipe was changed into one that is not valid.
+        TrainingError: The folder is not one of a run.
+    """
+    log = output / LOG
+    if not (log.is_file() and (output / MODEL).is_dir()):
+        return False
+    done = len(log.read_text(encoding="utf-8").splitlines())
+    return done >= load_run_recipe(output).train.epochs
+
+
 class _Run:
     """One training in its folder."""
 
     def __init__(self, recipe: Recipe, output: Path) -> None:
         self.recipe, self.output = recipe, output
         tokenizer = load_run_tokenizer(output)
-        rate, data = recipe.model.frontend.rate, recipe.data
-        self.task = TASKS[recipe.task](tokenizer, rate, data.normalizer)
+        data = recipe.data
+        self.task = task_of(recipe)(tokenizer, recipe.model, data.normalizer)
         self.tokenizer = tokenizer
-        self.examples = usable(read_manifest(output / TRAIN), recipe, self.task)
-        self.seconds = [example.seconds for example in self.examples]
+        self.examples = usable(self.task.read(output / TRAIN), recipe, self.task)
+        self.lengths = [example.length for example in self.examples]
         self.loader, dev_loader = (
             batching.Loader(
                 self.task.encode_source,
-                rate,
+                self.task.rate,
                 workers=data.workers,
                 cache_mb=data.cache_mb,
             )
@@ -120,10 +132,10 @@ class _Run:
         self.dev = DevScorer(
             self.model,
             self.task,
-            list(read_manifest(output / DEV))[: data.dev_utterances],
+            list(self.task.read(output / DEV))[: data.dev_utterances],
             decoding=recipe.decoding,
             loader=dev_loader,
-            batch_seconds=data.batch_seconds,
+            batch_length=data.batch_length,
         )
         self.progress = load_state(output, self.model, self.average)
 
@@ -140,15 +152,15 @@ class _Run:
         model.compile(optimizer=optimizer, jit_compile=on("jax"))
         model.optimizer.build(model.trainable_variables)
         if recipe.model.frontend.normalization == "global":
-            clips = [example.utterance for example in self.examples]
-            fit_statistics(model.frontend, clips, self.loader, recipe.seed)
+            records = [example.record for example in self.examples]
+            fit_statistics(model.frontend, records, self.loader, recipe.seed)
         return model
 
     def _plan_of(self, epoch: int) -> list[np.ndarray]:
         data = self.recipe.data
         return batching.plan_epoch(
-            self.seconds,
-            batch_seconds=data.batch_seconds,
+            self.lengths,
+            batch_length=data.batch_length,
             seed=self.recipe.seed,
             epoch=epoch,
             ascending=epoch < data.ascending_epochs,
@@ -160,7 +172,7 @@ class _Run:
         self._set_factor(self.progress.factor)
         if self.progress.epoch >= epochs:
             log.warning("%s: all %d epochs are done", self.output, epochs)
-        with ProgressBar(epochs) as bar:
+        with ProgressBar(epochs, self.task.unit) as bar:
             while self.progress.epoch < epochs:
                 self._train_epoch(bar)
                 with report_failed_writes(self.output):
@@ -169,7 +181,7 @@ class _Run:
 
     def _train_epoch(self, bar: ProgressBar) -> None:
         progress, plan = self.progress, self._plan_of(self.progress.epoch)
-        amounts = [float(sum(self.seconds[i] for i in batch)) for batch in plan]
+        amounts = [float(sum(self.lengths[i] for i in batch)) for batch in plan]
         bar.start_epoch(progress.epoch, sum(amounts), sum(amounts[: progress.batch]))
         clock = {"counted": time.monotonic(), "saved": time.monotonic()}
 
@@ -198,9 +210,9 @@ class _Run:
 
     def _count_step(self, plan: list[np.ndarray], logs: dict[str, float]) -> None:
         progress, config = self.progress, self.recipe.train
-        # Batches of which no clip can be read never came to be trained on.
+        # Batches of which nothing can be read never came to be trained on.
         while all(
-            self.examples[i].utterance in self.loader.unreadable
+            self.examples[i].record in self.loader.unreadable
             for i in plan[progress.batch]
         ):
             progress.batch += 1
@@ -248,12 +260,15 @@ class _Run:
         sync(self.model)
         check_weights(self.output, self.model, progress)
         record: dict[str, Any] = {"epoch": progress.epoch + 1, **progress.logs}
-        record["h/h"] = bar.rate
+        record["rate"] = bar.rate
         with self._averaged_weights():
             scores, image = self.dev.score()
             record |= scores
-            score = record.get("dev_wer", record.get("loss", 0.0))
-            better = progress.best is None or score <= progress.best
+            cost = record.get("loss", 0.0)
+            if scores:
+                plain = {key.removeprefix("dev_"): v for key, v in scores.items()}
+                cost = self.task.cost(plain)
+            better = progress.best is None or cost <= progress.best
             progress.epoch, progress.batch = progress.epoch + 1, 0
             progress.logs = {}
             if self.loader.unreadable:
@@ -261,7 +276,7 @@ class _Run:
             record["minutes"] = round(progress.seconds / 60, 2)
             progress.history.append(record)
             if better:
-                progress.best, progress.stale = score, 0
+                progress.best, progress.stale = cost, 0
                 self._write_model()
             else:
                 progress.stale += 1
@@ -282,7 +297,8 @@ class _Run:
             self.board.write(record["epoch"], record, image)
         bar.finish_epoch(record)
         if "focus" in record and record["epoch"] > self.recipe.data.ascending_epochs:
-            warn_if_dead(record["monotonicity"], record["focus"])
+            monotonic = record["monotonicity"] if self.task.monotonic else 1.0
+            warn_if_dead(monotonic, record["focus"])
 
     @contextlib.contextmanager
     def _averaged_weights(self) -> Iterator[None]:
@@ -303,9 +319,9 @@ class _Run:
             "name": recipe.name,
             "parameters": self.model.count_params(),
             "vocabulary": self.task.vocabulary,
-            "utterances": len(self.examples),
-            "hours": round(sum(self.seconds) / 3600, 2),
+            **self.task.facts(self.lengths),
             "epochs": self.progress.epoch,
+            "steps": self.progress.step,
             "minutes": round(self.progress.seconds / 60, 1),
             "sources": [to_dict(source) for source in recipe.data.train],
             "scores": self.progress.history[-1],

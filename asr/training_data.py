@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import os
 from collections import Counter
@@ -14,16 +13,15 @@ from typing import Any
 import numpy as np
 
 from asr.batching import Example, Loader
-from asr.config import Recipe, SourceConfig
-from asr.corpora.prepare import prepare
-from asr.errors import DataError
-from asr.manifest import Utterance, write_manifest
+from asr.config import Recipe, SourceConfig, nearest
+from asr.errors import DataError, RecipeError
+from asr.manifest import Record
 from asr.model.encoder import state_lengths
-from asr.resources import atomic_write
 from asr.run_state import DEV, TOKENIZER, TRAIN
+from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text import normalizer
-from asr.tokenizers import make_tokenizer
+from asr.tokenizers import make_tokenizer, read_tokenizer, write_tokenizer
 
 log = logging.getLogger(__name__)
 
@@ -37,53 +35,60 @@ def collect(recipe: Recipe, output: Path) -> None:
 
     Raises:
         DataError: A source cannot be used.
+        ModelError: `data.tokenizer_file` holds no tokenizer.
         OutputError: A file cannot be written.
     """
-    train_set = _read_sources(recipe.data.train)
-    dev_set = _read_sources(recipe.data.dev)
-    data, normalize = recipe.data, normalizer(recipe.data.normalizer)
-    tokenizer = make_tokenizer(
-        [normalize(utterance.text or "") for utterance in train_set],
-        data.tokenizer,
-        size=data.pieces,
-        characters=data.characters,
-    )
-    with atomic_write(output / TOKENIZER) as file:
-        json.dump(tokenizer.to_json(), file, ensure_ascii=False)
-    write_manifest(output / DEV, dev_set)
-    write_manifest(output / TRAIN, train_set)
+    task, data = task_of(recipe), recipe.data
+    train_set, dev_set = (_read_sources(s, task) for s in (data.train, data.dev))
+    normalize = normalizer(data.normalizer)
+    if data.tokenizer_file:
+        tokenizer = read_tokenizer(_data_directory() / data.tokenizer_file)
+    else:
+        tokenizer = make_tokenizer(
+            [normalize(text) for record in train_set for text in task.texts(record)],
+            data.tokenizer,
+            size=data.pieces,
+            characters=data.characters,
+        )
+    write_tokenizer(output / TOKENIZER, tokenizer)
+    task.write(output / DEV, dev_set)
+    task.write(output / TRAIN, train_set)
 
 
-def _read_sources(sources: tuple[SourceConfig, ...]) -> list[Utterance]:
-    root = Path(os.environ.get("ASR_DATA", "."))
-    utterances: list[Utterance] = []
+def task_of(recipe: Recipe) -> type[Task]:
+    """Look the task of a recipe up.
+
+    Raises:
+        RecipeError: There is no such task.
+    """
+    if recipe.task not in TASKS:
+        hint = nearest(recipe.task, list(TASKS))
+        raise RecipeError(f"task: unknown {recipe.task!r}{hint}")
+    return TASKS[recipe.task]
+
+
+def _data_directory() -> Path:
+    return Path(os.environ.get("ASR_DATA", "."))
+
+
+def _read_sources(sources: Iterable[SourceConfig], task: type[Task]) -> list[Any]:
+    root = _data_directory()
+    records: list[Any] = []
     for source in sources:
-        prepared = prepare(source.corpus, root / source.path, source.subset)
-        log.info("%s %s: %s", source.path, source.subset, prepared.report.summary())
-        for reason, names in prepared.report.dropped.items():
-            log.warning(
-                "%s: left out %d clips: %s (%s%s)",
-                source.path,
-                len(names),
-                reason,
-                names[0],
-                ", ..." if len(names) > 1 else "",
-            )
-        utterances.extend(prepared.utterances * source.repeat)
-    return utterances
+        found = list(task.prepare(source, root))
+        records.extend(found[: source.limit or None] * source.repeat)
+    return records
 
 
-def usable(
-    utterances: Iterable[Utterance], recipe: Recipe, task: Task
-) -> list[Example]:
-    """Encode the texts of clips, and leave out what cannot be learned from.
+def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
+    """Encode the texts of records, and leave out what cannot be learned from.
 
-    Left out, and counted in a warning, are clips that are too long, have no text after
-    normalisation, or have more characters than CTC frames even where nothing else is
-    wrong with them.
+    Left out, and counted in a warning, are sources that are too long, records without
+    text after normalisation, and clips with more characters than CTC frames even where
+    nothing else is wrong with them.
 
     Args:
-        utterances: Clips with text and duration.
+        records: Training data of the task.
         recipe: Bounds, frame rate and playback speeds.
         task: Encodes texts.
 
@@ -92,31 +97,33 @@ def usable(
     """
     examples = []
     reasons: Counter[str] = Counter()
-    for utterance in utterances:
-        labels = task.encode_target(utterance.text or "")
-        seconds = utterance.duration or 0.0
-        if reason := _unusable(seconds, labels, recipe):
+    for record in records:
+        labels = task.encode_target(record.text or "")
+        length = task.length(record)
+        if reason := _unusable(length, labels, recipe):
             reasons[reason] += 1
-            log.info("left out: %s: %s", utterance.id or utterance.audio, reason)
+            log.info("left out: %s: %s", record.name, reason)
         else:
-            examples.append(Example(utterance, (*labels, task.end), seconds))
+            examples.append(Example(record, (*labels, task.end), length))
     for reason, count in reasons.items():
-        log.warning("left out %d of the training clips: %s", count, reason)
+        log.warning("left out %d of the training data: %s", count, reason)
     if not examples:
         told = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
-        raise DataError(f"no clip can be trained on: {told or 'the data are empty'}")
+        raise DataError(f"nothing can be trained on: {told or 'the data are empty'}")
     return examples
 
 
-def _unusable(seconds: float, labels: Sequence[int], recipe: Recipe) -> str:
-    """Return why a clip is left out, or nothing."""
-    if seconds > recipe.data.longest:
-        return f"longer than {recipe.data.longest:g} s (data.longest)"
+def _unusable(length: float, labels: Sequence[int], recipe: Recipe) -> str:
+    """Return why a record is left out, or nothing."""
+    if length > recipe.data.longest:
+        return f"longer than {recipe.data.longest:g} (data.longest)"
     if not labels:
         return "no text after normalisation"
+    if not recipe.model.ctc:
+        return ""
     fastest = max(recipe.augment.speeds)
     hop = recipe.model.frontend.hop_ms / 1000
-    frames = int(seconds / fastest / hop) + 1
+    frames = int(length / fastest / hop) + 1
     states = state_lengths(frames, recipe.model.encoder.reduction)
     repeats = sum(a == b for a, b in itertools.pairwise(labels))
     if len(labels) + repeats > states:
@@ -126,7 +133,7 @@ def _unusable(seconds: float, labels: Sequence[int], recipe: Recipe) -> str:
 
 def fit_statistics(
     frontend: Any,  # noqa: ANN401 - a Keras layer
-    clips: Sequence[Utterance],
+    clips: Sequence[Record],
     loader: Loader,
     seed: int,
 ) -> None:

@@ -89,7 +89,7 @@ class Ours:
     def __init__(self, corpus: Path) -> None:
         data = DataConfig()
         self.task = SpeechRecognition(
-            CharacterTokenizer(CHARACTERS), 16000, data.normalizer
+            CharacterTokenizer(CHARACTERS), ModelConfig(), data.normalizer
         )
         self.examples = [
             batching.Example(
@@ -113,8 +113,8 @@ class Ours:
     def train(self, epoch: int, steps: int) -> tuple[Clock, list[batching.Batch]]:
         """Train on the first batches of an epoch; return times and the batches."""
         plan = batching.plan_epoch(
-            [example.seconds for example in self.examples],
-            batch_seconds=self.data.batch_seconds,
+            [example.length for example in self.examples],
+            batch_length=self.data.batch_length,
             seed=1,
             epoch=epoch,
             ascending=False,

@@ -6,6 +6,7 @@ Usage: KERAS_BACKEND=jax python -m tests.backend_probe WEIGHTS RESULTS
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -19,10 +20,13 @@ from asr.config import (
     EncoderConfig,
     FrontendConfig,
     ModelConfig,
+    TextConfig,
+    TrainConfig,
 )
 from asr.decoding.search import Tokens
 from asr.model.attention import ATTENTIONS
 from asr.model.decoder import Decoder
+from asr.model.embedding import TokenEmbedding
 from asr.model.features import LogMel
 from asr.model.seq2seq import Seq2Seq
 from asr.pipeline import Search
@@ -85,6 +89,39 @@ def attentions() -> dict[str, np.ndarray]:
     return results
 
 
+def texts() -> dict[str, np.ndarray]:
+    """Return what a small model of texts, which copies, computes and learns."""
+    config = ModelConfig(
+        text=TextConfig(embedding=6, dropout=0.0),
+        encoder=replace(CONFIG.encoder, convolutions=0, memory_stride=1),
+        decoder=replace(CONFIG.decoder, tied=True, copy=True),
+        attention=CONFIG.attention,
+        ctc=False,
+    )
+    model = Seq2Seq(
+        config,
+        VOCABULARY,
+        TokenEmbedding(config.text, VOCABULARY, name="frontend"),
+        augment=AugmentConfig(frequency_masks=0, time_masks=0),
+    )
+    numbers = np.random.default_rng(3)
+    for weight in model.trainable_weights:
+        weight.assign(0.5 * numbers.normal(size=weight.shape))
+    inputs, targets = batch()
+    inputs["source"] = numbers.integers(3, VOCABULARY, (3, 6)).astype("float32")
+    inputs["source_lengths"] = np.array([6, 2, 4], "int32")
+    results = {f"texts/{k}": v for k, v in model.predict_on_batch(inputs).items()}
+    search = DecodingConfig(beam_size=3, length_ratio=1.5, length_extra=2)
+    sources = [row[:n] for row, n in zip(inputs["source"], (6, 2, 4), strict=True)]
+    found = Search(model, Tokens(1, 2), search).hypotheses(sources)
+    results |= {f"texts/{key}": value for key, value in found._asdict().items()}
+    model.loss_config = TrainConfig(coverage_weight=0.5, smoothing_start=0)
+    model.compile(optimizer=keras.optimizers.SGD(0.1))
+    results["texts/loss"] = np.asarray(model.train_on_batch(inputs, targets))
+    results |= {f"texts/{w.path}": np.asarray(w) for w in model.trainable_weights}
+    return results
+
+
 def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return outputs, search results, and loss and weights after a training step."""
     model = build()
@@ -102,6 +139,7 @@ def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         found = Search(model, Tokens(1, 2), config).hypotheses(sources)
         results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
     results |= attentions()
+    results |= texts()
     # Not Adam: its first step is the sign of the gradient, however small that is.
     model.compile(optimizer=keras.optimizers.SGD(0.1))
     results["loss"] = np.asarray(model.train_on_batch(inputs, targets))

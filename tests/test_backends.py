@@ -76,6 +76,14 @@ def test_attentions(on_tensorflow, on_jax, kind):
     np.testing.assert_allclose(on_jax[name], on_tensorflow[name], atol=1e-4)
 
 
+def test_texts(on_tensorflow, on_jax):
+    names = [name for name in on_tensorflow if name.startswith("texts/")]
+    assert len(names) > 20
+    for name in names:
+        expected, found = on_tensorflow[name], on_jax[name]
+        np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize("name", backend_probe.SEARCHES)
 def test_search(on_tensorflow, on_jax, name):
     lengths = on_tensorflow[f"{name}/lengths"]

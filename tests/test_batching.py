@@ -24,7 +24,7 @@ settings.load_profile("patient")
 
 SECONDS = st.lists(st.floats(0.1, 30.0), max_size=60)
 PLAN = {
-    "batch_seconds": st.floats(0.1, 100.0),
+    "batch_length": st.floats(0.1, 100.0),
     "seed": st.integers(0, 2**31 - 1),
     "epoch": st.integers(0, 1000),
     "ascending": st.booleans(),
@@ -43,7 +43,7 @@ def test_every_example_is_in_exactly_one_batch(seconds, **options):
 def test_the_padded_size_is_bounded(seconds, **options):
     for batch in plan_epoch(seconds, **options):
         padded = max(seconds[index] for index in batch) * len(batch)
-        assert len(batch) == 1 or padded <= options["batch_seconds"]
+        assert len(batch) == 1 or padded <= options["batch_length"]
 
 
 @given(seconds=SECONDS, **PLAN)
@@ -59,14 +59,14 @@ def flat(plan):
 def test_epochs_and_seeds_differ():
     seconds = np.random.default_rng(0).uniform(1, 10, 200)
     orders = [
-        flat(plan_epoch(seconds, batch_seconds=40, seed=s, epoch=e, ascending=False))
+        flat(plan_epoch(seconds, batch_length=40, seed=s, epoch=e, ascending=False))
         for s, e in ((0, 0), (0, 1), (1, 0))
     ]
     assert orders[0] != orders[1] != orders[2] != orders[0]
     sets = [
         {frozenset(batch.tolist()) for batch in plan}
         for plan in (
-            plan_epoch(seconds, batch_seconds=40, seed=0, epoch=e, ascending=False)
+            plan_epoch(seconds, batch_length=40, seed=0, epoch=e, ascending=False)
             for e in (0, 1)
         )
     ]
@@ -75,13 +75,13 @@ def test_epochs_and_seeds_differ():
 
 def test_ascending():
     seconds = np.random.default_rng(0).uniform(1, 10, 50)
-    plan = plan_epoch(seconds, batch_seconds=30, seed=3, epoch=0, ascending=True)
+    plan = plan_epoch(seconds, batch_length=30, seed=3, epoch=0, ascending=True)
     assert flat(plan) == np.argsort(seconds).tolist()
 
 
 def test_little_is_wasted():
     seconds = np.random.default_rng(0).uniform(1, 10, 500)
-    plan = plan_epoch(seconds, batch_seconds=100, seed=0, epoch=1, ascending=False)
+    plan = plan_epoch(seconds, batch_length=100, seed=0, epoch=1, ascending=False)
     padded = sum(seconds[batch].max() * len(batch) for batch in plan)
     assert seconds.sum() / padded > 0.85
 
@@ -100,8 +100,8 @@ def samples_of(utterance):
 def make(count=12, **options):
     examples = [example(number, 30 + 5 * number) for number in range(count)]
     plan = plan_epoch(
-        [e.seconds for e in examples],
-        batch_seconds=0.2,
+        [e.length for e in examples],
+        batch_length=0.2,
         seed=1,
         epoch=2,
         ascending=False,
@@ -130,7 +130,7 @@ def test_batches_follow_the_plan():
     assert len(found) == len(plan)
     for (inputs, targets), indices in zip(found, plan, strict=True):
         for row, index in enumerate(indices):
-            samples = samples_of(examples[index].utterance)
+            samples = samples_of(examples[index].record)
             assert inputs["source_lengths"][row] == len(samples)
             padded = inputs["source"][row]
             np.testing.assert_allclose(padded[: len(samples)], samples, atol=1e-4)
@@ -168,7 +168,7 @@ def test_speed_changes_length_and_pitch():
     rate = 16000
     tone = np.sin(2 * np.pi * 400 * np.arange(rate) / rate).astype("float32") * 0.5
     loader = Loader(lambda _: tone, rate)
-    fast = loader.load(example(0).utterance, 1.25)
+    fast = loader.load(example(0).record, 1.25)
     assert len(fast) == pytest.approx(rate / 1.25, abs=2)
     spectrum = np.abs(np.fft.rfft(fast))
     assert np.argmax(spectrum) * rate / len(fast) == pytest.approx(500, abs=2)
@@ -183,7 +183,7 @@ def test_the_cache_changes_no_sample():
         return noise
 
     cached, plain = Loader(read, RATE, cache_mb=1), Loader(read, RATE)
-    utterance = example(0).utterance
+    utterance = example(0).record
     first, again = cached.load(utterance), cached.load(utterance)
     assert len(reads) == 1
     np.testing.assert_array_equal(first, again)
@@ -196,7 +196,7 @@ def test_the_cache_changes_no_sample():
 def test_the_cache_has_an_end():
     loader = Loader(lambda _: np.zeros(300_000, "float32"), RATE, cache_mb=1)
     for number in range(3):
-        loader.load(example(number).utterance)
+        loader.load(example(number).record)
     assert loader._cached_bytes == 600_000
 
 
@@ -219,8 +219,8 @@ def test_an_unreadable_clip_is_left_out_and_counted(caplog):
 
 def test_a_clip_without_samples_is_unreadable():
     loader = Loader(lambda _: np.zeros(0, "float32"), RATE)
-    assert loader.load(example(3).utterance) is None
-    assert "3.wav: no samples" in next(iter(loader.unreadable.values()))
+    assert loader.load(example(3).record) is None
+    assert "3 (3.wav): there is nothing in it" in next(iter(loader.unreadable.values()))
 
 
 @pytest.mark.parametrize(("bad", "stops"), [(2, False), (3, True), (40, True)])

@@ -58,7 +58,7 @@ def written(tmp_path_factory):
         decoding=DecodingConfig(beam_size=3),
         training={"name": "tiny", "hours": 0.1},
     )
-    task = TASKS[config.task](TOKENS, 16000, config.normalizer)
+    task = TASKS[config.task](TOKENS, config.model, config.normalizer)
     model = checkpoint.build(MODEL, task)
     random = np.random.default_rng(0)
     for weight in model.trainable_weights:

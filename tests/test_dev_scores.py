@@ -51,8 +51,8 @@ def scorer():
         scorer = DevScorer.__new__(DevScorer)
         scorer.model, scorer.task = Network(), TASK
         scorer.loader = batching.Loader(read, 100)
-        scorer.utterances = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
-        scorer.batch_seconds, scorer.search = 4.0, Greedy()
+        scorer.records = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
+        scorer.batch_length, scorer.search = 4.0, Greedy()
         return scorer
 
     return make

@@ -20,7 +20,7 @@ from asr.training import train
 ROOT = Path(__file__).resolve().parent.parent
 
 SMALL = [
-    "train.epochs=2", "train.tensorboard=false", "data.batch_seconds=4",
+    "train.epochs=2", "train.tensorboard=false", "data.batch_length=4",
     "model.encoder.units=16", "model.encoder.filters=16", "model.decoder.units=16",
     "model.encoder.dropout=0.1", "model.decoder.dropout=0.1", "train.ema=0.5",
     "augment.frequency_masks=1", "augment.time_masks=1", "train.label_smoothing=0.1",
@@ -68,7 +68,7 @@ def options(folder: Path, recipe: Path) -> list[str]:
 
 def test_jax_trains_what_tensorflow_loads(tones, tiny_recipe, tmp_path):
     # One batch an epoch: JAX compiles anew for each shape.
-    whole = ["--set", "data.batch_seconds=60"]
+    whole = ["--set", "data.batch_length=60"]
     program = ["-m", "asr", *options(tmp_path / "run", tiny_recipe), *whole]
     told = run(tones, program, KERAS_BACKEND="jax")
     assert "epoch 2/2  " in told

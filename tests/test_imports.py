@@ -19,15 +19,16 @@ FLOORS = [
     {"errors", "resources", "config"},
     {
         "text", "tokenizers", "audio", "recording", "segment", "transcript", "manifest",
-        "scoring", "text_scores", "score_files", "writers", "plots",
+        "pairs", "scoring", "text_scores", "score_files", "writers", "plots",
     },
     {"corpora", "batching", "graph_audio"},
     {"tensors", "model", "decoding"},
     {"tasks"},
     {
-        "checkpoint", "model_card", "pipeline", "evaluation", "training", "run_state",
+        "checkpoint", "model_card", "predictor", "pipeline", "text_pipeline",
+        "evaluation", "text_evaluation", "training", "run_state",
         "optimization", "monitoring", "training_data", "dev_scores", "compiled_search",
-        "devices",
+        "devices", "comparison",
     },
     {"cli", "__main__"},
 ]  # fmt: skip
@@ -39,11 +40,11 @@ MODEL_PARTS = {
     "bahdanau": set(),
     "attention": {"bahdanau"},
     "decoder_loop": {"bahdanau"},
-    "decoder": {"attention", "decoder_loop"},
+    "decoder": {"attention", "copying", "decoder_loop"},
     "transformer": {"attention"},
     "encoder": {"transformer"},
     "losses": set(),
-    "seq2seq": {"attention", "decoder", "encoder", "losses"},
+    "seq2seq": {"attention", "copying", "decoder", "encoder", "losses", "pooling"},
 }
 
 

@@ -48,14 +48,14 @@ def test_bar_on_a_terminal(monkeypatch):
     assert "epoch 1/3" in drawn
     assert " 50%" in drawn  # 20 s were done before, 30 s now
     assert "loss 1.500  ctc 2.000" in drawn
-    assert "h/h" in drawn
+    assert " s/s" in drawn
 
 
 def test_rate_is_audio_over_time(monkeypatch):
     clock = iter([0.0, 10.0, 20.0, 20.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock, 20.0))
     bar = ProgressBar(1)
-    bar._started, bar._audio = 0.0, 100.0
+    bar._started, bar._read = 0.0, 100.0
     monkeypatch.setattr("time.monotonic", lambda: 20.0)
     assert bar.rate == 5.0
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from PIL import Image
 
 from asr import plots
 from asr.errors import OutputError, UsageError
@@ -37,9 +40,9 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     drawn: list[Figure] = []
     save = plots._save
 
-    def keep(figure: Figure, path: str | Path) -> None:
+    def keep(figure: Figure, path: str | Path, **options: Any) -> None:
         drawn.append(figure)
-        save(figure, path)
+        save(figure, path, **options)
 
     monkeypatch.setattr(plots, "_save", keep)
     return drawn
@@ -253,3 +256,54 @@ def test_pyplot_stays_out(tmp_path: Path) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_text_attention_labels_both_sides(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
+    source = [f"piece{i}" for i in range(60)]
+    written = [f"$w{i}" for i in range(40)]
+    weights = np.random.default_rng(0).dirichlet(np.ones(60), 40)
+    plots.text_attention(weights, written, source, tmp_path / "a.png")
+    (figure,) = figures
+    axes = figure.axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == source
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == written
+    # No label touches the next: each has its own stretch of the axis.
+    figure.draw_without_rendering()
+    boxes = [tick.get_window_extent() for tick in axes.get_xticklabels()]
+    edges = sorted((box.x0, box.x1) for box in boxes)
+    assert all(a[1] <= b[0] + 1 for a, b in itertools.pairwise(edges))
+
+
+def test_an_animation_grows(tmp_path: Path) -> None:
+    weights = np.eye(3, 4)
+    plots.text_attention(weights, list("abc"), list("wxyz"), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as picture:
+        assert picture.n_frames == 3
+        frames = []
+        for number in range(3):
+            picture.seek(number)
+            frames.append(np.asarray(picture.convert("RGB"), int))
+    assert np.abs(frames[0] - frames[1]).sum() > 0
+    assert np.abs(frames[1] - frames[2]).sum() > 0
+    plots.attention(weights, list("abc"), frame_seconds=0.1, path=tmp_path / "b.gif")
+    assert (tmp_path / "b.gif").read_bytes().startswith(b"GIF89a")
+
+
+def test_text_attention_that_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="a row for each token"):
+        plots.text_attention(np.eye(3), list("ab"), list("abc"), tmp_path / "a.png")
+    with pytest.raises(UsageError, match="animations"):
+        plots.text_attention(np.eye(2), list("ab"), list("ab"), tmp_path / "a.bmp")
+
+
+def test_curves_of_other_tasks(tmp_path: Path, figures: list[Figure]) -> None:
+    rows = [
+        {"epoch": e, "loss": 3 / e, "dev_bleu": 9.0 * e, "dev_chrf": 20.0 * e}
+        for e in (1, 2)
+    ]
+    plots.learning_curves(rows, tmp_path / "a.png")
+    assert [axes.get_ylabel() for axes in figures[0].axes] == ["loss", "score"]
+    plots.learning_curves([{"epoch": 1, "dev_rouge1": 0.3}], tmp_path / "b.png")
+    assert [axes.get_ylabel() for axes in figures[1].axes] == ["ROUGE"]

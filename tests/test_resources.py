@@ -216,3 +216,13 @@ def test_samples_are_listed_and_small(samples):
     for item in manifest:
         assert inspect(item.audio).duration == pytest.approx(item.duration)
     assert sum(path.stat().st_size for path in recordings) < 500_000
+
+
+def test_the_task_of_a_model(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"task": "translation"}')
+    assert resources.model_task(tmp_path) == "translation"
+    for content in ("{", "[1]", "{}"):
+        path.write_text(content)
+        with pytest.raises(ModelError, match="not a readable model configuration"):
+            resources.model_task(tmp_path)

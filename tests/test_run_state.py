@@ -21,6 +21,7 @@ from asr.run_state import (
     load_state,
     save_recipe,
     save_state,
+    sweep,
 )
 
 
@@ -180,3 +181,15 @@ def test_tokenizer_that_is_gone_or_damaged(tmp_path, text):
         (tmp_path / "tokenizer.json").write_text(text)
     with pytest.raises(TrainingError, match=r"tokenizer\.json: missing or damaged"):
         load_run_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_kill_between_two_renames_loses_no_model(tmp_path, renamed):
+    for name in ("model.old", "model.new", *(["model"] if renamed else [])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "which").write_text(name)
+    (tmp_path / ".asr-1.tmp").touch()
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    expected = "model" if renamed else "model.old"
+    assert (tmp_path / "model" / "which").read_text() == expected

@@ -52,6 +52,20 @@ def test_basic_1(text: str, expected: str) -> None:
     assert normalizer("basic-1")(text) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("  C\u2019est  la\tvie !\n", "C'est la vie !"),
+        ("e\u0301te\u0301", "\u00e9t\u00e9"),
+        ("\u00abOui.\u00bb", "\u00abOui.\u00bb"),
+        ("", ""),
+    ],
+)
+def test_plain_1_and_lower_1(text: str, plain: str) -> None:
+    assert normalizer("plain-1")(text) == plain
+    assert normalizer("lower-1")(text) == plain.lower()
+
+
 def test_none_1_changes_nothing() -> None:
     assert normalizer("none-1")(" A\tb ") == " A\tb "
 

@@ -19,6 +19,7 @@ from asr.dev_scores import DevScorer
 from asr.errors import DataError, TrainingError
 from asr.manifest import read_manifest, write_manifest
 from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN
+from asr.training_data import collect
 
 SCORE = DevScorer.score
 
@@ -51,7 +52,7 @@ def recipe(tones, tiny_recipe, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tones))
 
     def load(*changes: str):
-        quiet = ("train.tensorboard=false", "data.batch_seconds=2", "train.epochs=2")
+        quiet = ("train.tensorboard=false", "data.batch_length=2", "train.epochs=2")
         return load_recipe(tiny_recipe, [*quiet, *changes])
 
     return load
@@ -335,7 +336,7 @@ def test_batch_of_unreadable_clips_does_not_shift_the_rest(
     run = broken(1)  # the shortest clip: a batch of its own
     text = (run / "recipe.yaml").read_text()
     (run / "recipe.yaml").write_text(
-        text.replace("batch_seconds: 2.0", "batch_seconds: 0.3")
+        text.replace("batch_length: 2.0", "batch_length: 0.3")
     )
     stop(3)
     with pytest.raises(KeyboardInterrupt):
@@ -360,13 +361,13 @@ def test_clips_that_cannot_be_learned_from(toy, recipe, tones, tmp_path, caplog)
         tmp_path / "run",
     )
     warned = [record.getMessage() for record in caplog.records]
-    assert "left out 1 of the training clips: more characters than CTC frames" in warned
-    assert "left out 1 of the training clips: no text after normalisation" in warned
+    assert "left out 1 of the training data: more characters than CTC frames" in warned
+    assert "left out 1 of the training data: no text after normalisation" in warned
     assert any("longer than 0.9 s (data.longest)" in line for line in warned)
 
 
 def test_nothing_to_learn_from(recipe, tmp_path):
-    with pytest.raises(DataError, match=r"no clip can be trained on: 16 longer than"):
+    with pytest.raises(DataError, match=r"nothing can be trained on: 16 longer than"):
         training.train(recipe("data.longest=0.1"), tmp_path / "run")
     (tmp_path / "empty.jsonl").write_text("")
     empty = f"data.train=[{{path: {tmp_path}/empty.jsonl}}]"
@@ -397,3 +398,11 @@ def test_unknown_fault_in_the_step_is_not_hidden(toy, recipe, monkeypatch, tmp_p
     monkeypatch.setattr(Toy, "fit", fail)
     with pytest.raises(ZeroDivisionError, match="of its own"):
         training.train(recipe(), tmp_path / "run")
+
+
+def test_a_limit_takes_the_first(tones, tiny_recipe, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    source = "data.train=[{path: clips.jsonl, limit: 3, repeat: 2}]"
+    collect(load_recipe(tiny_recipe, [source]), tmp_path)
+    found = [clip.id for clip in read_manifest(tmp_path / TRAIN)]
+    assert found == ["clip00", "clip01", "clip02"] * 2

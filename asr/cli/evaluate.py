@@ -12,8 +12,9 @@ import click
 import asr
 from asr.cli import options, terminal
 from asr.corpora import CORPORA, detect
+from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
-from asr.resources import atomic_write
+from asr.resources import atomic_write, model_task
 from asr.scoring import alignment_text
 from asr.text import NORMALIZERS
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
 
     from asr.evaluation import Evaluation
     from asr.manifest import Utterance
+    from asr.pairs import Pair
+    from asr.text_evaluation import TextEvaluation
 
 
 class _Options(TypedDict):
     corpus: str | None
     subset: str | None
-    limit: int | None
     normalizer: str
     beam_size: int | None
     ctc_weight: float | None
@@ -38,10 +40,12 @@ class _Options(TypedDict):
     epilog="Example: asr evaluate english LibriSpeech --subset test-clean --json"
 )
 @click.argument("model", metavar="MODEL")
-@click.argument("data", type=click.Path(path_type=Path), metavar="MANIFEST|CORPUS")
+@click.argument(
+    "data", type=click.Path(path_type=Path), metavar="MANIFEST|PAIRS|CORPUS"
+)
 @click.option(
     "--corpus",
-    type=click.Choice(list(CORPORA)),
+    type=click.Choice([*CORPORA, *TEXT_CORPORA]),
     metavar="NAME",
     help="Kind of corpus.  [default: found out from its files]",
 )
@@ -52,8 +56,9 @@ class _Options(TypedDict):
     type=click.Choice(list(NORMALIZERS)),
     default="librispeech-1",
     show_default=True,
-    help="What both texts go through before they are compared.",
+    help="What transcripts and references go through before they are compared.",
 )
+@click.option("--lowercase", is_flag=True, help="BLEU and chrF without regard to case.")
 @options.decoding
 @click.option(
     "--alignments",
@@ -63,26 +68,38 @@ class _Options(TypedDict):
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write JSON lines with text and pred_text here.",
+    help="Write JSON lines with references and pred_text here.",
 )
 @options.as_json
 def command(
     model: str,
     data: Path,
+    limit: int | None,
+    lowercase: bool,
     alignments: Path | None,
     predictions: Path | None,
     as_json: bool,
     **given: Unpack[_Options],
 ) -> None:
-    """Score MODEL, a name or folder, on a manifest or a corpus folder.
+    """Score MODEL, a name or folder, on known results.
 
-    Prints word, character and sentence error rates with their counts, and the
-    real-time factor: seconds of work for each second of audio.
+    A recogniser is scored on a manifest or a corpus folder by word, character and
+    sentence error rates, with their counts and the real-time factor: seconds of work
+    for each second of audio. A model of texts is scored on pairs (.tsv with source,
+    tab, target, or .jsonl with source and target) by BLEU, chrF and ROUGE; lines with
+    the same source are references of it.
     """
     if as_json and alignments == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
+    if model_task(model) not in options.SPEECH_TASKS:
+        pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
+        scored = _evaluate_texts(model, pairs, lowercase, given["beam_size"])
+        if predictions:
+            _write(predictions, _predictions(scored))
+        click.echo(json.dumps(scored.to_json()) if as_json else scored.summary())
+        return
     found = _utterances(data, given["corpus"], given["subset"])
-    utterances = list(islice(found, given["limit"]))
+    utterances = list(islice(found, limit))
 
     terminal.start_backend()
     recognizer = asr.load(model)
@@ -104,9 +121,28 @@ def command(
     _show(evaluation, as_json=as_json)
 
 
+def _pairs(data: Path, corpus: str | None, subset: str | None) -> Iterator[Pair]:
+    if data.is_dir() and subset is None:
+        raise UsageError(f"{data}: name the part to score, --subset")
+    return text_corpus(corpus or "pairs")(data, subset or "")
+
+
+def _evaluate_texts(
+    model: str, pairs: list[Pair], lowercase: bool, beam_size: int | None
+) -> TextEvaluation:
+    terminal.start_backend()
+    generator = asr.load_text(model)
+    decoding = options.decoding_config(
+        generator.decoding, beam_size=beam_size, ctc_weight=None
+    )
+    return asr.evaluate_texts(generator, pairs, lowercase=lowercase, decoding=decoding)
+
+
 def _utterances(
     data: Path, corpus: str | None, subset: str | None
 ) -> Iterator[Utterance]:
+    if corpus in TEXT_CORPORA:
+        raise UsageError(f"--corpus {corpus}: texts, but the model reads recordings")
     reader = CORPORA[corpus or detect(data)]
     subsets = reader.subsets(data)
     if subset is None and len(subsets) > 1:
@@ -130,7 +166,7 @@ def _show(evaluation: Evaluation, *, as_json: bool) -> None:
         click.echo(f"unreadable {evaluation.unreadable}, scored as empty")
 
 
-def _predictions(evaluation: Evaluation) -> Iterator[str]:
+def _predictions(evaluation: Evaluation | TextEvaluation) -> Iterator[str]:
     for result in evaluation.results:
         yield json.dumps(result.to_json(), ensure_ascii=False)
 

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "transcribe": "Write down what recordings say.",
-    "evaluate": "Score a model on recordings with known text.",
+    "translate": "Translate texts.",
+    "summarize": "Write titles for texts.",
+    "evaluate": "Score a model on recordings or texts with known results.",
     "train": "Train a model from a recipe, or go on with one.",
+    "compare": "Train a recipe in several variants and compare them.",
     "prepare": "Check a corpus and write its manifests.",
     "score": "Score one file of texts against another.",
     "info": "Describe a model or a recording.",
@@ -69,7 +72,7 @@ class _LazyGroup(click.Group):
     help="What to tell on standard error.",
 )
 def cli(debug: bool, log_level: str) -> None:  # noqa: ARG001 - main reads debug
-    """Train speech recognisers, transcribe recordings, score the result."""
+    """Recognise speech, translate and summarise; train models and score them."""
     logging.basicConfig(
         level=log_level.upper(), format="%(levelname)s: %(message)s", force=True
     )

@@ -17,26 +17,39 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+SPEECH_TASKS = ("speech_recognition", "classification")
+"""Tasks whose models read recordings; all others read texts."""
+
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
-model = click.option(
-    "--model",
-    default="english",
-    show_default=True,
-    metavar="NAME|DIR",
-    help="A bundled model, or a model folder.",
+
+
+def model_named(name: str) -> Callable[[F], F]:
+    """Return the option of a model, by default a bundled one."""
+    return click.option(
+        "--model",
+        default=name,
+        show_default=True,
+        metavar="NAME|DIR",
+        help="A bundled model, or a model folder.",
+    )
+
+
+model = model_named("english")
+
+
+beam_size = click.option(
+    "--beam-size",
+    type=click.IntRange(1, 256),
+    help="Hypotheses kept; 1 is greedy search.  [default: the model's]",
 )
 
 
 def decoding(command: F) -> F:
     """Add the options of the search to a command."""
     added = (
-        click.option(
-            "--beam-size",
-            type=click.IntRange(1, 256),
-            help="Hypotheses kept; 1 is greedy search.  [default: the model's]",
-        ),
+        beam_size,
         click.option(
             "--ctc-weight",
             type=click.FloatRange(0, 1),

@@ -10,17 +10,14 @@ import numpy as np
 
 import asr
 from asr import audio, plots
-from asr.cli import options, terminal
+from asr.cli import options, terminal, texts
 from asr.config import FrontendConfig
+from asr.resources import model_task
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-_recording = click.argument(
-    "recording", type=click.Path(path_type=Path), metavar="FILE"
-)
 
 
 def _output(kind: str) -> Callable[[F], F]:
@@ -38,15 +35,29 @@ def command() -> None:
 
 
 @command.command(epilog="Example: asr plot attention talk.wav --model runs/an4/model")
-@_recording
+@click.argument("source", metavar="FILE|TEXT")
 @options.model
+@click.option("--animate", is_flag=True, help="Draw it as it grows, into a .gif.")
 @_output("attention")
-def attention(recording: Path, model: str, output: Path | None) -> None:
-    """Draw each character's attention over the time of a recording."""
+def attention(source: str, model: str, animate: bool, output: Path | None) -> None:
+    """Draw each token's attention over a recording, or over a text.
+
+    With a model of texts, such as en-fr or title, the source is a file or the text
+    itself.
+    """
+    suffix = ".gif" if animate else ".png"
+    if model_task(model) not in options.SPEECH_TASKS:
+        output = output or Path(f"text.attention{suffix}")
+        (text,) = texts.read([source], whole=True)
+        terminal.start_backend()
+        looked = asr.load_text(model).attention(text)
+        plots.text_attention(looked.weights, looked.tokens, looked.source, output)
+        click.echo(output)
+        return
+    recording = Path(source)
     terminal.start_backend()
-    recognizer = asr.load(model)
-    seen = recognizer.attention(recording)
-    output = output or Path(f"{recording.stem}.attention.png")
+    seen = asr.load(model).attention(recording)
+    output = output or Path(f"{recording.stem}.attention{suffix}")
     plots.attention(
         seen.weights,
         seen.tokens,
@@ -59,7 +70,7 @@ def attention(recording: Path, model: str, output: Path | None) -> None:
 
 
 @command.command(epilog="Example: asr plot spectrogram talk.wav --output talk.png")
-@_recording
+@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
 @_output("spectrogram")
 def spectrogram(recording: Path, output: Path | None) -> None:
     """Draw a recording's log-mel energies, as models read them."""

@@ -1,10 +1,11 @@
-"""`asr prepare`: a corpus to JSON-lines manifests."""
+"""`asr prepare`: a corpus to JSON lines, and a tokenizer."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any, TypedDict, Unpack
 
 import click
 
@@ -13,13 +14,24 @@ from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora.base import check_subset
 from asr.corpora.prepare import prepare
+from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.errors import UsageError
 from asr.manifest import write_manifest
+from asr.pairs import write_pairs
+from asr.text import NORMALIZERS, normalizer
+from asr.tokenizers import make_tokenizer, write_tokenizer
+
+
+class _Tokenizer(TypedDict):
+    tokenizer: str | None
+    pieces: int
+    normalizer: str
 
 
 @click.command(
     epilog="Example: asr prepare librispeech LibriSpeech --subset train-clean-5"
 )
-@click.argument("corpus", type=click.Choice(list(CORPORA)))
+@click.argument("corpus", type=click.Choice([*CORPORA, *TEXT_CORPORA]))
 @click.argument("root", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
     "--subset",
@@ -34,33 +46,112 @@ from asr.manifest import write_manifest
     default=Path(),
     help="Folder of the manifests.  [default: here]",
 )
+@click.option(
+    "--tokenizer",
+    type=click.Choice(["characters", "unigram", "bpe"]),
+    help="Make tokenizer.json from the texts, which should be those of training.",
+)
+@click.option(
+    "--pieces",
+    type=click.IntRange(8, 100_000),
+    default=8000,
+    show_default=True,
+    help="Number of its pieces.",
+)
+@click.option(
+    "--normalizer",
+    type=click.Choice(list(NORMALIZERS)),
+    default="plain-1",
+    show_default=True,
+    help="What its texts go through.",
+)
 @options.as_json
 def command(
-    corpus: str, root: Path, subsets: tuple[str, ...], output: Path, as_json: bool
+    corpus: str,
+    root: Path,
+    subsets: tuple[str, ...],
+    output: Path,
+    as_json: bool,
+    **given: Unpack[_Tokenizer],
 ) -> None:
-    """Check a corpus and write its manifests, SUBSET.jsonl for each part.
+    """Check a corpus and write SUBSET.jsonl for each part.
 
-    Recordings that are missing, unreadable, without text or shorter than 0.1 s are
-    left out and counted.
+    Of speech these are manifests: recordings that are missing, unreadable, without text
+    or shorter than 0.1 s are left out and counted. Of texts they are pairs of source
+    and target, and --subset names the parts. A recipe takes the tokenizer by
+    data.tokenizer_file.
     """
+    if corpus in TEXT_CORPORA:
+        reports, texts = _prepare_texts(corpus, root, subsets, output)
+    else:
+        reports, texts = _prepare_speech(corpus, root, subsets, output)
+    if given["tokenizer"]:
+        normalize = normalizer(given["normalizer"])
+        path = output / "tokenizer.json"
+        tokenizer = make_tokenizer(
+            [normalize(text) for text in texts],
+            given["tokenizer"],
+            size=given["pieces"],
+        )
+        write_tokenizer(path, tokenizer)
+        reports["tokenizer"] = {
+            "manifest": str(path),
+            "summary": f"{tokenizer.size} tokens",
+            "size": tokenizer.size,
+        }
+    for report in reports.values():
+        summary = report.pop("summary")
+        if not as_json:
+            click.echo(f"{report['manifest']}: {summary}")
+    if as_json:
+        click.echo(json.dumps(reports, ensure_ascii=False))
+
+
+def _prepare_texts(
+    corpus: str, root: Path, subsets: tuple[str, ...], output: Path
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Write pairs; return a report for each part, and all texts."""
+    if not subsets and not root.is_file():
+        raise UsageError(f"{root}: name the parts, such as --subset train")
+    make_folder(output)
+    reports: dict[str, dict[str, Any]] = {}
+    texts: list[str] = []
+    for subset in subsets or (root.name.partition(".")[0],):
+        pairs = list(text_corpus(corpus)(root, subset))
+        path = output / f"{subset}.jsonl"
+        write_pairs(path, pairs)
+        sources = len({pair.source for pair in pairs})
+        reports[subset] = {
+            "manifest": str(path),
+            "summary": f"{len(pairs)} pairs, {sources} distinct sources",
+            "kept": len(pairs),
+            "sources": sources,
+        }
+        texts += [text for pair in pairs for text in (pair.source, pair.text)]
+    return reports, texts
+
+
+def _prepare_speech(
+    corpus: str, root: Path, subsets: tuple[str, ...], output: Path
+) -> tuple[dict[str, dict[str, Any]], list[str]]:
+    """Write manifests; return a report for each part, and all texts."""
     there = CORPORA[corpus].subsets(root)
-    wanted = subsets or there or [""]
+    wanted = subsets or tuple(there) or ("",)
     for subset in wanted:
         check_subset(corpus, root, subset, there)
     make_folder(output)
-    reports = {}
+    reports: dict[str, dict[str, Any]] = {}
+    texts: list[str] = []
     with terminal.progress(len(wanted), "subsets") as advance:
         for subset in wanted:
             prepared = prepare(corpus, root, subset)
             manifest = output / f"{subset.replace('/', '-')}.jsonl"
             write_manifest(manifest, prepared.utterances)
-            report = prepared.report
             reports[subset] = {
                 "manifest": str(manifest),
-                **dataclasses.asdict(report),
+                "summary": prepared.report.summary(),
+                **dataclasses.asdict(prepared.report),
             }
-            if not as_json:
-                click.echo(f"{manifest}: {report.summary()}")
+            texts += [utterance.text or "" for utterance in prepared.utterances]
             advance()
-    if as_json:
-        click.echo(json.dumps(reports, ensure_ascii=False))
+    return reports, texts

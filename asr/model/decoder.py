@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 from keras import ops
@@ -11,6 +11,7 @@ from asr.config import AttentionConfig, DecoderConfig, nearest
 from asr.errors import RecipeError
 from asr.model.attention import ATTENTIONS
 from asr.model.attention_base import Memory
+from asr.model.copying import mixture
 from asr.model.decoder_loop import (
     Cell,
     DecoderState,
@@ -20,6 +21,18 @@ from asr.model.decoder_loop import (
 )
 from asr.model.masks import sequence_mask
 from asr.tensors import Tensor
+
+
+class Prepared(NamedTuple):
+    """What all steps share.
+
+    Attributes:
+        memory: What `Attention.prepare` returned.
+        source: Tokens that may be copied, (B, S) int32, or None.
+    """
+
+    memory: Memory
+    source: Tensor = None
 
 
 class Decoder(keras.layers.Layer):
@@ -41,10 +54,13 @@ class Decoder(keras.layers.Layer):
         tokens: Previous tokens, the start symbol first, (B, U) int32.
         memory: Encoder output, (B, S, D) float32.
         memory_lengths: Real frames of each, (B,) int32.
+        source: Tokens behind the memory's frames, (B, S) int32, where the decoder may
+            copy them.
         training: Whether dropout is active.
 
     Returns:
-        Logits of the next token, (B, U, V) float32, and attention weights, (B, U, S).
+        Logits of the next token (log probabilities where it may copy), (B, U, V)
+        float32, and attention weights, (B, U, S).
 
     Reference:
         W. Chan et al., Listen, Attend and Spell, ICASSP 2016, section 2.2.
@@ -70,11 +86,15 @@ class Decoder(keras.layers.Layer):
             vocabulary, config.embedding, dtype="float32", name="embedding"
         )
         self.bridge = keras.layers.Dense(
-            config.units, activation="tanh", dtype="float32", name="bridge"
+            config.embedding if config.tied else config.units,
+            activation="tanh",
+            dtype="float32",
+            name="bridge",
         )
         self.output_layer = keras.layers.Dense(
             vocabulary, dtype="float32", name="logits"
         )
+        self.gate = keras.layers.Dense(1, dtype="float32", name="gate")
         self.dropout = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32")
         self.embedding_dropout = keras.layers.Dropout(
             config.embedding_dropout, seed=seed + 1, dtype="float32"
@@ -99,7 +119,14 @@ class Decoder(keras.layers.Layer):
         )
         self.attention.build(units, width)
         self.bridge.build((None, None, units + width))
-        self.output_layer.build((None, None, units))
+        if self.config.tied:
+            self.output_bias = self.add_weight(
+                shape=(self.vocabulary,), initializer="zeros", name="output_bias"
+            )
+        else:
+            self.output_layer.build((None, None, units))
+        if self.config.copy:
+            self.gate.build((None, None, units + width))
 
     def compute_output_spec(self, tokens: Any, memory: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401 - Keras signature
         """Return symbolic outputs without tracing the loop."""
@@ -108,44 +135,50 @@ class Decoder(keras.layers.Layer):
             keras.KerasTensor((*tokens.shape, memory.shape[1])),
         )
 
-    def prepare(self, memory: Tensor, memory_lengths: Tensor) -> Memory:
-        """Compute what all steps share; see `Attention.prepare`."""
+    def prepare(
+        self, memory: Tensor, memory_lengths: Tensor, source: Tensor = None
+    ) -> Prepared:
+        """Compute what all steps share; see the class and `Attention.prepare`."""
         mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
-        return self.attention.prepare(memory, mask)
+        return Prepared(self.attention.prepare(memory, mask), source)
 
-    def initial_state(self, memory: Memory, beam: int = 1) -> DecoderState:
+    def initial_state(self, prepared: Prepared, beam: int = 1) -> DecoderState:
         """Return the state before the first step for K hypotheses."""
-        return initial_state(self._cell(), self.attention, memory, beam)
+        return initial_state(self._cell(), self.attention, prepared.memory, beam)
 
     def step(
         self,
         tokens: Tensor,
         state: DecoderState,
-        memory: Memory,
+        prepared: Prepared,
     ) -> tuple[Any, DecoderState]:
         """Read one token of each hypothesis.
 
         Args:
             tokens: Previous tokens, (B, K) int32.
             state: State before it.
-            memory: What `prepare` returned.
+            prepared: What `prepare` returned.
 
         Returns:
             Logits of the next token, (B, K, V), and the state after it.
         """
         projected = self._project(self.embedding(tokens))
-        state, _ = advance(self._cell(), self.attention, projected, state, memory)
-        return self._logits(state.hidden, state.context, training=False), state
+        state, weights = advance(
+            self._cell(), self.attention, projected, state, prepared.memory
+        )
+        outputs = state.hidden, state.context, weights
+        return self._logits(outputs, prepared.source, training=False), state
 
     def call(
         self,
         tokens: Tensor,
         memory: Tensor,
         memory_lengths: Tensor,
+        source: Tensor = None,
         training: bool = False,
     ) -> tuple[Any, Any]:
         """See the class."""
-        prepared = self.prepare(memory, memory_lengths)
+        prepared = self.prepare(memory, memory_lengths).memory
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
         projected = ops.transpose(self._project(embedded), (1, 0, 2))
         keep = None
@@ -155,10 +188,10 @@ class Decoder(keras.layers.Layer):
             dropout = self.config.attention_dropout
             keep = self.attention.noise(shape, dropout, self.random)
         outputs = read_tokens(self._cell(), self.attention, projected, prepared, keep)
-        hidden, context, weights = (
+        outputs = tuple(
             ops.transpose(output, (1, 0, 2)) for output in outputs
         )  # (B, U, ...)
-        return self._logits(hidden, context, training=training), weights
+        return self._logits(outputs, source, training=training), outputs[2]
 
     def _cell(self) -> Cell:
         # Slices, since a custom gradient must not see TensorFlow's variables.
@@ -167,6 +200,17 @@ class Decoder(keras.layers.Layer):
     def _project(self, embedded: Tensor) -> Tensor:
         return ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
 
-    def _logits(self, hidden: Tensor, context: Tensor, *, training: bool) -> Tensor:
-        both = self.bridge(ops.concatenate([hidden, context], axis=-1))
-        return self.output_layer(self.dropout(both, training=training))
+    def _logits(
+        self, outputs: tuple[Any, Any, Any], source: Tensor, *, training: bool
+    ) -> Tensor:
+        """Return the logits after a step of state, context and attention weights."""
+        both = ops.concatenate(outputs[:2], axis=-1)
+        bridge = self.dropout(self.bridge(both), training=training)
+        if self.config.tied:
+            table = ops.transpose(self.embedding.embeddings)
+            logits = ops.matmul(bridge, table) + self.output_bias
+        else:
+            logits = self.output_layer(bridge)
+        if not self.config.copy:
+            return logits
+        return mixture(logits, outputs[2], self.gate(both), source)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from keras import ops
 
 from asr.model.loops import scan
@@ -26,13 +28,37 @@ def cross_entropy(
     Reference:
         C. Szegedy et al., CVPR 2016, section 7 (label smoothing).
     """
-    log_probs = ops.log_softmax(logits, axis=-1)
-    right = ops.take_along_axis(log_probs, labels[..., None], axis=-1)[..., 0]  # (B, U)
-    smooth = ops.mean(log_probs, axis=-1)
-    loss = -(1.0 - smoothing) * right - smoothing * smooth
     mask = ops.cast(sequence_mask(lengths, ops.shape(labels)[1]), "float32")
+    loss = _smoothed(logits, labels, smoothing) * mask
     # Of a batch smaller than the number of devices, one has nothing.
-    return ops.sum(loss * mask) / ops.maximum(ops.sum(mask), 1.0)
+    return ops.sum(loss) / ops.maximum(ops.sum(mask), 1.0)
+
+
+def _smoothed(logits: Tensor, labels: Tensor, smoothing: Tensor) -> Tensor:
+    """Return the cross-entropy with each label, (B, U).
+
+    With thousands of pieces the logits are most of the memory that a step moves: the
+    way back is written out so that it passes over them once.
+    """
+
+    @ops.custom_gradient
+    def run(logits: Tensor) -> tuple[Any, Any]:
+        top = ops.max(logits, axis=-1, keepdims=True)
+        exponents = ops.exp(logits - top)
+        total = ops.sum(exponents, axis=-1, keepdims=True)
+        right = ops.take_along_axis(logits, labels[..., None], axis=-1)
+        mean = ops.mean(logits, axis=-1, keepdims=True)
+        loss = ops.log(total) + top - (1.0 - smoothing) * right - smoothing * mean
+
+        def gradient(upstream: Tensor) -> Tensor:
+            size = logits.shape[-1]
+            hit = labels[..., None] == ops.arange(size, dtype=labels.dtype)
+            wanted = smoothing / size + ops.where(hit, 1.0 - smoothing, 0.0)
+            return upstream[..., None] * (exponents / total - wanted)
+
+        return loss[..., 0], gradient
+
+    return run(logits)
 
 
 def ctc(

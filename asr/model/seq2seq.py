@@ -8,20 +8,27 @@ import keras
 from keras import ops
 
 from asr.config import AugmentConfig, ModelConfig, TrainConfig
+from asr.errors import RecipeError
 from asr.model.augment import SpecAugment
-from asr.model.decoder import Decoder
+from asr.model.copying import coverage_loss
+from asr.model.decoder import Decoder, Prepared
 from asr.model.encoder import Encoded, Encoder
 from asr.model.losses import cross_entropy, ctc
+from asr.model.pooling import PoolingDecoder
 from asr.tensors import Tensor
+
+DECODERS: dict[str, Any] = {"gru": Decoder, "pooling": PoolingDecoder}
 
 
 class Seq2Seq(keras.Model):
-    """Attention encoder-decoder with a CTC head on the encoder.
+    """Attention encoder-decoder, by default with a CTC head on the encoder.
 
     A functional model from `source` (B, N), `source_lengths` (B,) and `tokens` (B, U)
-    to `logits` (B, U, V), `ctc_logits` (B, R, V), `ctc_lengths` (B,) and attention
-    `weights` (B, U, S). It does not know which task it serves: the frontend is a layer
-    `(source, lengths) -> (features, lengths)` that is handed in.
+    to `logits` (B, U, V), attention `weights` (B, U, S) and, where it has a CTC head,
+    `ctc_logits` (B, R, V) and `ctc_lengths` (B,). It does not know which task it
+    serves: the frontend is a layer `(source, lengths) -> (features, lengths)` that is
+    handed in. One whose `tokens(source)` are those behind the memory's frames lets the
+    decoder copy them.
 
     Args:
         config: Sizes of all parts.
@@ -29,6 +36,9 @@ class Seq2Seq(keras.Model):
         frontend: What turns the source into features.
         augment: Masking in training.
         seed: Seed of dropout and masking.
+
+    Raises:
+        RecipeError: The parts do not fit each other.
     """
 
     def __init__(
@@ -44,28 +54,41 @@ class Seq2Seq(keras.Model):
         lengths = keras.Input((), name="source_lengths", dtype="int32")
         tokens = keras.Input((None,), name="tokens", dtype="int32")
         encoder = Encoder(config.encoder, seed=seed + 100, name="encoder")
-        decoder = Decoder(
+        decoder = DECODERS[config.decoder.kind](
             config.decoder,
             config.attention,
             vocabulary,
             seed=seed + 200,
             name="decoder",
         )
-        ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
         features, feature_lengths = frontend(source, lengths)
         masking = SpecAugment(augment or AugmentConfig(), seed=seed, name="augment")
         encoded = encoder(masking(features, feature_lengths), feature_lengths)
-        logits, weights = decoder(tokens, encoded.memory, encoded.memory_lengths)
+        copied: tuple[Any, ...] = ()
+        if config.decoder.copy:
+            if config.decoder.kind != "gru":
+                raise RecipeError("model.decoder.copy: only the kind gru can copy")
+            if encoder.frames_per_memory > 1 or not hasattr(frontend, "tokens"):
+                raise RecipeError(
+                    "model.decoder.copy: the memory has no frame for each token of a "
+                    "text; set encoder.stride and encoder.memory_stride to 1"
+                )
+            copied = (frontend.tokens(source),)
+        logits, weights = decoder(
+            tokens, encoded.memory, encoded.memory_lengths, *copied
+        )
+        outputs = {"logits": logits, "weights": weights}
+        ctc_head = None
+        if config.ctc:
+            ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
+            outputs["ctc_logits"] = ctc_head(encoded.states)
+            outputs["ctc_lengths"] = encoded.state_lengths
         super().__init__(
             {"source": source, "source_lengths": lengths, "tokens": tokens},
-            {
-                "logits": logits,
-                "ctc_logits": ctc_head(encoded.states),
-                "ctc_lengths": encoded.state_lengths,
-                "weights": weights,
-            },
+            outputs,
             name="seq2seq",
         )
+        self.copies = config.decoder.copy
         self.frontend = frontend
         self.masking = masking
         self.encoder = encoder
@@ -73,10 +96,13 @@ class Seq2Seq(keras.Model):
         self.ctc_head = ctc_head
         self.loss_config = TrainConfig()
         self.replicas = 1  # devices that share a batch; their gradients are added up
-        self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
+        if config.ctc:
+            self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
         self.attention_tracker = keras.metrics.Mean(name="attention_loss")
 
-    def encode(self, source: Tensor, lengths: Tensor) -> tuple[Encoded, Tensor]:
+    def encode(
+        self, source: Tensor, lengths: Tensor
+    ) -> tuple[Encoded, Prepared, Tensor]:
         """Read a source without decoding it.
 
         Args:
@@ -84,10 +110,16 @@ class Seq2Seq(keras.Model):
             lengths: (B,) int32.
 
         Returns:
-            What the encoder knows, and CTC log probabilities, (B, R, V).
+            What the encoder knows, what the decoder's steps share, and CTC log
+            probabilities, (B, R, V), or None without a CTC head.
         """
         encoded = self.encoder(*self.frontend(source, lengths))
-        return encoded, ops.log_softmax(self.ctc_head(encoded.states), axis=-1)
+        copied = (self.frontend.tokens(source),) if self.copies else ()
+        prepared = self.decoder.prepare(encoded.memory, encoded.memory_lengths, *copied)
+        if self.ctc_head is None:
+            return encoded, prepared, None
+        log_probs = ops.log_softmax(self.ctc_head(encoded.states), axis=-1)
+        return encoded, prepared, log_probs
 
     def compute_loss(
         self,
@@ -99,8 +131,8 @@ class Seq2Seq(keras.Model):
     ) -> Tensor:
         """Return (1 - w) * cross-entropy + w * CTC, both per label.
 
-        `y` holds `labels` (B, U), each sequence closed by the end symbol, and
-        `label_lengths` (B,) which count it.
+        Without a CTC head w is 0. Coverage may be added. `y` holds `labels` (B, U),
+        each sequence closed by the end symbol, and `label_lengths` (B,) which count it.
         """
         config = self.loss_config
         labels, lengths = y["labels"], y["label_lengths"]
@@ -112,11 +144,15 @@ class Seq2Seq(keras.Model):
             smoothing = config.label_smoothing * ops.cast(started, "float32")
         attention_loss = cross_entropy(y_pred["logits"], labels, lengths, smoothing)
         self.attention_tracker.update_state(attention_loss)
-        loss = (1.0 - config.ctc_weight) * attention_loss
-        if config.ctc_weight:
+        ctc_weight = 0.0 if self.ctc_head is None else config.ctc_weight
+        loss = (1.0 - ctc_weight) * attention_loss
+        if config.coverage_weight:
+            covered = coverage_loss(y_pred["weights"], lengths)
+            loss = loss + config.coverage_weight * covered
+        if ctc_weight:
             ctc_loss = ctc(
                 y_pred["ctc_logits"], y_pred["ctc_lengths"], labels, lengths - 1
             )
             self.ctc_tracker.update_state(ctc_loss)
-            loss = loss + config.ctc_weight * ctc_loss
+            loss = loss + ctc_weight * ctc_loss
         return (loss + sum(self.losses)) / self.replicas

@@ -1,5 +1,14 @@
 """Tasks around the one core."""
 
+from asr.tasks.base import Task
+from asr.tasks.classification import Classification
 from asr.tasks.speech_recognition import SpeechRecognition
+from asr.tasks.summarization import Summarization
+from asr.tasks.translation import Translation
 
-TASKS = {"speech_recognition": SpeechRecognition}
+TASKS: dict[str, type[Task]] = {
+    "speech_recognition": SpeechRecognition,
+    "classification": Classification,
+    "translation": Translation,
+    "summarization": Summarization,
+}

@@ -2,76 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from asr import audio, scoring, tokenizers
-from asr.config import FrontendConfig
-from asr.manifest import Utterance
+from asr import audio, scoring
+from asr.config import ModelConfig, SourceConfig
+from asr.corpora.prepare import prepare
+from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.model.features import LogMel
-from asr.text import normalizer
-from asr.tokenizers import Tokenizer
+from asr.tasks.base import WritesText
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SpeechRecognition:
-    """Reads recordings, writes text in the tokenizer's alphabet.
+class SpeechRecognition(WritesText):
+    """Reads recordings at the rate of `model.frontend`, writes what they say."""
 
-    Attributes:
-        tokenizer: Text <-> tokens.
-        rate: Sample rate of the model in hertz.
-        normalizer: Name of the text normaliser references pass through.
-    """
+    @staticmethod
+    def prepare(source: SourceConfig, root: Path) -> Sequence[Utterance]:
+        """Return the usable utterances of a part of a corpus below a folder."""
+        prepared = prepare(source.corpus, root / source.path, source.subset)
+        report = prepared.report
+        log.info("%s %s: %s", source.path, source.subset, report.summary())
+        for reason, names in report.dropped.items():
+            log.warning(
+                "%s: left out %d clips: %s (%s%s)",
+                source.path,
+                len(names),
+                reason,
+                names[0],
+                ", ..." if len(names) > 1 else "",
+            )
+        return prepared.utterances
 
-    tokenizer: Tokenizer
-    rate: int
-    normalizer: str
+    @staticmethod
+    def read(path: Path) -> Iterable[Utterance]:
+        """Read a manifest."""
+        return read_manifest(path)
+
+    @staticmethod
+    def write(path: Path, records: Iterable[Utterance]) -> object:
+        """Write a manifest."""
+        return write_manifest(path, records)
+
+    @staticmethod
+    def texts(record: Utterance) -> Sequence[str]:
+        """Return the transcript."""
+        return (record.text or "",)
 
     @property
-    def vocabulary(self) -> int:
-        """Number of tokens."""
-        return self.tokenizer.size
+    def rate(self) -> int:
+        """Sample rate of the model in hertz."""
+        return self.model.frontend.rate
 
     @property
-    def start(self) -> int:
-        """Token the decoder reads first."""
-        return tokenizers.START
+    def unit(self) -> str:
+        """Lengths are seconds."""
+        return "s"
 
     @property
-    def end(self) -> int:
-        """Token that closes a sequence."""
-        return tokenizers.END
+    def monotonic(self) -> bool:
+        """What is said later is written later."""
+        return True
 
-    def frontend(self, config: FrontendConfig) -> LogMel:
+    def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
+        """Return the number of utterances and their hours."""
+        return {"utterances": len(lengths), "hours": round(sum(lengths) / 3600, 2)}
+
+    def frontend(self, config: ModelConfig) -> LogMel:
         """Return the log-mel layer."""
-        return LogMel(config, name="frontend")
+        return LogMel(config.frontend, name="frontend")
 
-    def encode_source(self, utterance: Utterance) -> np.ndarray:
+    def length(self, record: Utterance) -> float:
+        """Return the seconds of an utterance."""
+        return record.duration or 0.0
+
+    def encode_source(self, record: Utterance) -> np.ndarray:
         """Return the samples of a recording at the model's rate, (N,) float32."""
         return audio.read(
-            utterance.audio,
-            self.rate,
-            offset=utterance.offset,
-            duration=utterance.duration,
+            record.audio, self.rate, offset=record.offset, duration=record.duration
         )
-
-    def encode_target(self, reference: str) -> list[int]:
-        """Return the tokens of a reference after normalisation."""
-        return self.tokenizer.encode(normalizer(self.normalizer)(reference))
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """Return the text of a hypothesis."""
-        return self.tokenizer.decode(tokens)
 
     def metrics(
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
         """Return word and character error rate against normalised references."""
-        normalize = normalizer(self.normalizer)
         score = scoring.score(
-            [normalize(reference) for reference in references], hypotheses
+            [self.normalize(reference) for reference in references], hypotheses
         )
         return {"wer": score.wer, "cer": score.cer}
+
+    def cost(self, scores: Mapping[str, float]) -> float:
+        """Return the word error rate."""
+        return scores["wer"]

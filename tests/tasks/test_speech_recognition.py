@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
 
-from asr.config import FrontendConfig
+from asr.config import FrontendConfig, ModelConfig
 from asr.errors import AudioError, DataError, RecipeError
 from asr.manifest import Utterance
 from asr.model.features import LogMel
@@ -15,15 +17,16 @@ from asr.tasks.speech_recognition import SpeechRecognition
 from asr.tokenizers import END, START, CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer(("A", "B", "C", " "))
+MODEL = ModelConfig(frontend=FrontendConfig(rate=8000, mels=20))
 
 
 @pytest.fixture(scope="module")
 def task():
-    return SpeechRecognition(TOKENIZER, 8000, "librispeech-1")
+    return SpeechRecognition(TOKENIZER, MODEL, "librispeech-1")
 
 
 def test_it_is_found_by_its_name(task):
-    assert TASKS["speech_recognition"](TOKENIZER, 8000, "librispeech-1") == task
+    assert TASKS["speech_recognition"](TOKENIZER, MODEL, "librispeech-1") == task
 
 
 def test_the_vocabulary(task):
@@ -49,7 +52,7 @@ def test_an_unknown_character(task):
 
 
 def test_an_unknown_normaliser():
-    task = SpeechRecognition(TOKENIZER, 8000, "librispech-1")
+    task = SpeechRecognition(TOKENIZER, MODEL, "librispech-1")
     with pytest.raises(RecipeError, match="librispeech-1"):
         task.encode_target("a")
 
@@ -68,11 +71,10 @@ def test_a_stretch_of_a_recording(task, tmp_path):
 
 
 def test_the_frontend(task):
-    config = FrontendConfig(rate=8000, mels=20)
-    frontend = task.frontend(config)
+    frontend = task.frontend(MODEL)
     assert isinstance(frontend, LogMel)
     assert frontend.name == "frontend"
-    assert frontend.config == config
+    assert frontend.config == MODEL.frontend
 
 
 def test_metrics_normalise_the_reference(task):
@@ -80,3 +82,12 @@ def test_metrics_normalise_the_reference(task):
     scores = task.metrics(["a b", "c c"], ["A", "C C"])
     assert scores["wer"] == pytest.approx(1 / 4)
     assert scores["cer"] == pytest.approx(2 / 6)
+
+
+def test_lengths_are_seconds(task):
+    clip = Utterance(Path("a.wav"), "a", duration=1.5)
+    assert task.length(clip) == 1.5
+    assert (task.rate, task.unit, task.monotonic) == (8000, "s", True)
+    assert task.facts([1800.0, 1800.0]) == {"utterances": 2, "hours": 1.0}
+    assert task.cost({"wer": 0.4, "cer": 0.1}) == 0.4
+    assert task.texts(clip) == ("a",)

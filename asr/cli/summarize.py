@@ -1,0 +1,23 @@
+"""`asr summarize`: a text to a title for it."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import click
+
+from asr.cli import texts
+
+
+@click.command(epilog="Example: asr summarize abstract.txt")
+@texts.arguments("title")
+@click.option("--lines", is_flag=True, help="Each line is a text of its own.")
+def command(
+    sources: tuple[str, ...], lines: bool, **given: Unpack[texts.Options]
+) -> None:
+    """Write a title for each text.
+
+    Takes files, texts and - (standard input). A text longer than the model reads is
+    cut, and a warning says so.
+    """
+    texts.write(texts.read(sources, whole=not lines), given)

@@ -1,0 +1,152 @@
+"""What `asr translate` and `asr summarize` share: sources in, results out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+import click
+
+import asr
+from asr.cli import options, terminal
+from asr.errors import DataError, UsageError
+from asr.manifest import text_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from asr.text_pipeline import Generation
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+def arguments(model: str) -> Callable[[F], F]:
+    """Add arguments and options of a command that turns texts into texts.
+
+    Args:
+        model: Bundled model that is used by default.
+    """
+    added = (
+        click.argument("sources", nargs=-1, metavar="[TEXT|FILE|-]..."),
+        options.model_named(model),
+        click.option(
+            "--n-best",
+            type=click.IntRange(1, 256),
+            default=1,
+            show_default=True,
+            help="Readings of each text, as lines of number, score and text.",
+        ),
+        options.beam_size,
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print a JSON object a line, with scores.",
+        ),
+    )
+
+    def add(command: F) -> F:
+        for option in reversed(added):
+            command = option(command)
+        return command
+
+    return add
+
+
+class Options(TypedDict):
+    """What `arguments` adds beside the sources."""
+
+    model: str
+    n_best: int
+    beam_size: int | None
+    as_json: bool
+
+
+def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
+    """Yield the texts that arguments stand for.
+
+    Args:
+        sources: Texts, names of files, or `-` for standard input, which is also read
+            where there are none.
+        whole: Whether a file is one text; otherwise each line is.
+
+    Raises:
+        DataError: A file is missing or cannot be read.
+        UsageError: There is nothing to read.
+    """
+    if not sources and sys.stdin.isatty():
+        raise UsageError("give a text, a file, or - for standard input")
+    for source in sources or ("-",):
+        if source == "-":
+            # Bytes that are not UTF-8 become the replacement character.
+            text = sys.stdin.buffer.read() if whole else None
+            if text is not None:
+                yield " ".join(text.decode("utf-8", "replace").split())
+            else:
+                for line in sys.stdin.buffer:
+                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+        elif _is_file(source):
+            lines = (line for _, line in text_lines(Path(source)))
+            if whole:
+                yield " ".join(" ".join(lines).split())
+            else:
+                yield from lines
+        else:
+            yield source
+
+
+def _is_file(source: str) -> bool:
+    try:
+        there = Path(source).is_file()
+    except OSError:  # longer than any name
+        return False
+    looks = " " not in source and (
+        "/" in source or Path(source).suffix in (".txt", ".tsv", ".md")
+    )
+    if looks and not there:
+        raise DataError(f"{source}: no such file")
+    return there
+
+
+def write(texts: Iterator[str], given: Options) -> None:
+    """Print what texts become, as soon as it is known."""
+    terminal.start_backend()
+    generator = asr.load_text(given["model"])
+    decoding = options.decoding_config(
+        generator.decoding,
+        beam_size=given["beam_size"],
+        ctc_weight=None,
+        n_best=given["n_best"],
+    )
+    seen: list[str] = []
+
+    def remembered() -> Iterator[str]:
+        for text in texts:
+            seen.append(text)
+            yield text
+
+    found = generator.generate_many(remembered(), decoding=decoding)
+    for number, generation in enumerate(found, 1):
+        source = seen[number - 1]
+        seen[number - 1] = ""
+        if generation.left_out:
+            click.echo(
+                f"warning: text {number}: read {generator.config.model.text.longest} "
+                f"of its {generation.source_tokens} tokens, as far as the model goes",
+                err=True,
+            )
+        _print(number, source, generation, given)
+        sys.stdout.flush()
+
+
+def _print(number: int, source: str, generation: Generation, given: Options) -> None:
+    if given["as_json"]:
+        entry = {"source": source, **generation.to_json()}
+        click.echo(json.dumps(entry, ensure_ascii=False))
+    elif given["n_best"] == 1:
+        click.echo(generation.text)
+    else:
+        for reading in generation.alternatives:
+            click.echo(f"{number}\t{reading.score:.4f}\t{reading.text}")

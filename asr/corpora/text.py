@@ -1,0 +1,89 @@
+"""Readers of text corpora: pairs of a text and what it becomes.
+
+| corpus | source and licence |
+| --- | --- |
+| pairs | one's own: a file, or a folder with SUBSET.tsv or SUBSET.jsonl |
+| tatoeba | tatoeba.org sentence pairs by way of manythings.org/anki; CC BY 2.0 |
+| multi30k | D. Elliott et al., VL@ACL 2016; image captions, for research |
+| reuters | Reuters-21578 news with headlines; for research |
+| acl_titles | ACL Anthology abstracts with titles; CC BY 4.0 from 2016 on |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from asr.config import nearest
+from asr.errors import DataError, UsageError
+from asr.manifest import text_lines
+from asr.pairs import Pair, read_pairs
+
+_ENDINGS = (".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz")
+
+
+def _existing(folder: Path, names: list[str]) -> Path:
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise DataError(f"{folder}: no {names[0]} there, compressed or not")
+
+
+def _pairs(root: Path, subset: str) -> Iterator[Pair]:
+    """Read a file, or SUBSET.tsv or SUBSET.jsonl of a folder."""
+    if root.is_file():
+        yield from read_pairs(root)
+    else:
+        yield from read_pairs(_existing(root, [subset + end for end in _ENDINGS]))
+
+
+def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
+    """Read two files line by line; `train.en-de` are `train.en` and `train.de`."""
+    part, _, languages = subset.rpartition(".")
+    source, dash, target = languages.partition("-")
+    if not (part and dash):
+        raise DataError(
+            f"{root}: subset {subset!r} names no languages; write train.en-de"
+        )
+    sides = []
+    for language in (source, target):
+        name = f"{part}.{language}"
+        path = _existing(root, [name, f"{name}.gz"])
+        sides.append([line for _, line in text_lines(path)])
+    if len(sides[0]) != len(sides[1]):
+        raise DataError(
+            f"{root}: {part} has {len(sides[0])} lines in {source} and "
+            f"{len(sides[1])} in {target}; they are to be parallel"
+        )
+    for number, (one, other) in enumerate(zip(*sides, strict=True), 1):
+        if one.strip() and other.strip():
+            yield Pair(one, other, f"{part}-{number}")
+
+
+def _records(source: str, target: str) -> Callable[[Path, str], Iterator[Pair]]:
+    def read(root: Path, subset: str) -> Iterator[Pair]:
+        names = [f"{subset}.jsonl", f"{subset}.jsonl.gz"]
+        yield from read_pairs(_existing(root, names), (source, target))
+
+    return read
+
+
+TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Pair]]] = {
+    "pairs": _pairs,
+    "tatoeba": _pairs,
+    "multi30k": _multi30k,
+    "reuters": _records("body", "title"),
+    "acl_titles": _records("abstract", "title"),
+}
+"""Name -> reader of a subset below a folder."""
+
+
+def text_corpus(name: str) -> Callable[[Path, str], Iterator[Pair]]:
+    """Look a reader up.
+
+    Raises:
+        UsageError: There is no such corpus.
+    """
+    if name not in TEXT_CORPORA:
+        raise UsageError(f"no text corpus {name!r}{nearest(name, list(TEXT_CORPORA))}")
+    return TEXT_CORPORA[name]

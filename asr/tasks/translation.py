@@ -1,0 +1,24 @@
+"""Translation: a sentence -> the same in another language."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from asr.tasks.text import TextTask
+from asr.text_scores import bleu
+
+
+class Translation(TextTask):
+    """Translates sentences; scored by BLEU and chrF."""
+
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return BLEU and chrF (0-100) against normalised references."""
+        found = bleu([self.normalize(text) for text in references], hypotheses)
+        return {"bleu": found.bleu, "chrf": found.chrf}
+
+    def cost(self, scores: Mapping[str, float]) -> float:
+        """Return the negative of BLEU."""
+        return -scores["bleu"]

@@ -1,0 +1,186 @@
+"""A model folder -> what texts become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from asr.batching import collate
+from asr.checkpoint import CARD, LoadedModel, read_model
+from asr.compiled_search import Search
+from asr.config import DecodingConfig
+from asr.errors import DataError, ModelError
+from asr.predictor import Predictor, readings
+from asr.resources import model_path
+from asr.tasks.text import TextTask
+from asr.transcript import Alternative
+
+BATCH_TOKENS = 2000
+"""Padded source tokens read at once."""
+
+_WINDOW = 1000  # texts sorted by length before they are put into batches
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What a text became.
+
+    Attributes:
+        text: The best reading; empty where the source holds nothing.
+        score: Its log probability, normalised as the decoding asks for.
+        alternatives: All readings, the best one first.
+        source_tokens: Tokens of the source.
+        left_out: How many of them, from the end, the model did not read.
+    """
+
+    text: str
+    score: float
+    alternatives: tuple[Alternative, ...]
+    source_tokens: int
+    left_out: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all of it as plain data."""
+        return {
+            "text": self.text,
+            "score": self.score,
+            "alternatives": [
+                {"text": reading.text, "score": reading.score}
+                for reading in self.alternatives
+            ],
+            "source_tokens": self.source_tokens,
+            "left_out": self.left_out,
+        }
+
+
+@dataclass(frozen=True)
+class TextAttention:
+    """Where the decoder looked.
+
+    Attributes:
+        weights: Each row sums to 1, (U, S); axes are `tokens` and `source`.
+        tokens: What was written at each row, the end symbol last.
+        source: Tokens of the source, the end symbol last.
+    """
+
+    weights: np.ndarray
+    tokens: tuple[str, ...]
+    source: tuple[str, ...]
+
+
+class TextGenerator(Predictor):
+    """A model that translates or summarises."""
+
+    def generate(
+        self, text: str, *, decoding: DecodingConfig | None = None
+    ) -> Generation:
+        """Return what one text becomes.
+
+        Args:
+            text: The source.
+            decoding: How to search; the model's own choice if not given.
+        """
+        (found,) = self.generate_many([text], decoding=decoding)
+        return found
+
+    def generate_many(
+        self,
+        texts: Iterable[str],
+        *,
+        batch_tokens: int = BATCH_TOKENS,
+        decoding: DecodingConfig | None = None,
+    ) -> Iterator[Generation]:
+        """Yield what texts become, in the order in which they come.
+
+        Args:
+            texts: Sources; however many, only some are in memory.
+            batch_tokens: Padded source tokens read at once.
+            decoding: As in `generate`.
+        """
+        search, source = self.search(decoding), iter(texts)
+        while window := list(islice(source, _WINDOW)):
+            yield from self._window(window, search, batch_tokens)
+
+    def attention(self, text: str) -> TextAttention:
+        """Return where the decoder looked while it wrote.
+
+        Raises:
+            DataError: The text is empty.
+        """
+        source = self._source(text)[: self.config.model.text.longest]
+        if len(source) < 2:
+            raise DataError("the text is empty; there is nothing to look at")
+        array = np.array(source, "int32")
+        found = self.search(self.decoding).hypotheses([array])
+        written = [*found.tokens[0, 0, : found.lengths[0, 0]].tolist(), self.task.end]
+        inputs, _ = collate([(array, written)], self.task.start)
+        weights = self.model.predict_on_batch(inputs)["weights"]
+        pieces = cast("TextTask", self.task).tokenizer.pieces
+        return TextAttention(
+            weights=np.asarray(weights)[0],
+            tokens=tuple(pieces[token] for token in written),
+            source=tuple(pieces[token] for token in source),
+        )
+
+    def _source(self, text: str) -> list[int]:
+        return cast("TextTask", self.task).source_tokens(text)
+
+    def _window(
+        self, texts: list[str], search: Search, batch_tokens: int
+    ) -> list[Generation]:
+        longest = self.config.model.text.longest
+        sources = [self._source(text) for text in texts]
+        lengths = [min(len(source), longest) for source in sources]
+        # One token is the end symbol alone: there is nothing to read.
+        filled = (index for index, length in enumerate(lengths) if length > 1)
+        order = sorted(filled, key=lengths.__getitem__)
+        done: dict[int, Generation] = {}
+        while order:
+            count = max(1, batch_tokens // lengths[order[-1]])
+            batch, order = order[-count:], order[:-count]
+            found = search.hypotheses(
+                [np.array(sources[i][: lengths[i]], "int32") for i in batch]
+            )
+            for row, index in enumerate(batch):
+                size = len(sources[index])
+                done[index] = self._generation(
+                    readings(found, row, search.config.n_best),
+                    size,
+                    size - lengths[index],
+                )
+        nothing = Generation("", 0.0, (), 0)
+        return [done.get(i, nothing) for i in range(len(texts))]
+
+    def _generation(
+        self, best: list[tuple[tuple[int, ...], float]], size: int, left_out: int
+    ) -> Generation:
+        texts = tuple(
+            Alternative(self.task.decode(tokens), score) for tokens, score in best
+        )
+        if not texts:
+            return Generation("", 0.0, (), size, left_out)
+        return Generation(texts[0].text, texts[0].score, texts, size, left_out)
+
+
+def load_text(name: str | Path) -> TextGenerator:
+    """Load a model that translates or summarises.
+
+    Args:
+        name: A bundled model, such as `en-fr` or `title`, or a model folder.
+
+    Raises:
+        ModelError: There is none of that name, it is damaged, or reads no texts.
+    """
+    folder = model_path(name)
+    loaded: LoadedModel = read_model(folder)
+    if not isinstance(loaded.task, TextTask):
+        raise ModelError(
+            f"{name}: reads recordings, not texts (task {loaded.config.task}); use "
+            "asr transcribe, or asr.load"
+        )
+    return TextGenerator(loaded, (folder / CARD).read_text(encoding="utf-8"))

@@ -1,0 +1,129 @@
+"""A grid of trainings: what is trained, what is not trained again, the report."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from asr import comparison
+from asr.comparison import Cell, table
+from asr.errors import DataError
+
+COMMON = ["--seeds", "2", "--set", "train.epochs=1"]
+
+
+@pytest.fixture
+def grid(run, tiny_texts, tmp_path, monkeypatch):
+    """Run a small grid: `grid(*more)`; the folder is `tmp_path / "grid"`."""
+    monkeypatch.setenv("ASR_DATA", str(tiny_texts))
+
+    def call(*more):
+        arguments = ["--vary", "model.attention=luong,none", *COMMON, *more]
+        return run(
+            "compare", tiny_texts / "tiny-text.yaml", *arguments,
+            "-o", tmp_path / "grid",
+        )  # fmt: skip
+
+    return call
+
+
+def test_a_grid(grid, tmp_path, monkeypatch):
+    ended = grid()
+    assert ended.status == 0
+    folder = tmp_path / "grid"
+    names = {path.relative_to(folder).as_posix() for path in folder.glob("*/*")}
+    assert names == {
+        f"attention={kind}/seed-{seed}" for kind in ("luong", "none") for seed in (1, 2)
+    }
+    cells = json.loads((folder / "results.json").read_text())
+    assert [(cell["variant"], cell["seed"]) for cell in cells] == [
+        ("attention=luong", 1),
+        ("attention=luong", 2),
+        ("attention=none", 1),
+        ("attention=none", 2),
+    ]
+    for cell in cells:
+        assert cell["parameters"] > 1000
+        assert cell["step_seconds"] > 0
+        assert cell["score"] == cell["metrics"]["bleu"]
+        assert len(cell["lengths"]) == len(cell["by_length"]) == 4
+    assert ended.out == (folder / "table.md").read_text()
+    assert "attention=none" in ended.out
+    for name in ("scores.png", "by_length.png"):
+        assert (folder / name).read_bytes().startswith(b"\x89PNG")
+    # The recipe's other keys of the attention stay.
+    stored = (folder / "attention=luong" / "seed-1" / "recipe.yaml").read_text()
+    assert "kind: luong" in stored
+    assert "units: 16" in stored
+
+    def fail(*_):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(comparison, "train", fail)
+    monkeypatch.setattr(comparison, "resume", fail)
+    assert grid().out == ended.out
+
+
+def test_a_stopped_training_goes_on(grid, tmp_path, monkeypatch):
+    calls = []
+
+    def stop(recipe, output):
+        calls.append(output)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(comparison, "train", stop)
+        assert grid().status == 130
+    assert len(calls) == 1
+    folder = tmp_path / "grid" / "attention=luong" / "seed-1"
+    folder.mkdir(parents=True)
+    (folder / "recipe.yaml").write_text("name: x\n")
+    monkeypatch.setattr(comparison, "is_finished", lambda _: False)
+    monkeypatch.setattr(comparison, "resume", lambda path: stop(None, path))
+    assert grid().status == 130
+    assert calls[1] == folder
+
+
+@pytest.mark.parametrize(
+    ("vary", "status", "message"),
+    [
+        ("model.attention", 2, "write it as key.subkey=value,value"),
+        ("model.attention=", 2, "there are no values"),
+        ("model.attention=[", 2, "not valid YAML"),
+        ("model.atention=luong,none", 3, "did you mean"),
+        ("train.epochs=1,0", 3, "is not between"),
+    ],
+)
+def test_what_cannot_be_varied(run, tiny_texts, tmp_path, vary, status, message):
+    recipe = tiny_texts / "tiny-text.yaml"
+    ended = run("compare", recipe, "--vary", vary, "-o", tmp_path / "grid")
+    assert ended.status == status
+    assert message in ended.err
+    assert not (tmp_path / "grid").exists()
+
+
+def test_a_recipe_without_a_dev_part(tiny_texts, tmp_path):
+    with pytest.raises(DataError, match=r"data\.dev is empty"):
+        comparison.compare(
+            tiny_texts / "tiny-text.yaml",
+            {"model.attention": ["none"]},
+            seeds=1,
+            output=tmp_path / "grid",
+            overrides=["data.dev=[]"],
+        )
+
+
+def test_the_table():
+    lengths = [(1.0, 5.0), (6.0, 20.0)]
+    cells = [
+        Cell("a=1", 1, 30.0, {"bleu": 30.0}, 1234, 0.25, lengths, [40.0, 20.0]),
+        Cell("a=1", 2, 32.0, {"bleu": 32.0}, 1234, 0.35, lengths, [42.0, 20.0]),
+        Cell("a=2", 1, 0.25, {"bleu": 0.25}, 99, 0.1, lengths, [0.5, 0.125]),
+    ]
+    assert table(cells).splitlines() == [
+        "| variant | bleu | parameters | ms/step | 1-5 long | 6-20 long |",
+        "| --- | --- | --- | --- | --- | --- |",
+        "| a=1 | 31.0 ± 1.4 | 1,234 | 300 | 41.0 ± 1.4 | 20.0 ± 0.0 |",
+        "| a=2 | 0.250 | 99 | 100 | 0.500 | 0.125 |",
+    ]

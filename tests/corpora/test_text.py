@@ -1,0 +1,87 @@
+"""Readers of text corpora, on small copies of their layouts and on the real ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+
+import pytest
+
+from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.errors import DataError, UsageError
+from asr.pairs import Pair
+
+REAL = {
+    ("tatoeba", "tatoeba-eng-fra"): {"train": 136931, "val": 1414, "test": 2994},
+    ("multi30k", "multi30k"): {"train.en-de": 29000, "test_2016_flickr.de-en": 1000},
+    ("reuters", "reuters"): {"train": 10208, "test": 1500},
+    ("acl_titles", "acl-titles"): {"train": 14179, "val": 600, "test": 800},
+}
+
+
+def test_parallel_files(tmp_path):
+    (tmp_path / "val.en").write_text("one\ntwo\n\n")
+    (tmp_path / "val.de.gz").write_bytes(gzip.compress(b"eins\nzwei\ndrei\n"))
+    found = list(text_corpus("multi30k")(tmp_path, "val.de-en"))
+    assert found == [Pair("eins", "one", "val-1"), Pair("zwei", "two", "val-2")]
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [
+        ("val", "names no languages"),
+        ("val.en-fr", "no val.fr there"),
+        ("val.en-de", "3 lines in en and 2 in de"),
+    ],
+)
+def test_parallel_files_that_do_not_fit(tmp_path, subset, message):
+    (tmp_path / "val.en").write_text("one\ntwo\nthree\n")
+    (tmp_path / "val.de").write_text("eins\nzwei\n")
+    with pytest.raises(DataError, match=message):
+        list(text_corpus("multi30k")(tmp_path, subset))
+
+
+def test_ones_own_pairs(tmp_path):
+    (tmp_path / "train.tsv").write_text("a\tb\n")
+    (tmp_path / "dev.jsonl").write_text('{"source": "c", "target": "d"}\n')
+    read = text_corpus("pairs")
+    assert list(read(tmp_path, "train")) == [Pair("a", "b", "1")]
+    assert list(read(tmp_path, "dev")) == [Pair("c", "d", "1")]
+    assert list(read(tmp_path / "train.tsv", "")) == [Pair("a", "b", "1")]
+    with pytest.raises(DataError, match=r"no test\.tsv there"):
+        list(read(tmp_path, "test"))
+
+
+def test_headlines(tmp_path):
+    entry = {"id": 3, "title": "UP", "body": "It went up."}
+    (tmp_path / "test.jsonl").write_text(json.dumps(entry) + "\n")
+    found = list(text_corpus("reuters")(tmp_path, "test"))
+    assert found == [Pair("It went up.", "UP", "3")]
+
+
+def test_unknown_corpus():
+    with pytest.raises(UsageError, match="did you mean 'tatoeba'"):
+        text_corpus("tatoba")
+
+
+@pytest.mark.parametrize(("corpus", "folder"), REAL)
+def test_the_real_ones(data_root, corpus, folder):
+    root = data_root / "text" / folder
+    if not root.is_dir():
+        pytest.skip(f"{root} is not there")
+    for subset, count in REAL[corpus, folder].items():
+        pairs = list(TEXT_CORPORA[corpus](root, subset))
+        assert len(pairs) == count
+        assert len({pair.id for pair in pairs}) == count
+
+
+def test_no_sentence_is_in_two_parts(data_root):
+    root = data_root / "text" / "tatoeba-eng-fra"
+    if not root.is_dir():
+        pytest.skip(f"{root} is not there")
+    parts = [
+        {pair.source for pair in TEXT_CORPORA["tatoeba"](root, subset)}
+        for subset in ("train", "val", "test")
+    ]
+    assert not parts[0] & parts[1]
+    assert not (parts[0] | parts[1]) & parts[2]

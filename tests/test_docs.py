@@ -1,0 +1,33 @@
+"""What the documentation shows is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+
+def test_a_task_of_your_own(root, tmp_path):
+    page = (root / "docs" / "your-own-task.md").read_text(encoding="utf-8")
+    files = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", page, re.DOTALL)
+    assert [name for name, _ in files] == ["dates.py", "dates.yaml"]
+    for name, content in files:
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    environment = {
+        **os.environ,
+        "ASR_DATA": str(tmp_path),
+        "PYTHONPATH": str(root),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    ended = subprocess.run(
+        [sys.executable, "dates.py"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    assert ended.stdout == "1994-03-07\n"
+    assert (tmp_path / "runs" / "dates" / "model" / "SHA256SUMS").is_file()

@@ -100,7 +100,7 @@ def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
     for record in records:
         labels = task.encode_target(record.text or "")
         length = task.length(record)
-        if reason := _unusable(length, labels, recipe):
+        if reason := _unusable(length, labels, recipe, task.unit):
             reasons[reason] += 1
             log.info("left out: %s: %s", record.name, reason)
         else:
@@ -113,10 +113,10 @@ def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
     return examples
 
 
-def _unusable(length: float, labels: Sequence[int], recipe: Recipe) -> str:
+def _unusable(length: float, labels: Sequence[int], recipe: Recipe, unit: str) -> str:
     """Return why a record is left out, or nothing."""
     if length > recipe.data.longest:
-        return f"longer than {recipe.data.longest:g} (data.longest)"
+        return f"longer than {recipe.data.longest:g} {unit} (data.longest)"
     if not labels:
         return "no text after normalisation"
     if not recipe.model.ctc:

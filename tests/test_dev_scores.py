@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from asr import batching
+from asr.config import FrontendConfig, ModelConfig
 from asr.decoding.search import Hypotheses
 from asr.dev_scores import DevScorer
 from asr.errors import AudioError
@@ -15,7 +16,8 @@ from asr.manifest import Utterance
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.tokenizers import CharacterTokenizer
 
-TASK = SpeechRecognition(CharacterTokenizer(("A", "B")), 100, "librispeech-1")
+MODEL = ModelConfig(frontend=FrontendConfig(rate=4000))
+TASK = SpeechRecognition(CharacterTokenizer(("A", "B")), MODEL, "librispeech-1")
 
 
 class Network:
@@ -46,11 +48,11 @@ def scorer():
         def read(utterance):
             if utterance.id == "bad":
                 raise AudioError("bad.wav: no sound")
-            return np.ones(int(100 * utterance.duration), "float32")
+            return np.ones(int(4000 * utterance.duration), "float32")
 
         scorer = DevScorer.__new__(DevScorer)
         scorer.model, scorer.task = Network(), TASK
-        scorer.loader = batching.Loader(read, 100)
+        scorer.loader = batching.Loader(read, 4000)
         scorer.records = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
         scorer.batch_length, scorer.search = 4.0, Greedy()
         return scorer

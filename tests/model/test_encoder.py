@@ -83,6 +83,7 @@ def test_one_recording_equals_plain_keras_layers(kernel):
 
 
 def test_the_padding_is_zero():
+    keras.utils.set_random_seed(0)  # not one that silences all filters
     encoder = Encoder(CONFIG)
     encoded = encoder(*features_of(40, 13, 1))
     for values, lengths in (

@@ -120,6 +120,21 @@ def test_transcribes_the_samples(elsewhere, root, samples):
     assert score(*texts).cer < 0.5
 
 
+def test_writes_a_title(elsewhere, samples):
+    (title,) = elsewhere("asr", "summarize", samples / "abstract.txt").splitlines()
+    assert "peech" in title
+
+
+def test_bundled_models_are_small(root):
+    folders = [path.parent for path in (root / "data/models").glob("*/SHA256SUMS")]
+    assert {folder.name for folder in folders} == {"english", "title"}
+    for folder in folders:
+        assert sum(file.stat().st_size for file in folder.iterdir()) < 20e6
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        for heading in ("## Scores", "## Data and licence", "## Limits"):
+            assert heading in card
+
+
 def test_ci_runs_the_readmes_second_command(root):
     readme = (root / "README.md").read_text(encoding="utf-8")
     first, second = re.findall(r"^pip install .+ && .+$", readme, re.MULTILINE)

@@ -81,10 +81,9 @@ class LoadedModel:
     model: Seq2Seq
 
 
-def build(config: ModelConfig, task: Task, **options: Any) -> Seq2Seq:  # noqa: ANN401 - passed on to Seq2Seq
+def build(task: Task, **options: Any) -> Seq2Seq:  # noqa: ANN401 - passed on to Seq2Seq
     """Return a fresh network for a task; `options` go to `Seq2Seq`."""
-    frontend = task.frontend(config)
-    return Seq2Seq(config, task.vocabulary, frontend, **options)
+    return Seq2Seq(task.model, task.vocabulary, task.frontend(), **options)
 
 
 def weights_of(model: Seq2Seq) -> dict[str, np.ndarray]:
@@ -140,7 +139,7 @@ def read_model(folder: Path) -> LoadedModel:
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     try:
         normalizer(config.normalizer)
-        model = build(config.model, task)
+        model = build(task)
     except RecipeError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from error
     _assign(model, folder / WEIGHTS)

@@ -19,10 +19,10 @@ from asr.batching import Loader
 from asr.checkpoint import read_model
 from asr.config import Recipe, load_recipe
 from asr.dev_scores import write_all
-from asr.errors import DataError
+from asr.errors import DataError, TrainingError
 from asr.predictor import Predictor
 from asr.resources import atomic_write
-from asr.run_state import DEV, MODEL, load_run_recipe
+from asr.run_state import DEV, MODEL, RECIPE, load_run_recipe
 from asr.training import is_finished, resume, train
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ def compare(
     Raises:
         DataError: The recipe has no dev part.
         RecipeError: A key or value is not valid; nothing is trained then.
+        TrainingError: The folder holds other trainings than these.
     """
     runs: list[tuple[str, Recipe]] = []
     for values in itertools.product(*vary.values()):
@@ -95,8 +96,12 @@ def compare(
     for number, (variant, loaded) in enumerate(runs, 1):
         folder = output / re.sub(r"[^\w.=-]+", "_", variant) / f"seed-{loaded.seed}"
         log.info("%d of %d: %s, seed %d", number, len(runs), variant, loaded.seed)
-        if not (folder / "recipe.yaml").is_file():
+        if not (folder / RECIPE).is_file():
             train(loaded, folder)
+        elif load_run_recipe(folder) != loaded:
+            raise TrainingError(
+                f"{folder}: holds a training of another recipe; choose another --output"
+            )
         elif not is_finished(folder):
             resume(folder)
         cells.append(_score(variant, folder))
@@ -189,13 +194,19 @@ def _score(variant: str, folder: Path) -> Cell:
 
 
 def _label(chosen: Mapping[str, Any]) -> str:
-    """Return `attention=luong units=64`: the last part of each key, and its value."""
+    """Return `attention=luong units=64`: the last part of each key, and its value.
+
+    Keys that end alike are written whole.
+    """
+    last = {key: key.rpartition(".")[2] for key in chosen}
+    endings = list(last.values())
     parts = []
     for key, value in chosen.items():
         if isinstance(value, Mapping):
-            value = ",".join(str(item) for item in value.values())
-        parts.append(f"{key.rpartition('.')[2]}={value}")
-    return " ".join(parts) or "as it is"
+            value = ",".join(f"{name}:{item}" for name, item in value.items())
+        name = last[key] if endings.count(last[key]) == 1 else key
+        parts.append(f"{name}={value}")
+    return " ".join(parts)
 
 
 def _spread(values: Sequence[float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +31,7 @@ class Generation:
     """What a text became.
 
     Attributes:
+        source: The text it was.
         text: The best reading; empty where the source holds nothing.
         score: Its log probability, normalised as the decoding asks for.
         alternatives: All readings, the best one first.
@@ -38,24 +39,16 @@ class Generation:
         left_out: How many of them, from the end, the model did not read.
     """
 
-    text: str
-    score: float
-    alternatives: tuple[Alternative, ...]
-    source_tokens: int
+    source: str
+    text: str = ""
+    score: float = 0.0
+    alternatives: tuple[Alternative, ...] = ()
+    source_tokens: int = 0
     left_out: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as plain data."""
-        return {
-            "text": self.text,
-            "score": self.score,
-            "alternatives": [
-                {"text": reading.text, "score": reading.score}
-                for reading in self.alternatives
-            ],
-            "source_tokens": self.source_tokens,
-            "left_out": self.left_out,
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -112,7 +105,7 @@ class TextGenerator(Predictor):
         Raises:
             DataError: The text is empty.
         """
-        source = self._source(text)[: self.config.model.text.longest]
+        source = self._texts.source_tokens(text)[: self.config.model.text.longest]
         if len(source) < 2:
             raise DataError("the text is empty; there is nothing to look at")
         array = np.array(source, "int32")
@@ -120,26 +113,27 @@ class TextGenerator(Predictor):
         written = [*found.tokens[0, 0, : found.lengths[0, 0]].tolist(), self.task.end]
         inputs, _ = collate([(array, written)], self.task.start)
         weights = self.model.predict_on_batch(inputs)["weights"]
-        pieces = cast("TextTask", self.task).tokenizer.pieces
+        pieces = self._texts.tokenizer.pieces
         return TextAttention(
             weights=np.asarray(weights)[0],
             tokens=tuple(pieces[token] for token in written),
             source=tuple(pieces[token] for token in source),
         )
 
-    def _source(self, text: str) -> list[int]:
-        return cast("TextTask", self.task).source_tokens(text)
+    @property
+    def _texts(self) -> TextTask:
+        return cast("TextTask", self.task)
 
     def _window(
         self, texts: list[str], search: Search, batch_tokens: int
     ) -> list[Generation]:
         longest = self.config.model.text.longest
-        sources = [self._source(text) for text in texts]
+        sources = [self._texts.source_tokens(text) for text in texts]
         lengths = [min(len(source), longest) for source in sources]
         # One token is the end symbol alone: there is nothing to read.
         filled = (index for index, length in enumerate(lengths) if length > 1)
         order = sorted(filled, key=lengths.__getitem__)
-        done: dict[int, Generation] = {}
+        done = [Generation(text) for text in texts]
         while order:
             count = max(1, batch_tokens // lengths[order[-1]])
             batch, order = order[-count:], order[:-count]
@@ -147,24 +141,19 @@ class TextGenerator(Predictor):
                 [np.array(sources[i][: lengths[i]], "int32") for i in batch]
             )
             for row, index in enumerate(batch):
-                size = len(sources[index])
-                done[index] = self._generation(
-                    readings(found, row, search.config.n_best),
-                    size,
-                    size - lengths[index],
+                best = tuple(
+                    Alternative(self.task.decode(tokens), score)
+                    for tokens, score in readings(found, row, search.config.n_best)
                 )
-        nothing = Generation("", 0.0, (), 0)
-        return [done.get(i, nothing) for i in range(len(texts))]
-
-    def _generation(
-        self, best: list[tuple[tuple[int, ...], float]], size: int, left_out: int
-    ) -> Generation:
-        texts = tuple(
-            Alternative(self.task.decode(tokens), score) for tokens, score in best
-        )
-        if not texts:
-            return Generation("", 0.0, (), size, left_out)
-        return Generation(texts[0].text, texts[0].score, texts, size, left_out)
+                done[index] = Generation(
+                    texts[index],
+                    best[0].text if best else "",
+                    best[0].score if best else 0.0,
+                    best,
+                    source_tokens=len(sources[index]),
+                    left_out=len(sources[index]) - lengths[index],
+                )
+        return done
 
 
 def load_text(name: str | Path) -> TextGenerator:

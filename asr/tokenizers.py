@@ -6,17 +6,19 @@ import base64
 import binascii
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from asr.errors import DataError, ModelError
 from asr.resources import atomic_write
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
+
+Listed = TypeVar("Listed")
 
 BLANK = 0
 """Identifier of `<blank>`: the CTC blank, and what shorter rows are padded with."""
@@ -129,14 +131,7 @@ class CharacterTokenizer:
                 "tokenizer.json is not a character tokenizer: expected the keys "
                 "'kind' ('characters') and 'characters'; restore the model folder"
             )
-        if not isinstance(stored["characters"], list):
-            raise ModelError(
-                "tokenizer.json: 'characters' is not a list; restore the model folder"
-            )
-        try:
-            return cls(tuple(stored["characters"]))
-        except DataError as error:
-            raise ModelError(f"tokenizer.json: {error}") from None
+        return _from_list(cls, stored, "characters")
 
 
 @dataclass(frozen=True)
@@ -326,14 +321,7 @@ class LabelTokenizer:
         Raises:
             ModelError: The object is not a stored tokenizer of labels.
         """
-        if not isinstance(stored.get("labels"), list):
-            raise ModelError(
-                "tokenizer.json: 'labels' is not a list; restore the model folder"
-            )
-        try:
-            return cls(tuple(stored["labels"]))
-        except DataError as error:
-            raise ModelError(f"tokenizer.json: {error}") from None
+        return _from_list(cls, stored, "labels")
 
 
 Tokenizer: TypeAlias = CharacterTokenizer | SubwordTokenizer | LabelTokenizer
@@ -420,6 +408,20 @@ def make_tokenizer(
     if kind != "characters":
         return train_subwords(texts, kind, size)
     return CharacterTokenizer(tuple(characters) or characters_of(texts))
+
+
+def _from_list(
+    cls: Callable[[tuple[str, ...]], Listed], stored: Mapping[str, Any], key: str
+) -> Listed:
+    """Make a tokenizer of a stored list; a ModelError says what is wrong with it."""
+    if not isinstance(stored.get(key), list):
+        raise ModelError(
+            f"tokenizer.json: {key!r} is not a list; restore the model folder"
+        )
+    try:
+        return cls(tuple(stored[key]))
+    except DataError as error:
+        raise ModelError(f"tokenizer.json: {error}") from None
 
 
 def _without_specials(ids: Iterable[int], size: int) -> list[int]:

@@ -141,7 +141,7 @@ class _Run:
 
     def _build(self) -> Seq2Seq:
         recipe = self.recipe
-        model = build(recipe.model, self.task, augment=recipe.augment, seed=recipe.seed)
+        model = build(self.task, augment=recipe.augment, seed=recipe.seed)
         model.loss_config = recipe.train
         model.replicas = replicas()
         steps = len(self._plan_of(recipe.data.ascending_epochs))

@@ -100,7 +100,7 @@ class Ours:
         ]
         self.config = ModelConfig()
         self.train_config = TrainConfig()
-        self.model = build(self.config, self.task, augment=AugmentConfig(), seed=1)
+        self.model = build(self.task, augment=AugmentConfig(), seed=1)
         self.model.loss_config = self.train_config
         self.model.compile(optimizer=build_optimizer(self.train_config, 10_000))
         self.data = data

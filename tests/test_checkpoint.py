@@ -59,7 +59,7 @@ def written(tmp_path_factory):
         training={"name": "tiny", "hours": 0.1},
     )
     task = TASKS[config.task](TOKENS, config.model, config.normalizer)
-    model = checkpoint.build(MODEL, task)
+    model = checkpoint.build(task)
     random = np.random.default_rng(0)
     for weight in model.trainable_weights:
         weight.assign(random.normal(size=weight.shape) * 0.2)

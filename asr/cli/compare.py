@@ -8,7 +8,7 @@ from typing import Any
 import click
 import yaml
 
-from asr.cli import terminal
+from asr.cli import options, terminal
 from asr.errors import UsageError
 from asr.resources import recipe_path
 
@@ -32,13 +32,7 @@ from asr.resources import recipe_path
     show_default=True,
     help="Trainings of each variant.",
 )
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a key of the recipe for all.",
-)
+@options.overrides("Change a key of the recipe for all.")
 @click.option(
     "-o",
     "--output",

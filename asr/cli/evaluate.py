@@ -1,4 +1,4 @@
-"""`asr evaluate`: a model's error rates on recordings with known text."""
+"""`asr evaluate`: a model's scores on recordings or texts with known results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
 from asr.resources import atomic_write, model_task
 from asr.scoring import alignment_text
-from asr.text import NORMALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,12 +50,9 @@ class _Options(TypedDict):
 )
 @click.option("--subset", help="Part of the corpus.  [default: its only one]")
 @click.option("--limit", type=click.IntRange(1), help="Score only the first so many.")
-@click.option(
-    "--normalizer",
-    type=click.Choice(list(NORMALIZERS)),
-    default="librispeech-1",
-    show_default=True,
-    help="What transcripts and references go through before they are compared.",
+@options.normalizer(
+    "librispeech-1",
+    "What transcripts and references go through before they are compared.",
 )
 @click.option("--lowercase", is_flag=True, help="BLEU and chrF without regard to case.")
 @options.decoding

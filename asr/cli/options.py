@@ -9,6 +9,7 @@ import click
 
 from asr.config import BATCH_SECONDS
 from asr.errors import UsageError
+from asr.text import NORMALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,6 +24,24 @@ SPEECH_TASKS = ("speech_recognition", "classification")
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
+
+
+def overrides(helped: str) -> Callable[[F], F]:
+    """Return the option that changes keys of a recipe."""
+    return click.option(
+        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help=helped
+    )
+
+
+def normalizer(name: str, helped: str) -> Callable[[F], F]:
+    """Return the option of a text normaliser, by default the one of that name."""
+    return click.option(
+        "--normalizer",
+        type=click.Choice(list(NORMALIZERS)),
+        default=name,
+        show_default=True,
+        help=helped,
+    )
 
 
 def model_named(name: str) -> Callable[[F], F]:

@@ -18,7 +18,7 @@ from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
 from asr.manifest import write_manifest
 from asr.pairs import write_pairs
-from asr.text import NORMALIZERS, normalizer
+from asr.text import normalizer
 from asr.tokenizers import make_tokenizer, write_tokenizer
 
 
@@ -58,13 +58,7 @@ class _Tokenizer(TypedDict):
     show_default=True,
     help="Number of its pieces.",
 )
-@click.option(
-    "--normalizer",
-    type=click.Choice(list(NORMALIZERS)),
-    default="plain-1",
-    show_default=True,
-    help="What its texts go through.",
-)
+@options.normalizer("plain-1", "What its texts go through.")
 @options.as_json
 def command(
     corpus: str,
@@ -100,9 +94,8 @@ def command(
             "size": tokenizer.size,
         }
     for report in reports.values():
-        summary = report.pop("summary")
         if not as_json:
-            click.echo(f"{report['manifest']}: {summary}")
+            click.echo(f"{report['manifest']}: {report['summary']}")
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False))
 

@@ -10,7 +10,7 @@ import click
 from asr.cli import options
 from asr.score_files import FORMS, pair, read_texts
 from asr.scoring import SCORERS
-from asr.text import NORMALIZERS, normalizer
+from asr.text import normalizer as normalizer_of
 
 
 @click.command(epilog="Example: asr score reference.trn hypothesis.trn --json")
@@ -28,14 +28,7 @@ from asr.text import NORMALIZERS, normalizer
     type=click.Choice(list(FORMS)),
     help="How the files are written.  [default: each guessed from its content]",
 )
-@click.option(
-    "--normalizer",
-    "normalizer_name",
-    type=click.Choice(list(NORMALIZERS)),
-    default="none-1",
-    show_default=True,
-    help="What both texts go through before they are compared.",
-)
+@options.normalizer("none-1", "What both texts go through before they are compared.")
 @click.option(
     "--allow-extra", is_flag=True, help="Leave out hypotheses without a reference."
 )
@@ -45,7 +38,7 @@ def command(
     hypothesis: Path,
     metric: str,
     form: str | None,
-    normalizer_name: str,
+    normalizer: str,
     allow_extra: bool,
     as_json: bool,
 ) -> None:
@@ -59,7 +52,7 @@ def command(
         read_texts(hypothesis, form=form, predicted=True),
         allow_extra=allow_extra,
     )
-    normal = normalizer(normalizer_name)
+    normal = normalizer_of(normalizer)
     result = SCORERS[metric](
         [normal(text) for text in pairs.references],
         [normal(text) for text in pairs.hypotheses],
@@ -67,11 +60,11 @@ def command(
     if as_json:
         written = {
             **result.to_json(),
-            "normalizer": normalizer_name,
+            "normalizer": normalizer,
             "missing": len(pairs.missing),
             "extra": len(pairs.extra),
         }
         click.echo(json.dumps(written))
         return
     click.echo(result.summary())
-    click.echo(f"normalizer {normalizer_name}; {pairs.policy()}")
+    click.echo(f"normalizer {normalizer}; {pairs.policy()}")

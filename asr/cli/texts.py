@@ -79,22 +79,19 @@ def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
     if not sources and sys.stdin.isatty():
         raise UsageError("give a text, a file, or - for standard input")
     for source in sources or ("-",):
+        lines: Iterator[str]
         if source == "-":
             # Bytes that are not UTF-8 become the replacement character.
-            text = sys.stdin.buffer.read() if whole else None
-            if text is not None:
-                yield " ".join(text.decode("utf-8", "replace").split())
-            else:
-                for line in sys.stdin.buffer:
-                    yield line.decode("utf-8", "replace").rstrip("\r\n")
+            lines = (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
         elif _is_file(source):
             lines = (line for _, line in text_lines(Path(source)))
-            if whole:
-                yield " ".join(" ".join(lines).split())
-            else:
-                yield from lines
         else:
             yield source
+            continue
+        if whole:
+            yield " ".join(" ".join(lines).split())
+        else:
+            yield from (line.rstrip("\r\n") for line in lines)
 
 
 def _is_file(source: str) -> bool:
@@ -120,31 +117,21 @@ def write(texts: Iterator[str], given: Options) -> None:
         ctc_weight=None,
         n_best=given["n_best"],
     )
-    seen: list[str] = []
-
-    def remembered() -> Iterator[str]:
-        for text in texts:
-            seen.append(text)
-            yield text
-
-    found = generator.generate_many(remembered(), decoding=decoding)
+    found = generator.generate_many(texts, decoding=decoding)
     for number, generation in enumerate(found, 1):
-        source = seen[number - 1]
-        seen[number - 1] = ""
         if generation.left_out:
             click.echo(
                 f"warning: text {number}: read {generator.config.model.text.longest} "
                 f"of its {generation.source_tokens} tokens, as far as the model goes",
                 err=True,
             )
-        _print(number, source, generation, given)
+        _print(number, generation, given)
         sys.stdout.flush()
 
 
-def _print(number: int, source: str, generation: Generation, given: Options) -> None:
+def _print(number: int, generation: Generation, given: Options) -> None:
     if given["as_json"]:
-        entry = {"source": source, **generation.to_json()}
-        click.echo(json.dumps(entry, ensure_ascii=False))
+        click.echo(json.dumps(generation.to_json(), ensure_ascii=False))
     elif given["n_best"] == 1:
         click.echo(generation.text)
     else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import asr
-from asr.cli import terminal
+from asr.cli import options, terminal
 from asr.config import load_recipe
 from asr.errors import UsageError
 from asr.resources import recipe_path
@@ -17,13 +17,7 @@ from asr.resources import recipe_path
     epilog="Example: asr train an4 --set train.epochs=40 --output runs/an4-long"
 )
 @click.argument("recipe", required=False, metavar="RECIPE")
-@click.option(
-    "--set",
-    "overrides",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Change a key of the recipe, such as model.encoder.layers=3.",
-)
+@options.overrides("Change a key of the recipe, such as model.encoder.layers=3.")
 @click.option(
     "-o",
     "--output",

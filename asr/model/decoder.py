@@ -29,10 +29,12 @@ class Prepared(NamedTuple):
     Attributes:
         memory: What `Attention.prepare` returned.
         source: Tokens that may be copied, (B, S) int32, or None.
+        kernel: The embedding as kernel of the output layer, (E, V), or None.
     """
 
     memory: Memory
     source: Tensor = None
+    kernel: Tensor = None
 
 
 class Decoder(keras.layers.Layer):
@@ -140,7 +142,10 @@ class Decoder(keras.layers.Layer):
     ) -> Prepared:
         """Compute what all steps share; see the class and `Attention.prepare`."""
         mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
-        return Prepared(self.attention.prepare(memory, mask), source)
+        kernel = None
+        if self.config.tied:
+            kernel = ops.transpose(self.embedding.embeddings)
+        return Prepared(self.attention.prepare(memory, mask), source, kernel)
 
     def initial_state(self, prepared: Prepared, beam: int = 1) -> DecoderState:
         """Return the state before the first step for K hypotheses."""
@@ -167,7 +172,7 @@ class Decoder(keras.layers.Layer):
             self._cell(), self.attention, projected, state, prepared.memory
         )
         outputs = state.hidden, state.context, weights
-        return self._logits(outputs, prepared.source, training=False), state
+        return self._logits(outputs, prepared, training=False), state
 
     def call(
         self,
@@ -178,7 +183,7 @@ class Decoder(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[Any, Any]:
         """See the class."""
-        prepared = self.prepare(memory, memory_lengths).memory
+        prepared = self.prepare(memory, memory_lengths, source)
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
         projected = ops.transpose(self._project(embedded), (1, 0, 2))
         keep = None
@@ -187,11 +192,13 @@ class Decoder(keras.layers.Layer):
             shape = (ops.shape(tokens)[1], batch, frames)
             dropout = self.config.attention_dropout
             keep = self.attention.noise(shape, dropout, self.random)
-        outputs = read_tokens(self._cell(), self.attention, projected, prepared, keep)
+        outputs = read_tokens(
+            self._cell(), self.attention, projected, prepared.memory, keep
+        )
         outputs = tuple(
             ops.transpose(output, (1, 0, 2)) for output in outputs
         )  # (B, U, ...)
-        return self._logits(outputs, source, training=training), outputs[2]
+        return self._logits(outputs, prepared, training=training), outputs[2]
 
     def _cell(self) -> Cell:
         # Slices, since a custom gradient must not see TensorFlow's variables.
@@ -201,16 +208,15 @@ class Decoder(keras.layers.Layer):
         return ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
 
     def _logits(
-        self, outputs: tuple[Any, Any, Any], source: Tensor, *, training: bool
+        self, outputs: tuple[Any, Any, Any], prepared: Prepared, *, training: bool
     ) -> Tensor:
         """Return the logits after a step of state, context and attention weights."""
         both = ops.concatenate(outputs[:2], axis=-1)
         bridge = self.dropout(self.bridge(both), training=training)
         if self.config.tied:
-            table = ops.transpose(self.embedding.embeddings)
-            logits = ops.matmul(bridge, table) + self.output_bias
+            logits = ops.matmul(bridge, prepared.kernel) + self.output_bias
         else:
             logits = self.output_layer(bridge)
         if not self.config.copy:
             return logits
-        return mixture(logits, outputs[2], self.gate(both), source)
+        return mixture(logits, outputs[2], self.gate(both), prepared.source)

@@ -89,6 +89,10 @@ class Task(Protocol):
         """Return what a tokenizer is made from."""
 
     @property
+    def model(self) -> ModelConfig:
+        """Shape of the model."""
+
+    @property
     def vocabulary(self) -> int:
         """Number of tokens."""
 
@@ -115,7 +119,7 @@ class Task(Protocol):
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return how much was trained on, from the lengths of all sources."""
 
-    def frontend(self, config: ModelConfig) -> keras.layers.Layer:
+    def frontend(self) -> keras.layers.Layer:
         """Return the layer `(source, lengths) -> (features, lengths)`."""
 
     def length(self, record: Any) -> float:  # noqa: ANN401 - a record of the task

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from asr import audio, scoring
-from asr.config import ModelConfig, SourceConfig
+from asr.config import SourceConfig
 from asr.corpora.prepare import prepare
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.model.features import LogMel
@@ -73,9 +73,9 @@ class SpeechRecognition(WritesText):
         """Return the number of utterances and their hours."""
         return {"utterances": len(lengths), "hours": round(sum(lengths) / 3600, 2)}
 
-    def frontend(self, config: ModelConfig) -> LogMel:
+    def frontend(self) -> LogMel:
         """Return the log-mel layer."""
-        return LogMel(config.frontend, name="frontend")
+        return LogMel(self.model.frontend, name="frontend")
 
     def length(self, record: Utterance) -> float:
         """Return the seconds of an utterance."""

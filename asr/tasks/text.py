@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from asr.config import ModelConfig, SourceConfig
+from asr.config import SourceConfig
 from asr.corpora.text import text_corpus
 from asr.errors import DataError, RecipeError
 from asr.model.embedding import TokenEmbedding
@@ -73,15 +73,15 @@ class TextTask(WritesText):
         """Return the number of pairs and of the source tokens read."""
         return {"pairs": len(lengths), "source_tokens": round(sum(lengths))}
 
-    def frontend(self, config: ModelConfig) -> TokenEmbedding:
+    def frontend(self) -> TokenEmbedding:
         """Return the embedding of source tokens.
 
         Raises:
             RecipeError: The model has a CTC head, which reads recordings only.
         """
-        if config.ctc:
+        if self.model.ctc:
             raise RecipeError("model.ctc: texts have none; set it to false")
-        return TokenEmbedding(config.text, self.vocabulary, name="frontend")
+        return TokenEmbedding(self.model.text, self.vocabulary, name="frontend")
 
     def length(self, record: Pair) -> float:
         """Return the number of source tokens that are read."""

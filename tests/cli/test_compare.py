@@ -8,7 +8,9 @@ import pytest
 
 from asr import comparison
 from asr.comparison import Cell, table
+from asr.config import load_recipe
 from asr.errors import DataError
+from asr.run_state import save_recipe
 
 COMMON = ["--seeds", "2", "--set", "train.epochs=1"]
 
@@ -65,7 +67,7 @@ def test_a_grid(grid, tmp_path, monkeypatch):
     assert grid().out == ended.out
 
 
-def test_a_stopped_training_goes_on(grid, tmp_path, monkeypatch):
+def test_a_stopped_training_goes_on(grid, tiny_texts, tmp_path, monkeypatch):
     calls = []
 
     def stop(recipe, output):
@@ -78,11 +80,31 @@ def test_a_stopped_training_goes_on(grid, tmp_path, monkeypatch):
     assert len(calls) == 1
     folder = tmp_path / "grid" / "attention=luong" / "seed-1"
     folder.mkdir(parents=True)
-    (folder / "recipe.yaml").write_text("name: x\n")
+    changes = ["train.epochs=1", "model.attention=luong", "seed=1"]
+    save_recipe(folder, load_recipe(tiny_texts / "tiny-text.yaml", changes))
     monkeypatch.setattr(comparison, "is_finished", lambda _: False)
     monkeypatch.setattr(comparison, "resume", lambda path: stop(None, path))
     assert grid().status == 130
     assert calls[1] == folder
+
+
+def test_another_training_is_not_taken_for_its_own(grid, tiny_texts, tmp_path):
+    folder = tmp_path / "grid" / "attention=luong" / "seed-1"
+    folder.mkdir(parents=True)
+    save_recipe(folder, load_recipe(tiny_texts / "tiny-text.yaml"))
+    ended = grid()
+    assert ended.status == 7
+    assert "holds a training of another recipe" in ended.err
+
+
+def test_keys_that_end_alike_are_told_apart():
+    label = comparison._label
+    assert label({"model.attention": "luong"}) == "attention=luong"
+    assert label({"model.encoder.units": 8, "model.decoder.units": 9}) == (
+        "model.encoder.units=8 model.decoder.units=9"
+    )
+    named = label({"model.attention": {"kind": "luong", "score": "dot"}})
+    assert named == "attention=kind:luong,score:dot"
 
 
 @pytest.mark.parametrize(

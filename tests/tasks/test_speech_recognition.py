@@ -71,7 +71,7 @@ def test_a_stretch_of_a_recording(task, tmp_path):
 
 
 def test_the_frontend(task):
-    frontend = task.frontend(MODEL)
+    frontend = task.frontend()
     assert isinstance(frontend, LogMel)
     assert frontend.name == "frontend"
     assert frontend.config == MODEL.frontend

@@ -46,11 +46,11 @@ def test_lengths_are_tokens(task):
 
 
 def test_the_frontend(task):
-    frontend = task.frontend(MODEL)
+    frontend = task.frontend()
     assert isinstance(frontend, TokenEmbedding)
     assert frontend.vocabulary == 7
     with pytest.raises(RecipeError, match=r"model\.ctc"):
-        task.frontend(ModelConfig())
+        type(task)(TOKENIZER, ModelConfig(), "lower-1").frontend()
 
 
 def test_pairs_of_a_corpus(task, tmp_path):

@@ -20,4 +20,4 @@ def command(
     Takes files, texts and - (standard input). A text longer than the model reads is
     cut, and a warning says so.
     """
-    texts.write(texts.read(sources, whole=not lines), given)
+    texts.write(sources, given, whole=not lines)

@@ -107,8 +107,8 @@ def _is_file(source: str) -> bool:
     return there
 
 
-def write(texts: Iterator[str], given: Options) -> None:
-    """Print what texts become, as soon as it is known."""
+def write(sources: Sequence[str], given: Options, *, whole: bool) -> None:
+    """Print what texts become, as soon as it is known; arguments as for `read`."""
     terminal.start_backend()
     generator = asr.load_text(given["model"])
     decoding = options.decoding_config(
@@ -117,7 +117,12 @@ def write(texts: Iterator[str], given: Options) -> None:
         ctc_weight=None,
         n_best=given["n_best"],
     )
-    found = generator.generate_many(texts, decoding=decoding)
+    texts = read(sources, whole=whole)
+    found: Iterator[Generation]
+    if "-" in sources and sys.stdin.isatty():  # who types wants an answer to each line
+        found = (generator.generate(text, decoding=decoding) for text in texts)
+    else:
+        found = generator.generate_many(texts, decoding=decoding)
     for number, generation in enumerate(found, 1):
         if generation.left_out:
             click.echo(

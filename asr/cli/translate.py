@@ -17,4 +17,4 @@ def command(sources: tuple[str, ...], **given: Unpack[texts.Options]) -> None:
     Takes texts, files and - (standard input); each line of them is translated by
     itself, and an empty line stays one.
     """
-    texts.write(texts.read(sources, whole=False), given)
+    texts.write(sources, given, whole=False)

@@ -12,7 +12,8 @@ from asr.config import BATCH_SECONDS, DecodingConfig
 from asr.errors import AsrError, DataError
 from asr.manifest import Utterance
 from asr.pipeline import Recognizer
-from asr.scoring import Score, score
+from asr.score_report import ScoreReport
+from asr.scoring import Score
 from asr.text import normalizer as normalizer_of
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,16 @@ class Result:
             "id": self.utterance.id,
             "audio_filepath": str(self.utterance.audio),
             "duration": self.seconds,
+            **self.facts,
             "text": self.reference,
             "pred_text": self.hypothesis,
         }
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known of the utterance: its `speaker` and `lang`."""
+        known = {"speaker": self.utterance.speaker, "lang": self.utterance.lang}
+        return {key: value for key, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -51,7 +59,7 @@ class Evaluation:
     """What a model scores on a set.
 
     Attributes:
-        score: Error rates and counts.
+        report: Error rates, their bounds and tables.
         audio_seconds: Length of all recordings.
         rtf: Seconds of work, reading included and compilation not, for each second of
             audio.
@@ -60,22 +68,39 @@ class Evaluation:
         results: One for each utterance, in their order.
     """
 
-    score: Score
+    report: ScoreReport
     audio_seconds: float
     rtf: float
     normalizer: str
     unreadable: int
     results: tuple[Result, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain data."""
+    @property
+    def score(self) -> Score:
+        """Counts and rates of all utterances together."""
+        return self.report.score
+
+    def to_json(self, by: Sequence[str] = (), errors: int = 0) -> dict[str, Any]:
+        """Return all figures as plain data; see `ScoreReport.to_json`."""
         return {
-            **self.score.to_json(),
+            **self.report.to_json(by, errors),
             "audio_seconds": round(self.audio_seconds, 3),
             "rtf": round(self.rtf, 5),
             "normalizer": self.normalizer,
             "unreadable": self.unreadable,
         }
+
+    def summary(self, by: Sequence[str] = (), errors: int = 0) -> str:
+        """Return the figures for people; see `ScoreReport.summary`."""
+        text = (
+            f"{self.report.summary(by, errors)}\n"
+            f"audio      {self.audio_seconds:.1f} s, "
+            f"real-time factor {self.rtf:.4f}\n"
+            f"normalizer {self.normalizer}"
+        )
+        if self.unreadable:
+            text += f"\nunreadable {self.unreadable}, scored as empty"
+        return text
 
 
 def evaluate(
@@ -126,9 +151,10 @@ def evaluate(
     elapsed = time.perf_counter() - started
     audio_seconds = sum(result.seconds for result in results)
     return Evaluation(
-        score=score(
+        report=ScoreReport(
             [result.reference for result in results],
             [result.hypothesis for result in results],
+            [result.facts for result in results],
         ),
         audio_seconds=audio_seconds,
         rtf=elapsed / max(audio_seconds, 1e-9),

@@ -1,8 +1,14 @@
-"""Read transcripts to be scored, in the forms that recognisers write, and pair them.
+"""Read transcripts to be scored, in the formats that recognisers write, and pair them.
 
-Four forms: `trn` (`words (utterance)`, Sphinx's `<s> words </s> (utterance)` too),
-`jsonl` (a manifest or predictions), `kaldi` (`utterance words`) and `lines` (texts,
-whose line numbers name the utterances).
+| format | a line |
+| --- | --- |
+| trn | `words (utterance)`, Sphinx's `<s> words </s> (utterance)` too |
+| jsonl | a record of a manifest or of predictions |
+| kaldi | `utterance words` |
+| text | words; the number of the line names the utterance |
+| stm-ctm | references as segments, hypotheses as words with times; see `asr.stm_ctm` |
+
+What comes before the first `-` or `_` in names of trn and kaldi is the speaker.
 """
 
 from __future__ import annotations
@@ -10,10 +16,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from asr.errors import DataError, UsageError
+from asr.stm_ctm import Segment, cut, is_stm, read_segments, read_words
 
 _TRN = re.compile(r"(?:<s>\s+)?(?P<text>.*?)\s*(?:</s>\s*)?\((?P<id>[^()\s]+)\)")
 
@@ -36,6 +45,14 @@ class Line(NamedTuple):
         return DataError(f"{self.file}:{self.number}: {wrong}")
 
 
+class Entry(NamedTuple):
+    """An utterance: its name, its text and what else is known of it."""
+
+    utterance: str
+    text: str
+    facts: Mapping[str, str] = MappingProxyType({})
+
+
 class Pairs(NamedTuple):
     """References and hypotheses in step, and what was on one side only.
 
@@ -51,12 +68,81 @@ class Pairs(NamedTuple):
     missing: list[str]
     extra: list[str]
 
+    def mapped(self, function: Callable[[str], str]) -> Pairs:
+        """Return pairs whose texts went through a function, such as a normaliser."""
+        return self._replace(
+            references=[function(text) for text in self.references],
+            hypotheses=[function(text) for text in self.hypotheses],
+        )
+
     def policy(self) -> str:
         """Say in one line, to stand beside the figure, what was done with them."""
+        empty = sum(not text.strip() for text in self.hypotheses) - len(self.missing)
         return (
             f"missing hypotheses scored as empty: {len(self.missing)}; "
+            f"empty ones: {empty}; "
             f"hypotheses without a reference left out: {len(self.extra)}"
         )
+
+
+@dataclass(frozen=True)
+class References:
+    """What was said, and what is known of each utterance.
+
+    Attributes:
+        texts: Utterance -> text, in the order of the file.
+        facts: Utterance -> facts, such as its `speaker`.
+        segments: Utterance -> where it is, of a reference with times; else empty.
+    """
+
+    texts: dict[str, str]
+    facts: dict[str, Mapping[str, str]]
+    segments: dict[str, Segment]
+
+
+def read_references(path: str | Path, *, form: str | None = None) -> References:
+    """Read what was said.
+
+    Args:
+        path: A UTF-8 text file.
+        form: A key of `FORMS`, or `stm-ctm`; None guesses it from the content.
+
+    Raises:
+        DataError: As `read_texts`.
+        UsageError: There is no such form.
+    """
+    lines = _filled(_read_lines(Path(path)))
+    if form == STM_CTM or (
+        form is None and lines and all(is_stm(line.text) for line in lines)
+    ):
+        segments = read_segments(lines)
+        scored = {k: s for k, s in segments.items() if s.text is not None}
+        if not scored:
+            raise DataError(f"{path}: no segment to score in it")
+        return References(
+            {name: segment.text or "" for name, segment in scored.items()},
+            {name: {"speaker": segment.speaker} for name, segment in scored.items()},
+            segments,
+        )
+    entries = _entries(Path(path), form, predicted=False)
+    return References(
+        {name: entry.text for name, entry in entries.items()},
+        {name: entry.facts for name, entry in entries.items()},
+        {},
+    )
+
+
+def read_hypotheses(
+    path: str | Path, references: References, *, form: str | None = None
+) -> dict[str, str]:
+    """Read what was recognised, utterance -> text; see `read_texts`.
+
+    Words with times are cut into the segments of the references.
+    """
+    if references.segments:
+        words = read_words(_filled(_read_lines(Path(path))))
+        return cut(references.segments, words)
+    return read_texts(path, form=form, predicted=True)
 
 
 def read_texts(
@@ -72,29 +158,49 @@ def read_texts(
 
     Returns:
         Utterance -> text, in the order of the file. Blank lines are empty texts in the
-        form `lines`, so that line numbers keep their meaning; other forms skip them.
+        form `text`, so that line numbers keep their meaning; other forms skip them.
 
     Raises:
         DataError: The file cannot be read, holds no line, breaks its form (the message
             names the line) or holds an utterance twice.
         UsageError: There is no such form.
     """
-    path = Path(path)
+    entries = _entries(Path(path), form, predicted=predicted)
+    return {name: entry.text for name, entry in entries.items()}
+
+
+def read_vocabulary(path: str | Path) -> set[str]:
+    """Read the words of a file.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    lines = _read_lines(Path(path))
+    return {word for line in lines for word in line.text.split()}
+
+
+def _entries(path: Path, form: str | None, *, predicted: bool) -> dict[str, Entry]:
     if form is not None and form not in FORMS:
-        raise UsageError(f"no form {form!r}; choose one of {', '.join(FORMS)}")
+        names = ", ".join([*FORMS, STM_CTM])
+        raise UsageError(f"no form {form!r}; choose one of {names}")
     lines = _read_lines(path)
-    filled = [line for line in lines if line.text]
+    filled = _filled(lines)
     form = form or guess_form(line.text for line in filled)
     parse = FORMS[form]
-    texts: dict[str, str] = {}
-    for line in lines if form == "lines" else filled:
-        utterance, text = parse(line, predicted)
-        if utterance in texts:
-            raise line.error(f"utterance {utterance!r} a second time; remove one")
-        texts[utterance] = text
-    if not texts:
+    entries: dict[str, Entry] = {}
+    for line in lines if form == "text" else filled:
+        entry = parse(line, predicted)
+        if entry.utterance in entries:
+            raise line.error(f"utterance {entry.utterance!r} a second time; remove one")
+        entries[entry.utterance] = entry
+    if not entries:
         raise DataError(f"{path}: no transcript in it; give a file with texts")
-    return texts
+    return entries
+
+
+def _filled(lines: Iterable[Line]) -> list[Line]:
+    # Two semicolons begin a comment in NIST's files.
+    return [line for line in lines if line.text and line.text[:2] != ";;"]
 
 
 def guess_form(lines: Iterable[str]) -> str:
@@ -103,7 +209,7 @@ def guess_form(lines: Iterable[str]) -> str:
     `jsonl` where every line is in braces; `trn` where every line ends in `(utterance)`;
     `kaldi` where first words are all different and all look like names of utterances:
     they hold a digit, and a letter or one of `-_./:` or at least four digits. Else
-    `lines`.
+    `text`.
 
     Args:
         lines: Lines that are not blank.
@@ -113,7 +219,7 @@ def guess_form(lines: Iterable[str]) -> str:
     """
     lines = [line.strip() for line in lines]
     if not lines:
-        return "lines"
+        return "text"
     if all(line.startswith("{") and line.endswith("}") for line in lines):
         return "jsonl"
     if all(_TRN.fullmatch(line) for line in lines):
@@ -121,7 +227,7 @@ def guess_form(lines: Iterable[str]) -> str:
     names = {line.split(maxsplit=1)[0] for line in lines}
     if len(names) == len(lines) and all(map(_looks_like_name, names)):
         return "kaldi"
-    return "lines"
+    return "text"
 
 
 def pair(
@@ -164,14 +270,14 @@ def pair(
     return Pairs(list(references.values()), recognised, missing, extra)
 
 
-def _trn(line: Line, _: bool) -> tuple[str, str]:
+def _trn(line: Line, _: bool) -> Entry:
     found = _TRN.fullmatch(line.text)
     if found is None:
-        raise line.error("does not end in (utterance); add it or name the form")
-    return found["id"], found["text"]
+        raise line.error("does not end in (utterance); add it or name the format")
+    return Entry(found["id"], found["text"], _speaker(found["id"]))
 
 
-def _jsonl(line: Line, predicted: bool) -> tuple[str, str]:
+def _jsonl(line: Line, predicted: bool) -> Entry:
     try:
         record = json.loads(line.text)
     except (ValueError, RecursionError):
@@ -185,25 +291,34 @@ def _jsonl(line: Line, predicted: bool) -> tuple[str, str]:
         raise line.error("'id' or 'audio_filepath' must be there and be a string")
     if not isinstance(text, str):
         raise line.error(f"{key!r} must be there and be a string")
-    return utterance, text
+    facts = {name: str(value) for name, value in record.items() if value is not None}
+    return Entry(utterance, text, facts)
 
 
-def _kaldi(line: Line, _: bool) -> tuple[str, str]:
+def _kaldi(line: Line, _: bool) -> Entry:
     utterance, _space, text = line.text.replace("\t", " ").partition(" ")
-    return utterance, text.strip()
+    return Entry(utterance, text.strip(), _speaker(utterance))
 
 
-def _plain(line: Line, _: bool) -> tuple[str, str]:
-    return str(line.number), line.text
+def _plain(line: Line, _: bool) -> Entry:
+    return Entry(str(line.number), line.text)
 
 
-FORMS: dict[str, Callable[[Line, bool], tuple[str, str]]] = {
+def _speaker(utterance: str) -> dict[str, str]:
+    name, separator, _ = utterance.replace("_", "-").partition("-")
+    return {"speaker": name} if separator and name else {}
+
+
+FORMS: dict[str, Callable[[Line, bool], Entry]] = {
     "trn": _trn,
+    "text": _plain,
     "jsonl": _jsonl,
     "kaldi": _kaldi,
-    "lines": _plain,
 }
-"""Form -> function from a line, and whether it is predicted, to utterance and text."""
+"""Form -> function from a line, and whether it is predicted, to its entry."""
+
+STM_CTM = "stm-ctm"
+"""The form that needs both files at once."""
 
 
 def _read_lines(path: Path) -> list[Line]:

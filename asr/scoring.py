@@ -1,8 +1,8 @@
-"""Compare texts: word and character error rates, alignments, frequent errors.
+"""Compare texts: word and character error rates, frequent errors.
 
-Alignments are jiwer's. Words are what white space separates; the character error rate
-counts the single spaces between words too. Texts are compared as they are: normalise
-them first, and name the normaliser beside the figure.
+Words are what white space separates; the character error rate counts the single spaces
+between words too. Texts are compared as they are: normalise them first, and name the
+normaliser beside the figure.
 
 An empty reference is scored as pure insertions and never shifts its neighbours. Where
 the references have no words at all, rates are errors over 1: 0.0 if nothing was
@@ -11,21 +11,18 @@ recognised either, else the number of insertions.
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from itertools import zip_longest
-from typing import Any, Literal, NamedTuple, TypeVar
+from collections.abc import Callable, Container, Hashable, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import TypeVar
 
-import jiwer
+import numpy as np
+from rapidfuzz.distance import Levenshtein
 
+from asr.alignment import OPERATIONS, Aligned, Aligner, Symbols, align, tally
 from asr.errors import UsageError
-from asr.text_scores import Bleu, Rouge, bleu, rouge
 
 Group = TypeVar("Group", bound=Hashable)
-Operation = Literal["C", "S", "D", "I"]
-"""Correct, substituted, deleted (only in the reference) or inserted word."""
 
 
 @dataclass(frozen=True)
@@ -112,14 +109,6 @@ class Score:
         )
 
 
-class Aligned(NamedTuple):
-    """One step of an alignment; the side that has no word there holds `""`."""
-
-    operation: Operation
-    reference: str
-    hypothesis: str
-
-
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
     """Score recognised texts against what was said.
 
@@ -133,90 +122,83 @@ def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
     Raises:
         UsageError: The two have different lengths.
     """
-    references, hypotheses = _tidied(references, hypotheses)
-    words = _count(references, hypotheses, jiwer.process_words, str.split)
-    characters = _count(references, hypotheses, jiwer.process_characters, list)
-    return Score(
-        **words,
-        utterances=len(references),
-        sentence_errors=sum(map(str.__ne__, references, hypotheses)),
-        characters=sum(map(len, references)),
-        character_errors=sum(characters.values()) - characters["hits"],
-    )
+    return total(count(references, hypotheses))
 
 
-def score_by(
-    references: Sequence[str], hypotheses: Sequence[str], groups: Sequence[Group]
-) -> dict[Group, Score]:
-    """Score each group of utterances by itself, for a table by speaker or corpus.
+def count(
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    aligner: Aligner | None = None,
+) -> np.ndarray:
+    """Count each utterance by itself.
 
     Args:
         references: What was said, one text for each utterance.
         hypotheses: What was recognised, in the same order.
+        aligner: From reference and hypothesis to steps, such as `asr.sclite.align`;
+            the fewest errors if not given. Characters are those of the words in steps.
+
+    Returns:
+        A row for each utterance, (N, 8) int64, in the order of the fields of `Score`.
+
+    Raises:
+        UsageError: The two have different lengths.
+    """
+    _check(references, hypotheses)
+    symbols = Symbols()
+    rows = np.zeros((len(references), len(fields(Score))), np.int64)
+    for row, reference, hypothesis in zip(rows, references, hypotheses, strict=True):
+        words: Sequence[int]
+        if aligner:
+            steps = aligner(reference, hypothesis)
+            operations = [step.operation for step in steps]
+            words = [operations.count(operation) for operation in OPERATIONS]
+            said = [step.reference for step in steps if step.reference]
+            recognised = [step.hypothesis for step in steps if step.hypothesis]
+        else:
+            said, recognised = reference.split(), hypothesis.split()
+            words = tally(symbols(said), symbols(recognised))
+        # Single spaces between words: layout is no error, in words or characters.
+        one, other = " ".join(said), " ".join(recognised)
+        wrong = any(words[1:])
+        row[:] = (*words, 1, wrong, len(one), Levenshtein.distance(one, other))
+    return rows
+
+
+def total(counts: np.ndarray) -> Score:
+    """Add up what `count` returned, or some of its rows."""
+    return Score(*counts.sum(axis=0).tolist())
+
+
+def total_by(counts: np.ndarray, groups: Sequence[Group]) -> dict[Group, Score]:
+    """Add up each group of utterances by itself, for a table by speaker or length.
+
+    Args:
+        counts: What `count` returned.
         groups: What each utterance belongs to, in the same order.
 
     Returns:
         Group -> score, in the order in which the groups first occur.
 
     Raises:
-        UsageError: The three have different lengths.
+        UsageError: The two have different lengths.
     """
-    if not len(references) == len(hypotheses) == len(groups):
+    if len(counts) != len(groups):
         raise UsageError(
-            f"{len(references)} references, {len(hypotheses)} hypotheses and "
-            f"{len(groups)} groups; give one of each for every utterance"
+            f"{len(counts)} utterances and {len(groups)} groups; give one for each"
         )
     members: defaultdict[Group, list[int]] = defaultdict(list)
     for position, group in enumerate(groups):
         members[group].append(position)
-    return {
-        group: score([references[i] for i in rows], [hypotheses[i] for i in rows])
-        for group, rows in members.items()
-    }
-
-
-def align(reference: str, hypothesis: str) -> list[Aligned]:
-    """Align two texts word by word with the fewest errors.
-
-    Args:
-        reference: What was said.
-        hypothesis: What was recognised.
-
-    Returns:
-        Steps `(operation, reference word, hypothesis word)` in order; operation is `C`
-        (correct), `S` (substituted), `D` (deleted) or `I` (inserted), and the missing
-        word of a deletion or insertion is `""`.
-    """
-    said, recognised = reference.split(), hypothesis.split()
-    if not said:
-        return [Aligned("I", "", word) for word in recognised]
-    output = jiwer.process_words(" ".join(said), " ".join(recognised))
-    return [step for chunk in output.alignments[0] for step in _steps(chunk, output)]
-
-
-def alignment_text(reference: str, hypothesis: str) -> str:
-    """Show two texts word under word.
-
-    Args:
-        reference: What was said.
-        hypothesis: What was recognised.
-
-    Returns:
-        Three lines: `REF:` and `HYP:` with stars where a word is missing, and `OPS:`
-        with S, D or I below each error.
-    """
-    lines = [["REF:"], ["HYP:"], ["OPS:"]]
-    for operation, said, recognised in align(reference, hypothesis):
-        width = max(_width(said), _width(recognised))
-        mark = "" if operation == "C" else operation
-        for line, word in zip(lines, (said, recognised, mark), strict=True):
-            gap = word if word or line is lines[2] else "*" * width
-            line.append(gap + " " * (width - _width(gap)))
-    return "\n".join(" ".join(line).rstrip() for line in lines)
+    return {group: total(counts[rows]) for group, rows in members.items()}
 
 
 def confusions(
-    references: Sequence[str], hypotheses: Sequence[str], *, top: int = 10
+    references: Sequence[str],
+    hypotheses: Sequence[str],
+    *,
+    top: int = 10,
+    aligner: Aligner = align,
 ) -> list[tuple[Aligned, int]]:
     """Find the errors made most often.
 
@@ -224,6 +206,7 @@ def confusions(
         references: What was said, one text for each utterance.
         hypotheses: What was recognised, in the same order.
         top: How many to return at most.
+        aligner: From reference and hypothesis to steps.
 
     Returns:
         `(step, count)` of substitutions, deletions and insertions together, most
@@ -232,14 +215,27 @@ def confusions(
     Raises:
         UsageError: The two have different lengths.
     """
-    references, hypotheses = _tidied(references, hypotheses)
+    _check(references, hypotheses)
     counts = Counter(
         step
         for reference, hypothesis in zip(references, hypotheses, strict=True)
-        for step in align(reference, hypothesis)
+        if reference != hypothesis
+        for step in aligner(reference, hypothesis)
         if step.operation != "C"
     )
     return sorted(counts.items(), key=lambda item: (-item[1], item[0][1:]))[:top]
+
+
+def out_of_vocabulary(references: Sequence[str], vocabulary: Container[str]) -> float:
+    """Return the share of reference words that a vocabulary lacks, 0 to 1.
+
+    Args:
+        references: What was said, one text for each utterance.
+        vocabulary: Words that are known, written as the references write them.
+    """
+    counts = Counter(word for text in references for word in text.split())
+    unknown = sum(n for word, n in counts.items() if word not in vocabulary)
+    return unknown / max(sum(counts.values()), 1)
 
 
 def _rate(name: str) -> Callable[[Sequence[str], Sequence[str]], float]:
@@ -252,65 +248,9 @@ METRICS: dict[str, Callable[[Sequence[str], Sequence[str]], float]] = {
 """Name -> function from references and hypotheses to a figure over all of them."""
 
 
-def _tidied(
-    references: Sequence[str], hypotheses: Sequence[str]
-) -> tuple[list[str], list[str]]:
-    """Put single spaces between words: layout is no error, in words or characters."""
+def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
     if len(references) != len(hypotheses):
         raise UsageError(
             f"{len(references)} references but {len(hypotheses)} hypotheses; "
             "give one hypothesis for each reference"
         )
-    tidy = [[" ".join(t.split()) for t in texts] for texts in (references, hypotheses)]
-    return tidy[0], tidy[1]
-
-
-def _count(
-    references: list[str],
-    hypotheses: list[str],
-    process: Callable[[list[str], list[str]], Any],
-    units: Callable[[str], list[str]],
-) -> dict[str, int]:
-    """Count hits and errors with jiwer, which may refuse empty references."""
-    pairs = list(zip(references, hypotheses, strict=True))
-    spoken = [pair for pair in pairs if pair[0]]
-    invented = sum(len(units(hypothesis)) for said, hypothesis in pairs if not said)
-    names = ("hits", "substitutions", "deletions", "insertions")
-    counts = dict.fromkeys(names, 0)
-    if spoken:
-        output = process(*map(list, zip(*spoken, strict=True)))
-        counts = {name: getattr(output, name) for name in names}
-    counts["insertions"] += invented
-    return counts
-
-
-_OPERATIONS: dict[str, Operation] = {
-    "equal": "C",
-    "substitute": "S",
-    "delete": "D",
-    "insert": "I",
-}
-
-
-def _steps(chunk: jiwer.AlignmentChunk, output: jiwer.WordOutput) -> Iterator[Aligned]:
-    """Give the words of one run of equal operations."""
-    said = output.references[0][chunk.ref_start_idx : chunk.ref_end_idx]
-    recognised = output.hypotheses[0][chunk.hyp_start_idx : chunk.hyp_end_idx]
-    for pair in zip_longest(said, recognised, fillvalue=""):
-        yield Aligned(_OPERATIONS[chunk.type], *pair)
-
-
-def _width(text: str) -> int:
-    """Terminal columns: wide characters take two, combining marks none."""
-    return sum(
-        0 if unicodedata.combining(c) else 1 + (unicodedata.east_asian_width(c) in "WF")
-        for c in text
-    )
-
-
-SCORERS: dict[str, Callable[[Sequence[str], Sequence[str]], Score | Bleu | Rouge]] = {
-    "wer": score,
-    "bleu": bleu,
-    "rouge": rouge,
-}
-"""Name -> function of references and hypotheses; results have to_json and summary."""

@@ -6,7 +6,7 @@ with published ones. A hypothesis may have several references.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -137,6 +137,10 @@ def rouge(
     count = len(hypotheses)
     one, two, longest = (totals[kind] / count for kind in kinds)
     return Rouge(one, two, longest, count)
+
+
+SCORERS: dict[str, Callable[..., Bleu | Rouge]] = {"bleu": bleu, "rouge": rouge}
+"""Name -> function of references and hypotheses; results have to_json and summary."""
 
 
 def _rows(

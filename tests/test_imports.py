@@ -19,7 +19,8 @@ FLOORS = [
     {"errors", "resources", "config"},
     {
         "text", "tokenizers", "audio", "recording", "segment", "transcript", "manifest",
-        "pairs", "scoring", "text_scores", "score_files", "writers", "plots",
+        "pairs", "alignment", "sclite", "scoring", "significance", "text_scores",
+        "stm_ctm", "score_files", "score_report", "writers", "plots",
     },
     {"corpora", "batching", "graph_audio"},
     {"tensors", "model", "decoding"},

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import DataError, UsageError
-from asr.score_files import FORMS, guess_form, pair, read_texts
+from asr.score_files import (
+    FORMS,
+    guess_form,
+    pair,
+    read_hypotheses,
+    read_references,
+    read_texts,
+)
 
 
 def write(folder: Path, content: str | bytes) -> Path:
@@ -59,12 +66,12 @@ def test_blank_lines_are_hypotheses_that_say_nothing(tmp_path: Path) -> None:
     [
         (["1272-128104-0000 MISTER QUILTER", "1272-128104-0001 NOR IS"], "kaldi"),
         (["000010011 WE CALL IT BEAR"], "kaldi"),
-        (["an1 YES", "an1 NO"], "lines"),  # first words that repeat name nothing
-        (["7 8 9", "4 5 6"], "lines"),
-        (["HELLO WORLD", "YES"], "lines"),
-        (["a (b)", "c"], "lines"),
-        (["{a", "b}"], "lines"),
-        ([], "lines"),
+        (["an1 YES", "an1 NO"], "text"),  # first words that repeat name nothing
+        (["7 8 9", "4 5 6"], "text"),
+        (["HELLO WORLD", "YES"], "text"),
+        (["a (b)", "c"], "text"),
+        (["{a", "b}"], "text"),
+        ([], "text"),
     ],
 )
 def test_guess_form(lines: list[str], form: str) -> None:
@@ -149,11 +156,102 @@ def test_an_unknown_form_is_a_usage_error(tmp_path: Path) -> None:
         read_texts(write(tmp_path, "A"), form="csv")
 
 
+def test_comments_of_nist_are_skipped(tmp_path: Path) -> None:
+    assert read_texts(write(tmp_path, ";; made by hand\nA (u1)\n")) == {"u1": "A"}
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ("A (84-121-0)\n", {"speaker": "84"}),
+        ("ann_1 A\n", {"speaker": "ann"}),
+        ("A\n", {}),
+        (
+            '{"id": "a", "text": "A", "speaker": "ann", "year": 1999, "lang": null}\n',
+            {"id": "a", "text": "A", "speaker": "ann", "year": "1999"},
+        ),
+    ],
+)
+def test_what_is_known_of_an_utterance(
+    tmp_path: Path, content: str, facts: dict[str, str]
+) -> None:
+    (found,) = read_references(write(tmp_path, content)).facts.values()
+    assert found == facts
+
+
+STM = """\
+;; comment
+f1 A sp1 1.00 3.00 <o,f0> hello there { um / uh } world
+f1 A sp1 4.00 6.00 <o,f0> second segment
+f1 A sp1 6.00 8.00 ignore_time_segment_in_scoring
+f1 A sp2 8.00 9.00 last one
+f2 1 sp3 0.0 2.0
+f2 1 sp3 2.0 3.0 some text
+"""
+CTM = """\
+f1 a 0.10 0.2 before
+f1 a 1.10 0.2 hello
+f1 a 1.50 0.2 there
+f1 a 2.10 0.2 uh
+f1 a 2.90 0.1 world
+f1 a 3.20 0.2 between
+f1 a 4.10 0.2 second
+f1 a 5.95 0.2 segment
+f1 a 6.50 0.2 ignored
+f1 a 8.10 0.2 last
+f1 a * * <ALT_BEGIN>
+f1 a 8.50 0.2 one
+f1 a * * <ALT>
+f1 a 8.50 0.2 won
+f1 a * * <ALT_END>
+f1 a 9.50 0.2 after
+f2 1 0.5 0.2 noise
+f2 1 1.95 0.1 some 0.9
+f2 1 2.5 0.1 text 0.8
+f2 1 3.5 0.1 late
+f3 1 0.5 0.1 elsewhere
+"""
+
+
+def test_words_with_times_are_cut_as_sclite_cuts_them(tmp_path: Path) -> None:
+    references = read_references(write(tmp_path, STM))
+    hypotheses = read_hypotheses(write(tmp_path, CTM), references)
+    # Names and texts are those of sclite 2.4.10 on these files.
+    assert hypotheses == {
+        "sp1-000": "before hello there uh world",
+        "sp1-001": "between second",
+        "sp2-000": "last { one / won } after",
+        "sp3-000": "noise",
+        "sp3-001": "some text late",
+    }
+    assert list(references.texts) == list(hypotheses)
+    assert references.texts["sp3-000"] == ""
+    assert references.facts["sp2-000"] == {"speaker": "sp2"}
+
+
+@pytest.mark.parametrize(
+    ("stm", "ctm", "message"),
+    [
+        ("f1 A sp1 one 3.00 text\n", "", ":1: no stm line"),
+        ("f1 A s 6 8 ignore_time_segment_in_scoring\n", "", "no segment to score"),
+        (STM, "f1 a 0.10 before\n", ":1: no ctm line"),
+        (STM, "f1 a * * before\n", ":1: a word without its times"),
+    ],
+)
+def test_times_that_are_not_there(
+    tmp_path: Path, stm: str, ctm: str, message: str
+) -> None:
+    path = write(tmp_path, stm)
+    with pytest.raises(DataError, match=message):  # noqa: PT012 - either may raise
+        references = read_references(path, form="stm-ctm")
+        read_hypotheses(write(tmp_path, ctm), references)
+
+
 def test_pair_follows_the_references() -> None:
     pairs = pair({"a": "A", "b": "B", "c": "C"}, {"c": "c", "a": "a"})
     assert pairs == (["A", "B", "C"], ["a", "", "c"], ["b"], [])
     assert pairs.policy() == (
-        "missing hypotheses scored as empty: 1; "
+        "missing hypotheses scored as empty: 1; empty ones: 0; "
         "hypotheses without a reference left out: 0"
     )
 

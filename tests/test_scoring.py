@@ -11,14 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asr import sclite
 from asr.errors import UsageError
 from asr.scoring import (
     METRICS,
-    align,
-    alignment_text,
     confusions,
+    count,
+    out_of_vocabulary,
     score,
-    score_by,
+    total,
+    total_by,
 )
 
 WORDS = st.lists(st.sampled_from(["a", "b", "ab", "ba", "c"]), max_size=7)
@@ -139,49 +141,6 @@ def test_rates_stay_in_their_ranges(pairs: list[tuple[str, str]]) -> None:
     assert min(result.wer, result.cer) >= 0
 
 
-@given(SENTENCES, SENTENCES)
-def test_an_alignment_spells_both_texts(reference: str, hypothesis: str) -> None:
-    steps = align(reference, hypothesis)
-    assert [r for _, r, _ in steps if r] == reference.split()
-    assert [h for _, _, h in steps if h] == hypothesis.split()
-    result = score([reference], [hypothesis])
-    operations = [operation for operation, _, _ in steps]
-    assert operations.count("C") == result.hits
-    assert operations.count("S") == result.substitutions
-    assert operations.count("D") == result.deletions
-    assert operations.count("I") == result.insertions
-
-
-def test_align() -> None:
-    assert align("the cat sat", "a cat sat down") == [
-        ("S", "the", "a"),
-        ("C", "cat", "cat"),
-        ("C", "sat", "sat"),
-        ("I", "", "down"),
-    ]
-    assert align("a", "") == [("D", "a", "")]
-    assert align("", "a b") == [("I", "", "a"), ("I", "", "b")]
-    assert align("", "") == []
-
-
-def test_alignment_text_puts_words_under_words() -> None:
-    assert alignment_text("the cat sat on the mat", "a cat sat the mat now") == (
-        "REF: the cat sat on the mat ***\n"
-        "HYP: a   cat sat ** the mat now\n"
-        "OPS: S           D          I"
-    )
-
-
-def test_alignment_text_counts_terminal_columns() -> None:
-    reference, hypothesis, _ = alignment_text("你好 e\u0301t", "hi x").splitlines()
-    assert reference == "REF: 你好 e\u0301t"
-    assert hypothesis == "HYP: hi   x"
-
-
-def test_alignment_text_of_nothing() -> None:
-    assert alignment_text("", "") == "REF:\nHYP:\nOPS:"
-
-
 def test_confusions_come_most_frequent_first() -> None:
     references = ["two cats to", "to", "a the", ""]
     hypotheses = ["too cats two", "two", "the", "uh"]
@@ -195,8 +154,9 @@ def test_confusions_come_most_frequent_first() -> None:
     assert confusions(references, references) == []
 
 
-def test_score_by_group() -> None:
-    scores = score_by(["a", "b", "c d"], ["a", "x", "c"], ["ann", "bob", "ann"])
+def test_total_by_group() -> None:
+    counts = count(["a", "b", "c d"], ["a", "x", "c"])
+    scores = total_by(counts, ["ann", "bob", "ann"])
     assert list(scores) == ["ann", "bob"]
     assert scores["ann"] == score(["a", "c d"], ["a", "c"])
     assert scores["bob"].wer == 1.0
@@ -209,12 +169,23 @@ def test_different_lengths_are_refused(function: object) -> None:
         function(["a", "b"], ["a"])
 
 
-@pytest.mark.parametrize(("hypotheses", "groups"), [(["a"], [1, 2]), (["a", "b"], [1])])
-def test_score_by_refuses_different_lengths(
-    hypotheses: list[str], groups: list[int]
-) -> None:
-    with pytest.raises(UsageError, match="one of each for every utterance"):
-        score_by(["a", "b"], hypotheses, groups)
+def test_total_by_refuses_different_lengths() -> None:
+    with pytest.raises(UsageError, match="2 utterances and 1 groups"):
+        total_by(count(["a", "b"], ["a", "b"]), ["ann"])
+
+
+def test_an_aligner_decides_what_is_counted() -> None:
+    references = ["a b c", "well { um / uh / @ } yes"]
+    hypotheses = ["c x y", "well uh yes"]
+    # The fewest errors are 3 substitutions or 2 deletions and 2 insertions less 1 hit.
+    result = total(count(references, hypotheses, sclite.align))
+    assert (result.hits, result.substitutions, result.words) == (3, 3, 6)
+    assert result.characters == len("a b c") + len("well uh yes")
+
+
+def test_out_of_vocabulary() -> None:
+    assert out_of_vocabulary(["the cat", "the dog"], {"the"}) == 0.5
+    assert out_of_vocabulary([""], {"the"}) == 0.0
 
 
 def test_to_json_has_rates_and_counts() -> None:

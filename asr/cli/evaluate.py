@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 import click
 
 import asr
-from asr.cli import options, terminal
+from asr.alignment import align
+from asr.cli import lines, options, terminal
 from asr.corpora import CORPORA, detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
-from asr.resources import atomic_write, model_task
-from asr.scoring import alignment_text
+from asr.resources import model_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from asr.alignment import Aligned
     from asr.evaluation import Evaluation
     from asr.manifest import Utterance
     from asr.pairs import Pair
@@ -33,6 +34,9 @@ class _Options(TypedDict):
     beam_size: int | None
     ctc_weight: float | None
     batch_seconds: float
+    by: tuple[str, ...]
+    errors: int
+    alignments: Path | None
 
 
 @click.command(
@@ -56,11 +60,7 @@ class _Options(TypedDict):
 )
 @click.option("--lowercase", is_flag=True, help="BLEU and chrF without regard to case.")
 @options.decoding
-@click.option(
-    "--alignments",
-    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Write reference over hypothesis here; - is standard output.",
-)
+@options.error_rates
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -72,7 +72,6 @@ def command(
     data: Path,
     limit: int | None,
     lowercase: bool,
-    alignments: Path | None,
     predictions: Path | None,
     as_json: bool,
     **given: Unpack[_Options],
@@ -85,13 +84,13 @@ def command(
     tab, target, or .jsonl with source and target) by BLEU, chrF and ROUGE; lines with
     the same source are references of it.
     """
-    if as_json and alignments == Path("-"):
+    if as_json and given["alignments"] == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
     if model_task(model) not in options.SPEECH_TASKS:
         pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
         scored = _evaluate_texts(model, pairs, lowercase, given["beam_size"])
         if predictions:
-            _write(predictions, _predictions(scored))
+            lines.write(predictions, _predictions(scored))
         click.echo(json.dumps(scored.to_json()) if as_json else scored.summary())
         return
     found = _utterances(data, given["corpus"], given["subset"])
@@ -111,10 +110,14 @@ def command(
         ),
     )
     if predictions:
-        _write(predictions, _predictions(evaluation))
-    if alignments:
-        _write(alignments, _alignments(evaluation))
-    _show(evaluation, as_json=as_json)
+        lines.write(predictions, _predictions(evaluation))
+    if given["alignments"]:
+        lines.write_alignments(given["alignments"], _alignments(evaluation))
+    shown = given["by"], given["errors"]
+    if as_json:
+        click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
+    else:
+        click.echo(evaluation.summary(*shown))
 
 
 def _pairs(data: Path, corpus: str | None, subset: str | None) -> Iterator[Pair]:
@@ -148,35 +151,12 @@ def _utterances(
     return reader.read(data, subset or "".join(subsets))
 
 
-def _show(evaluation: Evaluation, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(evaluation.to_json(), ensure_ascii=False))
-        return
-    click.echo(evaluation.score.summary())
-    click.echo(
-        f"audio      {evaluation.audio_seconds:.1f} s, "
-        f"real-time factor {evaluation.rtf:.4f}\n"
-        f"normalizer {evaluation.normalizer}"
-    )
-    if evaluation.unreadable:
-        click.echo(f"unreadable {evaluation.unreadable}, scored as empty")
-
-
 def _predictions(evaluation: Evaluation | TextEvaluation) -> Iterator[str]:
     for result in evaluation.results:
         yield json.dumps(result.to_json(), ensure_ascii=False)
 
 
-def _alignments(evaluation: Evaluation) -> Iterator[str]:
+def _alignments(evaluation: Evaluation) -> Iterator[tuple[str, list[Aligned]]]:
     for result in evaluation.results:
-        name = result.utterance.id or result.utterance.audio
-        yield f"{name}\n{alignment_text(result.reference, result.hypothesis)}\n"
-
-
-def _write(path: Path, lines: Iterator[str]) -> None:
-    if path == Path("-"):
-        for line in lines:
-            click.echo(line)
-        return
-    with atomic_write(path) as file:
-        file.writelines(f"{line}\n" for line in lines)
+        name = result.utterance.id or str(result.utterance.audio)
+        yield name, align(result.reference, result.hypothesis)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -80,6 +81,33 @@ def decoding(command: F) -> F:
             default=BATCH_SECONDS,
             show_default=True,
             help="Seconds of audio decoded at once; less needs less memory.",
+        ),
+    )
+    for option in reversed(added):
+        command = option(command)
+    return command
+
+
+def error_rates(command: F) -> F:
+    """Add the options of what is said of error rates to a command."""
+    added = (
+        click.option(
+            "--by",
+            multiple=True,
+            metavar="KEY",
+            help="Score each group by itself: speaker, length, or a manifest's key.",
+        ),
+        click.option(
+            "--errors",
+            type=click.IntRange(0),
+            default=0,
+            metavar="N",
+            help="Name the N most frequent errors.",
+        ),
+        click.option(
+            "--alignments",
+            type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+            help="Write reference over hypothesis here; - is standard output.",
         ),
     )
     for option in reversed(added):

@@ -1,34 +1,86 @@
-"""`asr score`: one file of texts against another."""
+"""`asr score`: files of texts against another."""
 
 from __future__ import annotations
 
 import json
+import re
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
-from asr.cli import options
-from asr.score_files import FORMS, pair, read_texts
-from asr.scoring import SCORERS
+from asr import sclite
+from asr.alignment import align
+from asr.cli import lines, options
+from asr.errors import UsageError
+from asr.score_files import (
+    FORMS,
+    STM_CTM,
+    Pairs,
+    References,
+    pair,
+    read_hypotheses,
+    read_references,
+    read_vocabulary,
+)
+from asr.score_report import ScoreReport
+from asr.significance import compare
 from asr.text import normalizer as normalizer_of
+from asr.text_scores import SCORERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asr.alignment import Aligner
+
+_ALTERNATIVES = re.compile(r"\{[^{}]*/")
 
 
-@click.command(epilog="Example: asr score reference.trn hypothesis.trn --json")
+class _ErrorRates(TypedDict):
+    """Options of error rates alone."""
+
+    sclite_: bool
+    fragments: bool
+    optional: bool
+    by: tuple[str, ...]
+    errors: int
+    alignments: Path | None
+    vocabulary: Path | None
+
+
+@click.command(epilog="Example: asr score reference.trn hypothesis.trn --by speaker")
 @click.argument("reference", type=click.Path(path_type=Path))
 @click.argument("hypothesis", type=click.Path(path_type=Path))
+@click.argument("other", type=click.Path(path_type=Path), required=False)
 @click.option(
     "--metric",
-    type=click.Choice(list(SCORERS)),
+    type=click.Choice(["wer", *SCORERS]),
     default="wer",
     show_default=True,
     help="Error rates; BLEU and chrF (translation); ROUGE (summaries).",
 )
 @click.option(
-    "--form",
-    type=click.Choice(list(FORMS)),
+    "--format",
+    "form",
+    type=click.Choice([*FORMS, STM_CTM]),
     help="How the files are written.  [default: each guessed from its content]",
 )
-@options.normalizer("none-1", "What both texts go through before they are compared.")
+@options.normalizer("none-1", "What all texts go through before they are compared.")
+@click.option(
+    "--sclite",
+    "sclite_",
+    is_flag=True,
+    help="Align and count as NIST's sclite: its costs, { a / b / @ }, any case.",
+)
+@click.option("--fragments", is_flag=True, help="With --sclite: its option -F.")
+@click.option("--optional", is_flag=True, help="With --sclite: its option -D.")
+@options.error_rates
+@click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of known words, one a line: prints the share of words it lacks.",
+)
 @click.option(
     "--allow-extra", is_flag=True, help="Leave out hypotheses without a reference."
 )
@@ -36,35 +88,103 @@ from asr.text import normalizer as normalizer_of
 def command(
     reference: Path,
     hypothesis: Path,
+    other: Path | None,
     metric: str,
     form: str | None,
     normalizer: str,
     allow_extra: bool,
     as_json: bool,
+    **given: Unpack[_ErrorRates],
 ) -> None:
     """Score the texts of HYPOTHESIS against those of REFERENCE.
 
-    Lines are paired by utterance; a missing hypothesis counts as empty. Files are in
-    one of the forms trn, jsonl (a manifest or predictions), kaldi and lines.
+    Lines are paired by utterance; a missing hypothesis counts as empty, and an
+    utterance that is there twice is an error. With OTHER, a second system's texts, both
+    are scored and their difference is tested. Files are in one of the formats trn, text
+    (plain lines), jsonl (a manifest or predictions), kaldi and stm-ctm.
     """
-    pairs = pair(
-        read_texts(reference, form=form),
-        read_texts(hypothesis, form=form, predicted=True),
-        allow_extra=allow_extra,
-    )
+    _check(given, normalizer, several=other is not None, as_json=as_json)
+    references = read_references(reference, form=form)
     normal = normalizer_of(normalizer)
-    result = SCORERS[metric](
-        [normal(text) for text in pairs.references],
-        [normal(text) for text in pairs.hypotheses],
-    )
-    if as_json:
-        written = {
-            **result.to_json(),
-            "normalizer": normalizer,
-            "missing": len(pairs.missing),
-            "extra": len(pairs.extra),
-        }
-        click.echo(json.dumps(written))
+    systems = []
+    for path in (hypothesis, other) if other else (hypothesis,):
+        texts = read_hypotheses(path, references, form=form)
+        pairs = pair(references.texts, texts, allow_extra=allow_extra)
+        systems.append(pairs.mapped(normal))
+    if metric == "wer":
+        found = _error_rates(systems, references, given, as_json=as_json)
+    else:
+        scores = [SCORERS[metric](p.references, p.hypotheses) for p in systems]
+        found = [x.to_json() if as_json else x.summary() for x in scores]
+    for place, pairs in enumerate(systems):
+        if as_json:
+            done = {"missing": len(pairs.missing), "extra": len(pairs.extra)}
+            found[place] = {**found[place], "normalizer": normalizer, **done}
+        else:
+            found[place] += f"\nnormalizer {normalizer}; {pairs.policy()}"
+    if not as_json:
+        click.echo("\n\n".join(found))
         return
-    click.echo(result.summary())
-    click.echo(f"normalizer {normalizer}; {pairs.policy()}")
+    names = ("first", "second", "comparison")
+    whole = dict(zip(names, found, strict=False)) if other else found[0]
+    click.echo(json.dumps(whole, ensure_ascii=False))
+
+
+def _check(
+    given: _ErrorRates, normalizer: str, *, several: bool, as_json: bool
+) -> None:
+    """Refuse options that do not go together."""
+    if given["alignments"] and several:
+        raise UsageError("--alignments shows one system; leave OTHER away")
+    if as_json and given["alignments"] == Path("-"):
+        raise UsageError("--json and --alignments - both want standard output")
+    if given["sclite_"] and normalizer != "none-1":
+        raise UsageError("--sclite compares texts as they are, without --normalizer")
+    if not given["sclite_"] and (given["fragments"] or given["optional"]):
+        raise UsageError("--fragments and --optional need --sclite")
+
+
+def _error_rates(
+    systems: Sequence[Pairs],
+    references: References,
+    given: _ErrorRates,
+    *,
+    as_json: bool,
+) -> list[Any]:
+    """Return figures of each system and, of two, of their difference."""
+    aligner, facts = _aligner(systems, given), list(references.facts.values())
+    words = given["vocabulary"]
+    vocabulary = read_vocabulary(words) if words else None
+    found: list[Any] = []
+    for pairs in systems:
+        report = ScoreReport(
+            pairs.references, pairs.hypotheses, facts, aligner, vocabulary
+        )
+        shown = given["by"], given["errors"]
+        found.append(report.to_json(*shown) if as_json else report.summary(*shown))
+        if given["alignments"]:
+            steps = map(aligner or align, pairs.references, pairs.hypotheses)
+            named = zip(references.texts, steps, strict=True)
+            lines.write_alignments(given["alignments"], named)
+    if len(systems) > 1:
+        speakers = [fact.get("speaker", "") for fact in facts]
+        comparison = compare(
+            systems[0].references,
+            systems[0].hypotheses,
+            systems[1].hypotheses,
+            speakers if all(speakers) else None,
+            aligner=aligner or align,
+        )
+        found.append(comparison.to_json() if as_json else comparison.summary())
+    return found
+
+
+def _aligner(systems: Sequence[Pairs], given: _ErrorRates) -> Aligner | None:
+    if given["sclite_"]:
+        rules = sclite.Rules(given["fragments"], given["optional"])
+        return partial(sclite.align, rules=rules)
+    texts = (text for pairs in systems for side in pairs[:2] for text in side)
+    for text in texts:
+        if _ALTERNATIVES.search(text):
+            raise UsageError(f"alternatives, as in {text!r}, need --sclite")
+    return None

@@ -3,44 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 
 import pytest
 
-from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.scoring import Score, score
-
-
-@dataclass(frozen=True)
-class Result:
-    """As `asr.evaluation` has them."""
-
-    utterance: Utterance
-    reference: str
-    hypothesis: str
-
-    def to_json(self):
-        return {"text": self.reference, "pred_text": self.hypothesis}
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """As `asr.evaluation` has it."""
-
-    score: Score
-    rtf: float
-    audio_seconds: float
-    normalizer: str
-    unreadable: int
-    results: list[Result]
-
-    def to_json(self):
-        return {
-            **self.score.to_json(),
-            "audio_seconds": self.audio_seconds,
-            "rtf": self.rtf,
-            "normalizer": self.normalizer,
-        }
+from asr.evaluation import Evaluation, Result
+from asr.manifest import read_manifest, write_manifest
+from asr.score_report import ScoreReport
 
 
 @pytest.fixture
@@ -51,13 +19,16 @@ def calls(recognizer, public):
     def evaluate(given, utterances, **options):
         assert given is recognizer
         made.append({"ids": [item.id for item in utterances], **options})
-        results = [
-            Result(item, item.text, item.text.partition(" ")[2]) for item in utterances
-        ]
-        scored = score(
-            [item.reference for item in results], [item.hypothesis for item in results]
+        results = tuple(
+            Result(item, item.text, item.text.partition(" ")[2], 1.0)
+            for item in utterances
         )
-        return Evaluation(scored, 0.5, 12.5, options["normalizer"], 1, results)
+        report = ScoreReport(
+            [item.reference for item in results],
+            [item.hypothesis for item in results],
+            [item.facts for item in results],
+        )
+        return Evaluation(report, 12.5, 0.5, options["normalizer"], 1, results)
 
     public("evaluate", evaluate)
     return made

@@ -52,7 +52,15 @@ def test_help_lists_each_command(run, option):
 
 
 def test_every_command_module_is_listed(root):
-    helpers = {"__init__", "main", "options", "outputs", "terminal", "texts"}
+    helpers = {
+        "__init__",
+        "lines",
+        "main",
+        "options",
+        "outputs",
+        "terminal",
+        "texts",
+    }
     found = {path.stem for path in (root / "asr" / "cli").glob("*.py")} - helpers
     assert found == set(COMMANDS)
     for name in found:

@@ -35,7 +35,7 @@ def test_text_output_says_what_was_done(run, texts):
     out = run("score", "ref", "hyp").out
     assert out.startswith("WER 50.00%")
     assert out.endswith(
-        "normalizer none-1; missing hypotheses scored as empty: 1; "
+        "normalizer none-1; missing hypotheses scored as empty: 1; empty ones: 0; "
         "hypotheses without a reference left out: 0\n"
     )
 
@@ -50,7 +50,7 @@ def test_normalizer_touches_both_sides(run, texts):
 def test_form_can_be_named(run, texts):
     texts(ref="utt-1 one\n", hyp="utt-2 one\n")
     assert run("score", "ref", "hyp").status == 5
-    ended = run("score", "ref", "hyp", "--form", "lines", "--json")
+    ended = run("score", "ref", "hyp", "--format", "text", "--json")
     assert json.loads(ended.out)["substitutions"] == 1
 
 
@@ -76,7 +76,7 @@ def test_translations_and_summaries(run, texts):
         ref="The dog bit the man.\nIt was not unexpected.\n",
         hyp="The dog bit the man.\nIt was unexpected.\n",
     )
-    files = ("ref", "hyp", "--form", "lines")
+    files = ("ref", "hyp", "--format", "text")
     found = json.loads(run("score", *files, "--metric", "bleu", "--json").out)
     assert 50 < found["bleu"] < 100
     assert {"chrf", "signature", "missing", "extra", "normalizer"} < found.keys()
@@ -84,3 +84,82 @@ def test_translations_and_summaries(run, texts):
     assert all(part in shown for part in ("BLEU ", "chrF ", "BLEU|nrefs:1|case:mixed"))
     shown = run("score", *files, "--metric", "rouge").out
     assert shown.startswith("ROUGE-1 92.86, ROUGE-2 ")
+
+
+def test_groups_errors_and_unknown_words(run, texts):
+    texts(
+        ref="".join(f"one two (ann-{i})\nthree (bob-{i})\n" for i in range(6)),
+        hyp="".join(f"one too (ann-{i})\nthree (bob-{i})\n" for i in range(6)),
+        words="one two\n",
+    )
+    shown = ("--by", "speaker", "--by", "length", "--errors", "3")
+    found = json.loads(
+        run("score", "ref", "hyp", *shown, "--vocabulary", "words", "--json").out
+    )
+    assert found["by"]["speaker"]["ann"]["wer"] == 0.5
+    assert found["by"]["speaker"]["bob"]["wer"] == 0.0
+    assert found["by"]["length"].keys() == {"1-5"}
+    assert found["errors"] == [["S", "two", "too", 6]]
+    assert found["out_of_vocabulary"] == 6 / 18
+    low, high = found["wer_intervals"]["utterance"]
+    assert low < found["wer"] < high
+    assert "speaker" not in found["wer_intervals"]  # two say too little
+    out = run("score", "ref", "hyp", *shown, "--vocabulary", "words").out
+    for part in ("    6  two -> too", "unknown    33.33% of words", "\nann "):
+        assert part in out
+
+
+def test_a_key_that_nobody_knows(run, texts):
+    texts(ref="one (u1)\n", hyp="one (u1)\n")
+    ended = run("score", "ref", "hyp", "--by", "accent")
+    assert (ended.status, ended.out) == (2, "")
+    assert "there is length" in ended.err
+
+
+def test_two_systems(run, texts):
+    said = [f"a b c d (u{i})\n" for i in range(20)]
+    texts(
+        ref="".join(said),
+        hyp="".join(said),
+        other="".join(line.replace("d", "x") for line in said),
+    )
+    found = json.loads(run("score", "ref", "hyp", "other", "--json").out)
+    assert found.keys() == {"first", "second", "comparison"}
+    assert (found["first"]["wer"], found["second"]["wer"]) == (0.0, 0.25)
+    assert found["comparison"]["difference"] == 0.25
+    assert found["comparison"]["p_bootstrap"] < 0.01
+    out = run("score", "ref", "hyp", "other").out
+    assert "difference +25.00%" in out
+    assert "MAPSSWE" in out
+
+
+def test_alignments_beside_the_figures(run, texts):
+    texts(ref="one two (u1)\n", hyp="one too (u1)\n")
+    out = run("score", "ref", "hyp", "--alignments", "-").out
+    assert out.startswith("u1\nREF: one two\nHYP: one too\nOPS:     S\n\nWER 50.00%")
+
+
+def test_alternatives_as_sclite(run, texts):
+    texts(ref="{ um / uh / @ } Yes (u1)\n", hyp="uh yes (u1)\n")
+    ended = run("score", "ref", "hyp")
+    assert (ended.status, ended.out) == (2, "")
+    assert "need --sclite" in ended.err
+    found = json.loads(run("score", "ref", "hyp", "--sclite", "--json").out)
+    assert (found["hits"], found["wer"]) == (2, 0.0)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--fragments",),
+        ("--optional",),
+        ("--sclite", "--normalizer", "basic-1"),
+        ("--json", "--alignments", "-"),
+        ("hyp", "--alignments", "-"),
+    ],
+)
+def test_options_that_do_not_go_together(run, texts, options):
+    texts(ref="one (u1)\n", hyp="one (u1)\n")
+    ended = run("score", "ref", "hyp", *options)
+    assert (ended.status, ended.out) == (2, "")
+    assert ended.err.count("\n") == 1

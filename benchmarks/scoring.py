@@ -1,0 +1,72 @@
+"""How fast error rates are computed: words and characters, beside jiwer."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import time
+
+import harness
+import jiwer
+
+from asr.scoring import score
+
+WORDS = 5_000_000
+SECONDS = 10.0
+_LENGTH = 20  # words of a reference
+_SHARE = 10  # jiwer scores one part in so many
+
+
+def texts(words: int) -> tuple[list[str], list[str]]:
+    """Return references and hypotheses with about 12 errors in 100 words."""
+    rng = random.Random(1)
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    known = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(20_000)]
+    references, hypotheses = [], []
+    for _ in range(words // _LENGTH):
+        said = rng.choices(known, k=_LENGTH)
+        heard = []
+        for word in said:
+            kind = rng.random()
+            if kind < 0.08:
+                heard.append(rng.choice(known))
+            elif kind >= 0.10:
+                heard.append(word)
+            if kind > 0.98:
+                heard.append(rng.choice(known))
+        references.append(" ".join(said))
+        hypotheses.append(" ".join(heard))
+    return references, hypotheses
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tenth of the words")
+    options = parser.parse_args()
+    harness.announce()
+    words = WORDS // 10 if options.quick else WORDS
+    references, hypotheses = texts(words)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.process_time()
+    ours = score(references, hypotheses)
+    seconds = time.process_time() - start
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    part = len(references) // _SHARE
+    start = time.process_time()
+    found = jiwer.process_words(references[:part], hypotheses[:part])
+    jiwer.process_characters(references[:part], hypotheses[:part])
+    theirs = _SHARE * (time.process_time() - start)
+    same = score(references[:part], hypotheses[:part]).wer == found.wer
+    print(f"{ours.words:,} words, WER {ours.wer:.2%}; as jiwer's on a part: {same}")
+    print(f"asr {seconds:.2f} s of one core, {memory / 1024:.0f} MB beside the texts")
+    print(f"jiwer {theirs:.2f} s, from a tenth of the texts")
+    print(f"ratio: {theirs / seconds:.1f}")
+    harness.verdict(
+        "seconds for 5,000,000 words", seconds * WORDS / words, SECONDS, below=True
+    )
+
+
+if __name__ == "__main__":
+    main()

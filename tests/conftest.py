@@ -182,3 +182,24 @@ def tiny_text_run(tiny_texts, tmp_path_factory) -> Path:
         recipe = str(tiny_texts / "tiny-text.yaml")
         assert main(["train", recipe, "--output", str(folder)]) == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def certificate_authority():
+    import trustme
+
+    return trustme.CA()
+
+
+@pytest.fixture
+def https_server(certificate_authority, tmp_path, monkeypatch):
+    """A server that the program trusts, and no pause before it asks again."""
+    from asr import download
+    from tests.https_server import serving
+
+    certificate = tmp_path / "authority.pem"
+    certificate_authority.cert_pem.write_to_path(str(certificate))
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    monkeypatch.setattr(download, "_PAUSE", 0.0)
+    with serving(certificate_authority) as server:
+        yield server

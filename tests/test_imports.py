@@ -22,7 +22,7 @@ FLOORS = [
         "pairs", "alignment", "sclite", "scoring", "significance", "text_scores",
         "stm_ctm", "score_files", "score_report", "writers", "plots",
     },
-    {"corpora", "batching", "graph_audio"},
+    {"download", "extraction", "corpora", "batching", "graph_audio"},
     {"tensors", "model", "decoding"},
     {"tasks"},
     {

@@ -13,6 +13,7 @@ from asr.cli import options, terminal
 from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora.base import check_subset
+from asr.corpora.obtain import missing, obtain
 from asr.corpora.prepare import prepare
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
@@ -22,14 +23,16 @@ from asr.text import normalizer
 from asr.tokenizers import make_tokenizer, write_tokenizer
 
 
-class _Tokenizer(TypedDict):
+class _Options(TypedDict):
+    download: bool
+    verify: bool
     tokenizer: str | None
     pieces: int
     normalizer: str
 
 
 @click.command(
-    epilog="Example: asr prepare librispeech LibriSpeech --subset train-clean-5"
+    epilog="Example: asr prepare librispeech LibriSpeech --subset dev-clean --download"
 )
 @click.argument("corpus", type=click.Choice([*CORPORA, *TEXT_CORPORA]))
 @click.argument("root", type=click.Path(path_type=Path), metavar="DIR")
@@ -45,6 +48,16 @@ class _Tokenizer(TypedDict):
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     help="Folder of the manifests.  [default: here]",
+)
+@click.option(
+    "--download", is_flag=True, help="Fetch into DIR what of the corpus is missing."
+)
+@click.option(
+    "--no-verify",
+    "verify",
+    flag_value=False,
+    default=True,
+    help="Take archives, too, for which no checksum is known.",
 )
 @click.option(
     "--tokenizer",
@@ -66,7 +79,7 @@ def command(
     subsets: tuple[str, ...],
     output: Path,
     as_json: bool,
-    **given: Unpack[_Tokenizer],
+    **given: Unpack[_Options],
 ) -> None:
     """Check a corpus and write SUBSET.jsonl for each part.
 
@@ -75,6 +88,8 @@ def command(
     and target, and --subset names the parts. A recipe takes the tokenizer by
     data.tokenizer_file.
     """
+    if given["download"]:
+        _download(corpus, root, subsets, verify=given["verify"])
     if corpus in TEXT_CORPORA:
         reports, texts = _prepare_texts(corpus, root, subsets, output)
     else:
@@ -98,6 +113,15 @@ def command(
             click.echo(f"{report['manifest']}: {report['summary']}")
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False))
+
+
+def _download(
+    corpus: str, root: Path, subsets: tuple[str, ...], *, verify: bool
+) -> None:
+    wanted = missing(corpus, root, subsets)
+    sizes = [source.archive.size for source in wanted]
+    with terminal.download(sum(sizes) if all(sizes) else 0) as progress:
+        obtain(wanted, root, verify=verify, progress=progress)
 
 
 def _prepare_texts(

@@ -16,6 +16,8 @@ from asr.errors import AsrError, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from rich.progress import Progress, ProgressColumn
+
 
 def report(error: Exception) -> int:
     """Print an error as one line `error: ...`.
@@ -102,29 +104,47 @@ def progress(
         A function to call for each one done.
     """
     # Imported here: only commands that take a while show a bar.
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-    from rich.progress import (  # noqa: PLC0415 - start-up time
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
+    from rich import progress as bars  # noqa: PLC0415 - start-up time
+
+    with _bar(quiet, bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
+        task = bar.add_task(unit, total=total)
+        yield lambda: bar.advance(task)
+
+
+@contextlib.contextmanager
+def download(total: int) -> Iterator[Callable[[int], None]]:
+    """Show bytes as they come, with their rate; see `progress`.
+
+    Args:
+        total: How many will come, or 0 where that is not known.
+
+    Yields:
+        A function to call with each number of bytes.
+    """
+    from rich import progress as bars  # noqa: PLC0415 - start-up time
+
+    columns = (
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
     )
+    with _bar(False, *columns) as bar:
+        task = bar.add_task("downloading", total=total or None)
+        yield lambda amount: bar.advance(task, amount)
+
+
+def _bar(quiet: bool, *columns: ProgressColumn) -> Progress:
+    from rich import progress as bars  # noqa: PLC0415 - start-up time
+    from rich.console import Console  # noqa: PLC0415 - start-up time
 
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     # Results must reach standard output itself, whatever rich thinks of it.
-    with Progress(
+    return bars.Progress(
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
         *columns,
         console=console,
         transient=True,
         disable=quiet or not console.is_terminal,
         redirect_stdout=False,
-    ) as bar:
-        task = bar.add_task(unit, total=total)
-        yield lambda: bar.advance(task)
+    )

@@ -20,6 +20,7 @@ import numpy as np
 from asr import audio
 from asr.errors import AsrError, DataError
 from asr.manifest import Record
+from asr.piece_splitting import PieceSplitter
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -154,6 +155,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
     *,
     start_token: int,
     speeds: Sequence[float] = (1.0,),
+    split: PieceSplitter | None = None,
     seed: int = 0,
     epoch: int = 0,
     ahead: int = 3,
@@ -167,6 +169,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         loader: Reads the sources.
         start_token: What the decoder reads first.
         speeds: Playback speeds, one drawn for each example and epoch.
+        split: Writes sources and labels, both texts, in other pieces.
         seed: Seed of the draws.
         epoch: Number of the epoch, part of the seed.
         ahead: Batches that are decoded before they are asked for.
@@ -196,11 +199,16 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         for indices, jobs in submitted:
             sources = [job.result() for job in jobs]
             _check_unreadable(loader, len(examples))
-            pairs = [
-                (source, examples[index].labels)
-                for source, index in zip(sources, indices, strict=True)
-                if source is not None
-            ]
+            pairs: list[tuple[Sequence[int] | np.ndarray, Sequence[int]]] = []
+            for source, index in zip(sources, indices, strict=True):
+                if source is None:
+                    continue
+                labels = examples[index].labels
+                if split:
+                    random = np.random.default_rng((seed, epoch, int(index)))
+                    pairs.append((split(source, random), split(labels, random)))
+                else:
+                    pairs.append((source, labels))
             if pairs:
                 yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
 
@@ -233,7 +241,7 @@ def _check_unreadable(loader: Loader, total: int) -> None:
 
 
 def collate(
-    pairs: Sequence[tuple[np.ndarray, Sequence[int]]],
+    pairs: Sequence[tuple[np.ndarray | Sequence[int], Sequence[int]]],
     start_token: int,
     *,
     fixed_shapes: bool = False,

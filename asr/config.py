@@ -50,7 +50,7 @@ class FrontendConfig:
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What training does to a recording before the model reads it.
+    """What training does to a recording or a text before the model reads it.
 
     Attributes:
         speeds: Playback speeds, one drawn for each clip and epoch.
@@ -59,6 +59,8 @@ class AugmentConfig:
         time_masks: Number of time masks.
         time_share: Widest time mask as a share of the utterance.
         ramp_steps: Batches over which the masks grow from nothing to full width.
+        split_pieces: Share of pieces of words, on both sides of a pair of texts, that
+            are written as two shorter ones.
     """
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
@@ -67,6 +69,7 @@ class AugmentConfig:
     time_masks: int = 4
     time_share: float = 0.05
     ramp_steps: int = 1000
+    split_pieces: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -356,6 +359,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (AugmentConfig, "frequency_width"): (0, 256),
     (AugmentConfig, "time_masks"): (0, 50),
     (AugmentConfig, "time_share"): (0, 1),
+    (AugmentConfig, "split_pieces"): (0, 0.5),
     (AugmentConfig, "ramp_steps"): (0, 10**9),
     (TextConfig, "embedding"): (1, 8192),
     (TextConfig, "dropout"): _SHARE,

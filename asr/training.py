@@ -20,11 +20,12 @@ from asr.checkpoint import FolderConfig, build, weights_of, write_model
 from asr.config import Recipe, to_dict
 from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
-from asr.errors import DataError, TrainingError
+from asr.errors import DataError, RecipeError, TrainingError
 from asr.model.seq2seq import Seq2Seq
 from asr.model_card import model_card
 from asr.monitoring import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
 from asr.optimization import WarmupSchedule, WeightAverage, build_optimizer
+from asr.piece_splitting import PieceSplitter
 from asr.resources import atomic_write
 from asr.run_state import (
     DEV,
@@ -123,6 +124,13 @@ class _Run:
             for _ in range(2)
         )
         self.average = WeightAverage(recipe.train.ema)
+        self.split = None
+        if share := recipe.augment.split_pieces:
+            if recipe.model.ctc:
+                raise RecipeError(
+                    "augment.split_pieces: for texts, without model.ctc"
+                )
+            self.split = PieceSplitter(tokenizer.pieces, share)
         self.board = None
         if recipe.train.tensorboard:
             self.board = TensorBoard(output / "tensorboard")
@@ -236,6 +244,7 @@ class _Run:
                     self.loader,
                     start_token=self.task.start,
                     speeds=self.recipe.augment.speeds,
+                    split=self.split,
                     seed=self.recipe.seed,
                     epoch=self.progress.epoch,
                     fixed_shapes=not on("tensorflow"),

@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from asr.batching import Example, Loader, as_dataset, batches, collate, plan_epoch
 from asr.errors import AudioError, DataError
 from asr.manifest import Utterance
+from asr.pairs import Pair
+from asr.piece_splitting import PieceSplitter
 
 RATE = 1000
 START, END = 1, 2
@@ -122,6 +124,30 @@ def assert_same(found, expected):
             assert mine.keys() == theirs.keys()
             for name, array in mine.items():
                 np.testing.assert_array_equal(array, theirs[name])
+
+
+def test_texts_may_be_written_in_other_pieces():
+    pieces = ("<blank>", "<start>", "<end>", "a", "b", "ab")
+    examples = [Example(Pair("ab", "ab", str(n)), (5, 5, 2), 4.0) for n in range(30)]
+    plan = [np.arange(30)]
+
+    def found(**options):
+        loader = Loader(lambda _: np.array([5, 5, 5, 2], "int32"), 1)
+        split = PieceSplitter(pieces, 0.3)
+        (batch,) = batches(
+            examples, plan, loader, start_token=START, split=split, **options
+        )
+        return batch
+
+    inputs, targets = found(seed=1, epoch=2)
+    assert set(inputs["source_lengths"]) > {4, 5}
+    assert set(targets["label_lengths"]) >= {3, 4}
+    assert not np.array_equal(
+        inputs["source_lengths"] - 4, targets["label_lengths"] - 3
+    )
+    again, other = found(seed=1, epoch=2), found(seed=1, epoch=3)
+    np.testing.assert_array_equal(again[0]["source"], inputs["source"])
+    assert not np.array_equal(other[0]["source_lengths"], inputs["source_lengths"])
 
 
 def test_batches_follow_the_plan():

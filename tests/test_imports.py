@@ -22,7 +22,10 @@ FLOORS = [
         "pairs", "alignment", "sclite", "scoring", "significance", "text_scores",
         "stm_ctm", "score_files", "score_report", "writers", "plots",
     },
-    {"download", "extraction", "corpora", "batching", "graph_audio"},
+    {
+        "download", "extraction", "corpora", "piece_splitting", "batching",
+        "graph_audio",
+    },
     {"tensors", "model", "decoding"},
     {"tasks"},
     {

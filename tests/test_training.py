@@ -16,7 +16,7 @@ from asr import training
 from asr.checkpoint import describe, write_model
 from asr.config import load_recipe
 from asr.dev_scores import DevScorer
-from asr.errors import DataError, TrainingError
+from asr.errors import DataError, RecipeError, TrainingError
 from asr.manifest import read_manifest, write_manifest
 from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN
 from asr.training_data import collect
@@ -376,6 +376,11 @@ def test_nothing_to_learn_from(recipe, tmp_path):
     assert not (tmp_path / "other" / TRAIN).exists()
     with pytest.raises(DataError, match="gone"):
         training.train(recipe("data.train=[{path: gone.jsonl}]"), tmp_path / "third")
+
+
+def test_pieces_are_not_split_under_ctc(recipe, tmp_path):
+    with pytest.raises(RecipeError, match="split_pieces: for texts"):
+        training.train(recipe("augment.split_pieces=0.1"), tmp_path / "run")
 
 
 def test_folder_that_holds_a_run(recipe, tiny_run):

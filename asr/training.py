@@ -127,9 +127,7 @@ class _Run:
         self.split = None
         if share := recipe.augment.split_pieces:
             if recipe.model.ctc:
-                raise RecipeError(
-                    "augment.split_pieces: for texts, without model.ctc"
-                )
+                raise RecipeError("augment.split_pieces: for texts, without model.ctc")
             self.split = PieceSplitter(tokenizer.pieces, share)
         self.board = None
         if recipe.train.tensorboard:

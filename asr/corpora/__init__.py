@@ -12,9 +12,14 @@ from asr.corpora.common_voice import COMMON_VOICE
 from asr.corpora.free_spoken_digit import FREE_SPOKEN_DIGIT
 from asr.corpora.jsonl import JSONL
 from asr.corpora.kaldi import KALDI
+from asr.corpora.lhotse import LHOTSE
 from asr.corpora.librispeech import LIBRISPEECH
+from asr.corpora.libritts import LIBRITTS
 from asr.corpora.ljspeech import LJSPEECH
 from asr.corpora.speech_commands import SPEECH_COMMANDS
+from asr.corpora.tedlium import TEDLIUM
+from asr.corpora.vctk import VCTK
+from asr.corpora.voxpopuli import VOXPOPULI
 from asr.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -27,12 +32,17 @@ CORPORA: dict[str, Corpus] = {
     for corpus in (
         AN4,
         LIBRISPEECH,
+        LIBRITTS,
         KALDI,
         LJSPEECH,
         COMMON_VOICE,
         FREE_SPOKEN_DIGIT,
         SPEECH_COMMANDS,
+        VCTK,
+        TEDLIUM,
+        VOXPOPULI,
         AUDIO_FOLDER,
+        LHOTSE,
         JSONL,
     )
 }

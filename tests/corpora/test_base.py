@@ -30,12 +30,17 @@ def test_names():
     assert list(CORPORA) == [
         "an4",
         "librispeech",
+        "libritts",
         "kaldi",
         "ljspeech",
         "common_voice",
         "free_spoken_digit",
         "speech_commands",
+        "vctk",
+        "tedlium",
+        "voxpopuli",
         "audio_folder",
+        "lhotse",
         "jsonl",
     ]
     assert all(corpus(name) is CORPORA[name] for name in CORPORA)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
@@ -14,13 +14,18 @@ from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora.base import check_subset
 from asr.corpora.obtain import missing, obtain
-from asr.corpora.prepare import prepare
+from asr.corpora.prepare import Preparation
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
-from asr.manifest import write_manifest
+from asr.manifest import read_manifest, write_manifest
 from asr.pairs import write_pairs
 from asr.text import normalizer
 from asr.tokenizers import make_tokenizer, write_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from asr.manifest import Utterance
 
 
 class _Options(TypedDict):
@@ -126,7 +131,7 @@ def _download(
 
 def _prepare_texts(
     corpus: str, root: Path, subsets: tuple[str, ...], output: Path
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+) -> tuple[dict[str, dict[str, Any]], Iterable[str]]:
     """Write pairs; return a report for each part, and all texts."""
     if not subsets and not root.is_file():
         raise UsageError(f"{root}: name the parts, such as --subset train")
@@ -150,7 +155,7 @@ def _prepare_texts(
 
 def _prepare_speech(
     corpus: str, root: Path, subsets: tuple[str, ...], output: Path
-) -> tuple[dict[str, dict[str, Any]], list[str]]:
+) -> tuple[dict[str, dict[str, Any]], Iterable[str]]:
     """Write manifests; return a report for each part, and all texts."""
     there = CORPORA[corpus].subsets(root)
     wanted = subsets or tuple(there) or ("",)
@@ -158,17 +163,27 @@ def _prepare_speech(
         check_subset(corpus, root, subset, there)
     make_folder(output)
     reports: dict[str, dict[str, Any]] = {}
-    texts: list[str] = []
-    with terminal.progress(len(wanted), "subsets") as advance:
+    with terminal.progress(None, "clips") as advance:
         for subset in wanted:
-            prepared = prepare(corpus, root, subset)
+            prepared = Preparation(corpus, root, subset)
             manifest = output / f"{subset.replace('/', '-')}.jsonl"
-            write_manifest(manifest, prepared.utterances)
+            write_manifest(manifest, _counted(prepared, advance))
             reports[subset] = {
                 "manifest": str(manifest),
                 "summary": prepared.report.summary(),
                 **dataclasses.asdict(prepared.report),
             }
-            texts += [utterance.text or "" for utterance in prepared.utterances]
-            advance()
+    texts = (
+        utterance.text or ""
+        for report in reports.values()
+        for utterance in read_manifest(report["manifest"])
+    )
     return reports, texts
+
+
+def _counted(
+    utterances: Iterable[Utterance], advance: Callable[[], None]
+) -> Iterator[Utterance]:
+    for utterance in utterances:
+        advance()
+        yield utterance

@@ -91,12 +91,12 @@ def start_backend() -> None:
 
 @contextlib.contextmanager
 def progress(
-    total: int, unit: str, *, quiet: bool = False
+    total: int | None, unit: str, *, quiet: bool = False
 ) -> Iterator[Callable[[], None]]:
     """Show a bar on standard error, if that is a terminal.
 
     Args:
-        total: How many there are to do.
+        total: How many there are to do, if that is known.
         unit: What is counted, in the plural.
         quiet: Whether to show nothing, as when results go to the same terminal.
 

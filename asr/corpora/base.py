@@ -36,6 +36,9 @@ class Corpus:
     read: Callable[[Path, str], Iterator[Utterance]]
 
 
+_FOLDERS = 64  # whose listings are kept
+
+
 class Clips:
     """Finds recordings whatever their extension, listing each folder once."""
 
@@ -52,6 +55,8 @@ class Clips:
             Name without extension -> recording, sorted by name.
         """
         if path not in self._folders:
+            if len(self._folders) == _FOLDERS:
+                del self._folders[next(iter(self._folders))]
             files = sorted(path.iterdir()) if path.is_dir() else []
             found: dict[str, Path] = {}
             for file in files:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from asr import audio
@@ -11,6 +12,7 @@ from asr.corpora import corpus
 from asr.errors import AudioError, DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from asr.manifest import Utterance
@@ -19,13 +21,14 @@ SHORTEST = 0.1
 """Seconds below which a clip holds no word."""
 
 _THREADS = 8  # most of the time goes to opening files
+_AHEAD = 512  # utterances whose recordings are being looked at
 
 
-@dataclass(frozen=True)
+@dataclass
 class Report:
-    """What was kept of a subset, and what was not.
+    """What was kept of a subset so far, and what was not.
 
-    Args:
+    Attributes:
         kept: Number of utterances.
         hours: Their length.
         speakers: Number of different speakers; 0 where the corpus does not tell.
@@ -33,11 +36,11 @@ class Report:
         dropped: Why -> ids of the utterances that were left out for that reason.
     """
 
-    kept: int
-    hours: float
-    speakers: int
-    characters: str
-    dropped: dict[str, list[str]]
+    kept: int = 0
+    hours: float = 0.0
+    speakers: int = 0
+    characters: str = ""
+    dropped: dict[str, list[str]] = field(default_factory=dict)
 
     def summary(self) -> str:
         """Return one line for people."""
@@ -51,55 +54,71 @@ class Report:
         return line
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """A subset that is ready for a manifest.
+class Preparation:
+    """The usable utterances of a subset, read a few at a time.
 
-    Args:
-        utterances: In the corpus's order, each with its duration.
-        report: What was kept and dropped.
-    """
-
-    utterances: list[Utterance]
-    report: Report
-
-
-def prepare(corpus_name: str, root: Path, subset: str) -> Prepared:
-    """Read a subset and look at the header of each of its recordings.
-
-    Utterances without text, with a missing or unreadable recording, outside of it, or
-    shorter than 0.1 s are dropped and reported.
+    The header of each recording is looked at. Utterances without text, with a missing
+    or unreadable recording, outside of it, or shorter than 0.1 s are left out.
 
     Args:
         corpus_name: A key of `CORPORA`.
         root: The corpus's folder.
         subset: One of its subsets.
 
-    Returns:
-        The usable utterances and a report.
+    Attributes:
+        report: What was kept and left out, once all utterances are read.
 
     Raises:
-        DataError: The subset is missing or malformed, or nothing of it is usable.
         UsageError: There is no such corpus.
     """
-    utterances = list(corpus(corpus_name).read(root, subset))
-    if not utterances:
-        raise DataError(f"{root}: no utterances in {subset}")
-    paths = list(dict.fromkeys(utterance.audio for utterance in utterances))
-    with ThreadPoolExecutor(_THREADS) as pool:
-        lengths = dict(zip(paths, pool.map(_length, paths), strict=True))
-    kept = []
-    dropped: dict[str, list[str]] = {}
-    for utterance in utterances:
-        checked = _check(utterance, lengths[utterance.audio])
-        if isinstance(checked, str):
-            dropped.setdefault(checked, []).append(utterance.id or str(utterance.audio))
-        else:
-            kept.append(checked)
-    report = _report(kept, dropped)
-    if not kept:
-        raise DataError(f"{root}: nothing usable in {subset}: {report.summary()}")
-    return Prepared(kept, report)
+
+    def __init__(self, corpus_name: str, root: Path, subset: str) -> None:
+        self._corpus, self._root, self._subset = corpus(corpus_name), root, subset
+        self.report = Report()
+
+    def __iter__(self) -> Iterator[Utterance]:
+        """Yield utterances in the corpus's order, each with its duration.
+
+        Raises:
+            DataError: The subset is missing or malformed, or nothing of it is usable.
+        """
+        self.report = report = Report()
+        speakers: set[str] = set()
+        characters: set[str] = set()
+        for utterance, length in self._lengths():
+            checked = _check(utterance, length)
+            if isinstance(checked, str):
+                name = utterance.id or str(utterance.audio)
+                report.dropped.setdefault(checked, []).append(name)
+                continue
+            report.kept += 1
+            report.hours += (checked.duration or 0.0) / 3600
+            speakers.update(filter(None, [checked.speaker]))
+            characters.update(checked.text or "")
+            yield checked
+        report.speakers, report.characters = len(speakers), "".join(sorted(characters))
+        if not (report.kept or report.dropped):
+            raise DataError(f"{self._root}: no utterances in {self._subset}")
+        if not report.kept:
+            raise DataError(
+                f"{self._root}: nothing usable in {self._subset}: {report.summary()}"
+            )
+
+    def _lengths(self) -> Iterator[tuple[Utterance, float | str]]:
+        """Yield utterances, and what `_length` says of their recordings."""
+        waiting: deque[tuple[Utterance, Future[float | str]]] = deque()
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for utterance in self._corpus.read(self._root, self._subset):
+                # Neighbours are often stretches of one recording.
+                if waiting and waiting[-1][0].audio == utterance.audio:
+                    waiting.append((utterance, waiting[-1][1]))
+                else:
+                    waiting.append((utterance, pool.submit(_length, utterance.audio)))
+                if len(waiting) > _AHEAD:
+                    first, found = waiting.popleft()
+                    yield first, found.result()
+            for first, found in waiting:
+                yield first, found.result()
 
 
 def _length(path: Path) -> float | str:
@@ -126,14 +145,3 @@ def _check(utterance: Utterance, length: float | str) -> Utterance | str:
     if duration < SHORTEST:
         return f"shorter than {SHORTEST} s"
     return replace(utterance, duration=duration)
-
-
-def _report(kept: list[Utterance], dropped: dict[str, list[str]]) -> Report:
-    texts = (utterance.text or "" for utterance in kept)
-    return Report(
-        kept=len(kept),
-        hours=sum(utterance.duration or 0.0 for utterance in kept) / 3600,
-        speakers=len({utterance.speaker for utterance in kept} - {None}),
-        characters="".join(sorted(set().union(*texts))),
-        dropped=dropped,
-    )

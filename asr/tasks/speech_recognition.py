@@ -11,7 +11,7 @@ import numpy as np
 
 from asr import audio, scoring
 from asr.config import SourceConfig
-from asr.corpora.prepare import prepare
+from asr.corpora.prepare import Preparation
 from asr.manifest import Utterance, read_manifest, write_manifest
 from asr.model.features import LogMel
 from asr.tasks.base import WritesText
@@ -25,7 +25,8 @@ class SpeechRecognition(WritesText):
     @staticmethod
     def prepare(source: SourceConfig, root: Path) -> Sequence[Utterance]:
         """Return the usable utterances of a part of a corpus below a folder."""
-        prepared = prepare(source.corpus, root / source.path, source.subset)
+        prepared = Preparation(source.corpus, root / source.path, source.subset)
+        utterances = list(prepared)
         report = prepared.report
         log.info("%s %s: %s", source.path, source.subset, report.summary())
         for reason, names in report.dropped.items():
@@ -37,7 +38,7 @@ class SpeechRecognition(WritesText):
                 names[0],
                 ", ..." if len(names) > 1 else "",
             )
-        return prepared.utterances
+        return utterances
 
     @staticmethod
     def read(path: Path) -> Iterable[Utterance]:

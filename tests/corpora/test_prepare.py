@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import asr
-from asr.corpora.prepare import prepare
+from asr.corpora.prepare import Preparation
 from asr.errors import DataError, UsageError
 from asr.manifest import Utterance, read_manifest, write_manifest
 
@@ -17,6 +17,12 @@ from asr.manifest import Utterance, read_manifest, write_manifest
 def manifest(tmp_path, *utterances):
     write_manifest(tmp_path / "m.jsonl", utterances)
     return tmp_path / "m.jsonl"
+
+
+def prepared(name, root, subset):
+    """Return the utterances, and the report on them."""
+    preparation = Preparation(name, root, subset)
+    return list(preparation), preparation.report
 
 
 def test_durations_come_from_headers_in_order(tmp_path, clip):
@@ -29,10 +35,9 @@ def test_durations_come_from_headers_in_order(tmp_path, clip):
             for i, p in enumerate(paths)
         ),
     )
-    prepared = prepare("jsonl", path, "all")
-    assert [u.audio for u in prepared.utterances] == paths
-    assert [u.duration for u in prepared.utterances] == pytest.approx(seconds)
-    report = prepared.report
+    utterances, report = prepared("jsonl", path, "all")
+    assert [u.audio for u in utterances] == paths
+    assert [u.duration for u in utterances] == pytest.approx(seconds)
     assert (report.kept, report.speakers, report.dropped) == (50, 2, {})
     assert report.hours == pytest.approx(sum(seconds) / 3600)
     assert report.characters == " 0123456789T"
@@ -58,17 +63,17 @@ def test_what_is_dropped_is_reported_by_reason(tmp_path, clip):
         Utterance(good, "x", 0.05, 0.2, id="brief"),
         Utterance(good, "x", 0.5, 1.0, id="outside"),
     )
-    prepared = prepare("jsonl", path, "all")
-    assert [u.id for u in prepared.utterances] == ["kept"]
-    assert prepared.report.dropped == {
+    utterances, report = prepared("jsonl", path, "all")
+    assert [u.id for u in utterances] == ["kept"]
+    assert report.dropped == {
         "no text": ["untold", "blank"],
         "missing audio": ["gone"],
         "unreadable audio": ["junk", str(empty), "folder"],
         "shorter than 0.1 s": ["short", "brief"],
         "outside of its recording": ["outside"],
     }
-    assert "; dropped 2: no text (untold, ...)" in prepared.report.summary()
-    assert "; dropped 1: missing audio (gone)" in prepared.report.summary()
+    assert "; dropped 2: no text (untold, ...)" in report.summary()
+    assert "; dropped 1: missing audio (gone)" in report.summary()
 
 
 def test_stretches_end_with_their_recording(tmp_path, clip):
@@ -79,7 +84,7 @@ def test_stretches_end_with_their_recording(tmp_path, clip):
         Utterance(audio, "b", 9.0, 0.5),
         Utterance(audio, "c", None, 0.5),
     )
-    spans = [(u.offset, u.duration) for u in prepare("jsonl", path, "all").utterances]
+    spans = [(u.offset, u.duration) for u in prepared("jsonl", path, "all")[0]]
     assert spans == [(0.5, 1.0), (0.5, 1.5), (0.5, 1.5)]
 
 
@@ -88,16 +93,16 @@ def test_nothing_usable_is_an_error(tmp_path):
     with pytest.raises(
         DataError, match=r"nothing usable in all: .*1: missing audio \(x\)"
     ):
-        prepare("jsonl", path, "all")
+        prepared("jsonl", path, "all")
     with pytest.raises(DataError, match="no utterances in all"):
-        prepare("jsonl", manifest(tmp_path), "all")
+        prepared("jsonl", manifest(tmp_path), "all")
     with pytest.raises(UsageError, match="did you mean jsonl"):
-        prepare("json", path, "all")
+        prepared("json", path, "all")
 
 
 def test_prepared_manifest_reads_back(tmp_path, clip):
     path = manifest(tmp_path, Utterance(clip(tmp_path / "a.wav"), "a", id="1"))
-    utterances = prepare("jsonl", path, "all").utterances
+    utterances, _ = prepared("jsonl", path, "all")
     write_manifest(tmp_path / "out.jsonl", utterances)
     assert list(read_manifest(tmp_path / "out.jsonl")) == utterances
 
@@ -115,9 +120,27 @@ def test_prepared_manifest_reads_back(tmp_path, clip):
     ],
 )
 def test_real_corpora_lose_nothing(speech_data, name, folder, subset, hours):
-    report = prepare(name, speech_data / folder, subset).report
+    _, report = prepared(name, speech_data / folder, subset)
     assert report.dropped == {}
     assert report.hours == pytest.approx(hours, abs=0.005)
+
+
+def test_only_some_utterances_are_held(tmp_path, clip, monkeypatch):
+    monkeypatch.setattr("asr.corpora.prepare._AHEAD", 5)
+    audio = clip(tmp_path / "a.wav", 1.0)
+    path = manifest(tmp_path, *(Utterance(audio, str(n)) for n in range(100)))
+    read = []
+
+    def reading(file):
+        for utterance in read_manifest(file):
+            read.append(utterance)
+            yield utterance
+
+    monkeypatch.setattr("asr.corpora.jsonl.read_manifest", reading)
+    for number, utterance in enumerate(Preparation("jsonl", path, "all"), 1):
+        assert utterance.text == str(number - 1)
+        assert len(read) <= number + 5
+    assert number == 100
 
 
 def test_preparing_never_imports_a_framework():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr.corpora import detect
-from asr.corpora.prepare import prepare
+from asr.corpora.prepare import Preparation
 from asr.corpora.vctk import VCTK
 from asr.errors import DataError
 
@@ -22,8 +22,9 @@ def test_release_0_92_has_two_microphones(tmp_path, text, clip):
     first, _ = VCTK.read(tmp_path, "mic1")
     assert first.audio == audio / "p225/p225_001_mic1.flac"
     assert (first.text, first.speaker) == ("Please call Stella.", "p225")
-    report = prepare("vctk", tmp_path, "mic2").report
-    assert report.dropped == {"missing audio": ["p280_001"]}
+    preparation = Preparation("vctk", tmp_path, "mic2")
+    assert len(list(preparation)) == 1
+    assert preparation.report.dropped == {"missing audio": ["p280_001"]}
 
 
 def test_release_0_80(tmp_path, text, clip):

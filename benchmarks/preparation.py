@@ -1,0 +1,74 @@
+"""How fast a corpus is checked, and whether its size matters to memory."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+
+import harness
+import soundfile
+
+from asr.corpora.prepare import Preparation
+
+RATE = 300.0  # clips a second
+_COPIES = 8  # of the corpus, by links, in the larger one
+_SUBSET = "train-clean-5"
+
+
+def prepare(root: Path) -> tuple[int, float, float]:
+    """Return clips, seconds, and megabytes that the peak of memory rose by."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start = time.perf_counter()
+    preparation = Preparation("librispeech", root, _SUBSET)
+    deque(preparation, maxlen=0)
+    seconds = time.perf_counter() - start
+    rise = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    return preparation.report.kept, seconds, rise / 1024
+
+
+def copy(subset: Path, target: Path, prefix: str) -> None:
+    """Link the recordings of a subset under new speakers, and write their texts."""
+    for path in subset.glob("*/*/*"):
+        speaker, chapter = path.parts[-3:-1]
+        folder = target / f"{prefix}{speaker}" / chapter
+        folder.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".txt":
+            lines = path.read_text().splitlines(keepends=True)
+            text = "".join(f"{prefix}{line}" for line in lines)
+            (folder / f"{prefix}{path.name}").write_text(text)
+        else:
+            (folder / f"{prefix}{path.name}").symlink_to(path)
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="one copy of the corpus")
+    options = parser.parse_args()
+    harness.announce()
+    corpus = Path(os.environ["ASR_DATA"]) / "speech" / "LibriSpeech"
+    clips, seconds, memory = prepare(corpus)
+    print(f"{clips} clips: {seconds:.2f} s, memory +{memory:.1f} MB")
+    if not options.quick:
+        with tempfile.TemporaryDirectory() as name:
+            for number in range(1, _COPIES + 1):
+                copy(corpus / _SUBSET, Path(name, _SUBSET), str(number))
+            more, longer, rise = prepare(Path(name))
+        print(f"{more} clips: {longer:.2f} s, memory +{rise:.1f} MB beyond that")
+    start = time.perf_counter()
+    files = [path for path in (corpus / _SUBSET).rglob("*") if path.suffix == ".opus"]
+    for path in files:
+        soundfile.info(path)
+    bare = len(files) / (time.perf_counter() - start)
+    print(f"soundfile.info one by one: {bare:.0f} clips/s")
+    print(f"ratio: {clips / seconds / bare:.2f}")
+    harness.verdict("clips a second", clips / seconds, RATE, below=False)
+
+
+if __name__ == "__main__":
+    main()

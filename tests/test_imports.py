@@ -20,7 +20,7 @@ FLOORS = [
     {
         "text", "tokenizers", "audio", "recording", "segment", "transcript", "manifest",
         "pairs", "alignment", "sclite", "scoring", "significance", "text_scores",
-        "stm_ctm", "score_files", "score_report", "writers", "plots",
+        "stm_ctm", "score_files", "score_report", "html_report", "writers", "plots",
     },
     {
         "download", "extraction", "corpora", "piece_splitting", "batching",
@@ -30,7 +30,7 @@ FLOORS = [
     {"tasks"},
     {
         "checkpoint", "model_card", "predictor", "pipeline", "text_pipeline",
-        "evaluation", "text_evaluation", "training", "run_state",
+        "evaluation", "report_media", "text_evaluation", "training", "run_state",
         "optimization", "monitoring", "training_data", "dev_scores", "compiled_search",
         "devices", "comparison",
     },

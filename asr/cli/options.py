@@ -109,6 +109,11 @@ def error_rates(command: F) -> F:
             type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
             help="Write reference over hypothesis here; - is standard output.",
         ),
+        click.option(
+            "--report",
+            type=click.Path(path_type=Path, dir_okay=False),
+            help="Write a page of HTML with all of it here.",
+        ),
     )
     for option in reversed(added):
         command = option(command)

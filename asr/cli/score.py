@@ -14,6 +14,7 @@ from asr import sclite
 from asr.alignment import align
 from asr.cli import lines, options
 from asr.errors import UsageError
+from asr.html_report import html_report
 from asr.score_files import (
     FORMS,
     STM_CTM,
@@ -46,6 +47,7 @@ class _ErrorRates(TypedDict):
     by: tuple[str, ...]
     errors: int
     alignments: Path | None
+    report: Path | None
     vocabulary: Path | None
 
 
@@ -134,8 +136,8 @@ def _check(
     given: _ErrorRates, normalizer: str, *, several: bool, as_json: bool
 ) -> None:
     """Refuse options that do not go together."""
-    if given["alignments"] and several:
-        raise UsageError("--alignments shows one system; leave OTHER away")
+    if (given["alignments"] or given["report"]) and several:
+        raise UsageError("--alignments and --report show one system; leave OTHER away")
     if as_json and given["alignments"] == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
     if given["sclite_"] and normalizer != "none-1":
@@ -166,6 +168,11 @@ def _error_rates(
             steps = map(aligner or align, pairs.references, pairs.hypotheses)
             named = zip(references.texts, steps, strict=True)
             lines.write_alignments(given["alignments"], named)
+        if given["report"]:
+            done = {"missing and empty hypotheses": pairs.policy()}
+            names = list(references.texts)
+            page = html_report(report, names, title="Scores", facts=done)
+            lines.write(given["report"], page)
     if len(systems) > 1:
         speakers = [fact.get("speaker", "") for fact in facts]
         comparison = compare(

@@ -121,6 +121,16 @@ def test_evaluate_without_texts(run, model, tones, tmp_path):
     assert ended.err.count("\n") == 1
 
 
+def test_a_report_of_an_evaluation(run, model, tones, tmp_path):
+    page = tmp_path / "page.html"
+    ended = run("evaluate", model, tones / "clips.jsonl", "--report", page)
+    assert ended.status == 0
+    text = page.read_text()
+    assert text.count("data:audio/flac;base64,") == 10
+    assert text.count("data:image/png;base64,iVBOR") == 10
+    assert text.count("<tr><td>clip") == 16
+
+
 @pytest.mark.parametrize("kind", ["attention", "spectrogram"])
 def test_plot(run, model, clips, tmp_path, kind):
     path = tmp_path / "seen.png"

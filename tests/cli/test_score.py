@@ -139,6 +139,14 @@ def test_alignments_beside_the_figures(run, texts):
     assert out.startswith("u1\nREF: one two\nHYP: one too\nOPS:     S\n\nWER 50.00%")
 
 
+def test_a_page_with_all_of_it(run, texts, tmp_path):
+    texts(ref="one two (u1)\n", hyp="one too (u1)\n")
+    assert run("score", "ref", "hyp", "--report", "page.html").status == 0
+    page = (tmp_path / "page.html").read_text()
+    assert "<s class=S><i>two</i><b>too</b></s>" in page
+    assert "missing hypotheses scored as empty: 0" in page
+
+
 def test_alternatives_as_sclite(run, texts):
     texts(ref="{ um / uh / @ } Yes (u1)\n", hyp="uh yes (u1)\n")
     ended = run("score", "ref", "hyp")
@@ -156,6 +164,7 @@ def test_alternatives_as_sclite(run, texts):
         ("--sclite", "--normalizer", "basic-1"),
         ("--json", "--alignments", "-"),
         ("hyp", "--alignments", "-"),
+        ("hyp", "--report", "page.html"),
     ],
 )
 def test_options_that_do_not_go_together(run, texts, options):

@@ -146,8 +146,8 @@ def _media(media: Media) -> Iterator[str]:
         yield f"<audio controls preload=none src='{_inline(content, kind)}'></audio>"
     for title, image in media.images.items():
         text = html.escape(title)
-        yield f"<figure><img alt='{text}' src='{_inline(image, 'image/png')}'>"
-        yield f"<figcaption>{text}</figcaption></figure>"
+        yield f"<details><summary>{text}</summary>"
+        yield f"<img alt='{text}' src='{_inline(image, 'image/png')}'></details>"
 
 
 def _inline(content: bytes, kind: str) -> str:
@@ -176,8 +176,8 @@ s{text-decoration:none;display:inline-block;vertical-align:top;text-align:center
 padding:0 .2em;border-radius:.2em}
 s i,s b{display:block;font-style:normal;line-height:1.2}
 s b{font-weight:600}.S{background:#fc06}.D{background:#f446}.I{background:#09f5}
-audio{display:block;height:2em;margin:.3em 0}figure{margin:.3em 0}
-figure img{max-width:100%}figcaption{font-size:.85em;color:GrayText}
+audio{display:block;height:2em;margin:.3em 0}img{max-width:100%}
+summary{font-size:.85em;color:GrayText;cursor:pointer}td:first-child{white-space:nowrap}
 :root{color-scheme:light dark}
 """
 

@@ -6,6 +6,7 @@ has come so far lies beside it, its name ending in `.part`.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import http
 import http.client
@@ -13,11 +14,11 @@ import logging
 import os
 import shutil
 import ssl
-import time
+import threading
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,11 @@ _TRIES = 5  # in a row that bring hardly anything, at each address
 _LEAST = 1 << 16  # bytes of a connection that was worth its while
 _PAUSE = 1.0  # seconds before the second try; doubles each time
 _BLOCK = 1 << 18
+
+STORAGE = frozenset(
+    getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")
+)
+"""Error numbers of a disk that is full or broken, which name no file."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,22 @@ def fetch_all(
     verify: bool = True,
     jobs: int = 3,
     progress: Progress = lambda _: None,
-) -> list[Path]:
-    """Fetch files, several at once; see `fetch`."""
+) -> Iterator[Path]:
+    """Fetch files, several at once, and yield each in its turn; see `fetch`."""
+    stop = threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
         futures = [
-            pool.submit(fetch, archive, folder, verify=verify, progress=progress)
+            pool.submit(
+                fetch, archive, folder, verify=verify, progress=progress, stop=stop
+            )
             for archive in archives
         ]
         try:
-            return [future.result() for future in futures]
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+            for future in futures:
+                yield future.result()
+        finally:
+            stop.set()
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def fetch(
@@ -93,6 +103,7 @@ def fetch(
     *,
     verify: bool = True,
     progress: Progress = lambda _: None,
+    stop: threading.Event | None = None,
 ) -> Path:
     """Fetch a file, unless it is there and whole.
 
@@ -101,6 +112,7 @@ def fetch(
         folder: Where to put it; made if missing.
         verify: Whether a file without a known checksum is refused.
         progress: Told of bytes as they come.
+        stop: Ends the work early, when it is set.
 
     Returns:
         The file.
@@ -124,7 +136,7 @@ def fetch(
         reasons = []
         for url in (archive.url, *archive.mirrors):
             try:
-                _complete(url, archive, part, progress)
+                _complete(url, archive, part, progress, stop or threading.Event())
                 part.replace(path)
             except _ConnectionFailedError as error:
                 reasons.append(f"{urllib.parse.urlsplit(url).netloc}: {error}")
@@ -148,14 +160,16 @@ def _check_room(archive: Archive, folder: Path, part: Path) -> None:
         )
 
 
-def _complete(url: str, archive: Archive, part: Path, progress: Progress) -> None:
+def _complete(
+    url: str, archive: Archive, part: Path, progress: Progress, stop: threading.Event
+) -> None:
     """Bring a part to its end from one address."""
-    fails, reason = 0, ""
+    fails, reason, most = 0, "", _size(part)
     while fails < _TRIES:
-        if fails:
-            time.sleep(_PAUSE * 2 ** (fails - 1))
+        if stop.wait(_PAUSE * 2 ** (fails - 1) if fails else 0):
+            raise _ConnectionFailedError("stopped")
         before = _size(part)
-        reason = _receive(url, archive, part, progress)
+        reason = _receive(url, archive, part, _until(stop, progress))
         if not reason:
             reason = _wrong(part, archive)
             if not reason:
@@ -165,8 +179,20 @@ def _complete(url: str, archive: Archive, part: Path, progress: Progress) -> Non
             part.unlink()
             if not before:
                 break  # a second time would bring the same
-        fails = 0 if _size(part) >= before + _LEAST else fails + 1
+        fails = 0 if _size(part) >= most + _LEAST else fails + 1
+        most = max(most, _size(part))
     raise _ConnectionFailedError(reason)
+
+
+def _until(stop: threading.Event, progress: Progress) -> Progress:
+    """Return a function that ends the connection when it is to stop."""
+
+    def told(amount: int) -> None:
+        progress(amount)
+        if stop.is_set():
+            raise ConnectionAbortedError("stopped")
+
+    return told
 
 
 def _size(path: Path) -> int:
@@ -192,7 +218,8 @@ def _receive(url: str, archive: Archive, part: Path, progress: Progress) -> str:
     except urllib.error.URLError as error:
         return str(error.reason)
     except (http.client.HTTPException, OSError) as error:
-        if isinstance(error, OSError) and error.filename:  # not of the connection
+        # Not of the connection:
+        if isinstance(error, OSError) and (error.filename or error.errno in STORAGE):
             raise
         return f"{type(error).__name__} {error}".strip()
 

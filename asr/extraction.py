@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+import lzma
 import os
 import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
+from asr.download import STORAGE
 from asr.errors import DataError, OutputError
 
 MOST_BYTES = 400 * 10**9
@@ -28,6 +31,15 @@ MOST_FILES = 5_000_000
 _RATIO = 200  # bytes that come out for each one that goes in; speech has 2 or 3
 _FREE = 100 * 10**6  # bytes that may come out of however small an archive
 _BLOCK = 1 << 20
+_DAMAGED = (
+    tarfile.TarError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    ValueError,
+)
 
 
 class _Member(NamedTuple):
@@ -43,7 +55,7 @@ def extract(path: Path, folder: Path, *, strip: int = 0) -> list[Path]:
     """Unpack a tar or zip archive.
 
     All goes into a folder beside the target first and is moved when it is whole. Files
-    that are there already stay if they are the same.
+    that are there already stay as they are.
 
     Args:
         path: The archive.
@@ -56,7 +68,7 @@ def extract(path: Path, folder: Path, *, strip: int = 0) -> list[Path]:
     Raises:
         DataError: It is no such archive, is damaged, or holds what none should: a name
             outside of the folder, a link, a device, a name twice, or too much.
-        OutputError: The files cannot be written, or others of their names are there.
+        OutputError: The files cannot be written, or a folder of their name is there.
     """
     most = min(MOST_BYTES, max(_FREE, _RATIO * path.stat().st_size))
     try:
@@ -67,12 +79,13 @@ def extract(path: Path, folder: Path, *, strip: int = 0) -> list[Path]:
         ):
             names = _unpack(path, members, Path(name), most, strip)
             _move(Path(name), folder)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, ValueError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{path}: damaged, or no archive ({error})") from error
     except OSError as error:
-        if error.filename is None:  # of decompression
+        if error.filename is None and error.errno not in STORAGE:  # of decompression
             raise DataError(f"{path}: damaged ({error})") from error
-        raise OutputError(f"{error.filename}: {error.strerror}") from error
+        where = error.filename or folder
+        raise OutputError(f"{where}: {error.strerror}") from error
     return [folder / name for name in names]
 
 
@@ -85,11 +98,14 @@ def _unpack(
         name = _safe(member, path, strip)
         if name.casefold() in names:
             raise DataError(f"{path}: holds {name!r} twice")
-        if member.folder:
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        elif name:
-            names[name.casefold()] = name
-            left -= _write(member, folder / name, left)
+        try:
+            if member.folder:
+                (folder / name).mkdir(parents=True, exist_ok=True)
+            elif name:
+                names[name.casefold()] = name
+                left -= _write(member, folder / name, left)
+        except (FileExistsError, NotADirectoryError, IsADirectoryError):
+            raise DataError(f"{path}: holds {name!r} as file and as folder") from None
         if left < 0:
             raise DataError(f"{path}: more than {most:,} bytes come out of it")
         if len(names) > MOST_FILES:
@@ -163,15 +179,5 @@ def _renames(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
             yield entry, other
         elif entry.is_dir() and other.is_dir() and not other.is_symlink():
             yield from _renames(entry, other)
-        elif not (entry.is_file() and other.is_file() and _same(entry, other)):
-            raise OutputError(f"{other}: is there already, and is another one")
-
-
-def _same(one: Path, other: Path) -> bool:
-    if one.stat().st_size != other.stat().st_size:
-        return False
-    with one.open("rb") as first, other.open("rb") as second:
-        while block := first.read(_BLOCK):
-            if block != second.read(_BLOCK):
-                return False
-    return True
+        elif entry.is_dir() or other.is_dir():
+            raise OutputError(f"{other}: is there already, and is no such thing")

@@ -54,7 +54,9 @@ def html_report(
     yield f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{heading}</title>"
     yield f"<style>{_STYLE}</style>\n<h1>{heading}</h1>\n"
     yield from _overview(report, facts)
-    keys = [LENGTH, *(["speaker"] if "speaker" in report.intervals else [])]
+    keys = [LENGTH]
+    if any("speaker" in known for known in report.facts):
+        keys.append("speaker")
     for key in keys:
         yield f"<h2>By {key}</h2>\n"
         yield from _table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)

@@ -32,7 +32,8 @@ def media(
     errors = evaluation.report.counts[:, 1:4].sum(axis=1)
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for place in np.argsort(-errors, kind="stable")[:most].tolist():
+        worst = np.argsort(-errors, kind="stable")[:most].tolist()
+        for place in filter(lambda place: errors[place], worst):
             utterance = evaluation.results[place].utterance
             try:
                 samples = recognizer.task.encode_source(utterance)

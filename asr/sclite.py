@@ -21,7 +21,8 @@ from asr.alignment import Aligned, Operation
 from asr.errors import DataError
 
 _GAP, _OPTIONAL_GAP, _SUBSTITUTION, _NULL = 3.0, 2.0, 4.0, 0.001
-_TOKEN = re.compile(r"[{}/]|[^\s{}/]+")
+_TOKEN = re.compile(r"[{}]|[^\s{}]+")
+_DEEPEST = 50  # alternations one inside another
 _NO_WORD = "@"
 
 
@@ -61,19 +62,32 @@ class _Network:
     def __init__(self, text: str) -> None:
         self.arcs: list[list[_Arc]] = [[]]
         self.text = text
-        tokens = iter(_TOKEN.findall(text))
-        end = self._sequence(tokens, 0)
+        end = self._sequence(self._tokens(), 0)
         if end[1] is not None:
             raise self._error(f"{end[1]!r} without an opening brace")
+
+    def _tokens(self) -> Iterator[str]:
+        """Yield words, braces, and slashes where they are between braces."""
+        depth = 0
+        for token in _TOKEN.findall(self.text):
+            depth += (token == "{") - (token == "}")
+            if depth > _DEEPEST:
+                raise self._error(f"more than {_DEEPEST} braces inside one another")
+            if depth and token not in "{}":
+                yield from filter(None, re.split("(/)", token))
+            else:
+                yield token
 
     def _node(self, *arcs: _Arc) -> int:
         self.arcs.append(list(arcs))
         return len(self.arcs) - 1
 
-    def _sequence(self, tokens: Iterator[str], node: int) -> tuple[int, str | None]:
+    def _sequence(
+        self, tokens: Iterator[str], node: int, *, inside: bool = False
+    ) -> tuple[int, str | None]:
         """Read words up to a `/`, a `}` or the end; return the last node and which."""
         for token in tokens:
-            if token in ("/", "}"):
+            if token == "}" or (token == "/" and inside):
                 return node, token
             if token == "{":
                 node = self._alternation(tokens, node)
@@ -84,7 +98,7 @@ class _Network:
     def _alternation(self, tokens: Iterator[str], node: int) -> int:
         ends, last = [], "/"
         while last == "/":
-            end, found = self._sequence(tokens, node)
+            end, found = self._sequence(tokens, node, inside=True)
             if found is None:
                 raise self._error("a brace is not closed")
             ends.append(_Arc(end, ""))
@@ -180,7 +194,7 @@ def _same(said: str, recognised: str, rules: Rules) -> bool:
     begins, others_begin = said[0] == "-", recognised[0] == "-"
     if not rules.fragments:
         return False
-    if begins or one[-1] == "-":
+    if begins or one.endswith("-"):
         return _holds(other, one, begins=begins)
     return _holds(one, other, begins=others_begin)
 
@@ -195,11 +209,12 @@ def _holds(word: str, fragment: str, *, begins: bool) -> bool:
     """Whether what is left of a fragment is at the cut-off side of a word."""
     rest = fragment.strip("-")
     return bool(rest) and (
-        (fragment[-1] == "-" and word.startswith(rest))
+        (fragment.endswith("-") and word.startswith(rest))
         or (begins and word.endswith(rest))
     )
 
 
 def _without_tags(token: str) -> str:
     r"""Return a word up to the `;` that begins its tags; `\;` is part of a word."""
-    return re.split(r"(?<!\\);", token)[0].replace(r"\;", ";")
+    word = re.split(r"(?<!\\);", token)[0] or token
+    return word.replace(r"\;", ";")

@@ -22,9 +22,14 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from asr.errors import DataError, UsageError
-from asr.stm_ctm import Segment, cut, is_stm, read_segments, read_words
-
-_TRN = re.compile(r"(?:<s>\s+)?(?P<text>.*?)\s*(?:</s>\s*)?\((?P<id>[^()\s]+)\)")
+from asr.stm_ctm import (
+    Segment,
+    cut,
+    has_labels,
+    is_stm,
+    read_segments,
+    read_words,
+)
 
 
 class Line(NamedTuple):
@@ -111,10 +116,11 @@ def read_references(path: str | Path, *, form: str | None = None) -> References:
         DataError: As `read_texts`.
         UsageError: There is no such form.
     """
-    lines = _filled(_read_lines(Path(path)))
-    if form == STM_CTM or (
-        form is None and lines and all(is_stm(line.text) for line in lines)
-    ):
+    path = Path(path)
+    lines = _filled(_read_lines(path))
+    marked = path.suffix == ".stm" or any(has_labels(line.text) for line in lines)
+    stm = bool(lines) and marked and all(is_stm(line.text) for line in lines)
+    if form == STM_CTM or (form is None and stm):
         segments = read_segments(lines)
         scored = {k: s for k, s in segments.items() if s.text is not None}
         if not scored:
@@ -124,7 +130,7 @@ def read_references(path: str | Path, *, form: str | None = None) -> References:
             {name: {"speaker": segment.speaker} for name, segment in scored.items()},
             segments,
         )
-    entries = _entries(Path(path), form, predicted=False)
+    entries = _entries(path, form, predicted=False)
     return References(
         {name: entry.text for name, entry in entries.items()},
         {name: entry.facts for name, entry in entries.items()},
@@ -222,7 +228,7 @@ def guess_form(lines: Iterable[str]) -> str:
         return "text"
     if all(line.startswith("{") and line.endswith("}") for line in lines):
         return "jsonl"
-    if all(_TRN.fullmatch(line) for line in lines):
+    if all(_trn_parts(line) for line in lines):
         return "trn"
     names = {line.split(maxsplit=1)[0] for line in lines}
     if len(names) == len(lines) and all(map(_looks_like_name, names)):
@@ -271,10 +277,25 @@ def pair(
 
 
 def _trn(line: Line, _: bool) -> Entry:
-    found = _TRN.fullmatch(line.text)
+    found = _trn_parts(line.text)
     if found is None:
         raise line.error("does not end in (utterance); add it or name the format")
-    return Entry(found["id"], found["text"], _speaker(found["id"]))
+    text, utterance = found
+    return Entry(utterance, text, _speaker(utterance))
+
+
+def _trn_parts(line: str) -> tuple[str, str] | None:
+    """Return text and utterance; None if the line does not name one at its end."""
+    text, opening, utterance = line.removesuffix(")").rpartition("(")
+    named = line.endswith(")") and opening and utterance
+    if not named or ")" in utterance or utterance.split() != [utterance]:
+        return None
+    words = text.split()
+    if words[:1] == ["<s>"]:
+        words = words[1:]
+    if words[-1:] == ["</s>"]:
+        words = words[:-1]
+    return " ".join(words), utterance
 
 
 def _jsonl(line: Line, predicted: bool) -> Entry:
@@ -291,6 +312,8 @@ def _jsonl(line: Line, predicted: bool) -> Entry:
         raise line.error("'id' or 'audio_filepath' must be there and be a string")
     if not isinstance(text, str):
         raise line.error(f"{key!r} must be there and be a string")
+    if any("\ud800" <= character <= "\udfff" for character in utterance + text):
+        raise line.error("half of a surrogate pair, which is no character")
     facts = {name: str(value) for name, value in record.items() if value is not None}
     return Entry(utterance, text, facts)
 

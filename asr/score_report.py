@@ -94,7 +94,12 @@ class ScoreReport:
         """Share of reference words that the vocabulary lacks, if there is one."""
         if self.vocabulary is None:
             return None
-        return out_of_vocabulary(self.references, self.vocabulary)
+        texts = self.references
+        if self.aligner:  # of alternatives, those that were taken
+            pairs = zip(self.references, self.hypotheses, strict=True)
+            steps = (self.aligner(*pair) for pair in pairs)
+            texts = [" ".join(step.reference for step in found) for found in steps]
+        return out_of_vocabulary(texts, self.vocabulary)
 
     def to_json(self, by: Sequence[str] = (), top: int = 0) -> dict[str, Any]:
         """Return figures as plain data.

@@ -136,7 +136,8 @@ def count(
         references: What was said, one text for each utterance.
         hypotheses: What was recognised, in the same order.
         aligner: From reference and hypothesis to steps, such as `asr.sclite.align`;
-            the fewest errors if not given. Characters are those of the words in steps.
+            the fewest errors if not given. Characters are then those of the words in
+            steps, correct words being equal whatever their letters.
 
     Returns:
         A row for each utterance, (N, 8) int64, in the order of the fields of `Score`.
@@ -154,7 +155,11 @@ def count(
             operations = [step.operation for step in steps]
             words = [operations.count(operation) for operation in OPERATIONS]
             said = [step.reference for step in steps if step.reference]
-            recognised = [step.hypothesis for step in steps if step.hypothesis]
+            recognised = [
+                step.reference if step.operation == "C" else step.hypothesis
+                for step in steps
+                if step.hypothesis or step.operation == "C"
+            ]
         else:
             said, recognised = reference.split(), hypothesis.split()
             words = tally(symbols(said), symbols(recognised))

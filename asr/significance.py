@@ -128,7 +128,7 @@ def compare(
         first: What the first system recognised, in the same order.
         second: What the second one did.
         groups: What each utterance belongs to, drawn together by the bootstrap; each is
-            a group of its own if not given.
+            a group of its own if not given, or if there are fewer than five.
         aligner: From reference and hypothesis to steps.
         seed: Of the draws.
 
@@ -142,22 +142,27 @@ def compare(
         )
     differences = np.zeros(len(references))
     words = np.zeros(len(references))
+    errors, words_of = np.zeros(2), np.zeros(2)
     pairs: list[int] = []
     for row, texts in enumerate(zip(references, first, second, strict=True)):
         sides = [_errors(aligner(texts[0], text)) for text in texts[1:]]
         words[row] = len(sides[0]) // 2
         differences[row] = sum(sides[1]) - sum(sides[0])
+        errors += [sum(side) for side in sides]
+        words_of += [len(side) // 2 for side in sides]
         pairs += _segments(*sides)
-    if not words.sum():
+    if not words_of.all():
         raise UsageError("the references have no words; there is nothing to compare")
-    grouped = _grouped(differences, words, groups)
-    drawn, _ = _draw(*grouped, seed)
-    better, worse = float((drawn < 0).mean()), float((drawn > 0).mean())
+    if groups is not None and len(set(groups)) < _FEWEST:
+        groups = None
+    drawn, _ = _draw(*_grouped(differences, words, groups), seed)
+    # Counting the observed difference as one more draw keeps p above zero.
+    fewer = min((drawn >= 0).sum(), (drawn <= 0).sum())
     return Comparison(
-        difference=float(differences.sum() / words.sum()),
+        difference=float(errors[1] / words_of[1] - errors[0] / words_of[0]),
         interval=interval(differences, words, groups, seed=seed),
-        better=better,
-        p_bootstrap=min(1.0, 2 * (1 - max(better, worse))),
+        better=float((drawn < 0).mean()),
+        p_bootstrap=min(1.0, 2 * float(fewer + 1) / (_DRAWS + 1)),
         segments=len(pairs),
         p_matched_pairs=_matched_pairs(np.array(pairs)),
     )
@@ -200,8 +205,8 @@ def _matched_pairs(differences: np.ndarray) -> float:
     if len(differences) < 2:
         return 1.0
     spread = differences.std(ddof=1) / np.sqrt(len(differences))
-    if spread == 0:
-        return float(differences[0] == 0)
+    if spread == 0:  # the sign test: all of them point the same way, or nowhere
+        return min(1.0, 2 * 0.5 ** len(differences)) if differences[0] else 1.0
     return float(2 * NormalDist().cdf(-abs(differences.mean() / spread)))
 
 

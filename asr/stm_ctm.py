@@ -3,7 +3,7 @@
 | file | a line |
 | --- | --- |
 | stm | recording, channel, speaker, begin and end in seconds, `<labels>` or not, text |
-| ctm | recording, channel, begin and length in seconds, word, confidence or not |
+| ctm | recording, channel, begin and length in seconds, word; the rest is not read |
 
 Hypotheses are cut as sclite cuts them: a word belongs to the first segment that ends
 after the middle of the word, and words after the last segment belong to that one. Words
@@ -19,9 +19,10 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-_NUMBER = r"[0-9]*\.?[0-9]+"
+_NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _STM = re.compile(
     rf"(?P<recording>\S+)\s+(?P<channel>\S+)\s+(?P<speaker>\S+)"
     rf"\s+(?P<begin>{_NUMBER})\s+(?P<end>{_NUMBER})"
@@ -29,7 +30,7 @@ _STM = re.compile(
 )
 _CTM = re.compile(
     rf"(?P<recording>\S+)\s+(?P<channel>\S+)\s+(?P<begin>{_NUMBER}|\*)"
-    rf"\s+(?P<length>{_NUMBER}|\*)\s+(?P<word>\S+)(?:\s+{_NUMBER})?"
+    rf"\s+(?P<length>{_NUMBER}|\*)\s+(?P<word>\S+)(?:\s.*)?"
 )
 _IGNORED = "ignore_time_segment_in_scoring"
 _ALTERNATIONS = {"<ALT_BEGIN>": "{", "<ALT>": "/", "<ALT_END>": "}"}
@@ -83,7 +84,14 @@ class Word(NamedTuple):
 
 def is_stm(line: str) -> bool:
     """Whether a line may be one of a reference with marked times."""
-    return _STM.fullmatch(line) is not None
+    found = _STM.fullmatch(line)
+    return found is not None and float(found["begin"]) < float(found["end"])
+
+
+def has_labels(line: str) -> bool:
+    """Whether a line of a reference names subsets, as hardly any other text does."""
+    found = _STM.fullmatch(line)
+    return found is not None and found["labels"] is not None
 
 
 def read_segments(lines: Iterable[Line]) -> dict[str, Segment]:
@@ -159,22 +167,33 @@ def cut(segments: Mapping[str, Segment], words: Iterable[Word]) -> dict[str, str
         words: What `read_words` returned.
 
     Returns:
-        Utterance -> text, for segments that are to be scored; words of recordings that
-        the reference lacks are dropped.
+        Utterance -> text, for segments that are to be scored, of recordings in which
+        there are words; and recording and channel -> text, where the reference lacks
+        these.
     """
     sides: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, segment in segments.items():
         sides[segment.side].append(name)
+    # The latest end so far: beyond it no earlier segment can end after a word.
     ends = {
-        side: [segments[name].end for name in names] for side, names in sides.items()
+        side: list(accumulate((segments[name].end for name in names), max))
+        for side, names in sides.items()
     }
-    texts: dict[str, list[str]] = {name: [] for name in segments}
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    heard = set()
     for side, middle, text in words:
+        heard.add(side)
         if side in sides:
-            place = bisect_right(ends[side], middle)
-            texts[sides[side][min(place, len(ends[side]) - 1)]].append(text)
+            place = min(bisect_right(ends[side], middle), len(ends[side]) - 1)
+            texts[sides[side][place]].append(text)
+        else:
+            texts[" ".join(side)].append(text)
+    ignored = {name for name, segment in segments.items() if segment.text is None}
+    silent: dict[str, list[str]] = {
+        name: [] for name, segment in segments.items() if segment.side in heard
+    }
     return {
-        name: " ".join(texts[name])
-        for name, segment in segments.items()
-        if segment.text is not None
+        name: " ".join(found)
+        for name, found in {**silent, **texts}.items()
+        if name not in ignored
     }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -167,12 +169,38 @@ def test_several_at_once(server: Server, folder: Path) -> None:
     many = [
         Archive(f"{server.base}/{name}.tar", len(CONTENT), SHA256) for name in "abcde"
     ]
-    paths = fetch_all(many, folder)
+    paths = list(fetch_all(many, folder))
     assert [path.name for path in paths] == [f"{name}.tar" for name in "abcde"]
     assert all(path.read_bytes() == CONTENT for path in paths)
     bad = [archive(server, checksum="md5:0"), *many]
     with pytest.raises(DataError, match="md5"):
-        fetch_all(bad, folder)
+        list(fetch_all(bad, folder))
+
+
+def test_a_file_that_is_shorter_than_pinned_ends(server: Server, folder: Path) -> None:
+    with pytest.raises(DataError, match="cannot be fetched"):
+        fetch(archive(server, size=len(CONTENT) + 10**6), folder)
+    assert len(server.asked) < 20
+
+
+def test_a_failure_stops_the_others(server: Server, folder: Path) -> None:
+    server.cut_after = 1  # which would go on for long
+    many = [Archive(f"{server.base}/{name}.tar", 10**6, SHA256) for name in "abc"]
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(DataError, match="stopped"):
+        fetch(many[0], folder, stop=stop)
+    assert server.asked == []
+
+
+def test_a_full_disk_is_no_fault_of_the_net(
+    server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError, match="No space left"):
+        fetch(archive(server), folder, progress=lambda n: full(n) if n else None)
 
 
 def test_no_room(server: Server, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import random
 import stat
@@ -78,12 +79,14 @@ def test_archives_share_their_folders(tmp_path: Path) -> None:
     assert everything(tmp_path / "out") == FILES | more
 
 
-def test_another_file_of_that_name_stays(tmp_path: Path) -> None:
+def test_what_is_there_stays(tmp_path: Path) -> None:
     extract(tar(tmp_path / "1.tar", FILES), tmp_path / "out")
     other = {"corpus/a0.wav": b"new", "corpus/README": b"other"}
-    with pytest.raises(OutputError, match="is there already"):
-        extract(tar(tmp_path / "2.tar", other), tmp_path / "out")
-    assert everything(tmp_path / "out") == FILES
+    extract(tar(tmp_path / "2.tar", other), tmp_path / "out")
+    assert everything(tmp_path / "out") == FILES | {"corpus/a0.wav": b"new"}
+    with pytest.raises(OutputError, match="is no such thing"):
+        extract(tar(tmp_path / "3.tar", {"corpus/a": b"a file"}), tmp_path / "out")
+    assert everything(tmp_path / "out") == FILES | {"corpus/a0.wav": b"new"}
 
 
 Make = Callable[[Path], Path]
@@ -94,6 +97,9 @@ HOSTILE: dict[str, tuple[Make, str]] = {
     "drive": (lambda path: tar(path, {"C:evil": b"x"}), "strange name"),
     "nameless": (lambda path: tar(path, {".": b"x"}), "outside"),
     "twice": (lambda path: tar(path, {"a/B": b"x", "a/b": b"y"}), "twice"),
+    "file and folder": (
+        lambda path: tar(path, {"a": b"x", "a/b": b"y"}), "as file and as folder"
+    ),
     "symbolic link": (
         lambda path: special(path, type=tarfile.SYMTYPE, size=0, linkname="/etc"),
         "link or device",
@@ -138,6 +144,26 @@ def test_what_nobody_should_open(tmp_path: Path, case: str) -> None:
     assert set(tmp_path.parent.iterdir()) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "out"]
     assert not Path("/tmp/asr-evil").exists()
+
+
+def test_a_full_disk_is_no_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(extraction, "_write", full)
+    with pytest.raises(OutputError, match="No space left"):
+        extract(tar(tmp_path / "a.tar", FILES), tmp_path / "out")
+
+
+def test_a_damaged_zip(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "a.zip", {"a.wav": random.Random(1).randbytes(5000)})
+    content = bytearray(path.read_bytes())
+    content[60:200] = bytes(140)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match="damaged"):
+        extract(path, tmp_path / "out")
 
 
 def test_too_many_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,12 @@ def test_costs_prefer_substitutions_to_gaps_of_the_same_cost() -> None:
     assert counts("a b c", "c x y") == [0, 3, 0, 0]
 
 
+def test_odd_words_are_words() -> None:
+    assert counts("and/or 9 / 11", "and/or 9 / 11") == [4, 0, 0, 0]
+    assert counts(";x", "") == [0, 0, 1, 0]
+    assert counts("() -", "a b", Rules(fragments=True, optional=True)) == [0, 2, 0, 0]
+
+
 def test_the_alternative_that_was_taken_is_in_the_steps() -> None:
     steps = align("it's { a seventy-two / seventy two } car", "it's seventy two car")
     assert [step.reference for step in steps] == ["it's", "seventy", "two", "car"]
@@ -70,7 +76,7 @@ def test_an_alignment_spells_both_texts(reference: str, hypothesis: str) -> None
     assert sum(costs[step.operation] for step in steps) <= most
 
 
-@pytest.mark.parametrize("text", ["a { b / c", "a } b", "a / b", "{ { a / b }"])
+@pytest.mark.parametrize("text", ["a { b / c", "a } b", "{ { a / b }", "{" * 60])
 def test_braces_that_do_not_match_are_refused(text: str) -> None:
     with pytest.raises(DataError, match="brace"):
         align(text, "a")

@@ -70,6 +70,8 @@ def test_blank_lines_are_hypotheses_that_say_nothing(tmp_path: Path) -> None:
         (["7 8 9", "4 5 6"], "text"),
         (["HELLO WORLD", "YES"], "text"),
         (["a (b)", "c"], "text"),
+        (["3 1 4 1 5 9", "2 7 1 8 2 8"], "text"),
+        (["u1 3 1 4 1 5", "u2 2 7 1 8 2"], "kaldi"),
         (["{a", "b}"], "text"),
         ([], "text"),
     ],
@@ -133,6 +135,7 @@ def test_every_form_reads_the_same_texts(
         (None, '{"id": 1, "text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
         (None, '{"id": "a"}\n', ":1: 'text' must be there"),
         (None, '{"id": "a", "text": null}\n', ":1: 'text' must be there"),
+        (None, '{"id": "a", "text": "\\ud800"}\n', ":1: half of a surrogate pair"),
     ],
 )
 def test_what_cannot_be_read_is_named(
@@ -179,6 +182,22 @@ def test_what_is_known_of_an_utterance(
     assert found == facts
 
 
+@pytest.mark.parametrize(
+    "content",
+    ["3 1 4 1 5 9\n", "u-1 3 1 4 1 5\n", "3 1 4 1 5 9 (s-1)\n", "1 2 3 4 5 six\n"],
+)
+def test_numerals_are_no_times(tmp_path: Path, content: str) -> None:
+    path = write(tmp_path, content)
+    references = read_references(path)
+    assert not references.segments
+    assert read_hypotheses(path, references) == references.texts
+
+
+def test_a_long_line_takes_no_longer_than_its_length(tmp_path: Path) -> None:
+    path = write(tmp_path, f"a{' ' * 300_000}b\n{'9' * 100_000} x\n")
+    assert len(read_references(path).texts) == 2
+
+
 STM = """\
 ;; comment
 f1 A sp1 1.00 3.00 <o,f0> hello there { um / uh } world
@@ -209,7 +228,7 @@ f2 1 0.5 0.2 noise
 f2 1 1.95 0.1 some 0.9
 f2 1 2.5 0.1 text 0.8
 f2 1 3.5 0.1 late
-f3 1 0.5 0.1 elsewhere
+f3 1 0.5 0.1 elsewhere 9.5e-05 lex unknown
 """
 
 
@@ -223,10 +242,26 @@ def test_words_with_times_are_cut_as_sclite_cuts_them(tmp_path: Path) -> None:
         "sp2-000": "last { one / won } after",
         "sp3-000": "noise",
         "sp3-001": "some text late",
+        "f3 1": "elsewhere",
     }
+    assert hypotheses.pop("f3 1") == "elsewhere"
     assert list(references.texts) == list(hypotheses)
     assert references.texts["sp3-000"] == ""
     assert references.facts["sp2-000"] == {"speaker": "sp2"}
+
+
+def test_another_recording_is_not_scored_in_silence(tmp_path: Path) -> None:
+    references = read_references(write(tmp_path, STM))
+    hypotheses = read_hypotheses(write(tmp_path, "f1.wav 1 0.1 0.2 x\n"), references)
+    with pytest.raises(DataError, match="share no utterance"):
+        pair(references.texts, hypotheses)
+
+
+def test_segments_may_overlap(tmp_path: Path) -> None:
+    stm = "r 1 ann 0 10 <o> a b\nr 1 bob 2 5 <o> c\nr 1 ann 11 12 <o> d\n"
+    references = read_references(write(tmp_path, stm))
+    hypotheses = read_hypotheses(write(tmp_path, "r 1 7.0 0.2 b\n"), references)
+    assert hypotheses == {"ann-000": "b", "bob-000": "", "ann-001": ""}
 
 
 @pytest.mark.parametrize(

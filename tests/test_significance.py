@@ -133,6 +133,18 @@ def test_the_same_system_twice() -> None:
     assert "difference +0.00%" in found.summary()
 
 
+def test_one_speaker_tells_nothing_of_others() -> None:
+    texts, first, second = systems(0.1, 0.12)
+    alone = compare(texts, first, second, ["utt"] * len(texts))
+    assert alone == compare(texts, first, second)
+
+
+def test_p_is_never_zero() -> None:
+    found = compare(["a b c"] * 9, ["a b c"] * 9, ["x y z"] * 9)
+    assert 0 < found.p_bootstrap < 0.01
+    assert found.p_matched_pairs == 2 * 0.5**9
+
+
 def test_systems_may_take_different_alternatives() -> None:
     references = ["{ a b / c } d"] * 3
     found = compare(references, ["a b d"] * 3, ["c e"] * 3, aligner=sclite.align)

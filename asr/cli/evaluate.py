@@ -93,6 +93,12 @@ def command(
     if as_json and given["alignments"] == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
     if model_task(model) not in options.SPEECH_TASKS:
+        options.refuse_error_rates(
+            by=given["by"],
+            errors=given["errors"],
+            alignments=given["alignments"],
+            report=given["report"],
+        )
         pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
         scored = _evaluate_texts(model, pairs, lowercase, given["beam_size"])
         if predictions:

@@ -88,6 +88,14 @@ def decoding(command: F) -> F:
     return command
 
 
+def _a_file(
+    _: click.Context, parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    if path == Path("-"):
+        raise UsageError(f"--{parameter.name} - : needs a file; results are printed")
+    return path
+
+
 def error_rates(command: F) -> F:
     """Add the options of what is said of error rates to a command."""
     added = (
@@ -112,12 +120,25 @@ def error_rates(command: F) -> F:
         click.option(
             "--report",
             type=click.Path(path_type=Path, dir_okay=False),
+            callback=_a_file,
             help="Write a page of HTML with all of it here.",
         ),
     )
     for option in reversed(added):
         command = option(command)
     return command
+
+
+def refuse_error_rates(**given: object) -> None:
+    """Refuse options of error rates where there are none.
+
+    Raises:
+        UsageError: One was given.
+    """
+    named = [name for name, value in given.items() if value]
+    if named:
+        option = named[0].strip("_").replace("_", "-")
+        raise UsageError(f"--{option} is about error rates, and there are none here")
 
 
 def decoding_config(

@@ -105,6 +105,8 @@ def command(
     are scored and their difference is tested. Files are in one of the formats trn, text
     (plain lines), jsonl (a manifest or predictions), kaldi and stm-ctm.
     """
+    if metric != "wer":
+        options.refuse_error_rates(**given)
     _check(given, normalizer, several=other is not None, as_json=as_json)
     references = read_references(reference, form=form)
     normal = normalizer_of(normalizer)

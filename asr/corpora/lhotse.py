@@ -3,8 +3,8 @@
 https://lhotse.readthedocs.io/; each corpus in this form has a licence of its own.
 
 The subsets are the files `NAME_cuts_SUBSET.jsonl.gz`, `cuts_SUBSET.jsonl.gz` or the
-like. Each supervision with a text is an utterance. Recordings must be files, one for
-all channels: a command, an address or samples in memory are refused.
+like. Each supervision with a text is an utterance. Recordings must be files of one
+channel: a command, an address, samples in memory or a change of speed are refused.
 """
 
 from __future__ import annotations
@@ -60,6 +60,8 @@ def _cut(cut: dict[str, Any], folder: Path) -> Iterator[Utterance]:
     (source,) = cut["recording"]["sources"]
     if source["type"] != "file":
         raise ValueError(f"a recording of type {source['type']!r}; only files are read")
+    if len(source.get("channels", [0])) > 1 or cut["recording"].get("transforms"):
+        raise ValueError("a recording of several channels, or one that is transformed")
     for supervision in cut["supervisions"]:
         if supervision.get("text"):
             yield Utterance(

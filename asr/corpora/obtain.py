@@ -82,7 +82,8 @@ def missing(corpus: str, root: Path, subsets: Sequence[str] = ()) -> list[Source
         if subset not in online and subset not in there:
             names = ", ".join(online)
             raise UsageError(f"{corpus}: no subset {subset!r}; it has {names}")
-    return [online[subset] for subset in subsets or online if subset not in there]
+    wanted = dict.fromkeys(subsets or online)
+    return [online[subset] for subset in wanted if subset not in there]
 
 
 def obtain(
@@ -107,6 +108,7 @@ def obtain(
     folder = root / ARCHIVES
     archives = [source.archive for source in wanted]
     try:
+        # Each is unpacked while others are still on their way.
         paths = fetch_all(archives, folder, verify=verify, progress=progress)
         for path, source in zip(paths, wanted, strict=True):
             extract(path, root, strip=source.strip)

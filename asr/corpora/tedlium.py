@@ -4,17 +4,18 @@ https://www.openslr.org/51/ (release 3), 19 and 7 (releases 2 and 1); CC BY-NC-N
 
 Layout: `SUBSET/stm/TALK.stm` beside `SUBSET/sph/TALK.sph`, in release 3 below `legacy`
 or `speaker-adaptation`. An utterance is a stretch of its talk. Marks of transcribers
-(`<unk>`, `{breath}`, `(2)`) are left out of the text, and ` 's` is joined to its word.
+(`<unk>`, `{breath}`, `(2)`) are left out of the text, and ` 's`, ` 'll` and the like
+are joined to their words.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset, folders_with
-from asr.errors import DataError
 from asr.manifest import Utterance, text_lines
+from asr.score_files import Line
 from asr.stm_ctm import read_segments
 
 if TYPE_CHECKING:
@@ -23,16 +24,7 @@ if TYPE_CHECKING:
 
 _STM = "stm/*.stm"
 _MARKS = re.compile(r"<[^>]*>|\{[^}]*\}|\(\d+\)")
-_ENDINGS = re.compile(r"\s+('[a-z]+)\b")
-
-
-class _Line(NamedTuple):
-    text: str
-    path: Path
-    number: int
-
-    def error(self, wrong: str) -> DataError:
-        return DataError(f"{self.path}:{self.number}: {wrong}")
+_ENDINGS = re.compile(r"\s+('(?:s|t|re|ve|ll|d|m))\b")
 
 
 def _folders(root: Path) -> dict[str, Path]:
@@ -53,7 +45,7 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
     clips = Clips()
     for path in sorted(folders[subset].glob(_STM)):
         lines = (
-            _Line(line.strip(), path, number)
+            Line(number, line.strip(), path)
             for number, line in text_lines(path)
             if line.strip() and not line.startswith(";;")
         )

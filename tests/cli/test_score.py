@@ -165,6 +165,10 @@ def test_alternatives_as_sclite(run, texts):
         ("--json", "--alignments", "-"),
         ("hyp", "--alignments", "-"),
         ("hyp", "--report", "page.html"),
+        ("--report", "-"),
+        ("--metric", "bleu", "--report", "page.html"),
+        ("--metric", "rouge", "--by", "length"),
+        ("--metric", "bleu", "--sclite"),
     ],
 )
 def test_options_that_do_not_go_together(run, texts, options):

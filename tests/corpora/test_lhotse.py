@@ -50,6 +50,10 @@ def test_supervisions_with_text_are_utterances(tmp_path, name):
         ({"supervisions": None}, "no cut of lhotse"),
         ({"start": "soon"}, "no cut of lhotse"),
         (
+            {"recording": CUT["recording"] | {"transforms": [{"name": "Speed"}]}},
+            "transformed",
+        ),
+        (
             {"recording": {"sources": [{"type": "command", "source": "sox a.wav |"}]}},
             "'command'; only files are read",
         ),

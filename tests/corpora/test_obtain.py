@@ -53,3 +53,4 @@ def test_what_is_there_is_not_wanted(tmp_path: Path):
     assert wanted.archive.name == "dev-other.tar.gz"
     assert len(missing("librispeech", tmp_path)) == 8
     assert len(missing("ljspeech", tmp_path)) == 1
+    assert len(missing("librispeech", tmp_path, ["dev-other", "dev-other"])) == 1

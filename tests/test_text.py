@@ -107,7 +107,7 @@ def test_an_unknown_normalizer_names_the_nearest(name: str, nearest: str) -> Non
 def test_light_modules_leave_heavy_ones_alone() -> None:
     code = (
         "import sys, asr.text, asr.tokenizers, asr.transcript, asr.writers, "
-        "asr.scoring, asr.score_files\n"
+        "asr.score_files\n"
         "heavy = {'tensorflow', 'keras', 'numpy', 'matplotlib', "
         "'sentencepiece'}\n"
         "print(sorted(heavy & set(sys.modules)))"

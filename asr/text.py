@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
+from asr.english import say_numbers, say_words
 from asr.errors import RecipeError
 
 # Letters that Unicode does not decompose, yet English spells with base letters.
@@ -33,6 +34,19 @@ def _librispeech_1(text: str) -> str:
     text = "".join(c for c in text.translate(_SPELLED) if not _is_mark(c))
     text = re.sub(r"[^A-Z']", " ", text)
     return " ".join(re.sub(r"(?<![A-Z])'+(?![A-Z])", " ", text).split())
+
+
+def _english_1(text: str) -> str:
+    """English as it is said, to compare transcripts of different makers.
+
+    Upper case, A-Z, apostrophe and space. Numbers are written in words, British words
+    in their American spelling, common short forms at full length (`DR`, `WON'T`,
+    `GONNA`); fillers (`UM`) are left out, and so is what stands in brackets.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    text = re.sub(r"\[[^\[\]]*\]|<[^<>]*>", " ", text)
+    text = _librispeech_1(say_numbers(text.replace("&", " and ")))
+    return say_words(text.lower()).upper()
 
 
 def _basic_1(text: str) -> str:
@@ -73,6 +87,7 @@ def _none_1(text: str) -> str:
 
 NORMALIZERS: dict[str, Callable[[str], str]] = {
     "librispeech-1": _librispeech_1,
+    "english-1": _english_1,
     "basic-1": _basic_1,
     "plain-1": _plain_1,
     "lower-1": _lower_1,

@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"errors", "resources", "config"},
     {
-        "text", "tokenizers", "audio", "recording", "segment", "transcript", "manifest",
-        "pairs", "alignment", "sclite", "scoring", "significance", "text_scores",
+        "english", "text", "tokenizers", "audio", "recording", "segment", "transcript",
+        "manifest", "pairs", "alignment", "sclite", "scoring", "significance",
+        "text_scores",
         "stm_ctm", "score_files", "score_report", "html_report", "writers", "plots",
     },
     {

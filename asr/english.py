@@ -139,6 +139,7 @@ _WORDS = {
 }  # fmt: skip
 """A word -> what is said."""
 
+_KEPT = frozenset(["ain't", "hain't", "tain't", "'tain't"])  # no word is left in them
 _ENDINGS = {"n't": " not", "'ll": " will", "'ve": " have", "'re": " are"}
 
 _OUR = (
@@ -223,6 +224,8 @@ def say_words(text: str) -> str:
 def _said_word(word: str) -> str:
     if word in _CHANGED:
         return _CHANGED[word]
+    if word in _KEPT:
+        return word
     for ending, said in _ENDINGS.items():
         if word.endswith(ending) and len(word) > len(ending):
             return word.removesuffix(ending) + said

@@ -31,6 +31,7 @@ english = normalizer("english-1")
         ("our four hours of honour", "OUR FOUR HOURS OF HONOR"),
         ("[noise] rock & roll <unk> now", "ROCK AND ROLL NOW"),
         ("caf\u00e9 \u2019til \u2018em", "CAFE 'TIL THEM"),
+        ("it ain't so, is it? don't", "IT AIN'T SO IS IT DO NOT"),
         ("I rise wisely and exercise", "I RISE WISELY AND EXERCISE"),
         ("", ""),
     ],

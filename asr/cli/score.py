@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -191,7 +191,8 @@ def _error_rates(
 def _aligner(systems: Sequence[Pairs], given: _ErrorRates) -> Aligner | None:
     if given["sclite_"]:
         rules = sclite.Rules(given["fragments"], given["optional"])
-        return partial(sclite.align, rules=rules)
+        # Counts, errors, alignments and page all ask for the same ones.
+        return cache(partial(sclite.align, rules=rules))
     texts = (text for pairs in systems for side in pairs[:2] for text in side)
     for text in texts:
         if _ALTERNATIVES.search(text):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import shutil
@@ -12,7 +13,7 @@ import soundfile
 import tensorflow as tf
 import yaml
 
-from asr.manifest import read_manifest
+from asr.manifest import read_manifest, write_manifest
 from asr.writers import WRITERS
 
 
@@ -121,13 +122,17 @@ def test_evaluate_without_texts(run, model, tones, tmp_path):
     assert ended.err.count("\n") == 1
 
 
-def test_a_report_of_an_evaluation(run, model, tones, tmp_path):
+def test_a_report_of_an_evaluation(run, model, clips, tmp_path):
     page = tmp_path / "page.html"
-    ended = run("evaluate", model, tones / "clips.jsonl", "--report", page)
+    wrong = dataclasses.replace(clips[0], text="EDCBA EDCBA")  # not what it says
+    write_manifest(tmp_path / "clips.jsonl", [wrong, *clips[1:]])
+    ended = run("evaluate", model, tmp_path / "clips.jsonl", "--report", page, "--json")
     assert ended.status == 0
+    heard = min(10, json.loads(ended.out)["sentence_errors"])
+    assert heard >= 1
     text = page.read_text()
-    assert text.count("data:audio/flac;base64,") == 10
-    assert text.count("data:image/png;base64,iVBOR") == 10
+    assert text.count("data:audio/flac;base64,") == heard
+    assert text.count("data:image/png;base64,iVBOR") == heard
     assert text.count("<tr><td>clip") == 16
 
 

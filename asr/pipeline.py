@@ -29,7 +29,7 @@ Source = str | Path | BinaryIO | np.ndarray | Utterance
 
 @dataclass(frozen=True)
 class AttentionMap:
-    """Where the decoder looked, for plotting.
+    """Where the decoder looked, as `asr.plots.attention` takes it.
 
     Attributes:
         weights: Each row sums to 1, (U, S).

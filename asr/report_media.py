@@ -41,14 +41,7 @@ def media(
             except AsrError:
                 continue
             picture = Path(folder) / "attention.png"
-            plots.attention(
-                seen.weights,
-                seen.tokens,
-                frame_seconds=seen.frame_seconds,
-                features=seen.features,
-                hop_seconds=seen.hop_seconds,
-                path=picture,
-            )
+            plots.attention(**vars(seen), path=picture)
             sound = io.BytesIO()
             soundfile.write(sound, samples, recognizer.rate, format="FLAC")
             found[place] = Media(

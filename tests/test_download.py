@@ -6,6 +6,7 @@ import errno
 import hashlib
 import random
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -183,14 +184,31 @@ def test_a_file_that_is_shorter_than_pinned_ends(server: Server, folder: Path) -
     assert len(server.asked) < 20
 
 
-def test_a_failure_stops_the_others(server: Server, folder: Path) -> None:
-    server.cut_after = 1  # which would go on for long
-    many = [Archive(f"{server.base}/{name}.tar", 10**6, SHA256) for name in "abc"]
+def test_what_is_stopped_asks_for_nothing(server: Server, folder: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(DataError, match="stopped"):
-        fetch(many[0], folder, stop=stop)
+        fetch(archive(server), folder, stop=stop)
     assert server.asked == []
+
+
+def test_a_failure_stops_the_others(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = []
+
+    def one(given: Archive, *_: Any, stop: threading.Event, **__: Any) -> Path:
+        if given.name == "a.tar":
+            raise DataError("broken")
+        stopped.append(stop.wait(60))
+        return folder / given.name
+
+    monkeypatch.setattr(download, "fetch", one)
+    start = time.monotonic()
+    with pytest.raises(DataError, match="broken"):
+        list(fetch_all([Archive(f"https://x/{name}.tar") for name in "abc"], folder))
+    assert time.monotonic() - start < 30
+    assert all(stopped)
 
 
 def test_a_full_disk_is_no_fault_of_the_net(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytest
 
-from asr import sclite
+from asr import sclite, significance
 from asr.errors import UsageError
 from asr.significance import Interval, compare, interval
 
@@ -67,12 +68,25 @@ def test_no_interval_where_nothing_varies(errors: list[int], words: list[int]) -
     assert interval(np.array(errors), np.array(words)) is None
 
 
-def test_memory_stays_bounded_with_many_utterances() -> None:
+def test_many_utterances_are_drawn_a_few_times_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rng = np.random.default_rng(1)
-    errors, words = rng.poisson(2, 30_000), rng.integers(5, 35, 30_000)
+    errors, words = rng.poisson(2, 3_000), rng.integers(5, 35, 3_000)
     bounds = interval(errors, words)
     assert bounds
     assert bounds.high - bounds.low < 0.01
+    sizes = []
+    moments = significance._moments
+
+    def measured(*arrays: np.ndarray) -> Any:
+        sizes.append(arrays[2].size)
+        return moments(*arrays)
+
+    monkeypatch.setattr(significance, "_CHUNK", 10_000)
+    monkeypatch.setattr(significance, "_moments", measured)
+    assert interval(errors, words) == pytest.approx(bounds)
+    assert max(sizes) <= 10_000
 
 
 WORDS = [f"w{number}" for number in range(300)]

@@ -58,14 +58,7 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
     terminal.start_backend()
     seen = asr.load(model).attention(recording)
     output = output or Path(f"{recording.stem}.attention{suffix}")
-    plots.attention(
-        seen.weights,
-        seen.tokens,
-        frame_seconds=seen.frame_seconds,
-        features=seen.features,
-        hop_seconds=seen.hop_seconds,
-        path=output,
-    )
+    plots.attention(**vars(seen), path=output)
     click.echo(output)
 
 

@@ -140,7 +140,7 @@ def fetch(
                 part.replace(path)
             except _ConnectionFailedError as error:
                 reasons.append(f"{urllib.parse.urlsplit(url).netloc}: {error}")
-                log.warning("%s: %s", url, error)
+                log.info("%s: %s", url, error)
             else:
                 return path
     except OSError as error:

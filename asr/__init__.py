@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from asr.checkpoint import describe
     from asr.config import DecodingConfig, Recipe, load_recipe
     from asr.errors import AsrError
+    from asr.estimation import estimate
     from asr.evaluation import evaluate
+    from asr.experiment import run
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.pairs import Pair, read_pairs
     from asr.pipeline import Recognizer, load
@@ -42,6 +44,7 @@ _HOMES = {
     "Utterance": "asr.manifest",
     "Word": "asr.transcript",
     "describe": "asr.checkpoint",
+    "estimate": "asr.estimation",
     "evaluate": "asr.evaluation",
     "evaluate_texts": "asr.text_evaluation",
     "load": "asr.pipeline",
@@ -50,6 +53,7 @@ _HOMES = {
     "read_manifest": "asr.manifest",
     "read_pairs": "asr.pairs",
     "resume": "asr.training",
+    "run": "asr.experiment",
     "train": "asr.training",
     "write_manifest": "asr.manifest",
 }
@@ -68,6 +72,7 @@ __all__ = [
     "Utterance",
     "Word",
     "describe",
+    "estimate",
     "evaluate",
     "evaluate_texts",
     "load",
@@ -76,6 +81,7 @@ __all__ = [
     "read_manifest",
     "read_pairs",
     "resume",
+    "run",
     "train",
     "write_manifest",
 ]

@@ -19,11 +19,11 @@ from asr.batching import Loader
 from asr.checkpoint import read_model
 from asr.config import Recipe, load_recipe
 from asr.dev_scores import write_all
-from asr.errors import DataError, TrainingError
+from asr.errors import DataError
 from asr.predictor import Predictor
 from asr.resources import atomic_write
-from asr.run_state import DEV, MODEL, RECIPE, load_run_recipe
-from asr.training import is_finished, resume, train
+from asr.run_state import DEV, MODEL, load_run_recipe
+from asr.training import begin, is_finished, resume
 
 log = logging.getLogger(__name__)
 
@@ -96,13 +96,8 @@ def compare(
     for number, (variant, loaded) in enumerate(runs, 1):
         folder = output / re.sub(r"[^\w.=-]+", "_", variant) / f"seed-{loaded.seed}"
         log.info("%d of %d: %s, seed %d", number, len(runs), variant, loaded.seed)
-        if not (folder / RECIPE).is_file():
-            train(loaded, folder)
-        elif load_run_recipe(folder) != loaded:
-            raise TrainingError(
-                f"{folder}: holds a training of another recipe; choose another --output"
-            )
-        elif not is_finished(folder):
+        begin(loaded, folder)
+        if not is_finished(folder):
             resume(folder)
         cells.append(_score(variant, folder))
         report(cells, output)

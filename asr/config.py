@@ -26,6 +26,10 @@ BATCH_SECONDS = 160.0
 """Padded audio transcribed at once, in seconds, unless the caller says otherwise."""
 
 
+STAGES = ("prepare", "train", "evaluate")
+"""What `asr run` does with a recipe, in this order."""
+
+
 @dataclass(frozen=True)
 class FrontendConfig:
     """Waveform to log-mel energies.
@@ -226,6 +230,7 @@ class DataConfig:
     Attributes:
         train: Parts to learn from.
         dev: Parts that choose the best epoch; never learned from.
+        test: Parts that `asr run` scores the model on in the end.
         normalizer: A key of `asr.text.NORMALIZERS`.
         tokenizer: `characters`, pieces of words that SentencePiece finds in the
             training text by a `unigram` model or by `bpe`, or `labels`, where each
@@ -244,6 +249,7 @@ class DataConfig:
 
     train: tuple[SourceConfig, ...] = ()
     dev: tuple[SourceConfig, ...] = ()
+    test: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
     tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
     characters: str = ""

@@ -50,26 +50,24 @@ def html_report(
     Yields:
         The page, in parts.
     """
-    heading = html.escape(title)
-    yield f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{heading}</title>"
-    yield f"<style>{_STYLE}</style>\n<h1>{heading}</h1>\n"
+    yield opening(title)
     yield from _overview(report, facts)
     keys = [LENGTH]
     if any("speaker" in known for known in report.facts):
         keys.append("speaker")
     for key in keys:
         yield f"<h2>By {key}</h2>\n"
-        yield from _table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)
+        yield from table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)
     yield "<h2>Most frequent errors</h2>\n"
     rows = [
         (str(times), html.escape(said or _NOTHING), html.escape(recognised or _NOTHING))
         for (_, said, recognised), times in report.errors(_ERRORS)
     ]
-    yield from _table(("times", "said", "recognised"), rows)
+    yield from table(("times", "said", "recognised"), rows)
     yield "<h2>Utterances</h2>\n<p><s class=S>substituted</s> "
     yield "<s class=D>missing</s> <s class=I>inserted</s></p>"
-    yield from _table(_UTTERANCE_HEAD, _utterance_rows(report, names, media or {}))
-    yield f"<script>{_SCRIPT}</script>\n</html>\n"
+    yield from table(_UTTERANCE_HEAD, _utterance_rows(report, names, media or {}))
+    yield CLOSING
 
 
 _GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
@@ -145,18 +143,28 @@ def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
 def _media(media: Media) -> Iterator[str]:
     if media.audio:
         content, kind = media.audio
-        yield f"<audio controls preload=none src='{_inline(content, kind)}'></audio>"
+        yield f"<audio controls preload=none src='{inline(content, kind)}'></audio>"
     for title, image in media.images.items():
         text = html.escape(title)
         yield f"<details><summary>{text}</summary>"
-        yield f"<img alt='{text}' src='{_inline(image, 'image/png')}'></details>"
+        yield f"<img alt='{text}' src='{inline(image, 'image/png')}'></details>"
 
 
-def _inline(content: bytes, kind: str) -> str:
+def opening(title: str) -> str:
+    """Return the start of a page: style and heading; `CLOSING` is its end."""
+    heading = html.escape(title)
+    return (
+        f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{heading}</title>"
+        f"<style>{_STYLE}</style>\n<h1>{heading}</h1>\n"
+    )
+
+
+def inline(content: bytes, kind: str) -> str:
+    """Return the address of content that stands in the page itself."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _table(
+def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], first: str = ""
 ) -> Iterator[str]:
     """Yield a table whose columns can be sorted; cells are HTML."""
@@ -192,3 +200,5 @@ rows.sort((a,b)=>{const x=number(a),y=number(b);
 const order=isNaN(x)||isNaN(y)?a.cells[place].textContent.localeCompare(
 b.cells[place].textContent):x-y;return down?-order:order});body.append(...rows)})
 """
+
+CLOSING = f"<script>{_SCRIPT}</script>\n</html>\n"

@@ -38,6 +38,11 @@ def samples_dir() -> Path:
     return share() / "data" / "samples"
 
 
+def data_directory() -> Path:
+    """Return the folder that holds corpora: `ASR_DATA`, or the one we are in."""
+    return Path(os.environ.get("ASR_DATA", "."))
+
+
 def model_path(name: str | Path) -> Path:
     """Find a model folder by its path or by the name of a bundled one.
 

@@ -69,9 +69,26 @@ def train(recipe: Recipe, output: Path) -> Path:
             f"{output}: holds a run already; go on with `asr train --resume {output}` "
             "or choose another --output"
         )
-    output.mkdir(parents=True, exist_ok=True)
-    save_recipe(output, recipe)
+    begin(recipe, output)
     return resume(output)
+
+
+def begin(recipe: Recipe, output: Path) -> None:
+    """Make the folder of a run and collect its data, unless that is done already.
+
+    Raises:
+        DataError: The data of the recipe cannot be used.
+        TrainingError: The folder holds a run of another recipe.
+        OutputError: The folder cannot be written.
+    """
+    if not (output / TRAIN).is_file():
+        output.mkdir(parents=True, exist_ok=True)
+        save_recipe(output, recipe)
+        collect(recipe, output)
+    elif load_run_recipe(output) != recipe:
+        raise TrainingError(
+            f"{output}: holds a training of another recipe; choose another --output"
+        )
 
 
 def resume(output: Path) -> Path:
@@ -86,7 +103,7 @@ def resume(output: Path) -> Path:
     sweep(output)
     if not (output / TRAIN).is_file():
         collect(recipe, output)
-    return _Run(recipe, output).train()
+    return Run(recipe, output).train()
 
 
 def is_finished(output: Path) -> bool:
@@ -103,8 +120,13 @@ def is_finished(output: Path) -> bool:
     return done >= load_run_recipe(output).train.epochs
 
 
-class _Run:
-    """One training in its folder."""
+class Run:
+    """One training in its folder.
+
+    Args:
+        recipe: What to train.
+        output: The folder, with its data collected.
+    """
 
     def __init__(self, recipe: Recipe, output: Path) -> None:
         self.recipe, self.output = recipe, output
@@ -150,7 +172,7 @@ class _Run:
         model = build(self.task, augment=recipe.augment, seed=recipe.seed)
         model.loss_config = recipe.train
         model.replicas = replicas()
-        steps = len(self._plan_of(recipe.data.ascending_epochs))
+        steps = len(self.plan_of(recipe.data.ascending_epochs))
         total = steps * recipe.train.epochs // recipe.train.accumulate
         self.schedule = WarmupSchedule(recipe.train, total)
         optimizer = build_optimizer(recipe.train, total, self.schedule)
@@ -162,7 +184,8 @@ class _Run:
             fit_statistics(model.frontend, records, self.loader, recipe.seed)
         return model
 
-    def _plan_of(self, epoch: int) -> list[np.ndarray]:
+    def plan_of(self, epoch: int) -> list[np.ndarray]:
+        """Return the examples of each batch of an epoch, from 0."""
         data = self.recipe.data
         return batching.plan_epoch(
             self.lengths,
@@ -186,7 +209,7 @@ class _Run:
         return self.output / MODEL
 
     def _train_epoch(self, bar: ProgressBar) -> None:
-        progress, plan = self.progress, self._plan_of(self.progress.epoch)
+        progress, plan = self.progress, self.plan_of(self.progress.epoch)
         amounts = [float(sum(self.lengths[i] for i in batch)) for batch in plan]
         bar.start_epoch(progress.epoch, sum(amounts), sum(amounts[: progress.batch]))
         clock = {"counted": time.monotonic(), "saved": time.monotonic()}
@@ -211,7 +234,7 @@ class _Run:
             after_step=after_step,
         )
         if plan[progress.batch :]:
-            self._fit(plan[progress.batch :], monitor)
+            self.fit(plan[progress.batch :], monitor)
         count_time()
 
     def _count_step(self, plan: list[np.ndarray], logs: dict[str, float]) -> None:
@@ -231,7 +254,8 @@ class _Run:
             sync(self.model)
             self.average.sample(self.model.trainable_variables)
 
-    def _fit(self, plan: list[np.ndarray], monitor: StepMonitor) -> None:
+    def fit(self, plan: list[np.ndarray], monitor: keras.callbacks.Callback) -> None:
+        """Train on the batches of a plan, or the rest of one."""
         failures: list[Exception] = []
 
         def stream() -> Iterator[batching.Batch]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from asr.config import Recipe, SourceConfig, nearest
 from asr.errors import DataError, RecipeError
 from asr.manifest import Record
 from asr.model.encoder import state_lengths
+from asr.resources import data_directory
 from asr.run_state import DEV, TOKENIZER, TRAIN
 from asr.tasks import TASKS
 from asr.tasks.base import Task
@@ -42,7 +42,7 @@ def collect(recipe: Recipe, output: Path) -> None:
     train_set, dev_set = (_read_sources(s, task) for s in (data.train, data.dev))
     normalize = normalizer(data.normalizer)
     if data.tokenizer_file:
-        tokenizer = read_tokenizer(_data_directory() / data.tokenizer_file)
+        tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
     else:
         tokenizer = make_tokenizer(
             [normalize(text) for record in train_set for text in task.texts(record)],
@@ -67,12 +67,8 @@ def task_of(recipe: Recipe) -> type[Task]:
     return TASKS[recipe.task]
 
 
-def _data_directory() -> Path:
-    return Path(os.environ.get("ASR_DATA", "."))
-
-
 def _read_sources(sources: Iterable[SourceConfig], task: type[Task]) -> list[Any]:
-    root = _data_directory()
+    root = data_directory()
     records: list[Any] = []
     for source in sources:
         found = list(task.prepare(source, root))

@@ -21,7 +21,8 @@ FLOORS = [
         "english", "text", "tokenizers", "audio", "recording", "segment", "transcript",
         "manifest", "pairs", "alignment", "sclite", "scoring", "significance",
         "text_scores",
-        "stm_ctm", "score_files", "score_report", "html_report", "writers", "plots",
+        "stm_ctm", "score_files", "score_report", "html_report", "run_report",
+        "environment", "writers", "plots",
     },
     {
         "download", "extraction", "corpora", "piece_splitting", "batching",
@@ -31,9 +32,10 @@ FLOORS = [
     {"tasks"},
     {
         "checkpoint", "model_card", "predictor", "pipeline", "text_pipeline",
-        "evaluation", "report_media", "text_evaluation", "training", "run_state",
+        "evaluation", "evaluation_page", "experiment", "text_evaluation", "training",
+        "run_state",
         "optimization", "monitoring", "training_data", "dev_scores", "compiled_search",
-        "devices", "comparison",
+        "devices", "comparison", "estimation",
     },
     {"cli", "__main__"},
 ]  # fmt: skip

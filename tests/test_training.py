@@ -78,7 +78,7 @@ def toy(monkeypatch, scores):
 @pytest.fixture
 def stop(monkeypatch):
     """End a training, once, after so many batches: `stop(3)`."""
-    step = training._Run._count_step
+    step = training.Run._count_step
     stopped = []
 
     def after(count: int) -> None:
@@ -92,7 +92,7 @@ def stop(monkeypatch):
                 )
                 raise KeyboardInterrupt
 
-        monkeypatch.setattr(training._Run, "_count_step", count_step)
+        monkeypatch.setattr(training.Run, "_count_step", count_step)
 
     return after
 
@@ -218,7 +218,7 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(
     recipe, toy, monkeypatch, tmp_path
 ):
     """The loss of a batch is known before what its update did to the weights."""
-    step = training._Run._count_step
+    step = training.Run._count_step
 
     def count_step(self, plan, logs):
         step(self, plan, logs)
@@ -226,7 +226,7 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(
             weight = self.model.trainable_variables[0]
             weight.assign(weight * np.nan)
 
-    monkeypatch.setattr(training._Run, "_count_step", count_step)
+    monkeypatch.setattr(training.Run, "_count_step", count_step)
     with pytest.raises(TrainingError, match=r"kernel is not a number after batch 3"):
         training.train(recipe("train.checkpoint_minutes=0"), tmp_path / "run")
     assert state(tmp_path / "run")[0]["step"] == 2

@@ -15,7 +15,6 @@ from asr.cli import lines, options, terminal
 from asr.corpora import CORPORA, detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
-from asr.html_report import html_report
 from asr.resources import model_task
 
 if TYPE_CHECKING:
@@ -25,11 +24,7 @@ if TYPE_CHECKING:
     from asr.evaluation import Evaluation
     from asr.manifest import Utterance
     from asr.pairs import Pair
-    from asr.pipeline import Recognizer
     from asr.text_evaluation import TextEvaluation
-
-
-_HEARD = 10  # utterances of a report that can be heard
 
 
 class _Options(TypedDict):
@@ -126,7 +121,9 @@ def command(
     if given["alignments"]:
         lines.write_alignments(given["alignments"], _alignments(evaluation))
     if given["report"]:
-        lines.write(given["report"], _page(model, recognizer, evaluation))
+        from asr.evaluation_page import page  # noqa: PLC0415 - Keras, started above
+
+        lines.write(given["report"], page(model, recognizer, evaluation))
     shown = given["by"], given["errors"]
     if as_json:
         click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
@@ -163,25 +160,6 @@ def _utterances(
         raise UsageError(f"{data}: name the part to score, --subset one of {there}")
     # A folder without any is for the reader to complain about.
     return reader.read(data, subset or "".join(subsets))
-
-
-def _page(model: str, recognizer: Recognizer, evaluation: Evaluation) -> Iterator[str]:
-    from asr.report_media import media  # noqa: PLC0415 - Keras, started just now
-
-    facts = {
-        "model": model,
-        "normalizer": evaluation.normalizer,
-        "audio": f"{evaluation.audio_seconds:.1f} s",
-        "real-time factor": f"{evaluation.rtf:.4f}",
-        "unreadable recordings, scored as empty": evaluation.unreadable,
-    }
-    return html_report(
-        evaluation.report,
-        [r.utterance.id or str(r.utterance.audio) for r in evaluation.results],
-        title=f"{model}: word error rate",
-        facts=facts,
-        media=media(recognizer, evaluation, _HEARD),
-    )
 
 
 def _predictions(evaluation: Evaluation | TextEvaluation) -> Iterator[str]:

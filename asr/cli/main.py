@@ -22,6 +22,7 @@ COMMANDS = {
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",
     "evaluate": "Score a model on recordings or texts with known results.",
+    "run": "Prepare, train and evaluate a recipe, all in one folder.",
     "train": "Train a model from a recipe, or go on with one.",
     "compare": "Train a recipe in several variants and compare them.",
     "prepare": "Check a corpus and write its manifests.",
@@ -76,6 +77,10 @@ def cli(debug: bool, log_level: str) -> None:  # noqa: ARG001 - main reads debug
     logging.basicConfig(
         level=log_level.upper(), format="%(levelname)s: %(message)s", force=True
     )
+    for handler in logging.getLogger().handlers:
+        handler.setLevel(log_level.upper())  # a log file may want to know more
+    if log_level != "debug":  # it warns of graphs that are compiled for several sizes
+        logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # Errors of TensorFlow's C++ part come up as exceptions as well; what it prints
     # beside them is about GPUs that are not there.
     quiet = "0" if log_level == "debug" else "3"

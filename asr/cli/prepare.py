@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
-from asr.cli import options, terminal
+from asr.cli import fetching, options, terminal
 from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora.base import check_subset
-from asr.corpora.obtain import missing, obtain
 from asr.corpora.prepare import Preparation
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
@@ -54,16 +53,8 @@ class _Options(TypedDict):
     default=Path(),
     help="Folder of the manifests.  [default: here]",
 )
-@click.option(
-    "--download", is_flag=True, help="Fetch into DIR what of the corpus is missing."
-)
-@click.option(
-    "--no-verify",
-    "verify",
-    flag_value=False,
-    default=True,
-    help="Take archives, too, for which no checksum is known.",
-)
+@fetching.option
+@fetching.no_verify
 @click.option(
     "--tokenizer",
     type=click.Choice(["characters", "unigram", "bpe"]),
@@ -94,7 +85,7 @@ def command(
     data.tokenizer_file.
     """
     if given["download"]:
-        _download(corpus, root, subsets, verify=given["verify"])
+        fetching.fetch(corpus, root, subsets, verify=given["verify"])
     if corpus in TEXT_CORPORA:
         reports, texts = _prepare_texts(corpus, root, subsets, output)
     else:
@@ -118,15 +109,6 @@ def command(
             click.echo(f"{report['manifest']}: {report['summary']}")
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False))
-
-
-def _download(
-    corpus: str, root: Path, subsets: tuple[str, ...], *, verify: bool
-) -> None:
-    wanted = missing(corpus, root, subsets)
-    sizes = [source.archive.size for source in wanted]
-    with terminal.download(sum(sizes) if all(sizes) else 0) as progress:
-        obtain(wanted, root, verify=verify, progress=progress)
 
 
 def _prepare_texts(

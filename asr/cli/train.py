@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -30,11 +31,25 @@ from asr.resources import recipe_path
     metavar="DIR",
     help="Go on with the run in this folder.",
 )
+@click.option(
+    "--estimate",
+    is_flag=True,
+    help="Train a few steps only; say what time, memory and disk all will need.",
+)
+@click.option(
+    "--hours",
+    type=click.FloatRange(0, min_open=True),
+    help="Speech to estimate for, where the data are not there.",
+)
+@options.as_json
 def command(
     recipe: str | None,
     overrides: tuple[str, ...],
     output: Path | None,
     resume: Path | None,
+    estimate: bool,
+    hours: float | None,
+    as_json: bool,
 ) -> None:
     """Train a model from RECIPE, a YAML file or a shipped name such as an4.
 
@@ -42,8 +57,10 @@ def command(
     names. A run that was stopped goes on with --resume as if it had not been. Prints
     the model's folder when done.
     """
+    if (hours or as_json) and not estimate:
+        raise UsageError("--hours and --json belong to --estimate")
     if resume is not None:
-        if recipe or overrides or output:
+        if recipe or overrides or output or estimate:
             raise UsageError("--resume takes the run as it is; give nothing beside it")
         terminal.start_backend()
         click.echo(asr.resume(resume))
@@ -52,4 +69,8 @@ def command(
         raise UsageError("name a recipe, or a run with --resume")
     loaded = load_recipe(recipe_path(recipe), overrides)
     terminal.start_backend()
+    if estimate:
+        needs = asr.estimate(loaded, hours or 0.0)
+        click.echo(json.dumps(needs.to_json()) if as_json else needs.summary())
+        return
     click.echo(asr.train(loaded, output or Path("runs") / loaded.name))

@@ -62,36 +62,27 @@ def test_a_grid(grid, tmp_path, monkeypatch):
     def fail(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(comparison, "train", fail)
     monkeypatch.setattr(comparison, "resume", fail)
     assert grid().out == ended.out
 
 
-def test_a_stopped_training_goes_on(grid, tiny_texts, tmp_path, monkeypatch):
+def test_a_stopped_training_goes_on(grid, tmp_path, monkeypatch):
     calls = []
 
-    def stop(recipe, output):
+    def stop(output):
         calls.append(output)
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(comparison, "train", stop)
-        assert grid().status == 130
-    assert len(calls) == 1
-    folder = tmp_path / "grid" / "attention=luong" / "seed-1"
-    folder.mkdir(parents=True)
-    changes = ["train.epochs=1", "model.attention=luong", "seed=1"]
-    save_recipe(folder, load_recipe(tiny_texts / "tiny-text.yaml", changes))
-    monkeypatch.setattr(comparison, "is_finished", lambda _: False)
-    monkeypatch.setattr(comparison, "resume", lambda path: stop(None, path))
-    assert grid().status == 130
-    assert calls[1] == folder
+    monkeypatch.setattr(comparison, "resume", stop)
+    assert grid().status == grid().status == 130
+    assert calls == 2 * [tmp_path / "grid" / "attention=luong" / "seed-1"]
 
 
 def test_another_training_is_not_taken_for_its_own(grid, tiny_texts, tmp_path):
     folder = tmp_path / "grid" / "attention=luong" / "seed-1"
     folder.mkdir(parents=True)
     save_recipe(folder, load_recipe(tiny_texts / "tiny-text.yaml"))
+    (folder / "train.jsonl").touch()
     ended = grid()
     assert ended.status == 7
     assert "holds a training of another recipe" in ended.err

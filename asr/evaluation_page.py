@@ -1,9 +1,10 @@
-"""What can be heard and seen of the utterances that went wrong, for a report."""
+"""An evaluation as a page of HTML, with what can be heard and seen of the errors."""
 
 from __future__ import annotations
 
 import io
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,37 @@ import soundfile
 from asr import plots
 from asr.errors import AsrError
 from asr.evaluation import Evaluation
-from asr.html_report import Media
+from asr.html_report import Media, html_report
 from asr.pipeline import Recognizer
+
+_HEARD = 10  # utterances that can be heard
+
+
+def page(name: str, recognizer: Recognizer, evaluation: Evaluation) -> Iterator[str]:
+    """Write a page.
+
+    Args:
+        name: Of the model.
+        recognizer: The model that was evaluated.
+        evaluation: What came of it.
+
+    Yields:
+        The page, in parts.
+    """
+    facts = {
+        "model": name,
+        "normalizer": evaluation.normalizer,
+        "audio": f"{evaluation.audio_seconds:.1f} s",
+        "real-time factor": f"{evaluation.rtf:.4f}",
+        "unreadable recordings, scored as empty": evaluation.unreadable,
+    }
+    return html_report(
+        evaluation.report,
+        [r.utterance.id or str(r.utterance.audio) for r in evaluation.results],
+        title=f"{name}: word error rate",
+        facts=facts,
+        media=media(recognizer, evaluation, _HEARD),
+    )
 
 
 def media(

@@ -1,0 +1,46 @@
+"""Corpora from the net: the options of it, and the bar."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from asr.cli import terminal
+from asr.corpora import corpus as known
+from asr.corpora.obtain import missing, obtain
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+option = click.option(
+    "--download", is_flag=True, help="Fetch what of the corpus is missing."
+)
+
+no_verify = click.option(
+    "--no-verify",
+    "verify",
+    flag_value=False,
+    default=True,
+    help="Take archives, too, for which no checksum is known.",
+)
+
+
+def fetch(
+    corpus: str, root: Path, subsets: tuple[str, ...] = (), *, verify: bool
+) -> None:
+    """Fetch what of a corpus is missing; see `missing` and `obtain`."""
+    wanted = missing(corpus, root, subsets)
+    sizes = [source.archive.size for source in wanted]
+    with terminal.download(sum(sizes) if all(sizes) else 0) as progress:
+        obtain(wanted, root, verify=verify, progress=progress)
+
+
+def fetch_missing(
+    corpus: str, root: Path, subsets: tuple[str, ...], *, verify: bool
+) -> None:
+    """Fetch subsets that are not there; a corpus of one's own may have no address."""
+    there = known(corpus).subsets(root) if root.exists() else []
+    absent = tuple(subset for subset in subsets if subset not in there)
+    if absent:
+        fetch(corpus, root, absent, verify=verify)

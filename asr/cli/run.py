@@ -1,0 +1,83 @@
+"""`asr run`: a recipe from its data to scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+import asr
+from asr.cli import fetching, options, terminal
+from asr.config import STAGES, load_recipe
+from asr.corpora.text import TEXT_CORPORA
+from asr.resources import data_directory, recipe_path
+from asr.run_report import REPORT, SCORES
+
+if TYPE_CHECKING:
+    from asr.config import Recipe
+
+
+@click.command(epilog="Example: asr run librispeech/mini --download")
+@click.argument("recipe", metavar="RECIPE")
+@options.overrides("Change a key of the recipe, such as train.epochs=40.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run.  [default: runs/ and the recipe's name]",
+)
+@click.option(
+    "--skip",
+    multiple=True,
+    type=click.Choice(STAGES),
+    help="Leave a stage out; may be given again.",
+)
+@fetching.option
+@fetching.no_verify
+@options.as_json
+def command(
+    recipe: str,
+    overrides: tuple[str, ...],
+    output: Path | None,
+    skip: tuple[str, ...],
+    download: bool,
+    verify: bool,
+    as_json: bool,
+) -> None:
+    """Prepare, train and evaluate RECIPE, all in one folder.
+
+    The data are those of the recipe, below the folder that the environment variable
+    ASR_DATA names, and the model is scored on its data.test. Given again, the command
+    goes on where it was stopped; what is done is not done again. The folder holds the
+    resolved recipe, the environment (versions, machine, git revision, seed), logs,
+    curves, the model, scores, and report.html.
+    """
+    loaded = load_recipe(recipe_path(recipe), overrides)
+    if download:
+        _download(loaded, verify=verify)
+    terminal.start_backend()
+    folder = output or Path("runs") / loaded.name
+    found = asr.run(
+        loaded, folder, skip=skip, tell=lambda text: click.echo(text, err=True)
+    )
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    for name in found:
+        text = (folder / SCORES / f"{name}.txt").read_text(encoding="utf-8")
+        click.echo(f"{name}\n{text}")
+    click.echo(folder / REPORT)
+
+
+def _download(recipe: Recipe, *, verify: bool) -> None:
+    data = recipe.data
+    wanted: dict[tuple[str, str], list[str]] = {}
+    for source in (*data.train, *data.dev, *data.test):
+        if source.corpus not in TEXT_CORPORA:
+            wanted.setdefault((source.corpus, source.path), []).append(source.subset)
+    for (corpus, path), subsets in wanted.items():
+        fetching.fetch_missing(
+            corpus, data_directory() / path, tuple(subsets), verify=verify
+        )

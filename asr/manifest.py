@@ -7,12 +7,13 @@ import json
 import math
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asr.errors import DataError
 from asr.resources import atomic_write
+from asr.stored import StoredClip
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -38,7 +39,7 @@ class Utterance:
     """A stretch of a recording and what is said in it.
 
     Args:
-        audio: The recording.
+        audio: The recording, a file of its own or inside of a shard.
         text: The transcript as the corpus has it, or None where there is none.
         duration: Seconds, or None for everything from `offset` on.
         offset: Seconds from the start of the recording.
@@ -47,7 +48,7 @@ class Utterance:
         id: A name that is unique in the corpus.
     """
 
-    audio: Path
+    audio: Path | StoredClip
     text: str | None
     duration: float | None = None
     offset: float = 0.0
@@ -90,7 +91,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
 def read_manifest(path: str | Path) -> Iterator[Utterance]:
     """Read a manifest: one JSON object a line.
 
-    `audio_filepath` is required and relative to the manifest; `text`, `duration`,
+    `audio_filepath` is required and relative to the manifest, and where it is a shard,
+    `shard` says what part of it (see `StoredClip`); `text`, `duration`,
     `offset` (seconds), `speaker`, `lang` and `id` are read where present; other keys
     (such as `pred_text`) are left alone, and so are blank lines.
 
@@ -153,7 +155,9 @@ def _from_json(entry: object, folder: Path) -> Utterance:
     if not audio:
         raise ValueError("no audio_filepath; every line needs one")
     return Utterance(
-        audio=folder / audio,
+        audio=_stored(audio, entry["shard"], folder)
+        if "shard" in entry
+        else folder / audio,
         text=_string(entry, "text"),
         duration=_seconds(entry, "duration"),
         offset=_seconds(entry, "offset") or 0.0,
@@ -164,10 +168,17 @@ def _from_json(entry: object, folder: Path) -> Utterance:
 
 
 def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
-    audio = _absolute(utterance.audio)
-    below = audio.is_relative_to(folder)
+    clip, shard = utterance.audio, None
+    if isinstance(clip, StoredClip):
+        name = clip.shard
+        if not clip.remote:
+            name = _relative(Path(name), folder)
+        shard = {"position": clip.position, "size": clip.size, "crc32": clip.crc32}
+    else:
+        name = _relative(clip, folder)
     entry = {
-        "audio_filepath": (audio.relative_to(folder) if below else audio).as_posix(),
+        "audio_filepath": name,
+        "shard": shard,
         "duration": utterance.duration,
         "text": utterance.text,
         "offset": utterance.offset or None,
@@ -176,6 +187,22 @@ def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "id": utterance.id or None,
     }
     return {key: value for key, value in entry.items() if value is not None}
+
+
+def _relative(path: Path, folder: Path) -> str:
+    path = _absolute(path)
+    below = path.is_relative_to(folder)
+    return (path.relative_to(folder) if below else path).as_posix()
+
+
+def _stored(name: str, where: Any, folder: Path) -> StoredClip:  # noqa: ANN401 - parsed JSON
+    """Return what a line says of a shard and a place in it."""
+    keys = ("position", "size", "crc32")
+    places = [where.get(key) for key in keys] if isinstance(where, dict) else [None]
+    if not all(type(place) is int and place >= 0 for place in places):
+        raise ValueError("shard: needs whole numbers position, size and crc32")
+    clip = StoredClip(name, *places)
+    return clip if clip.remote else replace(clip, shard=str(folder / name))
 
 
 def _absolute(path: Path) -> Path:

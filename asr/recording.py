@@ -19,13 +19,14 @@ import numpy as np
 import soundfile
 
 from asr.errors import AudioError, UsageError
+from asr.stored import StoredClip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from av.container import InputContainer
 
-    Source = str | Path | BinaryIO
+    Source = str | Path | BinaryIO | StoredClip
 
 # Containers of sound only: never a playlist, which could name other files and hosts.
 _CONTAINERS = (
@@ -104,6 +105,8 @@ def opened(source: Source) -> Iterator[Track]:
 
 def _locate(source: Source, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
     """Name a source for messages and make it a plain file or a seekable object."""
+    if isinstance(source, StoredClip):
+        return str(source), io.BytesIO(source.read())
     try:
         if not isinstance(source, str | Path):
             name = str(getattr(source, "name", "the audio stream"))

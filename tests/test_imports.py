@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"errors", "resources", "config"},
     {
-        "english", "text", "tokenizers", "audio", "recording", "segment", "transcript",
+        "english", "stored", "shards", "text", "tokenizers", "audio", "recording",
+        "segment", "transcript",
         "manifest", "pairs", "alignment", "sclite", "scoring", "significance",
         "text_scores",
         "stm_ctm", "score_files", "score_report", "html_report", "run_report",

@@ -33,6 +33,8 @@ class _Options(TypedDict):
     tokenizer: str | None
     pieces: int
     normalizer: str
+    shards: int | None
+    shards_to: str | None
 
 
 @click.command(
@@ -67,6 +69,17 @@ class _Options(TypedDict):
     show_default=True,
     help="Number of its pieces.",
 )
+@click.option(
+    "--shards",
+    type=click.IntRange(1, 99_999),
+    metavar="N",
+    help="Pack recordings into N TFRecord files; the manifest is their index.",
+)
+@click.option(
+    "--shards-to",
+    metavar="FOLDER|ADDRESS",
+    help="Where these go, such as gs://bucket/folder.  [default: beside the manifest]",
+)
 @options.normalizer("plain-1", "What its texts go through.")
 @options.as_json
 def command(
@@ -86,10 +99,14 @@ def command(
     """
     if given["download"]:
         fetching.fetch(corpus, root, subsets, verify=given["verify"])
+    count = given["shards"]
+    if (given["shards_to"] and not count) or (count and corpus in TEXT_CORPORA):
+        raise UsageError("--shards N packs recordings, --shards-to says where to")
     if corpus in TEXT_CORPORA:
         reports, texts = _prepare_texts(corpus, root, subsets, output)
     else:
-        reports, texts = _prepare_speech(corpus, root, subsets, output)
+        packing = (count, given["shards_to"] or str(output)) if count else None
+        reports, texts = _prepare_speech(corpus, root, subsets, output, packing)
     if given["tokenizer"]:
         normalize = normalizer(given["normalizer"])
         path = output / "tokenizer.json"
@@ -136,9 +153,15 @@ def _prepare_texts(
 
 
 def _prepare_speech(
-    corpus: str, root: Path, subsets: tuple[str, ...], output: Path
+    corpus: str,
+    root: Path,
+    subsets: tuple[str, ...],
+    output: Path,
+    packing: tuple[int, str] | None,
 ) -> tuple[dict[str, dict[str, Any]], Iterable[str]]:
     """Write manifests; return a report for each part, and all texts."""
+    if packing:
+        terminal.start_backend()  # TensorFlow writes shards
     there = CORPORA[corpus].subsets(root)
     wanted = subsets or tuple(there) or ("",)
     for subset in wanted:
@@ -149,7 +172,15 @@ def _prepare_speech(
         for subset in wanted:
             prepared = Preparation(corpus, root, subset)
             manifest = output / f"{subset.replace('/', '-')}.jsonl"
-            write_manifest(manifest, _counted(prepared, advance))
+            found = _counted(prepared, advance)
+            if packing:
+                from asr.shards import shards  # noqa: PLC0415 - start-up time
+
+                count, folder = packing
+                with shards(folder, manifest.stem, count) as store:
+                    write_manifest(manifest, store(found))
+            else:
+                write_manifest(manifest, found)
             reports[subset] = {
                 "manifest": str(manifest),
                 "summary": prepared.report.summary(),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from asr import audio
 from asr.corpora import corpus
 from asr.errors import AudioError, DataError
+from asr.stored import StoredClip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,7 @@ class Preparation:
                 if waiting and waiting[-1][0].audio == utterance.audio:
                     waiting.append((utterance, waiting[-1][1]))
                 else:
-                    waiting.append((utterance, pool.submit(_length, utterance.audio)))
+                    waiting.append((utterance, pool.submit(_length, utterance)))
                 if len(waiting) > _AHEAD:
                     first, found = waiting.popleft()
                     yield first, found.result()
@@ -121,12 +122,17 @@ class Preparation:
                 yield first, found.result()
 
 
-def _length(path: Path) -> float | str:
-    """Return a recording's seconds, or why there are none."""
-    if not path.exists():
+def _length(utterance: Utterance) -> float | str:
+    """Return the seconds of an utterance's recording, or why there are none."""
+    recording = utterance.audio
+    if isinstance(recording, StoredClip):
+        # To look at it is to read it all; the index was made by one who has.
+        if utterance.duration is not None:
+            return utterance.duration
+    elif not recording.exists():
         return "missing audio"
     try:
-        return audio.inspect(path).duration
+        return audio.inspect(recording).duration
     except AudioError:
         return "unreadable audio"
 

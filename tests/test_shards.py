@@ -1,0 +1,207 @@
+"""Shards: the same recordings, packed; what is damaged is found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asr import audio
+from asr.cli.main import main
+from asr.errors import AudioError, DataError, OutputError
+from asr.manifest import Utterance, read_manifest, write_manifest
+from asr.shards import shards
+from asr.stored import StoredClip
+
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def utterances(tmp_path_factory) -> list[Utterance]:
+    """Clips of many kinds: whole and cut, mono and stereo, packed and not."""
+    folder = tmp_path_factory.mktemp("clips")
+    random = np.random.default_rng(3)
+    made = []
+    kinds = [
+        ("a.wav", "PCM_16", 1),
+        ("b.wav", "PCM_24", 2),
+        ("c.flac", "PCM_16", 1),
+        ("d.ogg", "OPUS", 1),
+        ("e.mp3", None, 1),
+        ("f.ogg", "VORBIS", 2),
+    ]
+    for name, subtype, channels in kinds:
+        samples = random.normal(0, 0.2, (RATE + 7, channels))
+        samples[0] = 1.0
+        soundfile.write(folder / name, samples, RATE, subtype)
+        path = folder / name
+        seconds = audio.inspect(path).duration
+        made.append(
+            Utterance(path, f"text of {name} ä", seconds, id=name, speaker="s1")
+        )
+    made.append(Utterance(folder / "a.wav", "cut", 0.5, offset=0.25, id="cut"))
+    made.append(Utterance(folder / "b.wav", None, None, offset=0.5, lang="en"))
+    return made
+
+
+def packed(utterances, folder, count=3) -> list[Utterance]:
+    with shards(str(folder), "set", count) as store:
+        write_manifest(folder / "set.jsonl", store(utterances))
+    return list(read_manifest(folder / "set.jsonl"))
+
+
+def test_samples_and_facts_are_the_same(utterances, tmp_path):
+    found = packed(utterances, tmp_path)
+    assert [replace(u, audio=Path(), offset=0.0) for u in found] == [
+        replace(u, audio=Path(), offset=0.0) for u in utterances
+    ]
+    for utterance, stored in zip(utterances, found, strict=True):
+        assert isinstance(stored.audio, StoredClip)
+        expected = audio.read(
+            utterance.audio,
+            RATE,
+            offset=utterance.offset,
+            duration=utterance.duration,
+        )
+        samples = audio.read(stored.audio, RATE, duration=stored.duration)
+        # A mean of two channels of 24 bits has half a step more.
+        off = 2.0**-24 if utterance.id in ("", "b.wav") else 0.0
+        np.testing.assert_allclose(samples, expected, rtol=0, atol=off)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == [*(f"set-0000{i}-of-00003.tfrecord" for i in range(3)), "set.jsonl"]
+
+
+def test_what_is_packed_already_stays_as_it_is(utterances, tmp_path):
+    for utterance, stored in zip(utterances, packed(utterances, tmp_path), strict=True):
+        if utterance.id in ("c.flac", "d.ogg", "e.mp3", "f.ogg"):
+            assert stored.audio.read() == utterance.audio.read_bytes()
+
+
+def test_tensorflow_reads_them_in_order(utterances, tmp_path):
+    import tensorflow as tf
+
+    found = packed(utterances, tmp_path, 2)
+    for shard in range(2):
+        path = tmp_path / f"set-0000{shard}-of-00002.tfrecord"
+        records = list(tf.data.TFRecordDataset(str(path)).as_numpy_iterator())
+        assert len(records) == 4
+        for record, utterance in zip(records, found[shard::2], strict=True):
+            feature = tf.train.Example.FromString(record).features.feature
+            assert feature["audio"].bytes_list.value[0] == utterance.audio.read()
+            text = b"".join(feature["text"].bytes_list.value).decode()
+            assert text == (utterance.text or "")
+
+
+def test_they_can_be_moved_and_packed_again(utterances, tmp_path):
+    first = tmp_path / "first"
+    first.mkdir()
+    packed(utterances, first)
+    moved = first.rename(tmp_path / "moved")
+    again = list(read_manifest(moved / "set.jsonl"))
+    second = tmp_path / "second"
+    second.mkdir()
+    for one, other in zip(again, packed(again, second, 1), strict=True):
+        assert one.audio.read() == other.audio.read()
+
+
+def test_an_address_is_read_through_tensorflow(utterances, tmp_path):
+    folder = f"file://{tmp_path}"
+    with shards(folder, "set", 1) as store:
+        write_manifest(tmp_path / "set.jsonl", store(utterances[:2]))
+    first, _ = read_manifest(tmp_path / "set.jsonl")
+    assert first.audio.remote
+    assert first.audio.shard.startswith("file://")
+    assert len(audio.read(first.audio, RATE)) == RATE + 7
+    with pytest.raises(AudioError, match="gone"):
+        replace(first.audio, shard=f"{folder}/gone").read()
+
+
+@pytest.mark.parametrize("harm", ["flipped", "cut", "gone"])
+def test_damage_is_found(utterances, tmp_path, harm):
+    clip = packed(utterances, tmp_path, 1)[2].audio
+    path = Path(clip.shard)
+    content = bytearray(path.read_bytes())
+    if harm == "flipped":
+        content[clip.position + 100] ^= 1
+        path.write_bytes(content)
+    elif harm == "cut":
+        path.write_bytes(content[: clip.position + 100])
+    else:
+        path.unlink()
+    with pytest.raises(AudioError, match="set-00000-of-00001"):
+        audio.read(clip, RATE)
+
+
+def test_nothing_is_left_of_what_failed(utterances, tmp_path):
+    gone = Utterance(tmp_path / "gone.wav", "gone")
+    with pytest.raises(AudioError), shards(str(tmp_path), "set", 2) as store:
+        list(store([utterances[0], gone]))
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write shards"):  # noqa: SIM117
+        with shards(str(tmp_path / "file"), "set", 1):
+            pass
+
+
+@pytest.mark.parametrize(
+    "shard",
+    [3, {}, {"position": -1, "size": 2, "crc32": 3}, {"position": True, "size": 1}],
+)
+def test_lines_that_say_nothing(tmp_path, shard):
+    line = {"audio_filepath": "a.tfrecord", "shard": shard}
+    (tmp_path / "set.jsonl").write_text(json.dumps(line))
+    with pytest.raises(DataError, match="whole numbers position, size and crc32"):
+        list(read_manifest(tmp_path / "set.jsonl"))
+
+
+SHORT = ["train.epochs=2", "train.tensorboard=false", "decoding.beam_size=1"]
+
+
+def train(folder: Path, recipe: Path, *changes: str) -> Path:
+    options = [part for change in (*SHORT, *changes) for part in ("--set", change)]
+    assert main(["train", str(recipe), *options, "--output", str(folder)]) == 0
+    return folder
+
+
+def test_training_is_the_same(tones, tiny_recipe, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    packing = ["--shards", "2", "--output", str(tmp_path)]
+    assert main(["prepare", "jsonl", str(tones / "clips.jsonl"), *packing]) == 0
+    assert "16 utterances" in capsys.readouterr().out
+    source = f"data.train=[{{path: {tmp_path / 'all.jsonl'}}}]"
+    files = train(tmp_path / "files", tiny_recipe)
+    packed = train(tmp_path / "packed", tiny_recipe, source)
+    one, other = (
+        np.load(run / "model" / "model.weights.npz") for run in (files, packed)
+    )
+    assert one.files == other.files
+    for name in one.files:
+        np.testing.assert_array_equal(one[name], other[name])
+    # A damaged record is left out and counted; more than a few stop the training.
+    shard = tmp_path / "all-00001-of-00002.tfrecord"
+    content = bytearray(shard.read_bytes())
+    clips = [u.audio for u in read_manifest(tmp_path / "all.jsonl")]
+    content[clips[1].position + 50] ^= 1
+    shard.write_bytes(content)
+    harmed = train(tmp_path / "harmed", tiny_recipe, source)
+    last = (harmed / "history.jsonl").read_text().splitlines()[-1]
+    assert json.loads(last)["unreadable"] == 1
+    for clip in clips[3::2]:
+        content[clip.position + 50] ^= 1
+    shard.write_bytes(content)
+    changes = [part for change in (*SHORT, source) for part in ("--set", change)]
+    arguments = [str(tiny_recipe), *changes, "--output", str(tmp_path / "stopped")]
+    assert main(["train", *arguments]) == 5
+    assert "cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options", [["--shards-to", "x"], ["--shards-to", "x", "--tokenizer", "unigram"]]
+)
+def test_options_that_do_not_fit(tmp_path, options, capsys):
+    assert main(["prepare", "jsonl", str(tmp_path), *options]) == 2
+    assert "--shards N packs recordings" in capsys.readouterr().err

@@ -11,8 +11,9 @@ import click
 
 import asr
 from asr.alignment import align
-from asr.cli import lines, options, terminal
-from asr.corpora import CORPORA, detect
+from asr.cli import corpora, lines, options, terminal
+from asr.corpora import corpus as known
+from asr.corpora import detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
 from asr.resources import model_task
@@ -49,7 +50,7 @@ class _Options(TypedDict):
 )
 @click.option(
     "--corpus",
-    type=click.Choice([*CORPORA, *TEXT_CORPORA]),
+    type=corpora.CorpusName(),
     metavar="NAME",
     help="Kind of corpus.  [default: found out from its files]",
 )
@@ -153,7 +154,7 @@ def _utterances(
 ) -> Iterator[Utterance]:
     if corpus in TEXT_CORPORA:
         raise UsageError(f"--corpus {corpus}: texts, but the model reads recordings")
-    reader = CORPORA[corpus or detect(data)]
+    reader = known(corpus or detect(data))
     subsets = reader.subsets(data)
     if subset is None and len(subsets) > 1:
         there = ", ".join(subsets)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
-from asr.cli import fetching, options, terminal
+from asr.cli import corpora, options, terminal
 from asr.cli.outputs import make_folder
-from asr.corpora import CORPORA
+from asr.corpora import corpus as known
 from asr.corpora.base import check_subset
 from asr.corpora.prepare import Preparation
 from asr.corpora.text import TEXT_CORPORA, text_corpus
@@ -40,7 +40,7 @@ class _Options(TypedDict):
 @click.command(
     epilog="Example: asr prepare librispeech LibriSpeech --subset dev-clean --download"
 )
-@click.argument("corpus", type=click.Choice([*CORPORA, *TEXT_CORPORA]))
+@click.argument("corpus", type=corpora.CorpusName())
 @click.argument("root", type=click.Path(path_type=Path), metavar="DIR")
 @click.option(
     "--subset",
@@ -55,8 +55,8 @@ class _Options(TypedDict):
     default=Path(),
     help="Folder of the manifests.  [default: here]",
 )
-@fetching.option
-@fetching.no_verify
+@corpora.download
+@corpora.no_verify
 @click.option(
     "--tokenizer",
     type=click.Choice(["characters", "unigram", "bpe"]),
@@ -95,10 +95,11 @@ def command(
     Of speech these are manifests: recordings that are missing, unreadable, without text
     or shorter than 0.1 s are left out and counted. Of texts they are pairs of source
     and target, and --subset names the parts. A recipe takes the tokenizer by
-    data.tokenizer_file.
+    data.tokenizer_file. The corpus tfds:NAME is that of TensorFlow Datasets, with its
+    data directory as DIR.
     """
     if given["download"]:
-        fetching.fetch(corpus, root, subsets, verify=given["verify"])
+        corpora.fetch(corpus, root, subsets, verify=given["verify"])
     count = given["shards"]
     if (given["shards_to"] and not count) or (count and corpus in TEXT_CORPORA):
         raise UsageError("--shards N packs recordings, --shards-to says where to")
@@ -162,7 +163,7 @@ def _prepare_speech(
     """Write manifests; return a report for each part, and all texts."""
     if packing:
         terminal.start_backend()  # TensorFlow writes shards
-    there = CORPORA[corpus].subsets(root)
+    there = known(corpus).subsets(root)
     wanted = subsets or tuple(there) or ("",)
     for subset in wanted:
         check_subset(corpus, root, subset, there)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 import asr
-from asr.cli import fetching, options, terminal
+from asr.cli import corpora, options, terminal
 from asr.config import STAGES, load_recipe
 from asr.corpora.text import TEXT_CORPORA
 from asr.resources import data_directory, recipe_path
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     type=click.Choice(STAGES),
     help="Leave a stage out; may be given again.",
 )
-@fetching.option
-@fetching.no_verify
+@corpora.download
+@corpora.no_verify
 @options.as_json
 def command(
     recipe: str,
@@ -78,6 +78,6 @@ def _download(recipe: Recipe, *, verify: bool) -> None:
         if source.corpus not in TEXT_CORPORA:
             wanted.setdefault((source.corpus, source.path), []).append(source.subset)
     for (corpus, path), subsets in wanted.items():
-        fetching.fetch_missing(
+        corpora.fetch_missing(
             corpus, data_directory() / path, tuple(subsets), verify=verify
         )

@@ -18,6 +18,7 @@ from asr.corpora.libritts import LIBRITTS
 from asr.corpora.ljspeech import LJSPEECH
 from asr.corpora.speech_commands import SPEECH_COMMANDS
 from asr.corpora.tedlium import TEDLIUM
+from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
 from asr.corpora.voxpopuli import VOXPOPULI
 from asr.errors import DataError, UsageError
@@ -52,7 +53,7 @@ def corpus(name: str) -> Corpus:
     """Look a corpus up.
 
     Args:
-        name: A key of `CORPORA`.
+        name: A key of `CORPORA`, or `tfds:NAME`; see `asr.corpora.tfds`.
 
     Returns:
         Its reader.
@@ -62,6 +63,8 @@ def corpus(name: str) -> Corpus:
     """
     if name in CORPORA:
         return CORPORA[name]
+    if name.startswith(PREFIX):
+        return tfds_corpus(name)
     near = difflib.get_close_matches(name, CORPORA, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(CORPORA)}"
     raise UsageError(f"no corpus {name!r}; {hint}")

@@ -1,4 +1,4 @@
-"""Corpora from the net: the options of it, and the bar."""
+"""Names of corpora on the command line, and fetching them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,32 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli import terminal
+from asr.corpora import CORPORA
 from asr.corpora import corpus as known
 from asr.corpora.obtain import missing, obtain
+from asr.corpora.text import TEXT_CORPORA
+from asr.corpora.tfds import PREFIX, prepare_tfds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-option = click.option(
+
+class CorpusName(click.Choice[str]):
+    """A key of `CORPORA`, one of `TEXT_CORPORA`, or `tfds:NAME`."""
+
+    def __init__(self) -> None:
+        super().__init__([*CORPORA, *TEXT_CORPORA])
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """See click."""
+        if value.startswith(PREFIX):
+            return value
+        return super().convert(value, param, ctx)
+
+
+download = click.option(
     "--download", is_flag=True, help="Fetch what of the corpus is missing."
 )
 
@@ -30,6 +49,9 @@ def fetch(
     corpus: str, root: Path, subsets: tuple[str, ...] = (), *, verify: bool
 ) -> None:
     """Fetch what of a corpus is missing; see `missing` and `obtain`."""
+    if corpus.startswith(PREFIX):
+        prepare_tfds(corpus, root)
+        return
     wanted = missing(corpus, root, subsets)
     sizes = [source.archive.size for source in wanted]
     with terminal.download(sum(sizes) if all(sizes) else 0) as progress:

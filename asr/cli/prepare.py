@@ -18,6 +18,7 @@ from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
 from asr.manifest import read_manifest, write_manifest
 from asr.pairs import write_pairs
+from asr.resources import data_directory
 from asr.text import normalizer
 from asr.tokenizers import make_tokenizer, write_tokenizer
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 
 class _Options(TypedDict):
+    data: Path | None
     download: bool
     verify: bool
     tokenizer: str | None
@@ -37,11 +39,11 @@ class _Options(TypedDict):
     shards_to: str | None
 
 
-@click.command(
-    epilog="Example: asr prepare librispeech LibriSpeech --subset dev-clean --download"
-)
+@click.command(epilog="Example: asr prepare librispeech --subset dev-clean --download")
 @click.argument("corpus", type=corpora.CorpusName())
-@click.argument("root", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument(
+    "root", type=click.Path(path_type=Path), required=False, metavar="[DIR]"
+)
 @click.option(
     "--subset",
     "subsets",
@@ -54,6 +56,11 @@ class _Options(TypedDict):
     type=click.Path(path_type=Path, file_okay=False),
     default=Path(),
     help="Folder of the manifests.  [default: here]",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Data directory, where DIR is not given.  [default: that of ASR_DATA]",
 )
 @corpora.download
 @corpora.no_verify
@@ -84,7 +91,7 @@ class _Options(TypedDict):
 @options.as_json
 def command(
     corpus: str,
-    root: Path,
+    root: Path | None,
     subsets: tuple[str, ...],
     output: Path,
     as_json: bool,
@@ -92,12 +99,16 @@ def command(
 ) -> None:
     """Check a corpus and write SUBSET.jsonl for each part.
 
+    DIR is the corpus's folder, by default the one below the data directory where
+    recipes look for it, such as speech/LibriSpeech.
+
     Of speech these are manifests: recordings that are missing, unreadable, without text
     or shorter than 0.1 s are left out and counted. Of texts they are pairs of source
     and target, and --subset names the parts. A recipe takes the tokenizer by
     data.tokenizer_file. The corpus tfds:NAME is that of TensorFlow Datasets, with its
     data directory as DIR.
     """
+    root = _root(corpus, root, given["data"])
     if given["download"]:
         corpora.fetch(corpus, root, subsets, verify=given["verify"])
     count = given["shards"]
@@ -127,6 +138,17 @@ def command(
             click.echo(f"{report['manifest']}: {report['summary']}")
     if as_json:
         click.echo(json.dumps(reports, ensure_ascii=False))
+
+
+def _root(corpus: str, root: Path | None, data: Path | None) -> Path:
+    if root is not None:
+        if data is not None:
+            raise UsageError("--data says where to look for DIR; give one of them")
+        return root
+    folder = "" if corpus in TEXT_CORPORA else known(corpus).folder
+    if not folder:
+        raise UsageError(f"{corpus}: may be anywhere; name its folder")
+    return (data or data_directory()) / "speech" / folder
 
 
 def _prepare_texts(

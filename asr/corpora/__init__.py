@@ -11,7 +11,7 @@ from asr.corpora.base import Corpus
 from asr.corpora.common_voice import COMMON_VOICE
 from asr.corpora.free_spoken_digit import FREE_SPOKEN_DIGIT
 from asr.corpora.jsonl import JSONL
-from asr.corpora.kaldi import KALDI
+from asr.corpora.kaldi import KALDI, SPEECHOCEAN762
 from asr.corpora.lhotse import LHOTSE
 from asr.corpora.librispeech import LIBRISPEECH
 from asr.corpora.libritts import LIBRITTS
@@ -35,6 +35,7 @@ CORPORA: dict[str, Corpus] = {
         LIBRISPEECH,
         LIBRITTS,
         KALDI,
+        SPEECHOCEAN762,
         LJSPEECH,
         COMMON_VOICE,
         FREE_SPOKEN_DIGIT,

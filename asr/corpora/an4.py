@@ -71,4 +71,4 @@ def _filled(path: Path) -> Iterator[tuple[int, str]]:
     return ((number, line.strip()) for number, line in text_lines(path) if line.strip())
 
 
-AN4 = Corpus("an4", _subsets, _read)
+AN4 = Corpus("an4", _subsets, _read, "an4")

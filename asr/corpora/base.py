@@ -29,11 +29,14 @@ class Corpus:
             corpus has them, without looking at the recordings. A recording that is
             missing keeps the name it should have. Raises DataError where the subset or
             a transcript file is missing, or a line is malformed.
+        folder: Where the shipped recipes look for it, below `speech` in the data
+            directory; nothing where a corpus of this kind may be any.
     """
 
     name: str
     subsets: Callable[[Path], list[str]]
     read: Callable[[Path, str], Iterator[Utterance]]
+    folder: str = ""
 
 
 _FOLDERS = 64  # whose listings are kept

@@ -84,4 +84,4 @@ def _unquoted(sentence: str) -> str:
     return sentence
 
 
-COMMON_VOICE = Corpus("common_voice", _subsets, _read)
+COMMON_VOICE = Corpus("common_voice", _subsets, _read, "common-voice/en")

@@ -54,4 +54,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
             yield Utterance(audio, text, speaker=found["speaker"], lang="en", id=name)
 
 
-FREE_SPOKEN_DIGIT = Corpus("free_spoken_digit", _subsets, _read)
+FREE_SPOKEN_DIGIT = Corpus("free_spoken_digit", _subsets, _read, "free-spoken-digit")

@@ -86,3 +86,4 @@ def _segment(where: str, value: str) -> tuple[str, float, float]:
 
 
 KALDI = Corpus("kaldi", _subsets, _read)
+SPEECHOCEAN762 = Corpus("speechocean762", _subsets, _read, "speechocean762")

@@ -49,4 +49,4 @@ def _chapter(folder: Path) -> Iterator[Utterance]:
         yield Utterance(clip, text, speaker=speaker, lang="en", id=name)
 
 
-LIBRISPEECH = Corpus("librispeech", _subsets, _read)
+LIBRISPEECH = Corpus("librispeech", _subsets, _read, "LibriSpeech")

@@ -37,4 +37,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
         yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
 
 
-LIBRITTS = Corpus("libritts", _subsets, _read)
+LIBRITTS = Corpus("libritts", _subsets, _read, "LibriTTS")

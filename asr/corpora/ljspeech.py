@@ -50,4 +50,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
             yield Utterance(audio, text, speaker=speaker, lang="en", id=fields[0])
 
 
-LJSPEECH = Corpus("ljspeech", _subsets, _read)
+LJSPEECH = Corpus("ljspeech", _subsets, _read, "LJSpeech-1.1")

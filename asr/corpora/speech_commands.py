@@ -41,4 +41,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
                 )
 
 
-SPEECH_COMMANDS = Corpus("speech_commands", _subsets, _read)
+SPEECH_COMMANDS = Corpus("speech_commands", _subsets, _read, "speech-commands")

@@ -67,4 +67,4 @@ def _cleaned(text: str) -> str:
     return " ".join(_ENDINGS.sub(r"\1", _MARKS.sub(" ", text)).split())
 
 
-TEDLIUM = Corpus("tedlium", _subsets, _read)
+TEDLIUM = Corpus("tedlium", _subsets, _read, "TEDLIUM_release-3")

@@ -40,4 +40,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
         yield Utterance(audio, text, speaker=speaker, lang="en", id=path.stem)
 
 
-VCTK = Corpus("vctk", _subsets, _read)
+VCTK = Corpus("vctk", _subsets, _read, "VCTK-Corpus-0.92")

@@ -50,4 +50,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
         )
 
 
-VOXPOPULI = Corpus("voxpopuli", _subsets, _read)
+VOXPOPULI = Corpus("voxpopuli", _subsets, _read, "voxpopuli")

@@ -48,6 +48,36 @@ def test_one_subset_into_the_current_folder(run, corpus, tmp_path, monkeypatch):
     assert not (tmp_path / "train.jsonl").exists()
 
 
+def test_the_folder_where_recipes_look(run, tmp_path, monkeypatch):
+    data = tmp_path / "data"
+    wavs = data / "speech" / "LJSpeech-1.1" / "wavs"
+    wavs.mkdir(parents=True)
+    soundfile.write(wavs / "LJ001-0001.wav", [0.0] * 8000, 16000)
+    (wavs.parent / "metadata.csv").write_text("LJ001-0001|A|a\n")
+    monkeypatch.setenv("ASR_DATA", str(data))
+    for options in ([], ["--data", data]):
+        ended = run("prepare", "ljspeech", "--subset", "all", "-o", tmp_path, *options)
+        assert ended.out.startswith(f"{tmp_path}/all.jsonl: 1 utterances")
+    ended = run("prepare", "ljspeech", "--data", tmp_path / "other")
+    assert (ended.status, ended.out) == (5, "")
+    assert f"{tmp_path}/other/speech/LJSpeech-1.1: no such file" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["audio_folder"], "audio_folder: may be anywhere; name its folder"),
+        (["pairs"], "pairs: may be anywhere; name its folder"),
+        (["ljspeech", "here", "--data", "there"], "give one of them"),
+        (["ljspech"], "'ljspech' is not one of"),
+    ],
+)
+def test_no_folder_to_look_in(run, arguments, message):
+    ended = run("prepare", *arguments)
+    assert (ended.status, ended.out) == (2, "")
+    assert message in ended.err
+
+
 def test_json(run, corpus, tmp_path):
     ended = run("prepare", "audio_folder", corpus, "-o", tmp_path, "--json")
     (line,) = ended.out.splitlines()

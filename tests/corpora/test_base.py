@@ -32,6 +32,7 @@ def test_names():
         "librispeech",
         "libritts",
         "kaldi",
+        "speechocean762",
         "ljspeech",
         "common_voice",
         "free_spoken_digit",

@@ -11,6 +11,7 @@ import click
 
 from asr.cli import corpora, options, terminal
 from asr.cli.outputs import make_folder
+from asr.corpora import CORPORA
 from asr.corpora import corpus as known
 from asr.corpora.base import check_subset
 from asr.corpora.prepare import Preparation
@@ -39,8 +40,11 @@ class _Options(TypedDict):
     shards_to: str | None
 
 
-@click.command(epilog="Example: asr prepare librispeech --subset dev-clean --download")
-@click.argument("corpus", type=corpora.CorpusName())
+@click.command(
+    epilog="Example: asr prepare librispeech --subset dev-clean --download; corpora: "
+    f"{', '.join([*CORPORA, *TEXT_CORPORA])}, tfds:NAME."
+)
+@click.argument("corpus", type=corpora.CorpusName(), metavar="CORPUS")
 @click.argument(
     "root", type=click.Path(path_type=Path), required=False, metavar="[DIR]"
 )

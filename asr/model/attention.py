@@ -36,7 +36,9 @@ class LuongAttention(Attention):
 
     Reference:
         M.-T. Luong et al., EMNLP 2015, section 3.1. The context is fed back through
-        the decoder's GRU in the place of the paper's attentional vector.
+        the decoder's GRU in the place of the paper's attentional vector. Products are
+        divided by the root of the query's size, as by Vaswani et al. (2017): without
+        that the softmax saturates in the first epoch, and hardly learns from then on.
     """
 
     def build(self, query_units: int, memory_units: int) -> None:
@@ -62,8 +64,11 @@ class LuongAttention(Attention):
 
     def prepare(self, memory: Tensor, mask: Tensor) -> Keys:
         """Project the memory; see `Attention.prepare`."""
-        dot = self.config.score == "dot"
-        keys = memory if dot else product(memory, self.kernel)
+        keys = memory
+        if self.config.score != "dot":
+            keys = product(memory, self.kernel)
+        if self.config.score != "concat":
+            keys = keys / math.sqrt(keys.shape[-1])
         return Keys(keys, memory, mask_bias(mask))
 
     def attend(

@@ -158,7 +158,7 @@ def test_luong_by_hand(name):
     keys = memory if name == "luong-dot" else memory @ np.asarray(layer.kernel)
     _, weights, _ = look(layer, memory, query)
     for row, length in enumerate(LENGTHS):
-        energies = query[row] @ keys[row, :length].T
+        energies = query[row] @ keys[row, :length].T / np.sqrt(QUERY)
         np.testing.assert_allclose(
             weights[row, :, :length], softmax(energies), atol=1e-5
         )

@@ -11,7 +11,7 @@ import dataclasses
 import difflib
 import math
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -605,6 +605,17 @@ def to_dict(config: Any) -> dict[str, Any]:  # noqa: ANN401 - any of the datacla
     """Return a config as plain data that `from_dict` reads back."""
     tree = dataclasses.asdict(config)
     return typing.cast("dict[str, Any]", _lists(tree))
+
+
+def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:  # noqa: ANN401 - any of the dataclasses above
+    """Yield the keys in which two configs of a kind differ, with both values."""
+    for item in dataclasses.fields(one):
+        values = getattr(one, item.name), getattr(other, item.name)
+        if dataclasses.is_dataclass(values[0]):
+            for key, *found in differences(*values):
+                yield f"{item.name}.{key}", found[0], found[1]
+        elif values[0] != values[1]:
+            yield item.name, *values
 
 
 def _lists(value: Any) -> Any:  # noqa: ANN401 - a tree of plain data

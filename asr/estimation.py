@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import resource
 import sys
 import tempfile
@@ -44,7 +45,7 @@ class Estimate:
         step_seconds: Mean time of a step, decoding of recordings included.
         epoch_seconds: Time of an epoch, without scoring the dev part.
         memory: Bytes of the process with the longest batch, and of the decoded audio
-            that it will keep.
+            that it will keep; what a GPU holds is not among them.
         checkpoint: Bytes of the checkpoint.
         timed: Steps that were measured.
     """
@@ -88,7 +89,7 @@ class Estimate:
 
 
 def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
-    """Train a few batches of each length, and work out what all of them will take.
+    """Train a few batches, the longest among them; work out what all will take.
 
     Args:
         recipe: What to train on what.
@@ -97,12 +98,14 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        RecipeError: `hours` are given for a task of texts.
+        RecipeError: `hours` are given for a task of texts, or are no number.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips = 0
         if hours:
+            if not math.isfinite(hours):
+                raise RecipeError(f"{hours} hours are no amount of speech")
             if issubclass(task_of(recipe), TextTask):
                 raise RecipeError("hours of speech say nothing of a task of texts")
             clips = max(round(hours * 3600 / _CLIP), 1)

@@ -10,7 +10,7 @@ from typing import Any
 
 from asr.config import BATCH_SECONDS, DecodingConfig
 from asr.errors import AsrError, DataError
-from asr.manifest import Utterance
+from asr.manifest import Utterance, audio_entry
 from asr.pipeline import Recognizer
 from asr.score_report import ScoreReport
 from asr.scoring import Score
@@ -40,7 +40,7 @@ class Result:
         """Return the keys of a manifest, with `pred_text`."""
         return {
             "id": self.utterance.id,
-            "audio_filepath": str(self.utterance.audio),
+            **audio_entry(self.utterance.audio, None),
             "duration": self.seconds,
             **self.facts,
             "text": self.reference,

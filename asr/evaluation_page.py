@@ -19,11 +19,14 @@ from asr.pipeline import Recognizer
 _HEARD = 10  # utterances that can be heard
 
 
-def page(name: str, recognizer: Recognizer, evaluation: Evaluation) -> Iterator[str]:
+def page(
+    title: str, model: str, recognizer: Recognizer, evaluation: Evaluation
+) -> Iterator[str]:
     """Write a page.
 
     Args:
-        name: Of the model.
+        title: Heading of the page.
+        model: Name of the model.
         recognizer: The model that was evaluated.
         evaluation: What came of it.
 
@@ -31,7 +34,7 @@ def page(name: str, recognizer: Recognizer, evaluation: Evaluation) -> Iterator[
         The page, in parts.
     """
     facts = {
-        "model": name,
+        "model": model,
         "normalizer": evaluation.normalizer,
         "audio": f"{evaluation.audio_seconds:.1f} s",
         "real-time factor": f"{evaluation.rtf:.4f}",
@@ -40,7 +43,7 @@ def page(name: str, recognizer: Recognizer, evaluation: Evaluation) -> Iterator[
     return html_report(
         evaluation.report,
         [r.utterance.id or str(r.utterance.audio) for r in evaluation.results],
-        title=f"{name}: word error rate",
+        title=title,
         facts=facts,
         media=media(recognizer, evaluation, _HEARD),
     )

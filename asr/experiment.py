@@ -15,7 +15,7 @@ from asr.checkpoint import SUMS
 from asr.config import Recipe, SourceConfig
 from asr.corpora import corpus
 from asr.corpora.base import check_subset
-from asr.corpora.text import TEXT_CORPORA
+from asr.corpora.text import text_corpus
 from asr.environment import environment
 from asr.errors import DataError, RecipeError, TrainingError
 from asr.evaluation import Evaluation, evaluate
@@ -23,12 +23,13 @@ from asr.evaluation_page import page
 from asr.pipeline import load
 from asr.resources import atomic_write, data_directory
 from asr.run_report import ENVIRONMENT, REPORT, SCORES, run_report
-from asr.run_state import MODEL
+from asr.run_state import MODEL, RECIPE, load_run_recipe
+from asr.tasks.base import Task
 from asr.tasks.text import TextTask
 from asr.text import normalizer
 from asr.text_evaluation import TextEvaluation, evaluate_texts
 from asr.text_pipeline import load_text
-from asr.training import begin, is_finished, resume
+from asr.training import begin, check_recipe, is_finished, resume
 from asr.training_data import task_of
 
 log = logging.getLogger(__name__)
@@ -59,38 +60,44 @@ def run(
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        RecipeError: Two parts to be scored have the same name.
+        RecipeError: A part to be scored is named twice.
         TrainingError: Training cannot go on, a stage that was skipped is needed, or the
             folder holds a run of another recipe.
         OutputError: The folder cannot be written.
     """
     parts = _named(recipe.data.test)
+    check_recipe(recipe, output)
     output.mkdir(parents=True, exist_ok=True)
     with _logged(output / "run.log"):
         if "prepare" not in skip:
             tell(f"prepare   {output}")
-            begin(recipe, output)
             _write_tests(recipe, parts, output)
+            begin(recipe, output)
         _note_environment(recipe, output)
         if "train" not in skip and not is_finished(output):
             tell(f"train     {output / MODEL}")
             resume(output)
         if "evaluate" not in skip:
             _evaluate(recipe, list(parts), output, tell)
-        found = {name: _read(output, name) for name in parts}
+        found = {name: _scores(output, name) for name in parts}
+        found = {name: scores for name, scores in found.items() if scores}
         with atomic_write(output / REPORT) as file:
-            file.writelines(run_report(output))
-    return {name: scores for name, scores in found.items() if scores}
+            file.writelines(run_report(output, list(found)))
+    return found
 
 
 def _named(sources: Iterable[SourceConfig]) -> dict[str, SourceConfig]:
     """Name the parts to be scored after corpus and subset, such as `an4-test`."""
     parts: dict[str, SourceConfig] = {}
     for source in sources:
-        words = [Path(source.path).name.partition(".")[0], source.subset]
-        name = re.sub(r"[^\w.=-]+", "_", "-".join(words[: 1 + (words[1] != "all")]))
-        if name in parts:
-            raise RecipeError(f"data.test: two parts are called {name}")
+        folder = Path(re.sub(r"\.(jsonl|tsv)(\.gz)?$", "", source.path))
+        for words in ([folder.name], folder.parts):
+            subset = [] if source.subset == "all" else [source.subset]
+            name = re.sub(r"[^\w.=-]+", "_", "-".join([*words, *subset])) or "test"
+            if name not in parts:
+                break
+        else:
+            raise RecipeError(f"data.test: {name} is named twice")
         parts[name] = source
     return parts
 
@@ -127,39 +134,48 @@ def _test_file(output: Path, name: str) -> Path:
 
 def _write_tests(recipe: Recipe, parts: dict[str, SourceConfig], output: Path) -> None:
     """Write what will be scored, so that it is known to be there before training."""
+    there = output / RECIPE
+    same = there.is_file() and load_run_recipe(output).data.test == recipe.data.test
     task = task_of(recipe)
     for name, source in parts.items():
         path = _test_file(output, name)
-        if not path.is_file():
-            records = list(_records(source))[: source.limit or None]
-            if not records:
-                raise DataError(f"{source.path}: nothing in {source.subset} to score")
-            task.write(path, records)
+        if not (same and path.is_file()):
+            task.write(path, list(_records(source, task))[: source.limit or None])
 
 
-def _records(source: SourceConfig) -> Iterator[Any]:
+def _records(source: SourceConfig, task: type[Task]) -> Iterator[Any]:
     """Read a part of a corpus as it is: a test leaves nothing out."""
     root = data_directory() / source.path
-    if source.corpus in TEXT_CORPORA:
-        return TEXT_CORPORA[source.corpus](root, source.subset)
-    reader = corpus(source.corpus)
-    check_subset(source.corpus, root, source.subset, reader.subsets(root))
-    return reader.read(root, source.subset)
+    if issubclass(task, TextTask):
+        found: Iterator[Any] = text_corpus(source.corpus)(root, source.subset)
+    else:
+        reader = corpus(source.corpus)
+        check_subset(source.corpus, root, source.subset, reader.subsets(root))
+        found = reader.read(root, source.subset)
+    record = None
+    for record in found:
+        if record.text is None:
+            raise DataError(f"{record.name}: no text to compare with")
+        yield record
+    if record is None:
+        raise DataError(f"{root}: nothing in {source.subset} to score")
 
 
 def _evaluate(
     recipe: Recipe, parts: list[str], output: Path, tell: Callable[[str], None]
 ) -> None:
-    sums = output / MODEL / SUMS
-    if not sums.is_file():
+    if not (output / MODEL / SUMS).is_file():
         raise TrainingError(f"{output / MODEL}: no model to evaluate; train one first")
-    model = hashlib.sha256(sums.read_bytes()).hexdigest()
-    parts = [name for name in parts if _read(output, name).get("model") != model]
+    for name in parts:
+        if not _test_file(output, name).is_file():
+            raise TrainingError(
+                f"{_test_file(output, name)}: missing; do not skip the stage prepare"
+            )
+    parts = [name for name in parts if not _scores(output, name)]
     if not parts:
         return
     (output / SCORES).mkdir(exist_ok=True)
-    task = task_of(recipe)
-    score = _score_texts if issubclass(task, TextTask) else _score_speech
+    score = _score_texts if issubclass(task_of(recipe), TextTask) else _score_speech
     for name, evaluation in score(recipe, _files(parts, output, tell), output):
         base = output / SCORES / name
         with atomic_write(base.with_name(f"{name}.jsonl")) as file:
@@ -170,18 +186,34 @@ def _evaluate(
             file.write(evaluation.summary() + "\n")
         # The last one: it says that this part is done.
         with atomic_write(base.with_name(f"{name}.json")) as file:
-            json.dump({"model": model, **evaluation.to_json()}, file, indent=1)
+            found = {**evaluation.to_json(), "of": _state(output, name)}
+            json.dump(found, file, indent=1)
+
+
+def _state(output: Path, name: str) -> dict[str, str]:
+    """Return checksums of the model, and of the part it is scored on."""
+    paths = {"model": output / MODEL / SUMS, "test": _test_file(output, name)}
+    return {
+        key: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for key, path in paths.items()
+    }
+
+
+def _scores(output: Path, name: str) -> dict[str, Any]:
+    """Return the figures of a part; nothing where they are of another model or part."""
+    path = output / SCORES / f"{name}.json"
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found if found.get("of") == _state(output, name) else {}
 
 
 def _files(
     parts: list[str], output: Path, tell: Callable[[str], None]
 ) -> Iterator[tuple[str, Path]]:
     for name in parts:
-        path = _test_file(output, name)
-        if not path.is_file():
-            raise TrainingError(f"{path}: missing; do not skip the stage prepare")
         tell(f"evaluate  {output / SCORES / name}.json")
-        yield name, path
+        yield name, _test_file(output, name)
 
 
 def _score_texts(
@@ -203,14 +235,7 @@ def _score_speech(
         utterances = list(recognizer.task.read(path))
         found = evaluate(recognizer, utterances, normalizer=recipe.data.normalizer)
         with atomic_write(output / SCORES / f"{name}.html") as file:
-            file.writelines(f"{part}\n" for part in page(name, recognizer, found))
+            file.writelines(
+                f"{part}\n" for part in page(name, recipe.name, recognizer, found)
+            )
         yield name, found
-
-
-def _read(output: Path, name: str) -> dict[str, Any]:
-    """Return the figures of a part, or nothing where there are none yet."""
-    path = output / SCORES / f"{name}.json"
-    if not path.is_file():
-        return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found

@@ -140,8 +140,6 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
     with atomic_write(path) as file:
         for utterance in utterances:
             line = json.dumps(_to_json(utterance, folder), ensure_ascii=False)
-            # A file name that is not UTF-8 holds surrogates; JSON can escape those.
-            line = line.encode(errors="backslashreplace").decode()
             file.write(f"{line}\n")
             count += 1
     return count
@@ -154,10 +152,10 @@ def _from_json(entry: object, folder: Path) -> Utterance:
     audio = _string(entry, "audio_filepath")
     if not audio:
         raise ValueError("no audio_filepath; every line needs one")
+    shard = entry.get("shard")
+    clip = _stored(audio, shard, folder) if isinstance(shard, dict) else folder / audio
     return Utterance(
-        audio=_stored(audio, entry["shard"], folder)
-        if "shard" in entry
-        else folder / audio,
+        audio=clip,
         text=_string(entry, "text"),
         duration=_seconds(entry, "duration"),
         offset=_seconds(entry, "offset") or 0.0,
@@ -168,17 +166,8 @@ def _from_json(entry: object, folder: Path) -> Utterance:
 
 
 def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
-    clip, shard = utterance.audio, None
-    if isinstance(clip, StoredClip):
-        name = clip.shard
-        if not clip.remote:
-            name = _relative(Path(name), folder)
-        shard = {"position": clip.position, "size": clip.size, "crc32": clip.crc32}
-    else:
-        name = _relative(clip, folder)
     entry = {
-        "audio_filepath": name,
-        "shard": shard,
+        **audio_entry(utterance.audio, folder),
         "duration": utterance.duration,
         "text": utterance.text,
         "offset": utterance.offset or None,
@@ -189,19 +178,35 @@ def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def _relative(path: Path, folder: Path) -> str:
-    path = _absolute(path)
-    below = path.is_relative_to(folder)
-    return (path.relative_to(folder) if below else path).as_posix()
+def audio_entry(audio: Path | StoredClip, folder: Path | None) -> dict[str, Any]:
+    """Return what a manifest says of where a recording is.
+
+    Args:
+        audio: The recording.
+        folder: Of the manifest; None writes the path as it is.
+    """
+
+    def name(path: Path) -> str:
+        if folder is None:
+            return str(path)
+        path = _absolute(path)
+        below = path.is_relative_to(folder)
+        return (path.relative_to(folder) if below else path).as_posix()
+
+    if not isinstance(audio, StoredClip):
+        return {"audio_filepath": name(audio)}
+    return {
+        "audio_filepath": audio.shard if audio.remote else name(Path(audio.shard)),
+        "shard": {"position": audio.position, "size": audio.size, "crc32": audio.crc32},
+    }
 
 
-def _stored(name: str, where: Any, folder: Path) -> StoredClip:  # noqa: ANN401 - parsed JSON
+def _stored(name: str, where: dict[str, Any], folder: Path) -> StoredClip:
     """Return what a line says of a shard and a place in it."""
-    keys = ("position", "size", "crc32")
-    places = [where.get(key) for key in keys] if isinstance(where, dict) else [None]
+    places = [where.get(key) for key in ("position", "size", "crc32")]
     if not all(type(place) is int and place >= 0 for place in places):
         raise ValueError("shard: needs whole numbers position, size and crc32")
-    clip = StoredClip(name, *places)
+    clip = StoredClip(name, *places)  # type: ignore[arg-type]  # checked just now
     return clip if clip.remote else replace(clip, shard=str(folder / name))
 
 

@@ -138,7 +138,10 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
         raise OutputError(f"cannot write {path}: it is not a plain file")
     # A short name of its own: PATH.tmp could pass the 255 bytes a name may have.
     temporary = final.with_name(f".asr-{secrets.token_hex(6)}.tmp")
-    text: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"} if mode == "w" else {}
+    text: dict[str, Any] = {}
+    if mode == "w":
+        # A file name that is not UTF-8 holds surrogates, which JSON can escape.
+        text = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
     try:
         with temporary.open(mode, **text) as file:
             yield file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,19 @@ ENVIRONMENT, SCORES, REPORT = "environment.jsonl", "scores", "report.html"
 _SHOWN = 20  # results of a part that are shown
 
 
-def run_report(folder: Path) -> Iterator[str]:
+def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
     """Write a page from the files of a run; what is missing is left out.
 
     Args:
         folder: The run's.
+        parts: Which of its scores to show.
 
     Yields:
         The page, in parts.
     """
     yield opening(folder.resolve().name)
-    for path in sorted((folder / SCORES).glob("*.json")):
-        yield from _part(path)
+    for name in parts:
+        yield from _part(folder / SCORES / f"{name}.json")
     curves = folder / "curves.png"
     if curves.is_file():
         picture = inline(curves.read_bytes(), "image/png")
@@ -75,7 +76,8 @@ def _epochs(path: Path) -> Iterator[str]:
 def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as file:  # splitlines() splits at U+2028, too
+        return [json.loads(line) for line in file]
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - plain data

@@ -10,10 +10,10 @@ wherever `tf.io.gfile` reaches, such as `gs://bucket/folder`.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import zlib
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ import numpy as np
 import soundfile
 
 from asr import audio
-from asr.errors import OutputError
+from asr.errors import AudioError, OutputError
 from asr.stored import StoredClip
 
 if TYPE_CHECKING:
@@ -35,24 +35,32 @@ _FRAME = 12  # bytes of a record before its content: length, and a CRC of that
 _TAIL = 4  # and after it: a CRC of the content
 
 
-@contextmanager
-def shards(
-    folder: str, name: str, count: int
-) -> Iterator[Callable[[Iterable[Utterance]], Iterator[Utterance]]]:
-    """Open shards for writing; they appear under their names when all is written.
+def packed(
+    utterances: Iterable[Utterance],
+    folder: str,
+    name: str,
+    count: int,
+    *,
+    unreadable: Callable[[Utterance], None],
+) -> Iterator[Utterance]:
+    """Store utterances, one in each shard in turn.
+
+    Compressed recordings are stored as they are, all others, and stretches of longer
+    ones, as FLAC of 24 bits. The shards appear under their names when all are stored,
+    before the iterator ends.
 
     Args:
+        utterances: What to store.
         folder: A folder, or an address that `tf.io.gfile` knows.
         name: Of the set; shards are called `NAME-00000-of-00008.tfrecord`.
         count: How many.
+        unreadable: Told of utterances that are left out since they cannot be decoded.
 
     Yields:
-        A function that stores utterances, one in each shard in turn, and yields them
-        as they are then found. Compressed recordings are stored as they are, all
-        others, and stretches of longer ones, as FLAC of 24 bits.
+        The utterances as they are then found.
 
     Raises:
-        OutputError: They cannot be written.
+        OutputError: Shards cannot be written, or are there already.
     """
     import tensorflow as tf
 
@@ -61,25 +69,33 @@ def shards(
     parts = [f"{path}.part" for path in paths]
     try:
         tf.io.gfile.makedirs(folder)
+        for path in filter(tf.io.gfile.exists, paths):
+            raise OutputError(
+                f"{path}: there already, and other manifests may point into it; remove "
+                "it, or choose another folder"
+            )
         writers = [tf.io.TFRecordWriter(part) for part in parts]
         try:
-            yield lambda utterances: _store(utterances, writers, paths)
+            yield from _store(utterances, writers, paths, unreadable)
         finally:
             for writer in writers:
                 writer.close()
         for part, path in zip(parts, paths, strict=True):
-            tf.io.gfile.rename(part, path, overwrite=True)
+            tf.io.gfile.rename(part, path)
     except tf.errors.OpError as error:
-        raise OutputError(
-            f"cannot write shards to {folder}: {error.message}"
-        ) from error
+        reason = error.message
+        raise OutputError(f"cannot write shards to {folder}: {reason}") from error
     finally:
-        for part in filter(tf.io.gfile.exists, parts):
-            tf.io.gfile.remove(part)
+        with contextlib.suppress(tf.errors.OpError):
+            for part in filter(tf.io.gfile.exists, parts):
+                tf.io.gfile.remove(part)
 
 
 def _store(
-    utterances: Iterable[Utterance], writers: list[Any], paths: list[str]
+    utterances: Iterable[Utterance],
+    writers: list[Any],
+    paths: list[str],
+    unreadable: Callable[[Utterance], None],
 ) -> Iterator[Utterance]:
     import tensorflow as tf
 
@@ -88,9 +104,14 @@ def _store(
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=content))
 
     ends = [0] * len(paths)
-    for number, utterance in enumerate(utterances):
-        turn = number % len(paths)
-        content = _bytes(utterance)
+    turn = -1
+    for utterance in utterances:
+        try:
+            content = _bytes(utterance)
+        except AudioError:
+            unreadable(utterance)
+            continue
+        turn = (turn + 1) % len(paths)
         bytes_list = tf.train.BytesList(value=[content])
         duration = tf.train.FloatList(value=[utterance.duration or 0.0])
         features = {

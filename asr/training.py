@@ -17,7 +17,7 @@ import numpy as np
 
 from asr import batching, plots
 from asr.checkpoint import FolderConfig, build, weights_of, write_model
-from asr.config import Recipe, to_dict
+from asr.config import Recipe, differences, to_dict
 from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
 from asr.errors import DataError, RecipeError, TrainingError
@@ -81,14 +81,29 @@ def begin(recipe: Recipe, output: Path) -> None:
         TrainingError: The folder holds a run of another recipe.
         OutputError: The folder cannot be written.
     """
+    check_recipe(recipe, output)
+    output.mkdir(parents=True, exist_ok=True)
     if not (output / TRAIN).is_file():
-        output.mkdir(parents=True, exist_ok=True)
         save_recipe(output, recipe)
         collect(recipe, output)
-    elif load_run_recipe(output) != recipe:
-        raise TrainingError(
-            f"{output}: holds a training of another recipe; choose another --output"
-        )
+    elif load_run_recipe(output) != recipe:  # in what is to be scored
+        save_recipe(output, recipe)
+
+
+def check_recipe(recipe: Recipe, output: Path) -> None:
+    """Refuse a folder with a run of another recipe; `data.test` may differ.
+
+    Raises:
+        TrainingError: The message names the first key that differs.
+    """
+    if not (output / TRAIN).is_file():
+        return
+    for key, there, here in differences(load_run_recipe(output), recipe):
+        if key != "data.test":
+            raise TrainingError(
+                f"{output}: holds a training of another recipe ({key} is {there} "
+                f"there, {here} here); choose another --output"
+            )
 
 
 def resume(output: Path) -> Path:

@@ -30,14 +30,13 @@ def test_of_data_that_are_there(tiny_run, tiny_recipe, here):
         )
     )
     assert found.epochs == len(history) == 36
-    # As the run itself went, within what a busy machine may do.
+    # The run took its steps on the same machine, if beside other work.
     minutes = json.loads(history[-1])["minutes"] / 36
-    assert 0.05 < found.epoch_seconds / (60 * minutes) < 20
-    assert found.epoch_seconds == pytest.approx(found.steps * found.step_seconds)
+    assert 0.1 < found.epoch_seconds / (60 * minutes) < 10
+    assert found.steps == 3
     assert found.checkpoint == pytest.approx(
         (tiny_run / "checkpoint.npz").stat().st_size, rel=0.3
     )
-    assert 1e8 < found.memory < 1e11
 
 
 def test_of_hours_that_are_not_there(tiny_recipe, here):
@@ -52,12 +51,15 @@ def test_of_hours_that_are_not_there(tiny_recipe, here):
     assert small.steps == pytest.approx(750, rel=0.01)
     assert large.steps == pytest.approx(7500, rel=0.01)
     assert large.parameters == small.parameters
-    assert 3 < large.epoch_seconds / small.epoch_seconds < 33
+    assert small.memory > 1e8
+    assert large.memory - small.memory > 0.9e9  # audio that is kept
 
 
 def test_hours_of_texts(tiny_texts):
     with pytest.raises(RecipeError, match="hours of speech"):
         estimate(load_recipe(tiny_texts / "tiny-text.yaml"), 3)
+    with pytest.raises(RecipeError, match="inf hours"):
+        estimate(load_recipe(tiny_texts / "tiny-text.yaml"), float("inf"))
 
 
 def test_the_longest_clips_are_among_those_measured():
@@ -97,3 +99,5 @@ def test_command(tiny_texts, monkeypatch, capsys):
     assert (found["examples"], found["unit"]) == (600, "tokens")
     assert main(["train", recipe, "--hours", "3"]) == 2
     assert "belong to --estimate" in capsys.readouterr().err
+    assert main(["train", recipe, "--estimate", "--output", "x"]) == 2
+    assert "writes nothing" in capsys.readouterr().err

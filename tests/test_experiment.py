@@ -11,10 +11,9 @@ import pytest
 from asr import experiment
 from asr.cli.main import main
 from asr.config import SourceConfig, load_recipe
-from asr.errors import DataError, RecipeError, TrainingError
+from asr.errors import AsrError, RecipeError, TrainingError
 from asr.run_state import save_recipe
 
-TEST = 'data.test=[{path: clips.jsonl}, {path: clips.jsonl, limit: 3, subset: "all"}]'
 QUICK = ["train.epochs=1", "train.tensorboard=false", "decoding.beam_size=2"]
 ONE = "data.test=[{path: clips.jsonl, limit: 5}]"
 STAGES = ("prepare", "train", "evaluate")
@@ -80,10 +79,23 @@ def test_nothing_is_done_twice(recipe, copy, done, monkeypatch):
 
 def test_another_model_is_scored_again(recipe, copy, done):
     path = copy / "scores/clips.json"
-    path.write_text(json.dumps({**done[1]["clips"], "model": 64 * "0", "wer": 9}))
+    stale = {**done[1]["clips"], "of": {"model": "", "test": ""}, "wer": 9}
+    path.write_text(json.dumps(stale))
+    assert experiment.run(recipe, copy, skip=STAGES) == {}
+    assert "<h2>clips</h2>" not in (copy / "report.html").read_text()
     found = experiment.run(recipe, copy, skip=["prepare", "train"])["clips"]
-    for key in ("model", "wer", "hits"):
+    for key in ("of", "wer", "hits"):
         assert found[key] == done[1]["clips"][key]
+
+
+def test_another_part_is_scored_without_training(
+    tiny_recipe, recipe, copy, done, monkeypatch
+):
+    monkeypatch.setattr(experiment, "resume", never)
+    part = "data.test=[{path: clips.jsonl, limit: 2}]"
+    found = experiment.run(load_recipe(tiny_recipe, [*QUICK, part]), copy)
+    assert found["clips"]["utterances"] == 2
+    assert len((copy / "test-clips.jsonl").read_text().splitlines()) == 2
 
 
 def test_stages_are_left_out(recipe, tmp_path):
@@ -105,36 +117,59 @@ def test_what_was_skipped_and_is_missing(recipe, copy):
 
 def test_a_folder_of_another_recipe(tiny_recipe, recipe, copy):
     other = load_recipe(tiny_recipe, [*QUICK, ONE, "seed=2"])
-    with pytest.raises(TrainingError, match="another recipe"):
-        experiment.run(other, copy)
+    for skip in ([], STAGES):
+        with pytest.raises(TrainingError, match="seed is 1 there, 2 here"):
+            experiment.run(other, copy, skip=skip)
 
 
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ("{path: gone.jsonl}", r"gone\.jsonl"),
+        ("{path: pairs.tsv, corpus: pairs}", "no corpus 'pairs'"),
+        ("{path: silent.jsonl}", "no text to compare with"),
+        ("{path: empty.jsonl}", "nothing in all to score"),
+    ],
+)
 def test_a_test_part_is_missed_before_training(
-    tiny_recipe, recipe, tmp_path, monkeypatch
+    tiny_recipe, tones, tmp_path, monkeypatch, part, message
 ):
-    monkeypatch.setattr(experiment, "resume", never)
-    gone = load_recipe(tiny_recipe, ["data.test=[{path: gone.jsonl}]"])
-    with pytest.raises(DataError, match=r"gone\.jsonl"):
-        experiment.run(gone, tmp_path / "run")
+    monkeypatch.setenv("ASR_DATA", str(tmp_path))
+    monkeypatch.setattr(experiment, "begin", never)
+    silent = {"audio_filepath": str(tones / "clip00.wav")}
+    (tmp_path / "silent.jsonl").write_text(json.dumps(silent))
+    (tmp_path / "empty.jsonl").touch()
+    recipe = load_recipe(tiny_recipe, [f"data.test=[{part}]"])
+    with pytest.raises(AsrError, match=message):
+        experiment.run(recipe, tmp_path / "run")
 
 
-def test_two_parts_of_one_name(tiny_recipe, recipe, tmp_path):
-    twice = load_recipe(tiny_recipe, [TEST])
-    with pytest.raises(RecipeError, match="two parts are called clips"):
-        experiment.run(twice, tmp_path / "run")
+def test_recordings_in_a_recipe_of_texts(tiny_texts, tmp_path):
+    test = "data.test=[{corpus: an4, path: an4}]"
+    recipe = load_recipe(tiny_texts / "tiny-text.yaml", [test])
+    with pytest.raises(AsrError, match="no text corpus 'an4'"):
+        experiment.run(recipe, tmp_path / "run")
 
 
 def test_names_of_parts():
     sources = [
         SourceConfig("speech/LibriSpeech", "librispeech", "test-clean"),
+        SourceConfig("speech/LJSpeech-1.1", "ljspeech", "dev"),
         SourceConfig("text/multi30k", "multi30k", "test_2016_flickr.en-de"),
         SourceConfig("my talks/all.jsonl"),
+        SourceConfig("en/test.tsv.gz"),
+        SourceConfig("de/test.tsv.gz"),
     ]
     assert list(experiment._named(sources)) == [
         "LibriSpeech-test-clean",
+        "LJSpeech-1.1-dev",
         "multi30k-test_2016_flickr.en-de",
         "all",
+        "test",
+        "de-test",
     ]
+    with pytest.raises(RecipeError, match="named twice"):
+        experiment._named([sources[0]] * 3)
 
 
 def test_texts(tiny_text_run, tiny_texts, tmp_path, monkeypatch):

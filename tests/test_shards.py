@@ -12,9 +12,10 @@ import soundfile
 
 from asr import audio
 from asr.cli.main import main
+from asr.corpora.prepare import Preparation
 from asr.errors import AudioError, DataError, OutputError
 from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.shards import shards
+from asr.shards import packed as pack
 from asr.stored import StoredClip
 
 RATE = 16000
@@ -48,9 +49,13 @@ def utterances(tmp_path_factory) -> list[Utterance]:
     return made
 
 
+def never(utterance):
+    raise AssertionError(utterance)
+
+
 def packed(utterances, folder, count=3) -> list[Utterance]:
-    with shards(str(folder), "set", count) as store:
-        write_manifest(folder / "set.jsonl", store(utterances))
+    stored = pack(utterances, str(folder), "set", count, unreadable=never)
+    write_manifest(folder / "set.jsonl", stored)
     return list(read_manifest(folder / "set.jsonl"))
 
 
@@ -110,8 +115,8 @@ def test_they_can_be_moved_and_packed_again(utterances, tmp_path):
 
 def test_an_address_is_read_through_tensorflow(utterances, tmp_path):
     folder = f"file://{tmp_path}"
-    with shards(folder, "set", 1) as store:
-        write_manifest(tmp_path / "set.jsonl", store(utterances[:2]))
+    stored = pack(utterances[:2], folder, "set", 1, unreadable=never)
+    write_manifest(tmp_path / "set.jsonl", stored)
     first, _ = read_manifest(tmp_path / "set.jsonl")
     assert first.audio.remote
     assert first.audio.shard.startswith("file://")
@@ -136,20 +141,59 @@ def test_damage_is_found(utterances, tmp_path, harm):
         audio.read(clip, RATE)
 
 
-def test_nothing_is_left_of_what_failed(utterances, tmp_path):
-    gone = Utterance(tmp_path / "gone.wav", "gone")
-    with pytest.raises(AudioError), shards(str(tmp_path), "set", 2) as store:
-        list(store([utterances[0], gone]))
-    assert list(tmp_path.iterdir()) == []
+def test_what_cannot_be_decoded_is_left_out(utterances, tmp_path):
+    path = tmp_path / "bad.wav"
+    soundfile.write(path, np.full(800, np.nan, "float32"), RATE, "FLOAT")
+    bad = Utterance(path, "bad")
+    left_out = []
+    found = list(
+        pack(
+            [utterances[0], bad, utterances[1]],
+            str(tmp_path),
+            "set",
+            2,
+            unreadable=left_out.append,
+        )
+    )
+    assert left_out == [bad]
+    assert [Path(clip.audio.shard).name[4:9] for clip in found] == ["00000", "00001"]
+
+
+def test_an_old_index_outlives_a_failure(utterances, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    index = tmp_path / "set.jsonl"
+    index.write_text("old")
+
+    def fail(*_, **__):
+        raise tf.errors.UnavailableError(None, None, "gone away")
+
+    monkeypatch.setattr(tf.io.gfile, "rename", fail)
+    with pytest.raises(OutputError, match="gone away"):
+        packed(utterances, tmp_path)
+    assert index.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["set.jsonl"]
+
+
+def test_shards_are_not_replaced(utterances, tmp_path):
+    packed(utterances[:2], tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(OutputError, match="there already"):
+        packed(utterances, tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("where", ["file", "s3://bucket/x"])
+def test_places_that_cannot_be_written(utterances, tmp_path, where, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot write shards"):  # noqa: SIM117
-        with shards(str(tmp_path / "file"), "set", 1):
-            pass
+    with pytest.raises(OutputError, match="cannot write shards"):
+        list(pack(utterances, where, "set", 1, unreadable=never))
 
 
 @pytest.mark.parametrize(
     "shard",
-    [3, {}, {"position": -1, "size": 2, "crc32": 3}, {"position": True, "size": 1}],
+    [{}, {"position": -1, "size": 2, "crc32": 3}, {"position": True, "size": 1}],
 )
 def test_lines_that_say_nothing(tmp_path, shard):
     line = {"audio_filepath": "a.tfrecord", "shard": shard}
@@ -199,9 +243,24 @@ def test_training_is_the_same(tones, tiny_recipe, tmp_path, monkeypatch, capsys)
     assert "cannot be read" in capsys.readouterr().err
 
 
+def test_a_stretch_of_what_is_stored(utterances, tmp_path):
+    first, *_ = packed(utterances, tmp_path)
+    cut = replace(first, offset=0.6, duration=0.3)
+    write_manifest(tmp_path / "cut.jsonl", [cut])
+    (found,) = Preparation("jsonl", tmp_path / "cut.jsonl", "all")
+    assert (found.offset, found.duration) == (0.6, pytest.approx(0.3))
+
+
+def test_another_programs_key(tmp_path):
+    line = {"audio_filepath": "a.wav", "shard": 3}
+    (tmp_path / "set.jsonl").write_text(json.dumps(line))
+    (found,) = read_manifest(tmp_path / "set.jsonl")
+    assert found.audio == tmp_path / "a.wav"
+
+
 @pytest.mark.parametrize(
-    "options", [["--shards-to", "x"], ["--shards-to", "x", "--tokenizer", "unigram"]]
+    "options", [["jsonl", "--shards-to", "x"], ["pairs", "--shards", "2"]]
 )
 def test_options_that_do_not_fit(tmp_path, options, capsys):
-    assert main(["prepare", "jsonl", str(tmp_path), *options]) == 2
+    assert main(["prepare", options[0], str(tmp_path), *options[1:]]) == 2
     assert "--shards N packs recordings" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import click
 from asr.cli import terminal
 from asr.corpora import CORPORA
 from asr.corpora import corpus as known
-from asr.corpora.obtain import missing, obtain
+from asr.corpora.obtain import missing, obtain, sources
 from asr.corpora.text import TEXT_CORPORA
 from asr.corpora.tfds import PREFIX, prepare_tfds
 
@@ -61,8 +61,17 @@ def fetch(
 def fetch_missing(
     corpus: str, root: Path, subsets: tuple[str, ...], *, verify: bool
 ) -> None:
-    """Fetch subsets that are not there; a corpus of one's own may have no address."""
+    """Fetch what of subsets is not there and has an address.
+
+    Others may be cut from what is there, or be one's own.
+    """
+    if corpus.startswith(PREFIX):
+        prepare_tfds(corpus, root)
+        return
     there = known(corpus).subsets(root) if root.exists() else []
-    absent = tuple(subset for subset in subsets if subset not in there)
-    if absent:
-        fetch(corpus, root, absent, verify=verify)
+    absent = {subset for subset in subsets if subset not in there}
+    online = sources(corpus)
+    if absent and "-" in online:
+        fetch(corpus, root, verify=verify)
+    elif found := tuple(subset for subset in online if subset in absent):
+        fetch(corpus, root, found, verify=verify)

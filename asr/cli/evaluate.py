@@ -124,7 +124,8 @@ def command(
     if given["report"]:
         from asr.evaluation_page import page  # noqa: PLC0415 - Keras, started above
 
-        lines.write(given["report"], page(model, recognizer, evaluation))
+        title = f"{model}: word error rate"
+        lines.write(given["report"], page(title, model, recognizer, evaluation))
     shown = given["by"], given["errors"]
     if as_json:
         click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))

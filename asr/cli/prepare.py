@@ -64,7 +64,7 @@ class _Options(TypedDict):
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Data directory, where DIR is not given.  [default: that of ASR_DATA]",
+    help="Data directory, where DIR is not given.  [default: ASR_DATA, or here]",
 )
 @corpora.download
 @corpora.no_verify
@@ -112,12 +112,12 @@ def command(
     data.tokenizer_file. The corpus tfds:NAME is that of TensorFlow Datasets, with its
     data directory as DIR.
     """
-    root = _root(corpus, root, given["data"])
-    if given["download"]:
-        corpora.fetch(corpus, root, subsets, verify=given["verify"])
     count = given["shards"]
     if (given["shards_to"] and not count) or (count and corpus in TEXT_CORPORA):
         raise UsageError("--shards N packs recordings, --shards-to says where to")
+    root = _root(corpus, root, given["data"])
+    if given["download"]:
+        corpora.fetch(corpus, root, subsets, verify=given["verify"])
     if corpus in TEXT_CORPORA:
         reports, texts = _prepare_texts(corpus, root, subsets, output)
     else:
@@ -201,13 +201,17 @@ def _prepare_speech(
             manifest = output / f"{subset.replace('/', '-')}.jsonl"
             found = _counted(prepared, advance)
             if packing:
-                from asr.shards import shards  # noqa: PLC0415 - start-up time
+                from asr.shards import packed  # noqa: PLC0415 - start-up time
 
                 count, folder = packing
-                with shards(folder, manifest.stem, count) as store:
-                    write_manifest(manifest, store(found))
-            else:
-                write_manifest(manifest, found)
+                found = packed(
+                    found,
+                    folder,
+                    manifest.stem,
+                    count,
+                    unreadable=prepared.leave_out,
+                )
+            write_manifest(manifest, found)
             reports[subset] = {
                 "manifest": str(manifest),
                 "summary": prepared.report.summary(),

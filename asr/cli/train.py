@@ -38,7 +38,7 @@ from asr.resources import recipe_path
 )
 @click.option(
     "--hours",
-    type=click.FloatRange(0, min_open=True),
+    type=click.FloatRange(0, 1e6, min_open=True),
     help="Speech to estimate for, where the data are not there.",
 )
 @options.as_json
@@ -65,6 +65,8 @@ def command(
         terminal.start_backend()
         click.echo(asr.resume(resume))
         return
+    if estimate and output:
+        raise UsageError("--estimate writes nothing; leave --output out")
     if recipe is None:
         raise UsageError("name a recipe, or a run with --resume")
     loaded = load_recipe(recipe_path(recipe), overrides)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SHORTEST = 0.1
 """Seconds below which a clip holds no word."""
 
+_UNREADABLE = "unreadable audio"
 _THREADS = 8  # most of the time goes to opening files
 _AHEAD = 512  # utterances whose recordings are being looked at
 
@@ -42,6 +43,11 @@ class Report:
     speakers: int = 0
     characters: str = ""
     dropped: dict[str, list[str]] = field(default_factory=dict)
+
+    def drop(self, utterance: Utterance, reason: str) -> None:
+        """Count an utterance that is left out."""
+        name = utterance.id or str(utterance.audio)
+        self.dropped.setdefault(reason, []).append(name)
 
     def summary(self) -> str:
         """Return one line for people."""
@@ -89,8 +95,7 @@ class Preparation:
         for utterance, length in self._lengths():
             checked = _check(utterance, length)
             if isinstance(checked, str):
-                name = utterance.id or str(utterance.audio)
-                report.dropped.setdefault(checked, []).append(name)
+                report.drop(utterance, checked)
                 continue
             report.kept += 1
             report.hours += (checked.duration or 0.0) / 3600
@@ -104,6 +109,12 @@ class Preparation:
             raise DataError(
                 f"{self._root}: nothing usable in {self._subset}: {report.summary()}"
             )
+
+    def leave_out(self, utterance: Utterance) -> None:
+        """Count one that was yielded, and then turned out not to be readable."""
+        self.report.kept -= 1
+        self.report.hours -= (utterance.duration or 0.0) / 3600
+        self.report.drop(utterance, _UNREADABLE)
 
     def _lengths(self) -> Iterator[tuple[Utterance, float | str]]:
         """Yield utterances, and what `_length` says of their recordings."""
@@ -128,13 +139,13 @@ def _length(utterance: Utterance) -> float | str:
     if isinstance(recording, StoredClip):
         # To look at it is to read it all; the index was made by one who has.
         if utterance.duration is not None:
-            return utterance.duration
+            return utterance.offset + utterance.duration
     elif not recording.exists():
         return "missing audio"
     try:
         return audio.inspect(recording).duration
     except AudioError:
-        return "unreadable audio"
+        return _UNREADABLE
 
 
 def _check(utterance: Utterance, length: float | str) -> Utterance | str:

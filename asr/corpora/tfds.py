@@ -1,10 +1,10 @@
-"""Speech of TensorFlow Datasets, any builder with one recording and its text.
+"""Speech of TensorFlow Datasets, of builders with one recording and its text.
 
 https://www.tensorflow.org/datasets/catalog/overview; each has a licence of its own.
 Needs the extra `tfds`. The corpus is called `tfds:NAME`, or `tfds:NAME/CONFIG:VERSION`,
 and its root is the data directory of TensorFlow Datasets. That keeps samples, not
 files: they are written once, as FLAC below `flac/` in the root, with a manifest of each
-split.
+split; remove these to have them written anew.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 PREFIX = "tfds:"
 # What builders call the text and the speaker, the best name first.
 _TEXTS = (
+    "text_normalized",
+    "normalized_text",
     "text",
     "sentence",
     "transcription",
     "transcript",
-    "text_normalized",
-    "normalized_text",
 )
 _SPEAKERS = ("speaker_id", "speaker", "client_id")
 _IDS = ("id", "utt_id", "path")
@@ -71,7 +71,7 @@ def _builder(name: str, root: Path) -> Any:  # noqa: ANN401 - tfds has no types
         raise UsageError(f"tfds:{name} needs: pip install 'asr[tfds]'") from error
     try:
         return tfds.builder(name, data_dir=root)
-    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+    except Exception as error:  # whatever the builder's own code raises
         reason = str(error).partition("\n")[0]
         raise UsageError(f"tfds:{name}: {reason}") from error
 
@@ -106,9 +106,12 @@ def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utte
         raise DataError(f"tfds:{name}: does not tell the sample rate of {sound!r}")
     for number, example in enumerate(builder.as_dataset(subset).as_numpy_iterator()):
         samples = np.asarray(example[sound])
-        if samples.dtype.kind == "f":
-            samples = np.round(samples * 32768)
-        samples = np.clip(samples, -32768, 32767).astype("int16")
+        peak = np.abs(samples).max(initial=0)
+        if samples.dtype.kind == "f" and peak <= 1:
+            samples = samples * 32768
+        elif peak > 32768:
+            raise DataError(f"tfds:{name}: samples of more than 16 bits")
+        samples = np.clip(np.round(samples), -32768, 32767).astype("int16")
         path = folder / f"{number:07}.flac"
         with atomic_write(path, "wb") as file:
             soundfile.write(file, samples, rate, format="FLAC")

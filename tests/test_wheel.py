@@ -125,9 +125,14 @@ def test_writes_a_title(elsewhere, samples):
     assert "peech" in title
 
 
+def test_translates(elsewhere):
+    (text,) = elsewhere("asr", "translate", "Where is the station?").splitlines()
+    assert text == "Où est la gare ?"
+
+
 def test_bundled_models_are_small(root):
     folders = [path.parent for path in (root / "data/models").glob("*/SHA256SUMS")]
-    assert {folder.name for folder in folders} == {"english", "title"}
+    assert {folder.name for folder in folders} == {"english", "en-fr", "title"}
     for folder in folders:
         assert sum(file.stat().st_size for file in folder.iterdir()) < 20e6
         card = (folder / "README.md").read_text(encoding="utf-8")

@@ -22,6 +22,13 @@ F = TypeVar("F", bound="Callable[..., Any]")
 SPEECH_TASKS = ("speech_recognition", "classification")
 """Tasks whose models read recordings; all others read texts."""
 
+run_folder = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run.  [default: runs/ and the recipe's name]",
+)
+
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )

@@ -22,12 +22,7 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: asr run librispeech/mini --download")
 @click.argument("recipe", metavar="RECIPE")
 @options.overrides("Change a key of the recipe, such as train.epochs=40.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run.  [default: runs/ and the recipe's name]",
-)
+@options.run_folder
 @click.option(
     "--skip",
     multiple=True,

@@ -19,12 +19,7 @@ from asr.resources import recipe_path
 )
 @click.argument("recipe", required=False, metavar="RECIPE")
 @options.overrides("Change a key of the recipe, such as model.encoder.layers=3.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run.  [default: runs/ and the recipe's name]",
-)
+@options.run_folder
 @click.option(
     "--resume",
     type=click.Path(path_type=Path, file_okay=False),

@@ -38,7 +38,7 @@ class LuongAttention(Attention):
         M.-T. Luong et al., EMNLP 2015, section 3.1. The context is fed back through
         the decoder's GRU in the place of the paper's attentional vector. Products are
         divided by the root of the query's size, as by Vaswani et al. (2017): without
-        that the softmax saturates in the first epoch, and hardly learns from then on.
+        that the softmax saturates in the first epochs, and hardly learns from then on.
     """
 
     def build(self, query_units: int, memory_units: int) -> None:

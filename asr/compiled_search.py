@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -15,6 +15,18 @@ from asr.decoding import ctc_prefix
 from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
+
+
+class Found(NamedTuple):
+    """What is known of a batch of sources; arrays.
+
+    Attributes:
+        hypotheses: What the search found.
+        ctc: Log probabilities by CTC of each source, (R, V); empty without a CTC head.
+    """
+
+    hypotheses: Hypotheses
+    ctc: list[np.ndarray]
 
 
 class Search(keras.Model):
@@ -29,7 +41,8 @@ class Search(keras.Model):
         inputs: `source` (B, N) float32 and `source_lengths` (B,) int32.
 
     Returns:
-        A dict of the fields of `Hypotheses`.
+        A dict of the fields of `Hypotheses` and, from a model with a CTC head,
+        `ctc_log_probs` (B, R, V) and `ctc_lengths` (B,).
     """
 
     def __init__(self, model: Seq2Seq, special: Tokens, config: DecodingConfig) -> None:
@@ -56,9 +69,13 @@ class Search(keras.Model):
         limits = self._limit(encoded.state_lengths)
         longest = self._limit(ops.shape(encoded.states)[1])
         joint = log_probs is not None and config.ctc_weight > 0
+        heard = {}
+        if log_probs is not None:
+            lengths = encoded.state_lengths
+            heard = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
         if config.beam_size == 1 and not joint:
             found = greedy_search(step, state, limits, self.special, longest=longest)
-            return found._asdict()
+            return found._asdict() | heard
         frames = None
         if joint:
             mask = sequence_mask(encoded.state_lengths, ops.shape(log_probs)[1])
@@ -72,7 +89,7 @@ class Search(keras.Model):
             ctc_log_probs=frames,
             longest=longest,
         )
-        return found._asdict()
+        return found._asdict() | heard
 
     def _limit(self, states: Any) -> Any:  # noqa: ANN401 - tensor or number
         """Return the longest hypothesis of so many states of the encoder."""
@@ -84,9 +101,16 @@ class Search(keras.Model):
 
     def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
         """Search a batch of sources, (N,) each; arrays come back."""
+        return self.found(sources).hypotheses
+
+    def found(self, sources: Sequence[np.ndarray]) -> Found:
+        """Search a batch of sources, (N,) each, and tell what CTC makes of them."""
         lengths = np.array([len(source) for source in sources], dtype="int32")
         source = np.zeros((len(sources), int(lengths.max())), dtype="float32")
         for row, samples in enumerate(sources):
             source[row, : len(samples)] = samples
         found = self.predict_on_batch({"source": source, "source_lengths": lengths})
-        return Hypotheses(**found)
+        frames = found.pop("ctc_log_probs", ())
+        counts = found.pop("ctc_lengths", ())
+        heard = [row[:count] for row, count in zip(frames, counts, strict=True)]
+        return Found(Hypotheses(**found), heard)

@@ -137,7 +137,7 @@ def evaluate(
     started = time.perf_counter()
     results, unreadable = [], 0
     found = recognizer.transcribe_many(
-        utterances, decoding=decoding, batch_seconds=batch_seconds
+        utterances, decoding=decoding, batch_seconds=batch_seconds, vad=False
     )
     for utterance, (_, transcript) in zip(utterances, found, strict=True):
         text, seconds = "", 0.0

@@ -6,22 +6,23 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import numpy as np
 
 from asr import audio
 from asr.checkpoint import CARD, read_model
-from asr.compiled_search import Search
+from asr.compiled_search import Found, Search
 from asr.config import BATCH_SECONDS, DecodingConfig
-from asr.decoding.search import Hypotheses
-from asr.errors import AsrError, AudioError, ModelError
+from asr.errors import AsrError, AudioError, DataError, ModelError, UsageError
 from asr.manifest import Utterance
 from asr.predictor import Predictor, readings
 from asr.resources import model_path
-from asr.segment import cut, cut_blocks
+from asr.segment import Piece, all_pieces, cut, speech_pieces
 from asr.tasks.speech_recognition import SpeechRecognition
-from asr.transcript import Alternative, Segment, Transcript
+from asr.transcript import Alternative, Segment, Transcript, Word
+from asr.voice_activity import detector
+from asr.word_times import align_labels, word_times, words_of
 
 Source = str | Path | BinaryIO | np.ndarray | Utterance
 """A recording: a file, an open one, samples, or an entry of a manifest."""
@@ -54,12 +55,19 @@ class Recognizer(Predictor):
         """Sample rate of the model in hertz."""
         return self.config.model.frontend.rate
 
+    @property
+    def times_words(self) -> bool:
+        """Whether it can tell when words are said, which takes a CTC head."""
+        return self.config.model.ctc
+
     def transcribe(
         self,
         source: Source,
         *,
         rate: int | None = None,
         decoding: DecodingConfig | None = None,
+        vad: bool = True,
+        word_timestamps: bool = False,
     ) -> Transcript:
         """Write down what one recording says.
 
@@ -67,11 +75,17 @@ class Recognizer(Predictor):
             source: A path, a binary file object, or samples in [-1, 1], (N,) float.
             rate: Sample rate of an array in hertz; the model's if not given.
             decoding: How to search; the model's own choice if not given.
+            vad: Whether to read only where somebody speaks, by `asr.voice_activity`;
+                otherwise all is read.
+            word_timestamps: Whether segments tell when each word is said.
 
         Raises:
             AudioError: The recording cannot be read.
+            UsageError: The model cannot tell when words are said.
         """
-        ((_, result),) = self._transcribe([source], rate, decoding, BATCH_SECONDS)
+        ((_, result),) = self._transcribe(
+            [source], rate, decoding, BATCH_SECONDS, vad, word_timestamps
+        )
         if isinstance(result, AsrError):
             raise result
         return result
@@ -82,6 +96,8 @@ class Recognizer(Predictor):
         *,
         batch_seconds: float = BATCH_SECONDS,
         decoding: DecodingConfig | None = None,
+        vad: bool = True,
+        word_timestamps: bool = False,
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         """Write down recordings, several at once, in the order in which they come.
 
@@ -89,12 +105,16 @@ class Recognizer(Predictor):
             sources: As in `transcribe`.
             batch_seconds: Audio decoded at once, in seconds.
             decoding: As in `transcribe`.
+            vad: As in `transcribe`.
+            word_timestamps: As in `transcribe`.
 
         Yields:
             Each source with its transcript, or with the error that names what is wrong
             with it; an unreadable recording does not stop the rest.
         """
-        yield from self._transcribe(sources, None, decoding, batch_seconds)
+        yield from self._transcribe(
+            sources, None, decoding, batch_seconds, vad, word_timestamps
+        )
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
@@ -152,17 +172,23 @@ class Recognizer(Predictor):
         rate: int | None,
         decoding: DecodingConfig | None,
         batch_seconds: float,
+        vad: bool,
+        word_timestamps: bool,
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
+        if word_timestamps and not self.times_words:
+            raise UsageError(
+                "this model has no CTC head, which tells when words are said"
+            )
         search = self.search(decoding)
         # Sorting a few batches' worth by length saves padding, and is all the sound
         # that is ever in memory.
         window, waiting = 4 * batch_seconds * self.rate, 0
         recordings: list[_Recording] = []
-        pieces: list[_Piece] = []
+        pieces: list[tuple[_Recording, Piece]] = []
         for source in sources:
-            recordings.append(_Recording(source))
-            for piece in self._pieces(recordings[-1], rate):
-                pieces.append(piece)
+            recordings.append(_Recording(source, word_timestamps))
+            for piece in self._pieces(recordings[-1], rate, vad):
+                pieces.append((recordings[-1], piece))
                 waiting += piece.samples.size
                 if waiting >= window:
                     self._decode(pieces, search, batch_seconds)
@@ -174,7 +200,9 @@ class Recognizer(Predictor):
         for recording in recordings:
             yield recording.source, self._result(recording)
 
-    def _pieces(self, recording: _Recording, rate: int | None) -> Iterator[_Piece]:
+    def _pieces(
+        self, recording: _Recording, rate: int | None, vad: bool
+    ) -> Iterator[Piece]:
         """Yield what there is to decode of a recording; note its length or error."""
         source = recording.source
         try:
@@ -182,45 +210,90 @@ class Recognizer(Predictor):
                 blocks = iter([self._samples(source, rate)])
             else:
                 blocks = audio.blocks(source, self.rate)
-            for start, samples in cut_blocks(blocks, self.rate):
-                recording.size = start + samples.size
-                if np.any(samples):
-                    yield _Piece(recording, start, samples)
+            counted = recording.count(blocks)
+            found = (
+                speech_pieces(counted, self.rate, detector())
+                if vad
+                else all_pieces(counted, self.rate)
+            )
+            for piece in found:
+                if np.any(piece.samples):
+                    yield piece
         except AsrError as error:
             recording.error = error
 
     def _decode(
-        self, pieces: list[_Piece], search: Search, batch_seconds: float
+        self,
+        pieces: list[tuple[_Recording, Piece]],
+        search: Search,
+        batch_seconds: float,
     ) -> None:
         """Put the segments of pieces into their recordings."""
-        pieces = sorted(pieces, key=lambda piece: piece.samples.size)
+        pieces = sorted(pieces, key=lambda entry: entry[1].samples.size)
         while pieces:
-            longest = pieces[-1].samples.size
+            longest = pieces[-1][1].samples.size
             count = max(1, math.floor(batch_seconds * self.rate / longest))
             batch, pieces = pieces[-count:], pieces[:-count]
-            hypotheses = search.hypotheses([piece.samples for piece in batch])
-            for row, (recording, start, samples) in enumerate(batch):
-                end = start + samples.size
-                found = self._segment(hypotheses, row, start, end, search)
-                recording.parts[start] = found
+            found = search.found([piece.samples for _, piece in batch])
+            for row, (recording, piece) in enumerate(batch):
+                recording.parts[piece.start] = self._segment(
+                    found, row, piece, search.config.n_best, recording.timed
+                )
 
     def _segment(
-        self, found: Hypotheses, row: int, start: int, end: int, search: Search
+        self, found: Found, row: int, piece: Piece, n_best: int, timed: bool
     ) -> tuple[Segment, tuple[Alternative, ...]]:
-        best = readings(found, row, search.config.n_best)
-        tokens, score = best[0] if best else ((), 0.0)
-        segment = Segment(
-            id=0,
-            start=start / self.rate,
-            end=end / self.rate,
-            text=self.task.decode(tokens),
-            tokens=tokens,
-            avg_logprob=score / (len(tokens) + 1),
-            no_speech_prob=0.0,
-        )
-        return segment, tuple(
+        best = readings(found.hypotheses, row, n_best)
+        alternatives = tuple(
             Alternative(self.task.decode(tokens), score) for tokens, score in best
         )
+        tokens, score = best[0] if best else ((), 0.0)
+        mean = score / (len(tokens) + 1)
+        words: tuple[Word, ...] | None = None
+        if found.ctc and (timed or piece.goes_on or piece.cut_off):
+            words, tokens = self._words(tokens, found.ctc[row], piece)
+        segment = Segment(
+            id=0,
+            start=piece.first / self.rate,
+            end=piece.last / self.rate,
+            text=self.task.decode(tokens).strip(),
+            tokens=tokens,
+            avg_logprob=mean,
+            no_speech_prob=1.0 - piece.speech,
+            words=words if timed else None,
+        )
+        return segment, alternatives
+
+    def _words(
+        self, tokens: tuple[int, ...], log_probs: np.ndarray, piece: Piece
+    ) -> tuple[tuple[Word, ...], tuple[int, ...]]:
+        """Return the words that belong to a piece with their times, and their tokens.
+
+        Where there are more tokens than CTC can place, all belong and have no times.
+        """
+        try:
+            spans = align_labels(log_probs, tokens)
+        except DataError:
+            return (), tokens
+        second = self.model.frontend.frame_seconds * self.config.model.encoder.reduction
+        begin, end = piece.start / self.rate, piece.start + len(piece.samples)
+        pieces = [self.task.tokenizer.pieces[token] for token in tokens]
+        words, kept = [], []
+        for (_, first, last), (text, start, stop) in zip(
+            words_of(pieces), word_times(pieces, spans, second), strict=True
+        ):
+            middle = piece.start + 0.5 * (start + stop) * self.rate
+            if (piece.goes_on and middle < piece.first) or (
+                piece.cut_off and middle >= piece.last
+            ):
+                continue
+            probability = float(np.exp(spans.log_probs[first:last].mean()))
+            stop = min(begin + stop, end / self.rate)
+            words.append(Word(begin + start, stop, text, probability))
+            kept.append((first, last))
+        if not kept:
+            return (), ()
+        return tuple(words), tokens[kept[0][0] : kept[-1][1]]
 
     def _result(self, recording: _Recording) -> Transcript | AsrError:
         if recording.error is not None:
@@ -229,8 +302,10 @@ class Recognizer(Predictor):
         reason = None
         if not recording.size:
             reason = "the recording holds no samples"
-        elif not parts:
+        elif not recording.loud:
             reason = "the recording is silent"
+        elif not parts:
+            reason = "nobody speaks in the recording"
         elif not any(segment.text for segment, _ in parts):
             reason = "no words were recognised"
         segments = tuple(
@@ -252,19 +327,20 @@ class _Recording:
     """One source on its way to a transcript; `parts` go by their first sample."""
 
     source: Source
+    timed: bool
     size: int = 0
+    loud: bool = False
     parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
         default_factory=dict
     )
     error: AsrError | None = None
 
-
-class _Piece(NamedTuple):
-    """What is decoded in one go: samples of a recording from `start` on."""
-
-    recording: _Recording
-    start: int
-    samples: np.ndarray
+    def count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Note how long and whether not silent the recording is, in passing."""
+        for block in blocks:
+            self.size += block.size
+            self.loud = self.loud or bool(np.any(block))
+            yield block
 
 
 def load(name: str | Path = "english") -> Recognizer:

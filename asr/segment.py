@@ -3,12 +3,236 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import soxr
 
+from asr import voice_activity
 from asr.errors import UsageError
+from asr.voice_activity import VoiceActivity
 
 _PAUSE_SECONDS = 0.2
+
+# What follows counts frames of the detector, of which there are 50 a second.
+_FRAMES = voice_activity.RATE // voice_activity.HOP
+_SURE, _UNSURE = 0.5, 0.35  # probabilities of speech, and of what may belong to it
+_REACH = 25  # how far unsure frames may be from a sure one
+_SHORTEST = 5  # sure frames that a stretch of speech has at least
+_PADDING = 10  # silence that is read on each side of speech
+_PAUSE = 5  # shortest pause to cut in
+_OVERLAP = 50  # what is read beyond a cut that is no pause
+_MEMORY = 50  # what is kept while nobody speaks
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a recording that a model takes in one go.
+
+    Args:
+        start: Position of the first sample that is read.
+        samples: What is read, (N,) float32.
+        first: Position where its speech begins.
+        last: Position where its speech ends.
+        goes_on: Whether the speech went on before `first`, and what is read before it
+            belongs to the piece before.
+        cut_off: Whether the speech goes on after `last`, and what is read after it
+            belongs to the next piece.
+        speech: Mean probability of speech from `first` to `last`.
+    """
+
+    start: int
+    samples: np.ndarray
+    first: int
+    last: int
+    goes_on: bool = False
+    cut_off: bool = False
+    speech: float = 1.0
+
+
+def speech_pieces(
+    blocks: Iterable[np.ndarray],
+    rate: int,
+    detector: VoiceActivity,
+    *,
+    longest: float = 20.0,
+    pause: float = 1.0,
+) -> Iterator[Piece]:
+    """Find the speech in a recording that comes in blocks.
+
+    Speech with pauses of at most `pause` is one piece, and 0.2 s of silence are read on
+    each side. Where it is longer than `longest` it is cut in the longest pause of its
+    second half, or, if there is none of 0.1 s, where it is quietest; what lies within
+    a second of such a cut is then read with both pieces.
+
+    Args:
+        blocks: The recording in order, each (N,) float32 of any length.
+        rate: Samples per second.
+        detector: What tells speech from other sounds.
+        longest: Seconds that no piece may exceed; at least 5.
+        pause: Seconds; at least 0.1.
+
+    Yields:
+        Pieces in order, each as soon as its end is known: the same ones whatever the
+        length of the blocks.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+    if rate <= 0 or not longest >= 5 or not pause >= _PAUSE / _FRAMES:
+        raise UsageError(
+            f"cannot look for speech at {rate} Hz in pieces of up to {longest} s with "
+            f"pauses of up to {pause} s"
+        )
+    limit = int(longest * _FRAMES) - 2 * _OVERLAP
+    search = _Search(rate, limit, round(pause * _FRAMES))
+    for probabilities in detector.stream(search.listen(blocks)):
+        yield from search.advance(probabilities, final=False)
+    yield from search.advance(np.zeros(0, np.float32), final=True)
+
+
+class _Found(NamedTuple):
+    """Speech from one frame to another, and what else to read after it."""
+
+    first: int
+    last: int
+    after: int
+    off: bool  # whether it goes on, so that what comes after is speech
+
+
+class _Search:
+    """What is held of a recording while speech is looked for.
+
+    Frames are counted from the start of the recording.
+
+    Args:
+        rate: Samples per second.
+        limit: Frames of the longest piece.
+        pause: Frames of the longest pause within a piece.
+    """
+
+    def __init__(self, rate: int, limit: int, pause: int) -> None:
+        self._rate, self._limit, self._pause = rate, limit, pause
+        self._samples = np.zeros(0, np.float32)
+        self._samples_start = 0
+        self._speech = np.zeros(0, np.float32)
+        self._start = 0
+        self._before: _Found | None = None
+
+    def listen(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Hold blocks, and pass them on at the rate of the detector."""
+        to_rate = voice_activity.RATE
+        stream = soxr.ResampleStream(self._rate, to_rate, 1, dtype="float32")
+        for block in blocks:
+            self._samples = np.concatenate([self._samples, block])
+            same = self._rate == to_rate
+            yield block if same else stream.resample_chunk(block)
+        if self._rate != to_rate:
+            yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+    def advance(self, speech: np.ndarray, *, final: bool) -> Iterator[Piece]:
+        """Take in probabilities, and give the pieces that are certain now."""
+        self._speech = np.concatenate([self._speech, speech])
+        while (found := self._find(final)) is not None:
+            yield self._piece(found)
+            self._before = found
+            self._forget(found.last)
+
+    def _find(self, final: bool) -> _Found | None:
+        """Find the next piece, if what is known says where it ends."""
+        starts, ends, known = self._stretches(final)
+        if not len(starts):
+            self._forget(self._start + max(0, known - _MEMORY))
+            return None
+        limit = starts[0] + self._limit
+        stop = (starts[1:] - ends[:-1] > self._pause) | (starts[1:] >= limit)
+        count = 1 + int(np.argmax(stop)) if stop.any() else len(starts)
+        last = ends[count - 1]
+        room = starts[count] - last if count < len(starts) else known - last
+        if last > limit or (count < len(starts) and room < _PAUSE):
+            if not final and known < limit + _OVERLAP:
+                return None
+            return self._cut(starts[:count], ends[:count])
+        if not final and room <= self._pause and count == len(starts):
+            return None
+        # What comes after the longest pause may not be known yet.
+        room = min(room, self._pause + 1)
+        return self._found(starts[0], last, min(_PADDING, room // 2))
+
+    def _cut(self, starts: np.ndarray, ends: np.ndarray) -> _Found:
+        """Cut speech that is too long for one piece."""
+        low, high = starts[0] + self._limit // 2, starts[0] + self._limit
+        pauses = np.where(
+            (ends[:-1] >= low) & (ends[:-1] <= high), starts[1:] - ends[:-1], 0
+        )
+        if pauses.max(initial=0) >= _PAUSE:
+            place = int(np.argmax(pauses))
+            after = min(_PADDING, pauses[place] // 2)
+            return self._found(starts[0], ends[place], after)
+        first = self._sample(self._start + low)
+        heard = self._read(first, self._sample(self._start + high))
+        width = max(1, round(_PAUSE_SECONDS * self._rate))
+        quiet = first + _quietest(heard, width)
+        place = int(quiet * _FRAMES / self._rate) - self._start
+        return self._found(starts[0], place, _OVERLAP, off=True)
+
+    def _found(self, first: int, last: int, after: int, off: bool = False) -> _Found:
+        """Count from the start of the recording."""
+        return _Found(
+            self._start + int(first), self._start + int(last), int(after), off
+        )
+
+    def _piece(self, found: _Found) -> Piece:
+        before = self._before or _Found(-_PADDING, -_PADDING, 0, False)
+        gap = found.first - before.last
+        goes_on = before.off and gap < _PAUSE
+        first = before.last if goes_on else found.first
+        padding = _OVERLAP if goes_on else min(_PADDING, max(0, gap - before.after))
+        start = self._sample(first - padding)
+        inside = slice(found.first - self._start, found.last - self._start)
+        return Piece(
+            start=start,
+            samples=self._read(start, self._sample(found.last + found.after)),
+            first=self._sample(first),
+            last=self._sample(found.last),
+            goes_on=goes_on,
+            cut_off=found.off,
+            speech=float(self._speech[inside].mean()),
+        )
+
+    def _sample(self, frame: int) -> int:
+        """Return the position of a frame's first sample, within what there is."""
+        end = self._samples_start + len(self._samples)
+        return min(max(0, round(frame * self._rate / _FRAMES)), end)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
+        start = self._samples_start
+        return self._samples[first - start : last - start]
+
+    def _forget(self, frame: int) -> None:
+        """Drop what comes before a frame, but for what may still be read."""
+        self._speech = self._speech[frame - self._start :]
+        self._start = frame
+        drop = max(0, self._sample(frame - _OVERLAP) - self._samples_start)
+        self._samples = self._samples[drop:]
+        self._samples_start += drop
+
+    def _stretches(self, final: bool) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return starts and ends of speech, and how many frames are certain."""
+        sure = self._speech >= _SURE
+        sums = np.concatenate([[0], np.cumsum(sure)])
+        near = np.arange(len(sure))
+        left = np.maximum(near - _REACH, 0)
+        right = np.minimum(near + _REACH + 1, len(sure))
+        active = (self._speech >= _UNSURE) & (sums[right] > sums[left])
+        known = len(sure) if final else max(0, len(sure) - _REACH)
+        edges = np.flatnonzero(np.diff(active[:known], prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]
+        long = sums[ends] - sums[starts] >= _SHORTEST
+        if len(ends) and not final:
+            long[-1] |= ends[-1] == known  # what goes on may become long enough
+        return starts[long], ends[long], known
 
 
 def cut(
@@ -51,9 +275,9 @@ def cut(
     return [*pieces, (start, total)] if total else []
 
 
-def cut_blocks(
+def all_pieces(
     blocks: Iterable[np.ndarray], rate: int, *, longest: float = 20.0
-) -> Iterator[tuple[int, np.ndarray]]:
+) -> Iterator[Piece]:
     """Cut a recording that comes in blocks, just where `cut` cuts the whole.
 
     Args:
@@ -62,8 +286,8 @@ def cut_blocks(
         longest: Seconds that no piece may exceed.
 
     Yields:
-        The first sample's position and the samples of each piece. No more than a block
-        and a piece and a quarter are in memory.
+        Pieces that cover every sample once. No more than a block and a piece and a
+        quarter are in memory.
     """
     limit = max(1, int(longest * rate))
     start, rest = 0, np.zeros(0, "float32")
@@ -72,10 +296,10 @@ def cut_blocks(
         # With so much ahead, what comes later has no say in where the next cut lies.
         while rest.size > limit + limit // 4:
             _, end = cut(rest, rate, longest=longest)[0]
-            yield start, rest[:end]
+            yield Piece(start, rest[:end], start, start + end)
             start, rest = start + end, rest[end:]
     for first, end in cut(rest, rate, longest=longest):
-        yield start + first, rest[first:end]
+        yield Piece(start + first, rest[first:end], start + first, start + end)
 
 
 def _quietest(samples: np.ndarray, width: int) -> int:

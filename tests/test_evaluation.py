@@ -25,7 +25,8 @@ class Recognizer:
     def warm_up(self, decoding):
         self.calls.append(("warm_up", decoding))
 
-    def transcribe_many(self, utterances, *, decoding, batch_seconds):
+    def transcribe_many(self, utterances, *, decoding, batch_seconds, vad):
+        assert not vad
         self.calls.append(("transcribe_many", decoding, batch_seconds))
         for utterance in utterances:
             if utterance.id in HEARD:

@@ -19,7 +19,7 @@ FLOORS = [
     {"errors", "resources", "config"},
     {
         "english", "stored", "shards", "text", "tokenizers", "audio", "recording",
-        "segment", "transcript",
+        "voice_activity", "segment", "word_times", "transcript", "subtitles",
         "manifest", "pairs", "alignment", "sclite", "scoring", "significance",
         "text_scores",
         "stm_ctm", "score_files", "score_report", "html_report", "run_report",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import soundfile
 import asr
 from asr import pipeline
 from asr.config import DecodingConfig
+from asr.decoding.search import Hypotheses
 from asr.errors import AudioError, ModelError
 from asr.evaluation import evaluate
 from asr.manifest import Utterance, read_manifest
@@ -36,7 +38,7 @@ def clips(tones) -> list[Utterance]:
 @pytest.fixture(scope="module")
 def alone(recognizer, clips) -> list[Transcript]:
     """Each clip transcribed by itself."""
-    return [recognizer.transcribe(clip.audio) for clip in clips]
+    return [recognizer.transcribe(clip.audio, vad=False) for clip in clips]
 
 
 def same(one: Transcript, two: Transcript) -> None:
@@ -64,7 +66,9 @@ def test_it_has_learned_the_clips(clips, alone):
 @pytest.mark.parametrize("batch_seconds", [0.1, 2.0, 240.0])
 def test_together_is_one_by_one(recognizer, clips, alone, batch_seconds):
     sources = [clip.audio for clip in clips]
-    found = list(recognizer.transcribe_many(sources, batch_seconds=batch_seconds))
+    found = list(
+        recognizer.transcribe_many(sources, batch_seconds=batch_seconds, vad=False)
+    )
     assert [source for source, _ in found] == sources
     for (_, transcript), expected in zip(found, alone, strict=True):
         same(transcript, expected)
@@ -74,11 +78,13 @@ def test_every_kind_of_source(recognizer, clips, alone):
     path = clips[0].audio
     samples, rate = soundfile.read(path, dtype="float32")
     for source in (str(path), clips[0], io.BytesIO(path.read_bytes()), samples):
-        same(recognizer.transcribe(source), alone[0])
+        same(recognizer.transcribe(source, vad=False), alone[0])
     doubled = np.interp(np.arange(0, len(samples), 0.5), range(len(samples)), samples)
-    assert recognizer.transcribe(doubled, rate=2 * rate).text == alone[0].text
+    assert (
+        recognizer.transcribe(doubled, rate=2 * rate, vad=False).text == alone[0].text
+    )
     part = Utterance(path, None, duration=0.4, offset=0.2)
-    assert recognizer.transcribe(part).duration == pytest.approx(0.4)
+    assert recognizer.transcribe(part, vad=False).duration == pytest.approx(0.4)
 
 
 def test_n_best_are_distinct_and_sorted(alone):
@@ -100,13 +106,13 @@ def test_n_best_are_distinct_and_sorted(alone):
     ],
 )
 def test_nothing_to_hear_has_a_reason(recognizer, samples, reason):
-    found = recognizer.transcribe(samples)
+    found = recognizer.transcribe(samples, vad=False)
     assert (found.text, found.segments, found.reason) == ("", (), reason)
     assert found.duration == len(samples) / 16000
 
 
 def test_one_loud_sample(recognizer):
-    found = recognizer.transcribe(np.ones(1, "float32"))
+    found = recognizer.transcribe(np.ones(1, "float32"), vad=False)
     assert found.duration == 1 / 16000
     assert bool(found.text) == (found.reason is None)
 
@@ -121,14 +127,14 @@ def test_one_loud_sample(recognizer):
 )
 def test_arrays_that_are_refused(recognizer, samples, message):
     with pytest.raises(AudioError, match=message):
-        recognizer.transcribe(samples)
+        recognizer.transcribe(samples, vad=False)
 
 
 def test_unreadable_file_in_a_batch(recognizer, clips, alone, tmp_path):
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no sound")
     sources = [clips[0].audio, bad, tmp_path / "gone.wav", clips[1].audio]
-    found = [result for _, result in recognizer.transcribe_many(sources)]
+    found = [result for _, result in recognizer.transcribe_many(sources, vad=False)]
     same(found[0], alone[0])
     same(found[3], alone[1])
     assert isinstance(found[1], AudioError)
@@ -136,11 +142,11 @@ def test_unreadable_file_in_a_batch(recognizer, clips, alone, tmp_path):
     assert isinstance(found[2], AudioError)
     assert "gone.wav" in str(found[2])
     with pytest.raises(AudioError, match=r"bad\.wav"):
-        recognizer.transcribe(bad)
+        recognizer.transcribe(bad, vad=False)
 
 
 def test_nothing_at_all(recognizer):
-    assert list(recognizer.transcribe_many([])) == []
+    assert list(recognizer.transcribe_many([], vad=False)) == []
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +162,7 @@ def long(clips, tmp_path_factory):
 
 
 def test_long_recording_is_cut_and_joined(recognizer, long):
-    found = recognizer.transcribe(long)
+    found = recognizer.transcribe(long, vad=False)
     assert found.duration == 45.0
     assert len(found.segments) >= 3
     assert [segment.id for segment in found.segments] == list(
@@ -170,7 +176,7 @@ def test_long_recording_is_cut_and_joined(recognizer, long):
     assert found.text == " ".join(segment.text for segment in found.segments)
     assert found.alternatives == ()
     samples, _ = soundfile.read(long, dtype="float32")
-    assert recognizer.transcribe(samples).text == found.text
+    assert recognizer.transcribe(samples, vad=False).text == found.text
 
 
 def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_path):
@@ -181,24 +187,83 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
             file.write(minute)
     heard = []
 
-    def hypotheses(self, sources):
+    def nothing(self, sources):
         heard.extend(len(source) for source in sources)
         count, best = len(sources), self.config.n_best
-        return pipeline.Hypotheses(
+        hypotheses = Hypotheses(
             np.zeros((count, best, 1), "int32"),
             np.zeros((count, best), "int32"),
             np.full((count, best), -1.0, "float32"),
         )
+        return pipeline.Found(hypotheses, [])
 
-    monkeypatch.setattr(pipeline.Search, "hypotheses", hypotheses)
+    monkeypatch.setattr(pipeline.Search, "found", nothing)
     tracemalloc.start()
-    found = recognizer.transcribe(path)
+    found = recognizer.transcribe(path, vad=False)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert found.duration == 3600.0
     assert found.reason == "no words were recognised"
     assert sum(heard) == 3600 * 16000
     assert peak < 150e6  # an hour of samples takes 230 MB
+
+
+class AllSpeech:
+    """A detector that takes everything for speech."""
+
+    def stream(self, blocks):
+        for block in blocks:
+            yield np.ones(-(-len(block) // 320), "float32")
+
+
+def test_what_is_cut_without_a_pause_is_joined_word_by_word(
+    recognizer, long, monkeypatch
+):
+    monkeypatch.setattr(pipeline, "detector", AllSpeech)
+    found = recognizer.transcribe(long, word_timestamps=True)
+    assert len(found.segments) >= 3
+    assert found.segments[0].start == 0.0
+    assert found.segments[-1].end == 45.0
+    words = []
+    for one, two in pairwise(found.segments):
+        assert one.end == two.start
+    for segment in found.segments:
+        assert segment.text == " ".join(word.word for word in segment.words)
+        assert recognizer.task.decode(segment.tokens).strip() == segment.text
+        for word in segment.words:
+            assert segment.start <= (word.start + word.end) / 2 <= segment.end
+            assert 0 < word.probability <= 1
+        words += segment.words
+    assert found.text == " ".join(word.word for word in words)
+    for before, after in pairwise(words):
+        assert before.start < before.end
+        assert before.start <= after.start
+
+
+def test_words_have_the_times_at_which_they_are_said(recognizer, clips, alone):
+    """Each letter of `tones` lasts 0.1 s, and each space."""
+    (clip,) = [
+        clip
+        for clip, found in zip(clips, alone, strict=True)
+        if clip.text == found.text
+    ][:1]
+    found = recognizer.transcribe(clip.audio, vad=False, word_timestamps=True)
+    (segment,) = found.segments
+    assert [word.word for word in segment.words] == clip.text.split()
+    place = 0
+    for word in segment.words:
+        assert word.start == pytest.approx(0.1 * place, abs=0.09)
+        place += len(word.word)
+        assert word.end == pytest.approx(0.1 * place, abs=0.09)
+        place += 1
+    plain = recognizer.transcribe(clip.audio, vad=False)
+    assert plain.segments[0].words is None
+
+
+def test_tones_are_not_speech(recognizer, clips):
+    found = recognizer.transcribe(clips[0].audio)
+    assert (found.text, found.segments) == ("", ())
+    assert found.reason == "nobody speaks in the recording"
 
 
 def test_windows_come_as_they_are_read(recognizer, clips, alone):
@@ -210,7 +275,7 @@ def test_windows_come_as_they_are_read(recognizer, clips, alone):
             asked.append(clip)
             yield clip.audio
 
-    results = recognizer.transcribe_many(sources(), batch_seconds=0.5)
+    results = recognizer.transcribe_many(sources(), batch_seconds=0.5, vad=False)
     _, first = next(results)
     assert len(asked) < len(clips)
     same(first, alone[0])
@@ -219,7 +284,10 @@ def test_windows_come_as_they_are_read(recognizer, clips, alone):
 
 def test_attention_is_for_plotting(recognizer, clips, long):
     seen = recognizer.attention(clips[0].audio)
-    text, frames = recognizer.transcribe(clips[0].audio).text, len(seen.features)
+    text, frames = (
+        recognizer.transcribe(clips[0].audio, vad=False).text,
+        len(seen.features),
+    )
     assert "".join(seen.tokens) == text + "</s>"
     np.testing.assert_allclose(seen.weights.sum(axis=-1), 1.0, rtol=1e-4)
     assert seen.weights.shape == (len(seen.tokens), -(-frames // 4))

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import UsageError
-from asr.segment import cut, cut_blocks
+from asr.segment import all_pieces, cut, speech_pieces
+from asr.voice_activity import HOP
 
 RATE = 100
 
@@ -82,9 +83,115 @@ def test_blocks_are_cut_where_the_whole_is(seconds, block):
     samples = np.random.default_rng(1).normal(size=int(seconds * rate))
     samples = samples.astype("float32")
     blocks = [samples[i : i + block] for i in range(0, len(samples), block)]
-    found = list(cut_blocks(blocks, rate, longest=2.0))
-    assert [(start, start + len(piece)) for start, piece in found] == cut(
-        samples, rate, longest=2.0
-    )
-    joined = np.concatenate([piece for _, piece in found]) if found else samples
+    pieces = list(all_pieces(blocks, rate, longest=2.0))
+    assert [(p.first, p.last) for p in pieces] == cut(samples, rate, longest=2.0)
+    joined = np.concatenate([p.samples for p in pieces]) if pieces else samples
     np.testing.assert_array_equal(joined, samples)
+
+
+class Told:
+    """A detector that knows where speech is: where samples are positive."""
+
+    def stream(self, blocks):
+        held = np.zeros(0)
+        for block in blocks:
+            held = np.concatenate([held, block])
+            whole = len(held) // HOP
+            yield self.probabilities(held[: whole * HOP])
+            held = held[whole * HOP :]
+        yield self.probabilities(held)
+
+    def probabilities(self, samples):
+        frames = np.pad(samples, (0, -len(samples) % HOP)).reshape(-1, HOP)
+        return np.clip(frames.max(axis=1, initial=0.0), 0, 1).astype("float32")
+
+
+def speaking(*spans, seconds):
+    samples = np.zeros(int(seconds * 16000), np.float32)
+    for start, end in spans:
+        samples[int(start * 16000) : int(end * 16000)] = 0.9
+    return samples
+
+
+def found(samples, size=16000, rate=16000, **sizes):
+    blocks = [samples[i : i + size] for i in range(0, len(samples), size)]
+    return list(speech_pieces(blocks, rate, Told(), **sizes))
+
+
+def spoken(pieces):
+    return [(piece.first / 16000, piece.last / 16000) for piece in pieces]
+
+
+def test_speech_is_found_with_some_silence_around():
+    pieces = found(speaking((2, 3), (3.5, 4), (6, 7), seconds=9))
+    assert spoken(pieces) == [(2.0, 4.0), (6.0, 7.0)]
+    assert [len(piece.samples) for piece in pieces] == [38400, 22400]
+    assert [piece.start for piece in pieces] == [28800, 92800]
+    assert pieces[0].speech == pytest.approx(0.9 * 1.5 / 2)
+
+
+def test_too_short_for_speech():
+    assert found(speaking((1, 1.04), seconds=3)) == []
+    assert found(np.zeros(0, np.float32)) == []
+
+
+def test_long_speech_is_cut_in_its_longest_pause():
+    samples = speaking((0, 5), (5.2, 7), (7.5, 9), (9.2, 14), seconds=15)
+    pieces = found(samples, longest=12.0)
+    assert spoken(pieces) == [(0.0, 7.0), (7.5, 14.0)]
+    assert [piece.start / 16000 for piece in pieces] == [0.0, 7.3]
+
+
+def test_where_there_is_no_pause_a_second_is_read_twice():
+    samples = speaking((1, 20), seconds=21)
+    samples[8 * 16000 : 8 * 16000 + 3200] = 0.6  # not silent, but the quietest
+    first, second, *_ = found(samples, longest=10.0)
+    assert first.last == second.first == 129600
+    assert first.cut_off
+    assert second.goes_on
+    assert first.start + len(first.samples) == first.last + 16000
+    assert second.start == second.first - 16000
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 400), max_size=12),
+    size=st.integers(100, 200_000),
+    rate=st.sampled_from([8000, 16000]),
+    longest=st.sampled_from([5.0, 8.3, 20.0]),
+    pause=st.sampled_from([0.1, 1.0]),
+)
+def test_all_speech_belongs_to_one_piece(lengths, size, rate, longest, pause):
+    rng = np.random.default_rng(len(lengths))
+    frames = np.concatenate(
+        [np.full(n, i % 2) for i, n in enumerate(lengths)] or [np.zeros(0)]
+    )
+    samples = np.repeat(frames * rng.uniform(0.6, 1.0, len(frames)), rate // 50)
+    samples = samples.astype("float32")
+    if rate != 16000:  # resampling rings: there is nothing to tell exactly
+        samples *= 0.0
+    pieces = found(samples, size, rate, longest=longest, pause=pause)
+    owner = np.zeros(len(samples), int)
+    for piece in pieces:
+        read = samples[piece.start : piece.start + len(piece.samples)]
+        np.testing.assert_array_equal(piece.samples, read)
+        assert len(piece.samples) <= longest * rate
+        assert piece.start <= piece.first < piece.last
+        assert piece.last <= piece.start + len(piece.samples)
+        owner[piece.first : piece.last] += 1
+    assert owner.max(initial=0) <= 1
+    speech = np.repeat(frames > 0, rate // 50)
+    runs = np.flatnonzero(np.diff(speech, prepend=False, append=False)).reshape(-1, 2)
+    for start, end in runs if rate == 16000 else ():
+        if end - start >= 5 * HOP:
+            assert owner[start:end].all()
+    again = found(samples, 16000, rate, longest=longest, pause=pause)
+    assert [(p.first, p.last) for p in again] == [(p.first, p.last) for p in pieces]
+
+
+@pytest.mark.parametrize(
+    "sizes", [{"longest": 4.0}, {"longest": float("nan")}, {"pause": 0.0}, {"rate": 0}]
+)
+def test_senseless_sizes_of_pieces_are_refused(sizes):
+    with pytest.raises(UsageError):
+        found(np.zeros(10, np.float32), **sizes)

@@ -13,7 +13,7 @@ import click
 from asr.audio import find_audio
 from asr.errors import AsrError, OutputError, UsageError
 from asr.resources import atomic_write
-from asr.writers import WRITERS
+from asr.writers import WORD_FORMATS, WRITERS, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 Source = Path | BinaryIO
 
 FORMATS = [*WRITERS, "all"]
+
+WORDED = WORD_FORMATS | {"all"}
+"""Formats for which words are timed, where the model can."""
 
 
 def find(arguments: Sequence[str]) -> Iterator[Source | AsrError]:
@@ -109,40 +112,49 @@ def check(output_format: str, *, folder: Path | None, several: bool) -> None:
     Raises:
         UsageError: The format needs an output folder.
     """
-    if folder is not None or output_format in ("txt", "json"):
+    if folder is not None or output_format in ("txt", "json", "ctm", "trn"):
         return
     if output_format == "all" or several:
         what = "all formats" if output_format == "all" else f"several {output_format}"
         raise UsageError(f"{what} do not fit standard output; give --output-dir")
 
 
-def to_stdout(transcript: Transcript, output_format: str, *, name: str | None) -> None:
+def to_stdout(
+    transcript: Transcript, output_format: str, layout: Layout, *, name: str | None
+) -> None:
     """Print a transcript.
 
     Args:
         transcript: What to print.
         output_format: A key of `WRITERS`.
+        layout: What the format leaves open.
         name: The recording's name where several are printed: in front of the text,
             or as `audio_filepath` in JSON.
     """
-    text = WRITERS[output_format](transcript)
+    text = WRITERS[output_format](transcript, layout)
     if name is not None and output_format == "json":
         named = {"audio_filepath": name, **json.loads(text)}
         text = json.dumps(named, ensure_ascii=False) + "\n"
-    elif name is not None:
+    elif name is not None and output_format == "txt":
         text = f"{name}: {transcript.text}".rstrip() + "\n"
     click.echo(text, nl=False)
     sys.stdout.flush()  # whoever reads along gets each text when it is there
 
 
 def to_files(
-    transcript: Transcript, output_format: str, *, folder: Path, name: str
+    transcript: Transcript,
+    output_format: str,
+    layout: Layout,
+    *,
+    folder: Path,
+    name: str,
 ) -> None:
     """Write a transcript into files `FOLDER/NAME.FORMAT`, complete or not at all.
 
     Args:
         transcript: What to write.
         output_format: A key of `WRITERS`, or `all`.
+        layout: What the formats leave open.
         folder: Output folder, made where missing.
         name: Path below it, without the ending.
 
@@ -154,7 +166,7 @@ def to_files(
         path = folder / f"{name}.{kind}"
         make_folder(path.parent)
         with atomic_write(path) as file:
-            file.write(WRITERS[kind](transcript))
+            file.write(WRITERS[kind](transcript, layout))
 
 
 def make_folder(folder: Path) -> None:

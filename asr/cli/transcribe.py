@@ -11,6 +11,7 @@ import click
 import asr
 from asr.cli import options, outputs, terminal
 from asr.errors import AsrError
+from asr.writers import Layout
 
 if TYPE_CHECKING:
     from asr.transcript import Transcript
@@ -41,13 +42,48 @@ if TYPE_CHECKING:
     show_default=True,
     help="Readings of each recording, listed in json.",
 )
+@click.option(
+    "--vad/--no-vad",
+    default=True,
+    show_default=True,
+    help="Read only where somebody speaks.",
+)
+@click.option(
+    "--word-timestamps",
+    is_flag=True,
+    help="Tell in json when each word is said.",
+)
+@click.option(
+    "--max-line-width",
+    type=click.IntRange(1),
+    default=Layout.max_line_width,
+    show_default=True,
+    help="Characters of a line of subtitles.",
+)
+@click.option(
+    "--max-line-count",
+    type=click.IntRange(1),
+    default=Layout.max_line_count,
+    show_default=True,
+    help="Lines of a subtitle.",
+)
+@click.option(
+    "--highlight-words",
+    is_flag=True,
+    help="Underline each word of subtitles while it is said.",
+)
 @options.decoding
-def command(
+def command(  # noqa: PLR0913 - one for each option
     sources: tuple[str, ...],
     model: str,
     folder: Path | None,
     output_format: str,
     n_best: int,
+    vad: bool,
+    word_timestamps: bool,
+    max_line_width: int,
+    max_line_count: int,
+    highlight_words: bool,
     beam_size: int | None,
     ctc_weight: float | None,
     batch_seconds: float,
@@ -76,6 +112,9 @@ def command(
     results = recognizer.transcribe_many(
         recordings,
         batch_seconds=batch_seconds,
+        vad=vad,
+        word_timestamps=word_timestamps
+        or (output_format in outputs.WORDED and recognizer.times_words),
         decoding=options.decoding_config(
             recognizer.decoding,
             beam_size=beam_size,
@@ -92,12 +131,18 @@ def command(
                 continue
             label = outputs.label(source)
             _explain(result, label)
+            layout = Layout(
+                name=names[source],
+                max_line_width=max_line_width,
+                max_line_count=max_line_count,
+                highlight_words=highlight_words,
+            )
             if folder is None:
                 name = label if several else None
-                outputs.to_stdout(result, output_format, name=name)
+                outputs.to_stdout(result, output_format, layout, name=name)
             else:
                 outputs.to_files(
-                    result, output_format, folder=folder, name=names[source]
+                    result, output_format, layout, folder=folder, name=names[source]
                 )
     return failures[0] if failures else 0
 

@@ -72,6 +72,10 @@ class Task(Protocol):
     ) -> None:
         """See the class."""
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text <-> tokens."""
+
     @staticmethod
     def prepare(source: SourceConfig, root: Path) -> Sequence[Any]:
         """Return the usable records of a part of a corpus below a folder."""

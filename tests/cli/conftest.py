@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from asr.cli import terminal
 from asr.cli.main import main
 from asr.config import DecodingConfig
 from asr.errors import AsrError
-from asr.transcript import Alternative, Segment, Transcript
+from asr.transcript import Alternative, Segment, Transcript, Word
 
 
 class Ended(NamedTuple):
@@ -57,11 +57,15 @@ class FakeRecognizer:
     )
     calls: list[dict[str, Any]] = field(default_factory=list)
 
-    def transcribe_many(self, sources, *, batch_seconds, decoding):
-        self.calls.append({"batch_seconds": batch_seconds, "decoding": decoding})
+    times_words = True
+
+    def transcribe_many(self, sources, *, word_timestamps=False, **options):
+        self.calls.append({**options, "word_timestamps": word_timestamps})
+        decoding = options["decoding"]
         for source in sources:
             try:
-                yield source, self._transcribe(source, decoding)
+                found = self._transcribe(source, decoding)
+                yield source, _timed(found) if word_timestamps else found
             except AsrError as error:
                 yield source, error
 
@@ -80,6 +84,20 @@ class FakeRecognizer:
         features = np.zeros((len(audio.read(source)) // 160, 80), np.float32)
         weights = np.full((3, len(features) // 4), 0.01, np.float32)
         return Seen(weights, ("A", "B", "</s>"), 0.04, features, 0.01)
+
+
+def _timed(found: Transcript) -> Transcript:
+    """Let every word last as long."""
+    segments = []
+    for segment in found.segments:
+        words = segment.text.split()
+        step = segment.end / len(words)
+        times = tuple(
+            Word(place * step, (place + 1) * step, word, 0.5)
+            for place, word in enumerate(words)
+        )
+        segments.append(replace(segment, words=times))
+    return replace(found, segments=tuple(segments))
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.pairs import Pair, read_pairs
     from asr.pipeline import Recognizer, load
+    from asr.recording import RawSamples
     from asr.text_evaluation import evaluate_texts
     from asr.text_pipeline import Generation, TextGenerator, load_text
     from asr.training import resume, train
@@ -36,6 +37,7 @@ _HOMES = {
     "DecodingConfig": "asr.config",
     "Generation": "asr.text_pipeline",
     "Pair": "asr.pairs",
+    "RawSamples": "asr.recording",
     "Recipe": "asr.config",
     "Recognizer": "asr.pipeline",
     "Segment": "asr.transcript",
@@ -64,6 +66,7 @@ __all__ = [
     "DecodingConfig",
     "Generation",
     "Pair",
+    "RawSamples",
     "Recipe",
     "Recognizer",
     "Segment",

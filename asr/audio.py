@@ -54,10 +54,11 @@ def read(
     *,
     offset: float = 0.0,
     duration: float | None = None,
+    channel: int | None = None,
 ) -> np.ndarray:
     """Decode a recording, or a stretch of it, into memory.
 
-    Channels are averaged. A truncated recording gives what is left of it, with a
+    A truncated recording gives what is left of it, with a
     warning in the log where the decoder noticed.
 
     Args:
@@ -65,17 +66,18 @@ def read(
         rate: Samples per second to return.
         offset: Seconds to skip.
         duration: Seconds to return at most; None for all that follows.
+        channel: The channel to decode, from 1 on; None for the mean of all.
 
     Returns:
         Samples in [-1, 1], (N,) float32; N is 0 for a recording without samples.
 
     Raises:
         AudioError: The recording is missing, empty, cannot be decoded, holds NaN or
-            infinity, or ends before `offset`.
+            infinity, ends before `offset` or has no such channel.
         UsageError: A number is out of its range.
     """
     _check_span(rate, offset, duration)
-    parts = list(_stream(source, rate, offset, duration))
+    parts = list(_stream(source, rate, offset, duration, channel))
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -86,6 +88,7 @@ def blocks(
     seconds: float = 30.0,
     offset: float = 0.0,
     duration: float | None = None,
+    channel: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a recording block by block: the samples of `read` in bounded memory.
 
@@ -95,6 +98,7 @@ def blocks(
         seconds: Length of a block; only the last one may be shorter.
         offset: Seconds to skip.
         duration: Seconds to return at most; None for all that follows.
+        channel: The channel to decode, from 1 on; None for the mean of all.
 
     Returns:
         An iterator over blocks of samples in [-1, 1], (seconds * rate,) float32.
@@ -107,7 +111,7 @@ def blocks(
     size = round(seconds * rate)
     if size < 1:
         raise UsageError(f"blocks of {seconds} s are too short")
-    return _regroup(_stream(source, rate, offset, duration), size)
+    return _regroup(_stream(source, rate, offset, duration, channel), size)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -189,10 +193,14 @@ def _check_span(rate: int, offset: float, duration: float | None) -> None:
 
 
 def _stream(
-    source: Source, rate: int, offset: float, duration: float | None
+    source: Source,
+    rate: int,
+    offset: float,
+    duration: float | None,
+    channel: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode and resample, in chunks of any size."""
-    with opened(source) as track:
+    with opened(source, channel) as track:
         first = round(offset * track.rate)
         if track.frames is not None and first > track.frames:
             end = track.frames / track.rate

@@ -6,17 +6,19 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Unpack
 
 import numpy as np
 
 from asr import audio
 from asr.checkpoint import CARD, read_model
-from asr.compiled_search import Found, Search
-from asr.config import BATCH_SECONDS, DecodingConfig
+from asr.compiled_search import Found
+from asr.config import DecodingConfig
 from asr.errors import AsrError, AudioError, DataError, ModelError, UsageError
 from asr.manifest import Utterance
 from asr.predictor import Predictor, readings
+from asr.recognition_options import Chosen, Options
+from asr.recording import RawSamples
 from asr.resources import model_path
 from asr.segment import Piece, all_pieces, cut, speech_pieces
 from asr.tasks.speech_recognition import SpeechRecognition
@@ -24,7 +26,7 @@ from asr.transcript import Alternative, Segment, Transcript, Word
 from asr.voice_activity import detector
 from asr.word_times import align_labels, word_times, words_of
 
-Source = str | Path | BinaryIO | np.ndarray | Utterance
+Source = str | Path | BinaryIO | RawSamples | np.ndarray | Utterance
 """A recording: a file, an open one, samples, or an entry of a manifest."""
 
 
@@ -61,60 +63,73 @@ class Recognizer(Predictor):
         return self.config.model.ctc
 
     def transcribe(
-        self,
-        source: Source,
-        *,
-        rate: int | None = None,
-        decoding: DecodingConfig | None = None,
-        vad: bool = True,
-        word_timestamps: bool = False,
+        self, source: Source, *, rate: int | None = None, **options: Unpack[Options]
     ) -> Transcript:
         """Write down what one recording says.
 
         Args:
-            source: A path, a binary file object, or samples in [-1, 1], (N,) float.
+            source: A path, a binary file object, `RawSamples`, or samples in [-1, 1],
+                (N,) float.
             rate: Sample rate of an array in hertz; the model's if not given.
-            decoding: How to search; the model's own choice if not given.
-            vad: Whether to read only where somebody speaks, by `asr.voice_activity`;
-                otherwise all is read.
-            word_timestamps: Whether segments tell when each word is said.
+            options: See `Options`.
 
         Raises:
             AudioError: The recording cannot be read.
             UsageError: The model cannot tell when words are said.
         """
-        ((_, result),) = self._transcribe(
-            [source], rate, decoding, BATCH_SECONDS, vad, word_timestamps
-        )
+        ((_, result),) = self._transcribe([source], rate, self._chosen(options))
         if isinstance(result, AsrError):
             raise result
         return result
 
     def transcribe_many(
-        self,
-        sources: Iterable[Source],
-        *,
-        batch_seconds: float = BATCH_SECONDS,
-        decoding: DecodingConfig | None = None,
-        vad: bool = True,
-        word_timestamps: bool = False,
+        self, sources: Iterable[Source], **options: Unpack[Options]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         """Write down recordings, several at once, in the order in which they come.
 
         Args:
             sources: As in `transcribe`.
-            batch_seconds: Audio decoded at once, in seconds.
-            decoding: As in `transcribe`.
-            vad: As in `transcribe`.
-            word_timestamps: As in `transcribe`.
+            options: See `Options`.
 
         Yields:
             Each source with its transcript, or with the error that names what is wrong
             with it; an unreadable recording does not stop the rest.
+
+        Raises:
+            UsageError: The model cannot tell when words are said.
         """
-        yield from self._transcribe(
-            sources, None, decoding, batch_seconds, vad, word_timestamps
-        )
+        yield from self._transcribe(sources, None, self._chosen(options))
+
+    def segments(
+        self, source: Source, *, rate: int | None = None, **options: Unpack[Options]
+    ) -> Iterator[Segment]:
+        """Write down a recording part by part, while the rest is still to be read.
+
+        Args:
+            source: As in `transcribe`.
+            rate: As in `transcribe`.
+            options: See `Options`; `batch_seconds` of speech are decoded at once, 0 for
+                each part as soon as it ends.
+
+        Yields:
+            Segments with text, in the order of time.
+
+        Raises:
+            AudioError: The recording cannot be read.
+            UsageError: The model cannot tell when words are said.
+        """
+        chosen = self._chosen(options)
+        recording = _Recording(source)
+        pieces, waiting = [], 0.0
+        for piece in self._pieces(recording, rate, chosen):
+            pieces.append((recording, piece))
+            waiting += piece.samples.size / self.rate
+            if waiting >= chosen.batch_seconds:
+                yield from self._decode(pieces, chosen)
+                pieces, waiting = [], 0.0
+        yield from self._decode(pieces, chosen)
+        if recording.error is not None:
+            raise recording.error
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
@@ -166,54 +181,48 @@ class Recognizer(Predictor):
             samples = audio.resample(samples, rate, self.rate)
         return samples
 
-    def _transcribe(
-        self,
-        sources: Iterable[Source],
-        rate: int | None,
-        decoding: DecodingConfig | None,
-        batch_seconds: float,
-        vad: bool,
-        word_timestamps: bool,
-    ) -> Iterator[tuple[Source, Transcript | AsrError]]:
-        if word_timestamps and not self.times_words:
+    def _chosen(self, options: Options) -> Chosen:
+        chosen = Chosen.of(options, self.decoding)
+        if chosen.word_timestamps and not self.times_words:
             raise UsageError(
                 "this model has no CTC head, which tells when words are said"
             )
-        search = self.search(decoding)
+        return chosen
+
+    def _transcribe(
+        self, sources: Iterable[Source], rate: int | None, chosen: Chosen
+    ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         # Sorting a few batches' worth by length saves padding, and is all the sound
         # that is ever in memory.
-        window, waiting = 4 * batch_seconds * self.rate, 0
+        batches = 1 if chosen.on_segment else 4
+        window, waiting = batches * chosen.batch_seconds * self.rate, 0
         recordings: list[_Recording] = []
         pieces: list[tuple[_Recording, Piece]] = []
         for source in sources:
-            recordings.append(_Recording(source, word_timestamps))
-            for piece in self._pieces(recordings[-1], rate, vad):
+            recordings.append(_Recording(source))
+            for piece in self._pieces(recordings[-1], rate, chosen):
                 pieces.append((recordings[-1], piece))
                 waiting += piece.samples.size
-                if waiting >= window:
-                    self._decode(pieces, search, batch_seconds)
+                # Into a pipe somebody may be speaking.
+                if waiting >= window or isinstance(source, RawSamples):
+                    self._decode(pieces, chosen)
                     pieces, waiting = [], 0
                     for recording in recordings[:-1]:
-                        yield recording.source, self._result(recording)
+                        yield recording.source, self._result(recording, chosen)
                     del recordings[:-1]
-        self._decode(pieces, search, batch_seconds)
+        self._decode(pieces, chosen)
         for recording in recordings:
-            yield recording.source, self._result(recording)
+            yield recording.source, self._result(recording, chosen)
 
     def _pieces(
-        self, recording: _Recording, rate: int | None, vad: bool
+        self, recording: _Recording, rate: int | None, chosen: Chosen
     ) -> Iterator[Piece]:
         """Yield what there is to decode of a recording; note its length or error."""
-        source = recording.source
         try:
-            if isinstance(source, Utterance | np.ndarray):
-                blocks = iter([self._samples(source, rate)])
-            else:
-                blocks = audio.blocks(source, self.rate)
-            counted = recording.count(blocks)
+            counted = recording.count(self._blocks(recording.source, rate, chosen))
             found = (
                 speech_pieces(counted, self.rate, detector())
-                if vad
+                if chosen.vad
                 else all_pieces(counted, self.rate)
             )
             for piece in found:
@@ -222,45 +231,69 @@ class Recognizer(Predictor):
         except AsrError as error:
             recording.error = error
 
+    def _blocks(
+        self, source: Source, rate: int | None, chosen: Chosen
+    ) -> Iterator[np.ndarray]:
+        """Read a recording from `start` to `end` in blocks."""
+        start, end = chosen.start, chosen.end
+        if isinstance(source, Utterance | np.ndarray):
+            samples = self._samples(source, rate)
+            last = None if end is None else round(end * self.rate)
+            yield samples[round(start * self.rate) : last]
+            return
+        yield from audio.blocks(
+            source,
+            self.rate,
+            seconds=0.5 if isinstance(source, RawSamples) else 30.0,
+            offset=start,
+            duration=None if end is None else end - start,
+            channel=chosen.channel,
+        )
+
     def _decode(
-        self,
-        pieces: list[tuple[_Recording, Piece]],
-        search: Search,
-        batch_seconds: float,
-    ) -> None:
-        """Put the segments of pieces into their recordings."""
-        pieces = sorted(pieces, key=lambda entry: entry[1].samples.size)
-        while pieces:
-            longest = pieces[-1][1].samples.size
-            count = max(1, math.floor(batch_seconds * self.rate / longest))
-            batch, pieces = pieces[-count:], pieces[:-count]
+        self, pieces: list[tuple[_Recording, Piece]], chosen: Chosen
+    ) -> list[Segment]:
+        """Put the segments of pieces into their recordings; return those with text."""
+        search = self.search(chosen.decoding)
+        left = sorted(pieces, key=lambda entry: entry[1].samples.size)
+        while left:
+            longest = left[-1][1].samples.size
+            count = max(1, math.floor(chosen.batch_seconds * self.rate / longest))
+            batch, left = left[-count:], left[:-count]
             found = search.found([piece.samples for _, piece in batch])
             for row, (recording, piece) in enumerate(batch):
-                recording.parts[piece.start] = self._segment(
-                    found, row, piece, search.config.n_best, recording.timed
-                )
+                recording.parts[piece.start] = self._segment(found, row, piece, chosen)
+                chosen.on_progress(recording.advance(piece.last) / self.rate)
+        told = []
+        for recording in dict.fromkeys(recording for recording, _ in pieces):
+            for segment in recording.take():
+                told.append(segment)
+                if chosen.on_segment:
+                    chosen.on_segment(segment)
+        return told
 
     def _segment(
-        self, found: Found, row: int, piece: Piece, n_best: int, timed: bool
+        self, found: Found, row: int, piece: Piece, chosen: Chosen
     ) -> tuple[Segment, tuple[Alternative, ...]]:
-        best = readings(found.hypotheses, row, n_best)
+        best = readings(found.hypotheses, row, chosen.n_best)
         alternatives = tuple(
             Alternative(self.task.decode(tokens), score) for tokens, score in best
         )
         tokens, score = best[0] if best else ((), 0.0)
         mean = score / (len(tokens) + 1)
         words: tuple[Word, ...] | None = None
-        if found.ctc and (timed or piece.goes_on or piece.cut_off):
+        if found.ctc and (chosen.word_timestamps or piece.goes_on or piece.cut_off):
             words, tokens = self._words(tokens, found.ctc[row], piece)
+            words = tuple(_later(word, chosen.start) for word in words)
         segment = Segment(
             id=0,
-            start=piece.first / self.rate,
-            end=piece.last / self.rate,
+            start=chosen.start + piece.first / self.rate,
+            end=chosen.start + piece.last / self.rate,
             text=self.task.decode(tokens).strip(),
             tokens=tokens,
             avg_logprob=mean,
             no_speech_prob=1.0 - piece.speech,
-            words=words if timed else None,
+            words=words if chosen.word_timestamps else None,
         )
         return segment, alternatives
 
@@ -295,44 +328,55 @@ class Recognizer(Predictor):
             return (), ()
         return tuple(words), tokens[kept[0][0] : kept[-1][1]]
 
-    def _result(self, recording: _Recording) -> Transcript | AsrError:
+    def _result(self, recording: _Recording, chosen: Chosen) -> Transcript | AsrError:
+        chosen.on_progress(recording.advance(recording.size) / self.rate)
         if recording.error is not None:
             return recording.error
-        parts = [recording.parts[start] for start in sorted(recording.parts)]
         reason = None
         if not recording.size:
             reason = "the recording holds no samples"
         elif not recording.loud:
             reason = "the recording is silent"
-        elif not parts:
+        elif not recording.decoded:
             reason = "nobody speaks in the recording"
-        elif not any(segment.text for segment, _ in parts):
+        elif not recording.segments:
             reason = "no words were recognised"
-        segments = tuple(
-            replace(segment, id=number)
-            for number, segment in enumerate(s for s, _ in parts if s.text)
-        )
         return Transcript(
-            text=" ".join(segment.text for segment in segments),
-            segments=segments,
+            text=" ".join(segment.text for segment in recording.segments),
+            segments=tuple(recording.segments),
             language=self.config.language,
-            duration=recording.size / self.rate,
-            alternatives=parts[0][1] if len(parts) == 1 else (),
+            duration=chosen.start + recording.size / self.rate,
+            alternatives=recording.alternatives,
             reason=reason,
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Recording:
-    """One source on its way to a transcript; `parts` go by their first sample."""
+    """One source on its way to a transcript.
+
+    Attributes:
+        source: Where it comes from.
+        size: Samples that were read.
+        loud: Whether one of them was not zero.
+        done: Samples that need not be looked at again.
+        parts: What was decoded last, by first sample.
+        decoded: How many parts were decoded.
+        segments: Those of them that have text, in order.
+        alternatives: The readings of its only part.
+        error: Why it could not be read.
+    """
 
     source: Source
-    timed: bool
     size: int = 0
+    done: int = 0
     loud: bool = False
     parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
         default_factory=dict
     )
+    decoded: int = 0
+    segments: list[Segment] = field(default_factory=list)
+    alternatives: tuple[Alternative, ...] = ()
     error: AsrError | None = None
 
     def count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -341,6 +385,29 @@ class _Recording:
             self.size += block.size
             self.loud = self.loud or bool(np.any(block))
             yield block
+
+    def take(self) -> list[Segment]:
+        """Number what was decoded last; return those with text in order."""
+        added: list[Segment] = []
+        for start in sorted(self.parts):
+            segment, alternatives = self.parts.pop(start)
+            self.alternatives = () if self.decoded else alternatives
+            self.decoded += 1
+            if segment.text:
+                number = len(self.segments) + len(added)
+                added.append(replace(segment, id=number))
+        self.segments += added
+        return added
+
+    def advance(self, position: int) -> int:
+        """Note that all before a sample is done; return how many samples that adds."""
+        added = max(0, position - self.done)
+        self.done += added
+        return added
+
+
+def _later(word: Word, seconds: float) -> Word:
+    return replace(word, start=word.start + seconds, end=word.end + seconds)
 
 
 def load(name: str | Path = "english") -> Recognizer:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
-    Source = str | Path | BinaryIO | StoredClip
-
 # Containers of sound only: never a playlist, which could name other files and hosts.
 _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,amr,avi,asf,mpeg,mpegts,ogg,mp3,flac,wav"
@@ -52,7 +50,7 @@ class Track:
         format: Container, such as `WAV` or `OGG`.
         subtype: Coding, such as `PCM_16` or `OPUS`.
         chunks: `chunks(first, count)` decodes `count` frames (None: all) from `first`
-            on, averaged over the channels, (N,) float32 each.
+            on, averaged over the channels or of the one asked for, (N,) float32 each.
     """
 
     name: str
@@ -62,6 +60,24 @@ class Track:
     format: str
     subtype: str
     chunks: Callable[[int, int | None], Iterator[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class RawSamples:
+    """Samples without a header, as they come out of a pipe.
+
+    Args:
+        file: Where they are read from: 16-bit little-endian integers, one channel.
+        rate: Samples per second.
+    """
+
+    file: BinaryIO
+    rate: int
+
+
+if TYPE_CHECKING:
+    File = str | Path | BinaryIO | StoredClip
+    Source = File | RawSamples
 
 
 class _SoundFile(soundfile.SoundFile):
@@ -77,33 +93,73 @@ class _SoundFile(soundfile.SoundFile):
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[Track]:
+def opened(source: Source, channel: int | None = None) -> Iterator[Track]:
     """Open a recording with the first decoder that knows it, by content.
 
     Args:
         source: A file, or a binary file object, which is read from its start and left
             open; one that cannot seek is buffered in a temporary file.
+        channel: The channel to decode, from 1 on; None for the mean of all.
 
     Yields:
         The open recording.
 
     Raises:
-        AudioError: The recording is missing, empty or of no known format.
+        AudioError: The recording is missing, empty, of no known format or has no such
+            channel.
         UsageError: The file object is not binary.
     """
     with ExitStack() as stack:
+        if isinstance(source, RawSamples):
+            yield _raw_track(source, channel)
+            return
         name, file = _locate(source, stack)
         try:
             # By name where there is one: no Python callback for each read.
             target = os.fsencode(file) if isinstance(file, Path) else file
-            track = _sound_track(name, stack.enter_context(_SoundFile(target)))
+            sound = stack.enter_context(_SoundFile(target))
+            track = _sound_track(name, sound, channel)
         except (soundfile.LibsndfileError, TypeError) as error:
             # TypeError: soundfile asks for a rate where a name ends in .raw.
-            track = _av_track(name, _av_container(name, file, error, stack))
+            container = _av_container(name, file, error, stack)
+            track = _av_track(name, container, channel)
         yield track
 
 
-def _locate(source: Source, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
+def _raw_track(source: RawSamples, channel: int | None) -> Track:
+    if source.rate <= 0:
+        raise UsageError(f"rate is {source.rate}; it must be positive")
+    name = str(getattr(source.file, "name", "the samples"))
+    _check_channel(name, channel, 1)
+    chunks = partial(_raw_chunks, source)
+    return Track(name, source.rate, 1, None, "RAW", "PCM_16", chunks)
+
+
+def _raw_chunks(
+    source: RawSamples, first: int, count: int | None
+) -> Iterator[np.ndarray]:
+    """Decode as samples come; half a sample at the end is left out."""
+    skip, left, odd = first, count, b""
+    while left is None or left > 0:
+        read = source.file.read(source.rate)  # half a second
+        if not read:
+            return
+        data = odd + read
+        whole = len(data) // 2 * 2
+        samples, odd = np.frombuffer(data[:whole], "<i2"), data[whole:]
+        part = samples[skip:][:left].astype(np.float32) / 32768
+        skip = max(0, skip - len(samples))
+        left = None if left is None else left - len(part)
+        if len(part):
+            yield part
+
+
+def _check_channel(name: str, channel: int | None, channels: int) -> None:
+    if channel is not None and not 1 <= channel <= channels:
+        raise AudioError(f"{name}: no channel {channel}; it has {channels}")
+
+
+def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
     """Name a source for messages and make it a plain file or a seekable object."""
     if isinstance(source, StoredClip):
         return str(source), io.BytesIO(source.read())
@@ -140,7 +196,8 @@ def _seekable(name: str, file: BinaryIO, stack: ExitStack) -> BinaryIO:
     return file
 
 
-def _sound_track(name: str, sound: soundfile.SoundFile) -> Track:
+def _sound_track(name: str, sound: soundfile.SoundFile, channel: int | None) -> Track:
+    _check_channel(name, channel, sound.channels)
     return Track(
         name=name,
         rate=sound.samplerate,
@@ -148,12 +205,16 @@ def _sound_track(name: str, sound: soundfile.SoundFile) -> Track:
         frames=sound.frames if sound.frames < _UNKNOWN_FRAMES else None,
         format=sound.format,
         subtype=sound.subtype,
-        chunks=partial(_sound_chunks, name, sound),
+        chunks=partial(_sound_chunks, name, sound, channel),
     )
 
 
 def _sound_chunks(
-    name: str, sound: soundfile.SoundFile, first: int, count: int | None
+    name: str,
+    sound: soundfile.SoundFile,
+    channel: int | None,
+    first: int,
+    count: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode with libsndfile, as far as the recording goes."""
     end = sound.frames if count is None else min(first + count, sound.frames)
@@ -172,7 +233,7 @@ def _sound_chunks(
             if not len(block):
                 return
             position += len(block)
-            yield _mono(name, block)
+            yield _mono(name, block, channel)
     except soundfile.LibsndfileError as error:
         rest = buffer[~np.isnan(buffer).any(axis=1)]
         position += len(rest)
@@ -181,7 +242,7 @@ def _sound_chunks(
             raise AudioError(f"{name}: cannot decode it ({reason})") from error
         seconds = position / sound.samplerate
         _log.warning("%s: truncated or damaged after %.2f s", name, seconds)
-        yield _mono(name, rest)
+        yield _mono(name, rest, channel)
 
 
 def _av_container(
@@ -213,10 +274,11 @@ def _av_container(
     return container
 
 
-def _av_track(name: str, container: InputContainer) -> Track:
+def _av_track(name: str, container: InputContainer, channel: int | None) -> Track:
     import av  # noqa: PLC0415  an extra, and slow to import
 
     stream = container.streams.audio[0]
+    _check_channel(name, channel, stream.channels)
     seconds = None
     if container.duration is not None:
         seconds = container.duration / av.time_base
@@ -229,12 +291,16 @@ def _av_track(name: str, container: InputContainer) -> Track:
         frames=None if seconds is None else round(seconds * stream.rate),
         format=container.format.name,
         subtype=stream.codec_context.name,
-        chunks=partial(_av_chunks, name, container),
+        chunks=partial(_av_chunks, name, container, channel),
     )
 
 
 def _av_chunks(
-    name: str, container: InputContainer, first: int, count: int | None
+    name: str,
+    container: InputContainer,
+    channel: int | None,
+    first: int,
+    count: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode with PyAV, from the start: its seeking is not exact to the sample."""
     import av  # noqa: PLC0415  an extra, and slow to import
@@ -246,7 +312,7 @@ def _av_chunks(
             part = block[max(0, first - position) : end - position]
             position += len(block)
             if len(part):
-                yield _mono(name, part)
+                yield _mono(name, part, channel)
             if position >= end:
                 return
     except (av.FFmpegError, ValueError) as error:  # ValueError: the channels changed
@@ -268,12 +334,17 @@ def _av_blocks(container: InputContainer) -> Iterator[np.ndarray]:
         yield part.to_ndarray().T
 
 
-def _mono(name: str, block: np.ndarray) -> np.ndarray:
-    """Average the channels of a block, (N, channels), once its numbers are sane."""
+def _mono(name: str, block: np.ndarray, channel: int | None) -> np.ndarray:
+    """Average the channels of a block, (N, channels), once its numbers are sane.
+
+    Or take one of them, counted from 1.
+    """
     peak = max(block.max(initial=0.0), -block.min(initial=0.0))
     if not np.isfinite(peak):
         raise AudioError(f"{name}: holds NaN or infinity; export it again")
     if peak > _LOUDEST:
         raise AudioError(f"{name}: samples reach {peak:.6g}; scale them to [-1, 1]")
+    if channel is not None:
+        return np.ascontiguousarray(block[:, channel - 1], np.float32)
     # Adding columns is ten times faster than mean(axis=1) over a short axis.
     return np.asarray(sum(block.T) / block.shape[1], np.float32)

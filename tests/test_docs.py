@@ -4,8 +4,21 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+
+import numpy as np
+
+from asr import pipeline
+
+
+class AllSpeech:
+    """A detector that takes everything for speech."""
+
+    def stream(self, blocks):
+        for block in blocks:
+            yield np.ones(-(-len(block) // 320), "float32")
 
 
 def test_a_task_of_your_own(root, tmp_path):
@@ -31,3 +44,17 @@ def test_a_task_of_your_own(root, tmp_path):
     assert ended.returncode == 0, ended.stderr[-2000:]
     assert ended.stdout == "1994-03-07\n"
     assert (tmp_path / "runs" / "dates" / "model" / "SHA256SUMS").is_file()
+
+
+def test_python_of_the_page_runs(root, tiny_run, tones, monkeypatch, tmp_path, capsys):
+    page = (root / "docs" / "python.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    shutil.copy(tones / "clip00.wav", tmp_path / "talk.flac")  # told by its content
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(pipeline, "detector", AllSpeech)
+    names: dict[str, object] = {}
+    exec(code.replace('"english"', repr(str(tiny_run / "model"))), names)
+    printed = capsys.readouterr().out
+    assert printed.count(names["transcript"].text) == 4
+    assert "not read: gone.flac: No such file" in printed
+    assert names["subtitles"].startswith("1\n00:00:")

@@ -32,7 +32,8 @@ FLOORS = [
     {"tensors", "model", "decoding"},
     {"tasks"},
     {
-        "checkpoint", "model_card", "predictor", "pipeline", "text_pipeline",
+        "checkpoint", "model_card", "predictor", "recognition_options", "pipeline",
+        "text_pipeline",
         "evaluation", "evaluation_page", "experiment", "text_evaluation", "training",
         "run_state",
         "optimization", "monitoring", "training_data", "dev_scores", "compiled_search",

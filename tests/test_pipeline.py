@@ -12,11 +12,13 @@ import soundfile
 
 import asr
 from asr import pipeline
+from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding.search import Hypotheses
-from asr.errors import AudioError, ModelError
+from asr.errors import AudioError, ModelError, UsageError
 from asr.evaluation import evaluate
 from asr.manifest import Utterance, read_manifest
+from asr.recording import RawSamples
 from asr.transcript import Transcript
 
 # One search for all tests: each costs seconds to compile.
@@ -197,7 +199,7 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
         )
         return pipeline.Found(hypotheses, [])
 
-    monkeypatch.setattr(pipeline.Search, "found", nothing)
+    monkeypatch.setattr(Search, "found", nothing)
     tracemalloc.start()
     found = recognizer.transcribe(path, vad=False)
     _, peak = tracemalloc.get_traced_memory()
@@ -258,6 +260,43 @@ def test_words_have_the_times_at_which_they_are_said(recognizer, clips, alone):
         place += 1
     plain = recognizer.transcribe(clip.audio, vad=False)
     assert plain.segments[0].words is None
+
+
+def test_segments_come_while_the_rest_is_still_to_be_read(recognizer, long):
+    samples, _ = soundfile.read(long, dtype="int16")
+    pipe = io.BytesIO(samples.astype("<i2").tobytes())
+    whole = recognizer.transcribe(long, vad=False)
+    live = recognizer.segments(RawSamples(pipe, 16000), vad=False, batch_seconds=0)
+    first = next(live)
+    assert pipe.tell() < 2 * len(samples)
+    for one, two in zip([first, *live], whole.segments, strict=True):
+        assert (one.id, one.start, one.end) == (two.id, two.start, two.end)
+        assert one.tokens == two.tokens
+
+
+def test_callbacks(recognizer, long):
+    done, told = [], []
+    found = recognizer.transcribe(
+        long, vad=False, on_progress=done.append, on_segment=told.append
+    )
+    assert sum(done) == pytest.approx(45.0)
+    assert told == list(found.segments)
+
+
+def test_part_of_a_recording_keeps_its_times(recognizer, clips):
+    clip = clips[0].audio
+    found = recognizer.transcribe(
+        clip, vad=False, start=0.1, end=0.4, word_timestamps=True
+    )
+    assert found.duration == pytest.approx(0.4)
+    (segment,) = found.segments
+    assert (segment.start, segment.end) == (0.1, pytest.approx(0.4))
+    assert all(0.1 <= word.start < word.end <= 0.4 for word in segment.words)
+    samples, _ = soundfile.read(clip, dtype="float32")
+    again = recognizer.transcribe(samples, vad=False, start=0.1, end=0.4)
+    assert again.text == found.text
+    with pytest.raises(UsageError, match="nothing lies between"):
+        recognizer.transcribe(clip, start=2, end=1)
 
 
 def test_tones_are_not_speech(recognizer, clips):

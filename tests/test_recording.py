@@ -15,6 +15,7 @@ import soundfile
 
 from asr import audio
 from asr.errors import AudioError, UsageError
+from asr.recording import RawSamples
 
 RATE = 16000
 
@@ -311,3 +312,35 @@ def test_playlists_are_not_followed(tmp_path):
     playlist = tmp_path / "list.m4a"
     playlist.write_text(f"#EXTM3U\n#EXTINF:1,\n{tmp_path}/noise.wav\n#EXT-X-ENDLIST\n")
     assert refused(playlist).startswith(f"{playlist}: no decoder can read it")
+
+
+def test_one_channel(tmp_path):
+    left, right = np.full(800, 0.25, "float32"), np.full(800, -0.5, "float32")
+    path = tmp_path / "stereo.wav"
+    soundfile.write(path, np.stack([left, right], axis=1), 8000)
+    np.testing.assert_allclose(audio.read(path, 8000, channel=1), left, atol=1e-4)
+    np.testing.assert_allclose(audio.read(path, 8000, channel=2), right, atol=1e-4)
+    with pytest.raises(AudioError, match="no channel 3; it has 2"):
+        audio.read(path, 8000, channel=3)
+
+
+def test_one_channel_of_a_video(video):
+    with pytest.raises(AudioError, match="no channel 9"):
+        audio.read(video, 8000, channel=9)
+
+
+def test_raw_samples():
+    numbers = np.arange(-12000, 12000, 3, dtype="<i2")
+    raw = numbers.tobytes() + b"x"  # half a sample at the end
+    whole = audio.read(RawSamples(io.BytesIO(raw), 1000), 1000)
+    np.testing.assert_array_equal(whole, numbers / np.float32(32768))
+    part = audio.read(RawSamples(io.BytesIO(raw), 1000), 1000, offset=1, duration=2.5)
+    np.testing.assert_array_equal(part, whole[1000:3500])
+    np.testing.assert_array_equal(audio.read(RawSamples(Pipe(raw), 1000), 1000), whole)
+    twice = audio.read(RawSamples(io.BytesIO(raw), 1000), 2000)
+    assert len(twice) == 2 * len(whole)
+    assert audio.read(RawSamples(io.BytesIO(b""), 1000), 1000).size == 0
+    with pytest.raises(UsageError, match="rate is 0"):
+        audio.read(RawSamples(io.BytesIO(raw), 0), 1000)
+    with pytest.raises(AudioError, match="no channel 2"):
+        audio.read(RawSamples(io.BytesIO(raw), 1000), 1000, channel=2)

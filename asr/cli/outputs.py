@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from asr.audio import find_audio
+from asr.audio import find_audio, inspect
 from asr.errors import AsrError, OutputError, UsageError
+from asr.recording import RawSamples
 from asr.resources import atomic_write
 from asr.writers import WORD_FORMATS, WRITERS, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from asr.transcript import Transcript
+    from asr.transcript import Segment, Transcript
 
-Source = Path | BinaryIO
+Source = Path | BinaryIO | RawSamples
 
 FORMATS = [*WRITERS, "all"]
 
@@ -28,11 +29,14 @@ WORDED = WORD_FORMATS | {"all"}
 """Formats for which words are timed, where the model can."""
 
 
-def find(arguments: Sequence[str]) -> Iterator[Source | AsrError]:
+def find(
+    arguments: Sequence[str], rate: int | None = None
+) -> Iterator[Source | AsrError]:
     """Walk files and folders, each recording once; `-` is standard input.
 
     Args:
         arguments: Files, folders and `-`.
+        rate: Rate of raw samples on standard input; None for a recording with a header.
 
     Yields:
         Recordings in the order of the arguments; an error for one that holds none.
@@ -41,7 +45,7 @@ def find(arguments: Sequence[str]) -> Iterator[Source | AsrError]:
     for argument in arguments:
         found: Sequence[Source]
         try:
-            found = [sys.stdin.buffer] if argument == "-" else find_audio(argument)
+            found = [_stdin(rate)] if argument == "-" else find_audio(argument)
         except AsrError as error:
             yield error
             continue
@@ -49,6 +53,31 @@ def find(arguments: Sequence[str]) -> Iterator[Source | AsrError]:
             if source not in seen:
                 seen.add(source)
                 yield source
+
+
+def _stdin(rate: int | None) -> Source:
+    piped = sys.stdin.buffer
+    return piped if rate is None else RawSamples(piped, rate)
+
+
+def seconds(
+    sources: Iterable[Source], start: float = 0.0, end: float | None = None
+) -> float | None:
+    """Add up the lengths of recordings from `start` to `end`, as their headers say.
+
+    Returns:
+        Seconds, or None if one cannot be known before it is read.
+    """
+    total = 0.0
+    for source in sources:
+        if not isinstance(source, Path):
+            return None
+        try:
+            whole = inspect(source).duration
+        except AsrError:  # it is told of when its turn comes
+            continue
+        total += max(0.0, (whole if end is None else min(end, whole)) - start)
+    return total
 
 
 def label(source: Source) -> str:
@@ -119,6 +148,32 @@ def check(output_format: str, *, folder: Path | None, several: bool) -> None:
         raise UsageError(f"{what} do not fit standard output; give --output-dir")
 
 
+def check_resume(resume: bool, folder: Path | None) -> None:
+    """Refuse to look for files where there is no folder.
+
+    Raises:
+        UsageError: `resume` is set, and there is no output folder.
+    """
+    if resume and folder is None:
+        raise UsageError("--resume looks for files; give --output-dir")
+
+
+def check_rate(rate: int | None, arguments: Sequence[str]) -> None:
+    """Refuse a rate of what is not read.
+
+    Raises:
+        UsageError: There is a rate, and standard input is not among the arguments.
+    """
+    if rate is not None and "-" not in arguments:
+        raise UsageError("--rate is that of standard input, -; files tell theirs")
+
+
+def segment_to_stdout(segment: Segment) -> None:
+    """Print the text of a part of a recording."""
+    click.echo(segment.text)
+    sys.stdout.flush()
+
+
 def to_stdout(
     transcript: Transcript, output_format: str, layout: Layout, *, name: str | None
 ) -> None:
@@ -142,31 +197,51 @@ def to_stdout(
 
 
 def to_files(
-    transcript: Transcript,
-    output_format: str,
-    layout: Layout,
-    *,
-    folder: Path,
-    name: str,
+    transcript: Transcript, output_format: str, layout: Layout, *, folder: Path
 ) -> None:
     """Write a transcript into files `FOLDER/NAME.FORMAT`, complete or not at all.
 
     Args:
         transcript: What to write.
         output_format: A key of `WRITERS`, or `all`.
-        layout: What the formats leave open.
+        layout: What the formats leave open; its name is the path below the folder,
+            without the ending.
         folder: Output folder, made where missing.
-        name: Path below it, without the ending.
 
     Raises:
         OutputError: A file cannot be written.
     """
-    formats = list(WRITERS) if output_format == "all" else [output_format]
-    for kind in formats:
-        path = folder / f"{name}.{kind}"
+    for kind, path in _files(folder, layout.name, output_format).items():
         make_folder(path.parent)
         with atomic_write(path) as file:
             file.write(WRITERS[kind](transcript, layout))
+
+
+def missing(
+    recordings: Iterable[Source],
+    names: Mapping[Source, str],
+    folder: Path,
+    output_format: str,
+) -> list[Source]:
+    """Return the recordings of which a file is not there yet.
+
+    Args:
+        recordings: Recordings.
+        names: What `name_all` returned.
+        folder: Output folder.
+        output_format: As in `to_files`.
+    """
+    return [
+        source
+        for source in recordings
+        for paths in [_files(folder, names[source], output_format).values()]
+        if not all(path.is_file() for path in paths)
+    ]
+
+
+def _files(folder: Path, name: str, output_format: str) -> dict[str, Path]:
+    formats = list(WRITERS) if output_format == "all" else [output_format]
+    return {kind: folder / f"{name}.{kind}" for kind in formats}
 
 
 def make_folder(folder: Path) -> None:

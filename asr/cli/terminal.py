@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
+import json
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -109,6 +111,78 @@ def progress(
     with _bar(quiet, bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
         task = bar.add_task(unit, total=total)
         yield lambda: bar.advance(task)
+
+
+@contextlib.contextmanager
+def audio_progress(
+    total: float | None, *, quiet: bool = False, as_json: bool = False
+) -> Iterator[Callable[[float], None]]:
+    """Show how much of some audio is done, with speed and time left; see `progress`.
+
+    Args:
+        total: Seconds in all, if that is known.
+        quiet: As in `progress`.
+        as_json: Whether to write lines of JSON instead, one a second at most, for
+            programs: `done`, `total` and `left` in seconds, and `speed`.
+
+    Yields:
+        A function to call with the seconds of audio that were done.
+    """
+    if as_json:
+        yield _JsonProgress(total).advance
+        return
+    from rich import progress as bars  # noqa: PLC0415 - start-up time
+
+    columns = (
+        bars.TextColumn("{task.fields[clock]}"),
+        bars.TextColumn("{task.fields[speed]}"),
+        bars.TimeRemainingColumn(),
+    )
+    with _bar(quiet, *columns) as bar:
+        task = bar.add_task("transcribing", total=total, clock="", speed="")
+        started = time.monotonic()
+        ends = f" of {_clock(total)}" if total else ""
+
+        def advance(seconds: float) -> None:
+            bar.advance(task, seconds)
+            done = bar.tasks[task].completed
+            speed = done / max(time.monotonic() - started, 1e-3)
+            bar.update(task, clock=_clock(done) + ends, speed=f"{speed:.0f}x")
+
+        yield advance
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+class _JsonProgress:
+    """Lines of JSON on standard error."""
+
+    def __init__(self, total: float | None) -> None:
+        self._total, self._done = total, 0.0
+        self._started, self._written = time.monotonic(), -1.0
+
+    def advance(self, seconds: float) -> None:
+        """Count, and write a line if there was none for a second, or all is done."""
+        self._done += seconds
+        spent = time.monotonic() - self._started
+        whole = self._total is not None and self._done >= self._total - 1e-6
+        if spent - self._written < 1.0 and self._written >= 0 and not whole:
+            return
+        self._written = spent
+        speed = self._done / max(spent, 1e-3)
+        line: dict[str, float | None] = {
+            "done": round(self._done, 3),
+            "total": None if self._total is None else round(self._total, 3),
+            "speed": round(speed, 2),
+            "left": None
+            if self._total is None or not speed
+            else round(max(0.0, self._total - self._done) / speed, 1),
+        }
+        click.echo(json.dumps(line), err=True)
 
 
 @contextlib.contextmanager

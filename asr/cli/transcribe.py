@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from asr.errors import AsrError
 from asr.writers import Layout
 
 if TYPE_CHECKING:
+    from asr.recognition_options import Options
     from asr.transcript import Transcript
 
 
@@ -72,6 +74,37 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Underline each word of subtitles while it is said.",
 )
+@click.option(
+    "--start",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Seconds to skip at the beginning.",
+)
+@click.option(
+    "--end",
+    type=click.FloatRange(0, min_open=True),
+    help="Second at which to stop.  [default: the end]",
+)
+@click.option(
+    "--channel",
+    type=click.IntRange(1),
+    help="Channel to listen to.  [default: the mean of all]",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(1),
+    help="Samples per second on standard input, raw: 16 bits, little endian, mono.",
+)
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Leave out recordings whose files are in --output-dir.",
+)
+@click.option(
+    "--json-progress",
+    is_flag=True,
+    help="Write the progress in JSON on standard error.",
+)
 @options.decoding
 def command(  # noqa: PLR0913 - one for each option
     sources: tuple[str, ...],
@@ -84,6 +117,12 @@ def command(  # noqa: PLR0913 - one for each option
     max_line_width: int,
     max_line_count: int,
     highlight_words: bool,
+    start: float,
+    end: float | None,
+    channel: int | None,
+    rate: int | None,
+    resume: bool,
+    json_progress: bool,
     beam_size: int | None,
     ctc_weight: float | None,
     batch_seconds: float,
@@ -95,56 +134,59 @@ def command(  # noqa: PLR0913 - one for each option
     exit status.
     """
     several = len(sources) > 1 or Path(sources[0]).is_dir()
+    at_once = folder is None and output_format == "txt" and not several
     outputs.check(output_format, folder=folder, several=several)
-    recordings = []
-    failures = []
-    for found in outputs.find(sources):
-        if isinstance(found, AsrError):
-            failures.append(terminal.report(found))
-        else:
-            recordings.append(found)
-    if not recordings:
-        return failures[0]
+    outputs.check_resume(resume, folder)
+    outputs.check_rate(rate, sources)
+    found = list(outputs.find(sources, rate))
+    failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]
+    recordings = [it for it in found if not isinstance(it, AsrError)]
     names = outputs.name_all(recordings, sources)
+    if resume and folder is not None:
+        recordings = outputs.missing(recordings, names, folder, output_format)
+    if not recordings:
+        return next(iter(failures), 0)
 
     terminal.start_backend()
     recognizer = asr.load(model)
-    results = recognizer.transcribe_many(
-        recordings,
-        batch_seconds=batch_seconds,
-        vad=vad,
-        word_timestamps=word_timestamps
-        or (output_format in outputs.WORDED and recognizer.times_words),
-        decoding=options.decoding_config(
-            recognizer.decoding,
-            beam_size=beam_size,
-            ctc_weight=ctc_weight,
-            n_best=n_best,
-        ),
+    decoding = options.decoding_config(
+        recognizer.decoding, beam_size=beam_size, ctc_weight=ctc_weight, n_best=n_best
     )
+    worded = output_format in outputs.WORDED and recognizer.times_words
     quiet = folder is None and sys.stdout.isatty()
-    with terminal.progress(len(recordings), "recordings", quiet=quiet) as advance:
+    total = None if quiet else outputs.seconds(recordings, start, end)
+    with terminal.audio_progress(total, quiet=quiet, as_json=json_progress) as advance:
+        chosen: Options = {
+            "decoding": decoding,
+            "vad": vad,
+            "word_timestamps": word_timestamps or worded,
+            "start": start,
+            "end": end,
+            "channel": channel,
+            "batch_seconds": batch_seconds,
+            "on_progress": advance,
+        }
+        if at_once:
+            chosen["on_segment"] = outputs.segment_to_stdout
+        layout = Layout(
+            max_line_width=max_line_width,
+            max_line_count=max_line_count,
+            highlight_words=highlight_words,
+        )
+        results = recognizer.transcribe_many(recordings, **chosen)
         for source, (_, result) in zip(recordings, results, strict=True):
-            advance()
             if isinstance(result, AsrError):
                 failures.append(terminal.report(result))
                 continue
             label = outputs.label(source)
             _explain(result, label)
-            layout = Layout(
-                name=names[source],
-                max_line_width=max_line_width,
-                max_line_count=max_line_count,
-                highlight_words=highlight_words,
-            )
-            if folder is None:
+            named = replace(layout, name=names[source])
+            if folder is not None:
+                outputs.to_files(result, output_format, named, folder=folder)
+            elif not at_once:
                 name = label if several else None
-                outputs.to_stdout(result, output_format, layout, name=name)
-            else:
-                outputs.to_files(
-                    result, output_format, layout, folder=folder, name=names[source]
-                )
-    return failures[0] if failures else 0
+                outputs.to_stdout(result, output_format, named, name=name)
+    return next(iter(failures), 0)
 
 
 def _explain(transcript: Transcript, label: str) -> None:

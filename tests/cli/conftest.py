@@ -65,6 +65,9 @@ class FakeRecognizer:
         for source in sources:
             try:
                 found = self._transcribe(source, decoding)
+                for segment in found.segments if options.get("on_segment") else ():
+                    options["on_segment"](segment)
+                options["on_progress"](found.duration)
                 yield source, _timed(found) if word_timestamps else found
             except AsrError as error:
                 yield source, error

@@ -7,6 +7,7 @@ import json
 import shutil
 import types
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -103,6 +104,8 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "-f", "all"], "all formats do not fit standard output"),
         (["a.wav", "b.wav", "-f", "srt"], "several srt do not fit"),
         ([".", "-f", "vtt"], "several vtt do not fit"),
+        (["a.wav", "--resume"], "--resume looks for files"),
+        (["a.wav", "--rate", "8000"], "--rate is that of standard input"),
         (["a.wav", "--n-best", "9"], "--n-best 9 needs a beam of as many"),
     ],
 )
@@ -142,6 +145,52 @@ def test_options_reach_the_recognizer(run, recognizer, wav):
     assert second["decoding"].beam_size == 4
     assert second["decoding"].ctc_weight == 0.5
     assert second["batch_seconds"] == 7
+
+
+def test_more_options_reach_the_recognizer(run, recognizer, wav):
+    wav("a.wav")
+    span = ["--start", "0.5", "--end", "2", "--channel", "1", "--no-vad"]
+    run("transcribe", "a.wav", *span, "--word-timestamps")
+    run("transcribe", "a.wav", "-f", "srt")
+    first, second = recognizer.calls
+    assert (first["start"], first["end"], first["channel"]) == (0.5, 2.0, 1)
+    assert (first["vad"], first["word_timestamps"]) == (False, True)
+    assert (second["vad"], second["word_timestamps"]) == (True, True)
+
+
+def test_layout_of_subtitles(run, recognizer, wav):
+    wav("a b c.wav")
+    sizes = ["--max-line-width", "1", "--max-line-count", "2", "--highlight-words"]
+    out = run("transcribe", "a b c.wav", "-f", "vtt", *sizes).out
+    assert "\n<u>A</u>\nB\n\n" in out
+    assert "\n<u>C</u>\n" in out
+
+
+def test_resume_leaves_out_what_is_there(run, recognizer, wav, tmp_path):
+    wav("a.wav", "b.wav")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "a.txt").write_text("before")
+    assert run("transcribe", "a.wav", "b.wav", "-o", "out", "--resume").status == 0
+    assert (out / "a.txt").read_text() == "before"
+    assert (out / "b.txt").read_text() == "B\n"
+    assert run("transcribe", "a.wav", "b.wav", "-o", "out", "--resume").status == 0
+    assert len(recognizer.calls) == 1
+
+
+def test_progress_for_programs(run, recognizer, wav):
+    wav("a.wav", "b.wav")
+    lines = run("transcribe", "a.wav", "b.wav", "--json-progress").err.splitlines()
+    last = json.loads(lines[-1])
+    assert last["done"] == last["total"] == pytest.approx(2 * 2.991, abs=0.01)
+    assert last["left"] == 0.0
+    assert last["speed"] > 0
+
+
+def test_raw_samples_on_standard_input(run, recognizer, monkeypatch):
+    raw = io.BytesIO(np.zeros(8000, "<i2").tobytes())
+    monkeypatch.setattr("sys.stdin", types.SimpleNamespace(buffer=raw))
+    assert run("transcribe", "-", "--rate", "8000").out == "STDIN\n"
 
 
 def test_one_bad_file_never_stops_the_batch(run, recognizer, wav, tmp_path):

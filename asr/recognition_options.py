@@ -1,0 +1,80 @@
+"""What may be chosen when recordings are transcribed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypedDict
+
+from asr.config import BATCH_SECONDS, DecodingConfig
+from asr.errors import UsageError
+from asr.transcript import Segment
+
+
+class Options(TypedDict, total=False):
+    """What is read of recordings, how, and what is told of them.
+
+    Attributes:
+        decoding: How to search; the model's own choice if not given.
+        vad: Whether to read only where somebody speaks, by `asr.voice_activity`, which
+            is so if not given; otherwise all is read.
+        word_timestamps: Whether segments tell when each word is said; if not given they
+            do not.
+        start: Seconds to skip; 0 if not given.
+        end: Seconds from the start of the recording to read up to; all if not given.
+        channel: Channel of files to read, from 1 on; the mean of all if not given.
+        batch_seconds: Audio decoded at once, in seconds; 160 if not given.
+        on_progress: Called with the seconds of audio that are done since it was called
+            last.
+        on_segment: Called with each segment that has text, in the order of recordings
+            and of time, as soon as it is known.
+    """
+
+    decoding: DecodingConfig | None
+    vad: bool
+    word_timestamps: bool
+    start: float
+    end: float | None
+    channel: int | None
+    batch_seconds: float
+    on_progress: Callable[[float], object]
+    on_segment: Callable[[Segment], object] | None
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """`Options` with all that was not given."""
+
+    decoding: DecodingConfig
+    vad: bool = True
+    word_timestamps: bool = False
+    start: float = 0.0
+    end: float | None = None
+    channel: int | None = None
+    batch_seconds: float = BATCH_SECONDS
+    on_progress: Callable[[float], object] = lambda _: None
+    on_segment: Callable[[Segment], object] | None = None
+
+    @classmethod
+    def of(cls, options: Options, decoding: DecodingConfig) -> Chosen:
+        """Fill in what was not given.
+
+        Args:
+            options: What was given.
+            decoding: How the model searches by itself.
+
+        Raises:
+            UsageError: There is nothing between `start` and `end`.
+        """
+        given = {key: value for key, value in options.items() if key != "decoding"}
+        chosen = cls(options.get("decoding") or decoding, **given)  # type: ignore[arg-type]
+        if chosen.end is not None and not chosen.end > chosen.start:
+            raise UsageError(
+                f"nothing lies between {chosen.start} s and {chosen.end} s"
+            )
+        return chosen
+
+    @property
+    def n_best(self) -> int:
+        """Readings of each segment."""
+        return min(self.decoding.n_best, self.decoding.beam_size)

@@ -24,7 +24,9 @@ from asr.segment import Piece, all_pieces, cut, speech_pieces
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.transcript import Alternative, Segment, Transcript, Word
 from asr.voice_activity import detector
-from asr.word_times import align_labels, word_times, words_of
+from asr.word_times import Spans, TimedWord, align_labels, timed_words
+
+_LONGEST_ALIGNED = 120.0
 
 Source = str | Path | BinaryIO | RawSamples | np.ndarray | Utterance
 """A recording: a file, an open one, samples, or an entry of a manifest."""
@@ -137,6 +139,44 @@ class Recognizer(Predictor):
         # The second shape teaches TensorFlow that shapes vary.
         for count, seconds in ((1, 1), (2, 2)):
             search.hypotheses([np.zeros(seconds * self.rate, "float32")] * count)
+
+    def align(
+        self, source: Source, text: str, *, rate: int | None = None
+    ) -> Transcript:
+        """Tell when each word of a known text is said, by CTC forced alignment.
+
+        Args:
+            source: As in `transcribe`; up to two minutes.
+            text: What is said, in the order in which it is said.
+            rate: As in `transcribe`.
+
+        Returns:
+            One segment, whose words are those of the normalised text.
+
+        Raises:
+            AudioError: The recording cannot be read, is empty or too long.
+            DataError: The text holds characters that the model does not know, or more
+                of them than the recording has room for.
+            UsageError: The model has no CTC head.
+        """
+        chosen = self._chosen({"word_timestamps": True})
+        samples = self._samples(source, rate)
+        seconds = samples.size / self.rate
+        if not 0 < seconds <= _LONGEST_ALIGNED:
+            raise AudioError(
+                f"{seconds:.1f} s of sound; between 0 and {_LONGEST_ALIGNED} s can be "
+                "aligned at once"
+            )
+        tokens = tuple(self.task.encode_target(text))
+        greedy = replace(chosen.decoding, beam_size=1, n_best=1, ctc_weight=0.0)
+        (log_probs,) = self.search(greedy).found([samples]).ctc
+        spans = align_labels(log_probs, tokens)
+        piece = Piece(0, samples, 0, samples.size)
+        words = tuple(word for word, _, _ in self._timed(tokens, spans, piece))
+        spoken = self.task.decode(tokens)
+        mean = float(spans.log_probs.mean()) if tokens else 0.0
+        segment = Segment(0, 0.0, seconds, spoken, tokens, mean, 0.0, words)
+        return Transcript(spoken, (segment,), self.config.language, seconds)
 
     def attention(self, source: Source, *, rate: int | None = None) -> AttentionMap:
         """Return where the decoder looked while it wrote, for a recording up to 20 s.
@@ -308,25 +348,27 @@ class Recognizer(Predictor):
             spans = align_labels(log_probs, tokens)
         except DataError:
             return (), tokens
-        second = self.model.frontend.frame_seconds * self.config.model.encoder.reduction
-        begin, end = piece.start / self.rate, piece.start + len(piece.samples)
-        pieces = [self.task.tokenizer.pieces[token] for token in tokens]
-        words, kept = [], []
-        for (_, first, last), (text, start, stop) in zip(
-            words_of(pieces), word_times(pieces, spans, second), strict=True
-        ):
-            middle = piece.start + 0.5 * (start + stop) * self.rate
-            if (piece.goes_on and middle < piece.first) or (
-                piece.cut_off and middle >= piece.last
-            ):
-                continue
-            probability = float(np.exp(spans.log_probs[first:last].mean()))
-            stop = min(begin + stop, end / self.rate)
-            words.append(Word(begin + start, stop, text, probability))
-            kept.append((first, last))
+        first = piece.first / self.rate if piece.goes_on else -math.inf
+        last = piece.last / self.rate if piece.cut_off else math.inf
+        kept = [
+            timed
+            for timed in self._timed(tokens, spans, piece)
+            if first <= 0.5 * (timed.word.start + timed.word.end) < last
+        ]
         if not kept:
             return (), ()
-        return tuple(words), tokens[kept[0][0] : kept[-1][1]]
+        return tuple(word for word, _, _ in kept), tokens[kept[0].first : kept[-1].last]
+
+    def _timed(
+        self, tokens: tuple[int, ...], spans: Spans, piece: Piece
+    ) -> list[TimedWord]:
+        return timed_words(
+            [self.task.tokenizer.pieces[token] for token in tokens],
+            spans,
+            self.model.frontend.frame_seconds * self.config.model.encoder.reduction,
+            start=piece.start / self.rate,
+            end=(piece.start + len(piece.samples)) / self.rate,
+        )
 
     def _result(self, recording: _Recording, chosen: Chosen) -> Transcript | AsrError:
         chosen.on_progress(recording.advance(recording.size) / self.rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from asr.errors import DataError
 from asr.tokenizers import BLANK
+from asr.transcript import Word
 
 _WORD_MARK = "▁"  # what SentencePiece writes in the place of a space
 _IMPOSSIBLE = -1e30
@@ -88,9 +90,22 @@ def _spans(path: np.ndarray, emitted: np.ndarray, size: int) -> Spans:
     return Spans(starts, ends, (totals[ends] - totals[starts]) / (ends - starts))
 
 
-def word_times(
-    pieces: Sequence[str], spans: Spans, frame_seconds: float
-) -> list[tuple[str, float, float]]:
+class TimedWord(NamedTuple):
+    """A word, its first token and the one after its last."""
+
+    word: Word
+    first: int
+    last: int
+
+
+def timed_words(
+    pieces: Sequence[str],
+    spans: Spans,
+    frame_seconds: float,
+    *,
+    start: float = 0.0,
+    end: float = math.inf,
+) -> list[TimedWord]:
     """Tell when each word begins and ends.
 
     CTC writes a label in the middle of its sound. A word therefore begins a frame
@@ -102,9 +117,12 @@ def word_times(
         spans: Where the tokens lie.
         frame_seconds: Distance of the frames in seconds; frame r is centred at r times
             that.
+        start: Seconds to add to all times.
+        end: Second that no word passes.
 
     Returns:
-        (word, start, end) in seconds, in order and without overlap.
+        Words in order, without overlap; their probability is the geometric mean of that
+        of their labels.
     """
     found = words_of(pieces)
     starts = [max(0.0, spans.starts[first] - 1.5) for _, first, _ in found]
@@ -114,8 +132,19 @@ def word_times(
             middle = 0.5 * (starts[place] + ends[place - 1])
             starts[place] = ends[place - 1] = middle
     return [
-        (word, start * frame_seconds, end * frame_seconds)
-        for (word, _, _), start, end in zip(found, starts, ends, strict=True)
+        TimedWord(
+            Word(
+                min(start + first_frame * frame_seconds, end),
+                min(start + last_frame * frame_seconds, end),
+                text,
+                float(np.exp(spans.log_probs[first:last].mean())),
+            ),
+            first,
+            last,
+        )
+        for (text, first, last), first_frame, last_frame in zip(
+            found, starts, ends, strict=True
+        )
     ]
 
 

@@ -15,7 +15,7 @@ from asr import pipeline
 from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding.search import Hypotheses
-from asr.errors import AudioError, ModelError, UsageError
+from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation import evaluate
 from asr.manifest import Utterance, read_manifest
 from asr.recording import RawSamples
@@ -297,6 +297,25 @@ def test_part_of_a_recording_keeps_its_times(recognizer, clips):
     assert again.text == found.text
     with pytest.raises(UsageError, match="nothing lies between"):
         recognizer.transcribe(clip, start=2, end=1)
+
+
+def test_known_text_is_aligned(recognizer, clips, tmp_path):
+    clip = clips[0]
+    found = recognizer.align(clip.audio, clip.text)
+    (segment,) = found.segments
+    assert [word.word for word in segment.words] == clip.text.split()
+    place = 0
+    for word in segment.words:
+        assert word.start == pytest.approx(0.1 * place, abs=0.09)
+        place += len(word.word) + 1
+    assert found.duration == pytest.approx(clip.duration)
+    with pytest.raises(DataError, match="tokenizer has no 'X'"):
+        recognizer.align(clip.audio, "X")
+    with pytest.raises(DataError, match="do not fit"):
+        recognizer.align(clip.audio, "A" * 500)
+    with pytest.raises(AudioError, match=r"0\.0 s of sound"):
+        recognizer.align(np.zeros(0, "float32"), "A")
+    assert recognizer.align(clip.audio, "").segments[0].words == ()
 
 
 def test_tones_are_not_speech(recognizer, clips):

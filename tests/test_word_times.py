@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import DataError
-from asr.word_times import Spans, align_labels, word_times, words_of
+from asr.word_times import Spans, align_labels, timed_words, words_of
 
 
 def brute_force(log_probs: np.ndarray, labels: list[int]) -> tuple[float, list[tuple]]:
@@ -83,11 +83,14 @@ def test_many_labels():
 
 
 def test_words_reach_a_frame_beyond_their_labels_and_never_overlap():
-    spans = Spans(np.array([0, 5, 8, 9]), np.array([1, 6, 9, 12]), np.zeros(4))
-    assert word_times(list("A BC"), spans, 0.1) == [
-        ("A", 0.0, pytest.approx(0.15)),
-        ("BC", pytest.approx(0.65), pytest.approx(1.25)),
-    ]
+    log_probs = np.log([0.5, 1.0, 0.25, 1.0])
+    spans = Spans(np.array([0, 5, 8, 9]), np.array([1, 6, 9, 12]), log_probs)
+    one, two = timed_words(list("A BC"), spans, 0.1, start=5.0, end=6.2)
+    assert (one.word.word, one.first, one.last) == ("A", 0, 1)
+    assert (one.word.start, one.word.end) == (5.0, pytest.approx(5.15))
+    assert (two.word.start, two.word.end) == (pytest.approx(5.65), 6.2)
+    assert one.word.probability == pytest.approx(0.5)
+    assert two.word.probability == pytest.approx(0.5)
     near = Spans(np.array([2, 3, 4]), np.array([3, 4, 5]), np.zeros(3))
-    (_, _, end), (_, start, _) = word_times(list("A B"), near, 1.0)
-    assert end == start == 3.0
+    one, two = timed_words(list("A B"), near, 1.0)
+    assert one.word.end == two.word.start == 3.0

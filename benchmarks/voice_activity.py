@@ -1,0 +1,103 @@
+"""How much speech the detector misses, and what else it takes for speech."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import harness
+import numpy as np
+
+from asr import audio
+from asr.segment import speech_pieces
+from asr.voice_activity import detector
+
+MISSED, FALSE = 0.03, 0.10  # of the time of speech, and of the other time
+RATIO_DB = 10.0
+RATE, HOP = 16000, 320
+TOLERATED = 15  # frames: a pause of up to 0.3 s between words counts as neither
+
+
+def words(path: Path) -> list[tuple[float, float]]:
+    """Read the times of the words of a TextGrid."""
+    tier, _ = path.read_text(encoding="utf-8").split('name = "phones"')
+    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
+    return [(float(start), float(end)) for start, end, word in found if word]
+
+
+def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Join clips with pauses of 1 to 5 s; return samples and 1 speech, 0 none, -1."""
+    rng = np.random.default_rng(1)
+    sounds, labels = [], []
+    for path in sorted((folder / "alignments").glob("*.TextGrid"))[:limit]:
+        (clip,) = folder.glob(f"*/*/{path.stem}.*[!t]")
+        sound = audio.read(clip, RATE)
+        length = -(-len(sound) // HOP) + rng.integers(50, 250)
+        label = np.zeros(length, int)
+        times = words(path)
+        for start, end in times:
+            label[round(start * 50) : round(end * 50)] = 1
+        for (_, end), (start, _) in pairwise(times):
+            if (start - end) * 50 <= TOLERATED:
+                label[round(end * 50) : round(start * 50)] = -1
+        sounds.append(np.pad(sound, (0, length * HOP - len(sound))))
+        labels.append(label)
+    return np.concatenate(sounds), np.concatenate(labels)
+
+
+def noise(kind: str, size: int) -> np.ndarray:
+    """Return white noise, or pink, or brown, with a power of 1."""
+    slope = {"white": 0.0, "pink": 1.0, "brown": 2.0}[kind]
+    spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(size))
+    frequencies = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 20.0)
+    sound = np.fft.irfft(spectrum * frequencies ** (-slope / 2), size)
+    return sound / sound.std()
+
+
+def by_energy(samples: np.ndarray) -> np.ndarray:
+    """Tell speech by its energy: 9 dB above the quietest tenth, pauses filled."""
+    power = np.square(samples[: len(samples) // HOP * HOP]).reshape(-1, HOP).mean(1)
+    level = 10 * np.log10(np.convolve(power, np.ones(3) / 3, "same") + 1e-9)
+    loud = level > np.percentile(level, 10) + 9
+    width = 2 * TOLERATED + 1
+    near = np.convolve(loud, np.ones(width), "same") > 0
+    return np.convolve(near, np.ones(width), "same") > width - 0.5
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="10 clips")
+    options = parser.parse_args()
+    folder = harness.speech("LibriSpeech", "dev-aligned")
+    harness.announce()
+    clean, label = recording(folder, 10 if options.quick else None)
+    loud = clean[np.repeat(label == 1, HOP)].std()
+    print(f"{len(clean) / RATE:.0f} s, {np.mean(label == 1):.0%} speech")
+    for kind in ("none", "white", "pink", "brown"):
+        samples = clean
+        if kind != "none":
+            level = loud * 10 ** (-RATIO_DB / 20)
+            samples = clean + (level * noise(kind, len(clean))).astype(np.float32)
+        found = np.zeros(len(label), bool)
+        start = time.perf_counter()
+        for piece in speech_pieces([samples], RATE, detector(), pause=0.3):
+            found[round(piece.first / HOP) : round(piece.last / HOP)] = True
+        speed = len(samples) / RATE / (time.perf_counter() - start)
+        figures = {}
+        for name, heard in (("network", found), ("energy", by_energy(samples))):
+            missed, false = 1 - heard[label == 1].mean(), heard[label == 0].mean()
+            figures[name] = missed + false
+            print(f"noise {kind}, {name}: missed {missed:.1%}, false {false:.1%}")
+            if name == "network":
+                harness.verdict("  missed", missed, MISSED, below=True)
+                harness.verdict("  false alarms", false, FALSE, below=True)
+        ratio = figures["energy"] / figures["network"]
+        print(f"  {speed:.0f} x real time; errors of energy to network {ratio:.1f}")
+
+
+if __name__ == "__main__":
+    main()

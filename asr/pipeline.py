@@ -14,6 +14,7 @@ from asr import audio
 from asr.checkpoint import CARD, read_model
 from asr.compiled_search import Found
 from asr.config import DecodingConfig
+from asr.doubts import best_path, doubt
 from asr.errors import AsrError, AudioError, DataError, ModelError, UsageError
 from asr.manifest import Utterance
 from asr.predictor import Predictor, readings
@@ -320,11 +321,17 @@ class Recognizer(Predictor):
             Alternative(self.task.decode(tokens), score) for tokens, score in best
         )
         tokens, score = best[0] if best else ((), 0.0)
-        mean = score / (len(tokens) + 1)
+        mean, reason = score / (len(tokens) + 1), None
         words: tuple[Word, ...] | None = None
-        if found.ctc and (chosen.word_timestamps or piece.goes_on or piece.cut_off):
-            words, tokens = self._words(tokens, found.ctc[row], piece)
-            words = tuple(_later(word, chosen.start) for word in words)
+        if found.ctc:
+            log_probs = found.ctc[row]
+            heard = best_path(log_probs)
+            reason = doubt(self.task.decode(tokens), tokens, heard)
+            if reason is not None:
+                tokens, mean = heard, float(log_probs.max(axis=-1).mean())
+            if chosen.word_timestamps or piece.goes_on or piece.cut_off:
+                words, tokens = self._words(tokens, log_probs, piece)
+                words = tuple(_later(word, chosen.start) for word in words)
         segment = Segment(
             id=0,
             start=chosen.start + piece.first / self.rate,
@@ -334,6 +341,7 @@ class Recognizer(Predictor):
             avg_logprob=mean,
             no_speech_prob=1.0 - piece.speech,
             words=words if chosen.word_timestamps else None,
+            doubt=reason,
         )
         return segment, alternatives
 

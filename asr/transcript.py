@@ -35,6 +35,8 @@ class Segment:
         avg_logprob: Mean natural log-probability of a token, end included.
         no_speech_prob: Probability that nobody speaks in it, from 0 to 1.
         words: Words with times, or None where none were asked for.
+        doubt: Why the decoder was not trusted, so that the text is what CTC heard, or
+            None.
     """
 
     id: int
@@ -45,6 +47,7 @@ class Segment:
     avg_logprob: float
     no_speech_prob: float
     words: tuple[Word, ...] | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ FLOORS = [
     {
         "english", "stored", "shards", "text", "tokenizers", "audio", "recording",
         "voice_activity", "segment", "word_times", "transcript", "subtitles",
+        "doubts",
         "manifest", "pairs", "alignment", "sclite", "scoring", "significance",
         "text_scores",
         "stm_ctm", "score_files", "score_report", "html_report", "run_report",

@@ -318,6 +318,29 @@ def test_known_text_is_aligned(recognizer, clips, tmp_path):
     assert recognizer.align(clip.audio, "").segments[0].words == ()
 
 
+def test_what_was_not_heard_is_not_written(recognizer, clips, monkeypatch):
+    """The search is made to loop, and to write where CTC hears nothing."""
+    search = Search.found
+
+    def looping(self, sources):
+        found = search(self, sources)
+        tokens = np.tile(np.array([4, 5, 3], "int32"), 60)[None, None]
+        shape = (len(sources), self.config.n_best)
+        return found._replace(
+            hypotheses=Hypotheses(
+                np.broadcast_to(tokens, (*shape, 180)),
+                np.full(shape, 180, "int32"),
+                np.full(shape, -1.0, "float32"),
+            )
+        )
+
+    monkeypatch.setattr(Search, "found", looping)
+    found = recognizer.transcribe(clips[0].audio, vad=False)
+    (segment,) = found.segments
+    assert segment.doubt == "repetition"
+    assert 0 < len(found.text) <= 2 * len(clips[0].text)
+
+
 def test_tones_are_not_speech(recognizer, clips):
     found = recognizer.transcribe(clips[0].audio)
     assert (found.text, found.segments) == ("", ())

@@ -1,0 +1,73 @@
+"""How exactly words are timed, by forced alignment of what was said."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from pathlib import Path
+
+import harness
+import numpy as np
+
+import asr
+from asr.errors import DataError
+
+MEDIAN, NINTH_DECILE = 0.05, 0.12  # seconds, of word starts
+
+
+def words(path: Path) -> list[tuple[float, float, str]]:
+    """Read the words of a TextGrid with their times."""
+    tier, _ = path.read_text(encoding="utf-8").split('name = "phones"')
+    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
+    return [(float(a), float(b), word.upper()) for a, b, word in found if word]
+
+
+def evenly(said: list[tuple[float, float, str]]) -> list[float]:
+    """Return word starts as if every character lasted as long, from first to last."""
+    lengths = np.array([len(word) + 1 for _, _, word in said])
+    share = np.concatenate([[0], np.cumsum(lengths)[:-1]]) / lengths.sum()
+    return list(said[0][0] + share * (said[-1][1] - said[0][0]))
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="model folder, or a bundled model")
+    parser.add_argument("--quick", action="store_true", help="10 clips")
+    options = parser.parse_args()
+    folder = harness.speech("LibriSpeech", "dev-aligned")
+    harness.announce()
+    recognizer = asr.load(options.model)
+    starts, ends, even, left_out = [], [], [], 0
+    begin = time.perf_counter()
+    paths = sorted((folder / "alignments").glob("*.TextGrid"))
+    for path in paths[: 10 if options.quick else None]:
+        (clip,) = folder.glob(f"*/*/{path.stem}.*[!t]")
+        said = words(path)
+        try:
+            found = recognizer.align(clip, " ".join(word for _, _, word in said))
+        except DataError:  # words that the aligner of the corpus did not know
+            left_out += 1
+            continue
+        timed = found.segments[0].words or ()
+        for word, (start, end, _) in zip(timed, said, strict=True):
+            starts.append(word.start - start)
+            ends.append(word.end - end)
+        even += [a - b for a, (b, _, _) in zip(evenly(said), said, strict=True)]
+    print(f"{len(starts)} words, {left_out} clips left out", end=", ")
+    print(f"{time.perf_counter() - begin:.0f} s of work")
+    for name, errors in (("starts", starts), ("ends", ends), ("evenly spread", even)):
+        off = np.abs(errors)
+        print(
+            f"{name}: median {np.median(off):.3f} s, 90th percentile "
+            f"{np.quantile(off, 0.9):.3f} s, bias {np.median(errors):+.3f} s"
+        )
+    off = np.abs(starts)
+    harness.verdict("median of starts", float(np.median(off)), MEDIAN, below=True)
+    harness.verdict("90th", float(np.quantile(off, 0.9)), NINTH_DECILE, below=True)
+    print(f"evenly spread to aligned: {np.median(np.abs(even)) / np.median(off):.1f}")
+
+
+if __name__ == "__main__":
+    main()

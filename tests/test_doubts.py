@@ -1,0 +1,47 @@
+"""Loops and inventions are noticed; ordinary texts are not doubted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from asr.doubts import REPEATING, best_path, compression_ratio, doubt
+
+ORDINARY = (
+    "HE HOPED THERE WOULD BE STEW FOR DINNER TURNIPS AND CARROTS AND BRUISED POTATOES "
+    "AND FAT MUTTON PIECES TO BE LADLED OUT IN THICK PEPPERED FLOUR FATTENED SAUCE"
+)
+
+
+def test_compression():
+    assert compression_ratio("") == 0.0
+    assert compression_ratio(ORDINARY) < 1.6
+    assert compression_ratio("AND THE " * 20) > 5
+
+
+def test_best_path_merges_repetitions_and_drops_blanks():
+    path = [0, 3, 3, 0, 3, 4, 4, 0]
+    log_probs = np.full((len(path), 5), -5.0)
+    log_probs[np.arange(len(path)), path] = -0.1
+    assert best_path(log_probs) == (3, 3, 4)
+    assert best_path(np.zeros((0, 5))) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "heard", "reason"),
+    [
+        (ORDINARY, len(ORDINARY), None),
+        (ORDINARY, len(ORDINARY) // 2, None),
+        ("AND THE " * 20, 160, "repetition"),
+        ("NO NO NO", 8, None),  # people do say that
+        ("THANK YOU FOR WATCHING", 0, "more than was heard"),
+        ("OH", 0, None),
+        ("", 0, None),
+    ],
+)
+def test_doubt(text, heard, reason):
+    assert doubt(text, range(len(text)), range(heard)) == reason
+
+
+def test_threshold_is_that_of_whisper():
+    assert REPEATING == 2.4

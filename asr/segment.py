@@ -18,6 +18,7 @@ _PAUSE_SECONDS = 0.2
 # What follows counts frames of the detector, of which there are 50 a second.
 _FRAMES = voice_activity.RATE // voice_activity.HOP
 _SURE, _UNSURE = 0.5, 0.35  # probabilities of speech, and of what may belong to it
+_DOUBTFUL = 0.7, 0.65  # mean and third quartile that music has less of than speech
 _REACH = 25  # how far unsure frames may be from a sure one
 _SHORTEST = 5  # sure frames that a stretch of speech has at least
 _PADDING = 10  # silence that is read on each side of speech
@@ -135,7 +136,8 @@ class _Search:
         """Take in probabilities, and give the pieces that are certain now."""
         self._speech = np.concatenate([self._speech, speech])
         while (found := self._find(final)) is not None:
-            yield self._piece(found)
+            if self._certain(found):
+                yield self._piece(found)
             self._before = found
             self._forget(found.last)
 
@@ -182,6 +184,13 @@ class _Search:
         return _Found(
             self._start + int(first), self._start + int(last), int(after), off
         )
+
+    def _certain(self, found: _Found) -> bool:
+        """Tell whether speech is likely enough: music often looks like some of it."""
+        inside = self._speech[found.first - self._start : found.last - self._start]
+        mean, quartile = _DOUBTFUL
+        active = inside[inside >= _UNSURE].mean()
+        return bool(active >= mean or np.quantile(inside, 0.75) >= quartile)
 
     def _piece(self, found: _Found) -> Piece:
         before = self._before or _Found(-_PADDING, -_PADDING, 0, False)

@@ -127,12 +127,13 @@ class Recognizer(Predictor):
         for piece in self._pieces(recording, rate, chosen):
             pieces.append((recording, piece))
             waiting += piece.samples.size / self.rate
-            if waiting >= chosen.batch_seconds:
+            if waiting >= chosen.batch_seconds or isinstance(source, RawSamples):
                 yield from self._decode(pieces, chosen)
                 pieces, waiting = [], 0.0
         yield from self._decode(pieces, chosen)
         if recording.error is not None:
             raise recording.error
+        chosen.on_progress(recording.advance(recording.size) / self.rate)
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
@@ -161,12 +162,16 @@ class Recognizer(Predictor):
             UsageError: The model has no CTC head.
         """
         chosen = self._chosen({"word_timestamps": True})
-        samples = self._samples(source, rate)
+        bounded = replace(chosen, end=_LONGEST_ALIGNED + 1)
+        blocks = list(self._blocks(source, rate, bounded))
+        samples = np.concatenate([np.zeros(0, np.float32), *blocks])
         seconds = samples.size / self.rate
-        if not 0 < seconds <= _LONGEST_ALIGNED:
+        if not samples.size:
+            raise AudioError(f"{_name(source)}: there is no sound to align")
+        if seconds > _LONGEST_ALIGNED:
             raise AudioError(
-                f"{seconds:.1f} s of sound; between 0 and {_LONGEST_ALIGNED} s can be "
-                "aligned at once"
+                f"{_name(source)}: longer than {_LONGEST_ALIGNED:.0f} s; align it in "
+                "parts"
             )
         tokens = tuple(self.task.encode_target(text))
         greedy = replace(chosen.decoding, beam_size=1, n_best=1, ctc_weight=0.0)
@@ -240,6 +245,9 @@ class Recognizer(Predictor):
         recordings: list[_Recording] = []
         pieces: list[tuple[_Recording, Piece]] = []
         for source in sources:
+            if isinstance(source, RawSamples):  # it may be silent for long
+                self._decode(pieces, chosen)
+                pieces, waiting = [], 0
             recordings.append(_Recording(source))
             for piece in self._pieces(recordings[-1], rate, chosen):
                 pieces.append((recordings[-1], piece))
@@ -262,7 +270,7 @@ class Recognizer(Predictor):
         try:
             counted = recording.count(self._blocks(recording.source, rate, chosen))
             found = (
-                speech_pieces(counted, self.rate, detector())
+                speech_pieces(counted, self.rate, detector(), overlap=self.times_words)
                 if chosen.vad
                 else all_pieces(counted, self.rate)
             )
@@ -279,6 +287,9 @@ class Recognizer(Predictor):
         start, end = chosen.start, chosen.end
         if isinstance(source, Utterance | np.ndarray):
             samples = self._samples(source, rate)
+            if start * self.rate > samples.size:
+                seconds = samples.size / self.rate
+                raise AudioError(f"start {start} s is past the end, {seconds:.2f} s")
             last = None if end is None else round(end * self.rate)
             yield samples[round(start * self.rate) : last]
             return
@@ -304,7 +315,14 @@ class Recognizer(Predictor):
             found = search.found([piece.samples for _, piece in batch])
             for row, (recording, piece) in enumerate(batch):
                 recording.parts[piece.start] = self._segment(found, row, piece, chosen)
-                chosen.on_progress(recording.advance(piece.last) / self.rate)
+            # What is decoded first is not what comes first.
+            first: dict[_Recording, int] = {}
+            for recording, piece in left:
+                known = first.get(recording, piece.first)
+                first[recording] = min(known, piece.first)
+            for recording, piece in batch:
+                end = min(piece.last, first.get(recording, piece.last))
+                chosen.on_progress(recording.advance(end) / self.rate)
         told = []
         for recording in dict.fromkeys(recording for recording, _ in pieces):
             for segment in recording.take():
@@ -328,7 +346,10 @@ class Recognizer(Predictor):
             heard = best_path(log_probs)
             reason = doubt(self.task.decode(tokens), tokens, heard)
             if reason is not None:
-                tokens, mean = heard, float(log_probs.max(axis=-1).mean())
+                score = float(log_probs.max(axis=-1).sum())
+                tokens, mean = heard, score / (len(heard) + 1)
+                text = self.task.decode(heard)
+                alternatives = (Alternative(text, score), *alternatives)[: len(best)]
             if chosen.word_timestamps or piece.goes_on or piece.cut_off:
                 words, tokens = self._words(tokens, log_probs, piece)
                 words = tuple(_later(word, chosen.start) for word in words)
@@ -350,12 +371,13 @@ class Recognizer(Predictor):
     ) -> tuple[tuple[Word, ...], tuple[int, ...]]:
         """Return the words that belong to a piece with their times, and their tokens.
 
-        Where there are more tokens than CTC can place, all belong and have no times.
+        Where there are more tokens than CTC can place, they are those that CTC heard.
         """
         try:
             spans = align_labels(log_probs, tokens)
         except DataError:
-            return (), tokens
+            tokens = best_path(log_probs)
+            spans = align_labels(log_probs, tokens)
         first = piece.first / self.rate if piece.goes_on else -math.inf
         last = piece.last / self.rate if piece.cut_off else math.inf
         kept = [
@@ -458,6 +480,12 @@ class _Recording:
 
 def _later(word: Word, seconds: float) -> Word:
     return replace(word, start=word.start + seconds, end=word.end + seconds)
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, np.ndarray):
+        return "the samples"
+    return source.name if isinstance(source, Utterance) else str(source)
 
 
 def load(name: str | Path = "english") -> Recognizer:

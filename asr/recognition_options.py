@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypedDict
@@ -23,6 +24,7 @@ class Options(TypedDict, total=False):
         start: Seconds to skip; 0 if not given.
         end: Seconds from the start of the recording to read up to; all if not given.
         channel: Channel of files to read, from 1 on; the mean of all if not given.
+            Entries of manifests are read as the model was trained on them.
         batch_seconds: Audio decoded at once, in seconds; 160 if not given.
         on_progress: Called with the seconds of audio that are done since it was called
             last.
@@ -64,14 +66,14 @@ class Chosen:
             decoding: How the model searches by itself.
 
         Raises:
-            UsageError: There is nothing between `start` and `end`.
+            UsageError: `start` is negative, or `end` not after it.
         """
         given = {key: value for key, value in options.items() if key != "decoding"}
         chosen = cls(options.get("decoding") or decoding, **given)  # type: ignore[arg-type]
+        if not 0 <= chosen.start < math.inf:
+            raise UsageError(f"start is {chosen.start}; it must be 0 s or more")
         if chosen.end is not None and not chosen.end > chosen.start:
-            raise UsageError(
-                f"nothing lies between {chosen.start} s and {chosen.end} s"
-            )
+            raise UsageError(f"end is {chosen.end}; it must be after {chosen.start} s")
         return chosen
 
     @property

@@ -130,6 +130,8 @@ def _raw_track(source: RawSamples, channel: int | None) -> Track:
     if source.rate <= 0:
         raise UsageError(f"rate is {source.rate}; it must be positive")
     name = str(getattr(source.file, "name", "the samples"))
+    if not hasattr(source.file, "read") or isinstance(source.file, io.TextIOBase):
+        raise UsageError(f"{name} cannot be read as bytes; open it in binary mode")
     _check_channel(name, channel, 1)
     chunks = partial(_raw_chunks, source)
     return Track(name, source.rate, 1, None, "RAW", "PCM_16", chunks)

@@ -59,13 +59,15 @@ def speech_pieces(
     *,
     longest: float = 20.0,
     pause: float = 1.0,
+    overlap: bool = True,
 ) -> Iterator[Piece]:
     """Find the speech in a recording that comes in blocks.
 
     Speech with pauses of at most `pause` is one piece, and 0.2 s of silence are read on
     each side. Where it is longer than `longest` it is cut in the longest pause of its
     second half, or, if there is none of 0.1 s, where it is quietest; what lies within
-    a second of such a cut is then read with both pieces.
+    a second of such a cut is then read with both pieces. A stretch of which not even a
+    quarter is certain to be speech is left out.
 
     Args:
         blocks: The recording in order, each (N,) float32 of any length.
@@ -73,6 +75,7 @@ def speech_pieces(
         detector: What tells speech from other sounds.
         longest: Seconds that no piece may exceed; at least 5.
         pause: Seconds; at least 0.1.
+        overlap: Whether what is near a cut that is no pause is read twice.
 
     Yields:
         Pieces in order, each as soon as its end is known: the same ones whatever the
@@ -87,7 +90,7 @@ def speech_pieces(
             f"pauses of up to {pause} s"
         )
     limit = int(longest * _FRAMES) - 2 * _OVERLAP
-    search = _Search(rate, limit, round(pause * _FRAMES))
+    search = _Search(rate, limit, round(pause * _FRAMES), _OVERLAP if overlap else 0)
     for probabilities in detector.stream(search.listen(blocks)):
         yield from search.advance(probabilities, final=False)
     yield from search.advance(np.zeros(0, np.float32), final=True)
@@ -111,10 +114,12 @@ class _Search:
         rate: Samples per second.
         limit: Frames of the longest piece.
         pause: Frames of the longest pause within a piece.
+        overlap: Frames that are read on both sides of a cut that is no pause.
     """
 
-    def __init__(self, rate: int, limit: int, pause: int) -> None:
+    def __init__(self, rate: int, limit: int, pause: int, overlap: int) -> None:
         self._rate, self._limit, self._pause = rate, limit, pause
+        self._overlap = overlap
         self._samples = np.zeros(0, np.float32)
         self._samples_start = 0
         self._speech = np.zeros(0, np.float32)
@@ -136,27 +141,33 @@ class _Search:
         """Take in probabilities, and give the pieces that are certain now."""
         self._speech = np.concatenate([self._speech, speech])
         while (found := self._find(final)) is not None:
-            if self._certain(found):
+            goes_on = self._before is not None and self._before.off
+            if goes_on or self._certain(found):
                 yield self._piece(found)
-            self._before = found
+                self._before = found
+            else:
+                self._before = found._replace(off=False)
             self._forget(found.last)
 
     def _find(self, final: bool) -> _Found | None:
         """Find the next piece, if what is known says where it ends."""
         starts, ends, known = self._stretches(final)
+        if known < 0:
+            return None
         if not len(starts):
             self._forget(self._start + max(0, known - _MEMORY))
             return None
-        limit = starts[0] + self._limit
-        stop = (starts[1:] - ends[:-1] > self._pause) | (starts[1:] >= limit)
-        count = 1 + int(np.argmax(stop)) if stop.any() else len(starts)
-        last = ends[count - 1]
-        room = starts[count] - last if count < len(starts) else known - last
-        if last > limit or (count < len(starts) and room < _PAUSE):
-            if not final and known < limit + _OVERLAP:
+        if self._before is not None and self._before.off:
+            starts[0] = 0  # whatever is left of a piece that was cut belongs to one
+        far = starts[1:] - ends[:-1] > self._pause
+        count = 1 + int(np.argmax(far)) if far.any() else len(starts)
+        last, limit = ends[count - 1], starts[0] + self._limit
+        if last > limit:
+            if not final and known < limit + _OVERLAP + self._pause:
                 return None
             return self._cut(starts[:count], ends[:count])
-        if not final and room <= self._pause and count == len(starts):
+        room = starts[count] - last if count < len(starts) else known - last
+        if not final and room <= self._pause:
             return None
         # What comes after the longest pause may not be known yet.
         room = min(room, self._pause + 1)
@@ -165,19 +176,20 @@ class _Search:
     def _cut(self, starts: np.ndarray, ends: np.ndarray) -> _Found:
         """Cut speech that is too long for one piece."""
         low, high = starts[0] + self._limit // 2, starts[0] + self._limit
-        pauses = np.where(
-            (ends[:-1] >= low) & (ends[:-1] <= high), starts[1:] - ends[:-1], 0
-        )
+        inside = (starts[1:] > low) & (ends[:-1] <= high)
+        pauses = np.where(inside, starts[1:] - ends[:-1], 0)
         if pauses.max(initial=0) >= _PAUSE:
             place = int(np.argmax(pauses))
             after = min(_PADDING, pauses[place] // 2)
             return self._found(starts[0], ends[place], after)
+        # So that a second of it is left for the next piece.
+        high = min(high, ends[-1] - _OVERLAP)
         first = self._sample(self._start + low)
         heard = self._read(first, self._sample(self._start + high))
         width = max(1, round(_PAUSE_SECONDS * self._rate))
         quiet = first + _quietest(heard, width)
         place = int(quiet * _FRAMES / self._rate) - self._start
-        return self._found(starts[0], place, _OVERLAP, off=True)
+        return self._found(starts[0], place, self._overlap, off=True)
 
     def _found(self, first: int, last: int, after: int, off: bool = False) -> _Found:
         """Count from the start of the recording."""
@@ -195,17 +207,16 @@ class _Search:
     def _piece(self, found: _Found) -> Piece:
         before = self._before or _Found(-_PADDING, -_PADDING, 0, False)
         gap = found.first - before.last
-        goes_on = before.off and gap < _PAUSE
-        first = before.last if goes_on else found.first
-        padding = _OVERLAP if goes_on else min(_PADDING, max(0, gap - before.after))
-        start = self._sample(first - padding)
+        padding = self._overlap if before.off else min(_PADDING, gap - before.after)
+        start = self._sample(found.first - padding)
         inside = slice(found.first - self._start, found.last - self._start)
         return Piece(
             start=start,
-            samples=self._read(start, self._sample(found.last + found.after)),
-            first=self._sample(first),
+            # A copy: it may wait for long, and would keep all that was held.
+            samples=self._read(start, self._sample(found.last + found.after)).copy(),
+            first=self._sample(found.first),
             last=self._sample(found.last),
-            goes_on=goes_on,
+            goes_on=before.off,
             cut_off=found.off,
             speech=float(self._speech[inside].mean()),
         )
@@ -228,19 +239,26 @@ class _Search:
         self._samples_start += drop
 
     def _stretches(self, final: bool) -> tuple[np.ndarray, np.ndarray, int]:
-        """Return starts and ends of speech, and how many frames are certain."""
+        """Return starts and ends of speech, and how many frames are certain.
+
+        This number is -1 where more has to be known to tell.
+        """
         sure = self._speech >= _SURE
         sums = np.concatenate([[0], np.cumsum(sure)])
         near = np.arange(len(sure))
         left = np.maximum(near - _REACH, 0)
         right = np.minimum(near + _REACH + 1, len(sure))
-        active = (self._speech >= _UNSURE) & (sums[right] > sums[left])
+        goes_on = self._before is not None and self._before.off
+        close = (sums[right] > sums[left]) | (goes_on & (near < _REACH))
+        active = (self._speech >= _UNSURE) & close
         known = len(sure) if final else max(0, len(sure) - _REACH)
         edges = np.flatnonzero(np.diff(active[:known], prepend=False, append=False))
         starts, ends = edges[::2], edges[1::2]
         long = sums[ends] - sums[starts] >= _SHORTEST
-        if len(ends) and not final:
-            long[-1] |= ends[-1] == known  # what goes on may become long enough
+        if goes_on and len(long):
+            long[0] = True
+        if not final and len(ends) and ends[-1] == known and not long[-1]:
+            return starts, ends, -1
         return starts[long], ends[long], known
 
 
@@ -304,7 +322,7 @@ def all_pieces(
         rest = np.concatenate([rest, block])
         # With so much ahead, what comes later has no say in where the next cut lies.
         while rest.size > limit + limit // 4:
-            _, end = cut(rest, rate, longest=longest)[0]
+            _, end = cut(rest[: limit + limit // 4 + 1], rate, longest=longest)[0]
             yield Piece(start, rest[:end], start, start + end)
             start, rest = start + end, rest[end:]
     for first, end in cut(rest, rate, longest=longest):

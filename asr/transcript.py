@@ -33,7 +33,8 @@ class Segment:
         text: What was said in it.
         tokens: The decoder's tokens, without start and end.
         avg_logprob: Mean natural log-probability of a token, end included.
-        no_speech_prob: Probability that nobody speaks in it, from 0 to 1.
+        no_speech_prob: Probability that nobody speaks in it, from 0 to 1; 0 where
+            that was not looked at.
         words: Words with times, or None where none were asked for.
         doubt: Why the decoder was not trusted, so that the text is what CTC heard, or
             None.
@@ -71,7 +72,8 @@ class Transcript:
         text: All of it, on one line.
         segments: Its parts in the order of time.
         language: Language code such as `en`, or None where the model does not know.
-        duration: Length of the recording in seconds.
+        duration: Second up to which the recording was read, its end if not told
+            otherwise.
         alternatives: The n best readings, best first, where they were asked for.
         reason: Why `text` is empty (`"no samples"`), or None.
     """

@@ -58,10 +58,16 @@ class VoiceActivity:
     Args:
         weights: Arrays of the network by name, as `recipes/voice_activity.py` stores
             them.
+
+    Raises:
+        KeyError: One is missing.
     """
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
-        self._weights = {k: v.astype(np.float32) for k, v in weights.items()}
+        names = ["filters", "mean", "deviation"]
+        for layer in ("first", *(f"dilated_{d}" for d in DILATIONS), "last"):
+            names += [f"{layer}_kernel", f"{layer}_bias"]
+        self._weights = {name: weights[name].astype(np.float32) for name in names}
 
     def __call__(self, samples: np.ndarray) -> np.ndarray:
         """Return the probabilities of a recording.
@@ -142,7 +148,7 @@ def detector() -> VoiceActivity:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return VoiceActivity(dict(stored))
-    except (OSError, ValueError, BadZipFile) as error:
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(
             f"{path}: cannot be read ({error}); install asr again"
         ) from error

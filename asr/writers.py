@@ -24,12 +24,14 @@ class Layout:
 
     Args:
         name: What `ctm` and `trn` call the recording; white space becomes `_`.
+        channel: Channel of the recording, as `ctm` says it.
         max_line_width: Characters of a line of `srt` and `vtt`.
         max_line_count: Lines of a subtitle.
         highlight_words: Whether each word of a subtitle is marked while it is said.
     """
 
     name: str = "audio"
+    channel: int = 1
     max_line_width: int = 42
     max_line_count: int = 2
     highlight_words: bool = False
@@ -161,8 +163,9 @@ def ctm(transcript: Transcript, layout: Layout = _DEFAULT) -> str:
         if segment.words is None:
             raise UsageError("ctm is made of words; transcribe with their times")
         lines += [
-            f"{name} 1 {_seconds(word.start)} {_seconds(word.end - word.start)} "
-            f"{_identifier(word.word)} {word.probability:.3f}\n"
+            f"{name} {layout.channel} {_seconds(word.start)} "
+            f"{_seconds(word.end - word.start)} {_identifier(word.word)} "
+            f"{word.probability:.3f}\n"
             for word in segment.words
         ]
     return "".join(lines)
@@ -207,7 +210,7 @@ def textgrid(transcript: Transcript, _: Layout = _DEFAULT) -> str:
         f"tiers? <exists>\nsize = {len(tiers)}\nitem []:\n",
     ]
     for number, (name, intervals) in enumerate(tiers.items(), start=1):
-        filled = list(_filled(intervals, transcript.duration))
+        filled = list(_filled(intervals, _milliseconds(transcript.duration) / 1000))
         lines.append(
             f'    item [{number}]:\n        class = "IntervalTier"\n'
             f'        name = "{name}"\n        {head.format(" " * 8)}'

@@ -340,6 +340,8 @@ def test_raw_samples():
     twice = audio.read(RawSamples(io.BytesIO(raw), 1000), 2000)
     assert len(twice) == 2 * len(whole)
     assert audio.read(RawSamples(io.BytesIO(b""), 1000), 1000).size == 0
+    with pytest.raises(UsageError, match="binary mode"):
+        audio.read(RawSamples(io.StringIO("text"), 1000), 1000)
     with pytest.raises(UsageError, match="rate is 0"):
         audio.read(RawSamples(io.BytesIO(raw), 0), 1000)
     with pytest.raises(AudioError, match="no channel 2"):

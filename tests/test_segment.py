@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -163,36 +165,84 @@ def test_where_there_is_no_pause_a_second_is_read_twice():
 @given(
     lengths=st.lists(st.integers(1, 400), max_size=12),
     size=st.integers(100, 200_000),
-    rate=st.sampled_from([8000, 16000]),
     longest=st.sampled_from([5.0, 8.3, 20.0]),
     pause=st.sampled_from([0.1, 1.0]),
 )
-def test_all_speech_belongs_to_one_piece(lengths, size, rate, longest, pause):
-    rng = np.random.default_rng(len(lengths))
+def test_all_speech_belongs_to_one_piece(lengths, size, longest, pause):
     frames = np.concatenate(
         [np.full(n, i % 2) for i, n in enumerate(lengths)] or [np.zeros(0)]
     )
-    samples = np.repeat(frames * rng.uniform(0.7, 1.0, len(frames)), rate // 50)
-    samples = samples.astype("float32")
-    if rate != 16000:  # resampling rings: there is nothing to tell exactly
-        samples *= 0.0
-    pieces = found(samples, size, rate, longest=longest, pause=pause)
+    samples = np.repeat(frames * 0.9, 320).astype("float32")
+    pieces = found(samples, size, longest=longest, pause=pause)
     owner = np.zeros(len(samples), int)
     for piece in pieces:
         read = samples[piece.start : piece.start + len(piece.samples)]
         np.testing.assert_array_equal(piece.samples, read)
-        assert len(piece.samples) <= longest * rate
+        assert len(piece.samples) <= longest * 16000
         assert piece.start <= piece.first < piece.last
         assert piece.last <= piece.start + len(piece.samples)
         owner[piece.first : piece.last] += 1
     assert owner.max(initial=0) <= 1
-    speech = np.repeat(frames > 0, rate // 50)
+    speech = np.repeat(frames > 0, 320)
     runs = np.flatnonzero(np.diff(speech, prepend=False, append=False)).reshape(-1, 2)
-    for start, end in runs if rate == 16000 else ():
+    for start, end in runs:
         if end - start >= 5 * HOP:
             assert owner[start:end].all()
-    again = found(samples, 16000, rate, longest=longest, pause=pause)
-    assert [(p.first, p.last) for p in again] == [(p.first, p.last) for p in pieces]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    parts=st.lists(
+        st.tuples(st.sampled_from([0.0, 0.4, 0.55, 0.9]), st.integers(1, 500)),
+        max_size=12,
+    ),
+    size=st.integers(100, 200_000),
+    longest=st.sampled_from([5.0, 8.3, 20.0]),
+    pause=st.sampled_from([0.1, 1.0]),
+)
+def test_what_is_cut_off_goes_on_whatever_the_blocks(parts, size, longest, pause):
+    frames = np.concatenate([np.zeros(0), *(np.full(n, value) for value, n in parts)])
+    samples = np.repeat(frames, 320).astype("float32")
+    pieces = found(samples, size, longest=longest, pause=pause)
+    for one, two in pairwise([*pieces, None]):
+        assert one.cut_off == (two is not None and two.goes_on)
+        if one.cut_off:
+            assert one.last == two.first
+    again = found(samples, 16000, longest=longest, pause=pause)
+    assert [(p.start, p.first, p.last, p.samples.size) for p in again] == [
+        (p.start, p.first, p.last, p.samples.size) for p in pieces
+    ]
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 44100])
+def test_other_rates(rate):
+    time = np.arange(6 * rate) / rate
+    tone = np.sin(2 * np.pi * 300 * time) * ((time > 2) & (time < 4))
+    (piece,) = found(tone.astype("float32"), rate=rate)
+    assert piece.first / rate == pytest.approx(2.0, abs=0.03)
+    assert piece.last / rate == pytest.approx(4.0, abs=0.03)
+    assert piece.start / rate == pytest.approx(1.8, abs=0.03)
+
+
+def test_a_pause_around_the_middle_is_a_place_to_cut():
+    samples = speaking((0, 8.8), (9.6, 26), seconds=27)
+    first, second, *_ = found(samples)
+    assert spoken([first]) == [(0.0, 8.8)]
+    assert second.first / 16000 == 9.6
+    assert second.start / 16000 == 9.4
+
+
+def test_the_longest_pause_wins_over_the_last():
+    samples = speaking((0, 14), (14.9, 17.9), (18.04, 30), seconds=31)
+    assert spoken(found(samples))[0] == (0.0, 14.0)
+
+
+def test_what_trails_off_after_a_cut_is_kept():
+    samples = speaking((1, 18.8), seconds=21)
+    samples[int(18.8 * 16000) : int(19.2 * 16000)] = 0.4
+    first, second = found(samples)
+    assert first.cut_off
+    assert second.last / 16000 == pytest.approx(19.2)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 
 import numpy as np
@@ -84,9 +85,16 @@ def test_real_speech(speech_data, noise):
     assert false / silent <= 0.10
 
 
-def test_damaged_file_is_named(tmp_path, monkeypatch):
+def with_a_mean_alone() -> bytes:
+    file = io.BytesIO()
+    np.savez(file, mean=np.zeros(32))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK nothing", with_a_mean_alone()])
+def test_damaged_file_is_named(tmp_path, monkeypatch, content):
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / voice_activity.FILE).write_bytes(b"PK nothing")
+    (tmp_path / "data" / voice_activity.FILE).write_bytes(content)
     monkeypatch.setattr(voice_activity, "share", lambda: tmp_path)
     with pytest.raises(ModelError, match=voice_activity.FILE):
         detector.__wrapped__()

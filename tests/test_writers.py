@@ -219,10 +219,10 @@ def worded() -> Transcript:
 
 
 def test_ctm(worded: Transcript) -> None:
-    assert WRITERS["ctm"](worded, Layout(name="my talk")) == (
-        "my_talk 1 0.100 0.400 HELLO 0.750\n"
-        'my_talk 1 0.500 0.400 YOU" 0.500\n'
-        "my_talk 1 2.500 0.000 THERE 1.000\n"
+    assert WRITERS["ctm"](worded, Layout(name="my talk", channel=2)) == (
+        "my_talk 2 0.100 0.400 HELLO 0.750\n"
+        'my_talk 2 0.500 0.400 YOU" 0.500\n'
+        "my_talk 2 2.500 0.000 THERE 1.000\n"
     )
 
 
@@ -249,6 +249,13 @@ def test_textgrid_fills_the_gaps(worded: Transcript) -> None:
     ]
     assert written.startswith('File type = "ooTextFile"\nObject class = "TextGrid"\n\n')
     assert re.findall(r"size = (\d)", written) == ["2", "2", "4"]
+
+
+def test_textgrid_of_what_lasts_to_the_end() -> None:
+    whole = transcript(segment(0.0, 2.9909), duration=2.9909)
+    written = WRITERS["TextGrid"](whole)
+    assert "intervals: size = 1\n" in written
+    assert written.count("xmax = 2.990\n") == 3
 
 
 def test_textgrid_without_words_has_segments(two: Transcript) -> None:

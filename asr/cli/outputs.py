@@ -25,9 +25,6 @@ Source = Path | BinaryIO | RawSamples
 
 FORMATS = [*WRITERS, "all"]
 
-WORDED = WORD_FORMATS | {"all"}
-"""Formats for which words are timed, where the model can."""
-
 
 def find(
     arguments: Sequence[str], rate: int | None = None
@@ -70,8 +67,8 @@ def seconds(
     """
     total = 0.0
     for source in sources:
-        if not isinstance(source, Path):
-            return None
+        if not isinstance(source, Path) or not source.is_file():
+            return None  # a pipe can be read but once
         try:
             whole = inspect(source).duration
         except AsrError:  # it is told of when its turn comes
@@ -166,6 +163,30 @@ def check_rate(rate: int | None, arguments: Sequence[str]) -> None:
     """
     if rate is not None and "-" not in arguments:
         raise UsageError("--rate is that of standard input, -; files tell theirs")
+
+
+def check_span(start: float, end: float | None) -> None:
+    """Refuse to read nothing.
+
+    Raises:
+        UsageError: `end` is not after `start`.
+    """
+    if end is not None and end <= start:
+        raise UsageError(f"--end {end:g} is not after --start {start:g}")
+
+
+def worded(output_format: str, times_words: bool) -> bool:
+    """Tell whether a format takes times of words, if the model can tell them.
+
+    Raises:
+        UsageError: The format cannot do without, and the model cannot.
+    """
+    if not times_words and output_format in ("ctm", "all"):
+        raise UsageError(
+            f"{output_format} needs times of words, and this model has no CTC head to "
+            "tell them; name another format"
+        )
+    return times_words and output_format in (*WORD_FORMATS, "all")
 
 
 def segment_to_stdout(segment: Segment) -> None:

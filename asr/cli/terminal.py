@@ -122,14 +122,18 @@ def audio_progress(
     Args:
         total: Seconds in all, if that is known.
         quiet: As in `progress`.
-        as_json: Whether to write lines of JSON instead, one a second at most, for
-            programs: `done`, `total` and `left` in seconds, and `speed`.
+        as_json: Whether to write lines of JSON for programs instead, one a second at
+            most and one at the end: `done`, `total`, `left` in seconds, and `speed`.
 
     Yields:
         A function to call with the seconds of audio that were done.
     """
     if as_json:
-        yield _JsonProgress(total).advance
+        lines = _JsonProgress(total)
+        try:
+            yield lines.advance
+        finally:
+            lines.write()
         return
     from rich import progress as bars  # noqa: PLC0415 - start-up time
 
@@ -163,17 +167,18 @@ class _JsonProgress:
 
     def __init__(self, total: float | None) -> None:
         self._total, self._done = total, 0.0
-        self._started, self._written = time.monotonic(), -1.0
+        self._started = self._written = time.monotonic()
 
     def advance(self, seconds: float) -> None:
-        """Count, and write a line if there was none for a second, or all is done."""
+        """Count, and write a line if there was none for a second."""
         self._done += seconds
-        spent = time.monotonic() - self._started
-        whole = self._total is not None and self._done >= self._total - 1e-6
-        if spent - self._written < 1.0 and self._written >= 0 and not whole:
-            return
-        self._written = spent
-        speed = self._done / max(spent, 1e-3)
+        if time.monotonic() - self._written >= 1.0:
+            self.write()
+
+    def write(self) -> None:
+        """Write a line."""
+        self._written = time.monotonic()
+        speed = self._done / max(self._written - self._started, 1e-3)
         line: dict[str, float | None] = {
             "done": round(self._done, 3),
             "total": None if self._total is None else round(self._total, 3),
@@ -205,6 +210,11 @@ def download(total: int) -> Iterator[Callable[[int], None]]:
     with _bar(False, *columns) as bar:
         task = bar.add_task("downloading", total=total or None)
         yield lambda amount: bar.advance(task, amount)
+
+
+def shows_bar(quiet: bool) -> bool:
+    """Tell whether `progress` shows something."""
+    return not quiet and sys.stderr.isatty()
 
 
 def _bar(quiet: bool, *columns: ProgressColumn) -> Progress:

@@ -138,6 +138,7 @@ def command(  # noqa: PLR0913 - one for each option
     outputs.check(output_format, folder=folder, several=several)
     outputs.check_resume(resume, folder)
     outputs.check_rate(rate, sources)
+    outputs.check_span(start, end)
     found = list(outputs.find(sources, rate))
     failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]
     recordings = [it for it in found if not isinstance(it, AsrError)]
@@ -152,9 +153,10 @@ def command(  # noqa: PLR0913 - one for each option
     decoding = options.decoding_config(
         recognizer.decoding, beam_size=beam_size, ctc_weight=ctc_weight, n_best=n_best
     )
-    worded = output_format in outputs.WORDED and recognizer.times_words
+    worded = outputs.worded(output_format, recognizer.times_words)
     quiet = folder is None and sys.stdout.isatty()
-    total = None if quiet else outputs.seconds(recordings, start, end)
+    shown = json_progress or terminal.shows_bar(quiet)
+    total = outputs.seconds(recordings, start, end) if shown else None
     with terminal.audio_progress(total, quiet=quiet, as_json=json_progress) as advance:
         chosen: Options = {
             "decoding": decoding,
@@ -169,6 +171,7 @@ def command(  # noqa: PLR0913 - one for each option
         if at_once:
             chosen["on_segment"] = outputs.segment_to_stdout
         layout = Layout(
+            channel=channel or 1,
             max_line_width=max_line_width,
             max_line_count=max_line_count,
             highlight_words=highlight_words,

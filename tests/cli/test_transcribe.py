@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import threading
 import types
 
 import numpy as np
@@ -105,6 +107,7 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "b.wav", "-f", "srt"], "several srt do not fit"),
         ([".", "-f", "vtt"], "several vtt do not fit"),
         (["a.wav", "--resume"], "--resume looks for files"),
+        (["a.wav", "--start", "5", "--end", "2"], "--end 2 is not after --start 5"),
         (["a.wav", "--rate", "8000"], "--rate is that of standard input"),
         (["a.wav", "--n-best", "9"], "--n-best 9 needs a beam of as many"),
     ],
@@ -164,6 +167,28 @@ def test_layout_of_subtitles(run, recognizer, wav):
     out = run("transcribe", "a b c.wav", "-f", "vtt", *sizes).out
     assert "\n<u>A</u>\nB\n\n" in out
     assert "\n<u>C</u>\n" in out
+
+
+def test_a_model_that_cannot_time_words(run, recognizer, wav, monkeypatch):
+    monkeypatch.setattr(recognizer, "times_words", False)
+    wav("a.wav")
+    for kind in ("ctm", "all"):
+        ended = run("transcribe", "a.wav", "-o", "out", "-f", kind)
+        assert (ended.status, recognizer.calls) == (2, [])
+        assert f"{kind} needs times of words" in ended.err
+    assert run("transcribe", "a.wav", "-f", "srt").status == 0
+
+
+def test_a_named_pipe_is_read_once(run, recognizer, samples, tmp_path):
+    path = tmp_path / "pipe.wav"
+    os.mkfifo(path)
+    content = (samples / "river.wav").read_bytes()
+    writer = threading.Thread(target=path.write_bytes, args=(content,))
+    writer.start()
+    ended = run("transcribe", path, "--json-progress")
+    writer.join(10)
+    assert (ended.status, ended.out) == (0, "PIPE\n")
+    assert json.loads(ended.err.splitlines()[-1])["total"] is None
 
 
 def test_resume_leaves_out_what_is_there(run, recognizer, wav, tmp_path):

@@ -12,6 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from asr.compiled_search import Search
 from asr.config import (
     AttentionConfig,
     AugmentConfig,
@@ -29,7 +30,6 @@ from asr.model.decoder import Decoder
 from asr.model.embedding import TokenEmbedding
 from asr.model.features import LogMel
 from asr.model.seq2seq import Seq2Seq
-from asr.pipeline import Search
 
 CONFIG = ModelConfig(
     frontend=FrontendConfig(mels=16),

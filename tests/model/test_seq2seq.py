@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from asr.compiled_search import Search
 from asr.config import (
     AttentionConfig,
     AugmentConfig,
@@ -22,7 +23,6 @@ from asr.decoding.search import Tokens
 from asr.model.features import LogMel
 from asr.model.losses import cross_entropy, ctc
 from asr.model.seq2seq import Seq2Seq
-from asr.pipeline import Search
 
 CONFIG = ModelConfig(
     frontend=FrontendConfig(mels=12),

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from asr.tokenizers import BLANK
+from asr.word_times import frames_needed
 
-REPEATING = 2.4
-"""Compression ratio from which a text is taken for a loop, as whisper has it."""
+_REPEATING = 2.4  # compression ratio of a loop, as whisper has it
 _SHORTEST_LOOP = 60  # characters; shorter texts hardly compress
 _SURPLUS, _MARGIN = 2.0, 8  # tokens against those that CTC heard
 
@@ -40,19 +40,23 @@ def best_path(log_probs: np.ndarray) -> tuple[int, ...]:
     return tuple(best[changed & (best != BLANK)].tolist())
 
 
-def doubt(text: str, tokens: Sequence[int], heard: Sequence[int]) -> str | None:
+def doubt(
+    text: str, tokens: Sequence[int], heard: Sequence[int], frames: int
+) -> str | None:
     """Say why a hypothesis cannot be trusted.
 
     Args:
         text: What the decoder wrote.
         tokens: The same, as tokens.
         heard: What `best_path` gives.
+        frames: Frames of CTC.
 
     Returns:
         The reason in a few words, or None.
     """
-    if len(text) >= _SHORTEST_LOOP and compression_ratio(text) > REPEATING:
+    if len(text) >= _SHORTEST_LOOP and compression_ratio(text) > _REPEATING:
         return "repetition"
-    if len(tokens) > _SURPLUS * len(heard) + _MARGIN:
+    surplus = len(tokens) > _SURPLUS * len(heard) + _MARGIN
+    if surplus or frames_needed(tokens) > frames:
         return "more than was heard"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Unpack
 
@@ -15,7 +15,8 @@ from asr.checkpoint import CARD, read_model
 from asr.compiled_search import Found
 from asr.config import DecodingConfig
 from asr.doubts import best_path, doubt
-from asr.errors import AsrError, AudioError, DataError, ModelError, UsageError
+from asr.draft import Draft
+from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.manifest import Utterance
 from asr.predictor import Predictor, readings
 from asr.recognition_options import Chosen, Options
@@ -25,7 +26,7 @@ from asr.segment import Piece, all_pieces, cut, speech_pieces
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.transcript import Alternative, Segment, Transcript, Word
 from asr.voice_activity import detector
-from asr.word_times import Spans, TimedWord, align_labels, timed_words
+from asr.word_times import Spans, align_labels, timed_words
 
 _LONGEST_ALIGNED = 120.0
 
@@ -122,18 +123,18 @@ class Recognizer(Predictor):
             UsageError: The model cannot tell when words are said.
         """
         chosen = self._chosen(options)
-        recording = _Recording(source)
+        draft = Draft(source)
         pieces, waiting = [], 0.0
-        for piece in self._pieces(recording, rate, chosen):
-            pieces.append((recording, piece))
+        for piece in self._pieces(draft, rate, chosen):
+            pieces.append((draft, piece))
             waiting += piece.samples.size / self.rate
             if waiting >= chosen.batch_seconds or isinstance(source, RawSamples):
                 yield from self._decode(pieces, chosen)
                 pieces, waiting = [], 0.0
         yield from self._decode(pieces, chosen)
-        if recording.error is not None:
-            raise recording.error
-        chosen.on_progress(recording.advance(recording.size) / self.rate)
+        if draft.error is not None:
+            raise draft.error
+        chosen.on_progress(draft.advance(draft.size) / self.rate)
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
@@ -178,7 +179,7 @@ class Recognizer(Predictor):
         (log_probs,) = self.search(greedy).found([samples]).ctc
         spans = align_labels(log_probs, tokens)
         piece = Piece(0, samples, 0, samples.size)
-        words = tuple(word for word, _, _ in self._timed(tokens, spans, piece))
+        words, _ = self._words(tokens, spans, piece, 0.0)
         spoken = self.task.decode(tokens)
         mean = float(spans.log_probs.mean()) if tokens else 0.0
         segment = Segment(0, 0.0, seconds, spoken, tokens, mean, 0.0, words)
@@ -242,33 +243,35 @@ class Recognizer(Predictor):
         # that is ever in memory.
         batches = 1 if chosen.on_segment else 4
         window, waiting = batches * chosen.batch_seconds * self.rate, 0
-        recordings: list[_Recording] = []
-        pieces: list[tuple[_Recording, Piece]] = []
+        drafts: list[Draft] = []
+        pieces: list[tuple[Draft, Piece]] = []
         for source in sources:
             if isinstance(source, RawSamples):  # it may be silent for long
                 self._decode(pieces, chosen)
-                pieces, waiting = [], 0
-            recordings.append(_Recording(source))
-            for piece in self._pieces(recordings[-1], rate, chosen):
-                pieces.append((recordings[-1], piece))
+                for draft in drafts:
+                    yield draft.source, self._result(draft, chosen)
+                drafts, pieces, waiting = [], [], 0
+            drafts.append(Draft(source))
+            for piece in self._pieces(drafts[-1], rate, chosen):
+                pieces.append((drafts[-1], piece))
                 waiting += piece.samples.size
                 # Into a pipe somebody may be speaking.
                 if waiting >= window or isinstance(source, RawSamples):
                     self._decode(pieces, chosen)
                     pieces, waiting = [], 0
-                    for recording in recordings[:-1]:
-                        yield recording.source, self._result(recording, chosen)
-                    del recordings[:-1]
+                    for draft in drafts[:-1]:
+                        yield draft.source, self._result(draft, chosen)
+                    del drafts[:-1]
         self._decode(pieces, chosen)
-        for recording in recordings:
-            yield recording.source, self._result(recording, chosen)
+        for draft in drafts:
+            yield draft.source, self._result(draft, chosen)
 
     def _pieces(
-        self, recording: _Recording, rate: int | None, chosen: Chosen
+        self, draft: Draft, rate: int | None, chosen: Chosen
     ) -> Iterator[Piece]:
         """Yield what there is to decode of a recording; note its length or error."""
         try:
-            counted = recording.count(self._blocks(recording.source, rate, chosen))
+            counted = draft.count(self._blocks(draft.source, rate, chosen))
             found = (
                 speech_pieces(counted, self.rate, detector(), overlap=self.times_words)
                 if chosen.vad
@@ -278,7 +281,7 @@ class Recognizer(Predictor):
                 if np.any(piece.samples):
                     yield piece
         except AsrError as error:
-            recording.error = error
+            draft.error = error
 
     def _blocks(
         self, source: Source, rate: int | None, chosen: Chosen
@@ -303,9 +306,9 @@ class Recognizer(Predictor):
         )
 
     def _decode(
-        self, pieces: list[tuple[_Recording, Piece]], chosen: Chosen
+        self, pieces: list[tuple[Draft, Piece]], chosen: Chosen
     ) -> list[Segment]:
-        """Put the segments of pieces into their recordings; return those with text."""
+        """Put the segments of pieces into their drafts; return those with text."""
         search = self.search(chosen.decoding)
         left = sorted(pieces, key=lambda entry: entry[1].samples.size)
         while left:
@@ -313,19 +316,19 @@ class Recognizer(Predictor):
             count = max(1, math.floor(chosen.batch_seconds * self.rate / longest))
             batch, left = left[-count:], left[:-count]
             found = search.found([piece.samples for _, piece in batch])
-            for row, (recording, piece) in enumerate(batch):
-                recording.parts[piece.start] = self._segment(found, row, piece, chosen)
+            for row, (draft, piece) in enumerate(batch):
+                draft.parts[piece.start] = self._segment(found, row, piece, chosen)
             # What is decoded first is not what comes first.
-            first: dict[_Recording, int] = {}
-            for recording, piece in left:
-                known = first.get(recording, piece.first)
-                first[recording] = min(known, piece.first)
-            for recording, piece in batch:
-                end = min(piece.last, first.get(recording, piece.last))
-                chosen.on_progress(recording.advance(end) / self.rate)
+            first: dict[Draft, int] = {}
+            for draft, piece in left:
+                known = first.get(draft, piece.first)
+                first[draft] = min(known, piece.first)
+            for draft, piece in batch:
+                end = min(piece.last, first.get(draft, piece.last))
+                chosen.on_progress(draft.advance(end) / self.rate)
         told = []
-        for recording in dict.fromkeys(recording for recording, _ in pieces):
-            for segment in recording.take():
+        for draft in dict.fromkeys(draft for draft, _ in pieces):
+            for segment in draft.take():
                 told.append(segment)
                 if chosen.on_segment:
                     chosen.on_segment(segment)
@@ -344,15 +347,15 @@ class Recognizer(Predictor):
         if found.ctc:
             log_probs = found.ctc[row]
             heard = best_path(log_probs)
-            reason = doubt(self.task.decode(tokens), tokens, heard)
+            reason = doubt(self.task.decode(tokens), tokens, heard, len(log_probs))
             if reason is not None:
                 score = float(log_probs.max(axis=-1).sum())
                 tokens, mean = heard, score / (len(heard) + 1)
                 text = self.task.decode(heard)
                 alternatives = (Alternative(text, score), *alternatives)[: len(best)]
             if chosen.word_timestamps or piece.goes_on or piece.cut_off:
-                words, tokens = self._words(tokens, log_probs, piece)
-                words = tuple(_later(word, chosen.start) for word in words)
+                spans = align_labels(log_probs, tokens)
+                words, tokens = self._words(tokens, spans, piece, chosen.start)
         segment = Segment(
             id=0,
             start=chosen.start + piece.first / self.rate,
@@ -367,119 +370,40 @@ class Recognizer(Predictor):
         return segment, alternatives
 
     def _words(
-        self, tokens: tuple[int, ...], log_probs: np.ndarray, piece: Piece
+        self,
+        tokens: tuple[int, ...],
+        spans: Spans,
+        piece: Piece,
+        skipped: float,
     ) -> tuple[tuple[Word, ...], tuple[int, ...]]:
         """Return the words that belong to a piece with their times, and their tokens.
 
-        Where there are more tokens than CTC can place, they are those that CTC heard.
+        `skipped` are the seconds before the first sample.
         """
-        try:
-            spans = align_labels(log_probs, tokens)
-        except DataError:
-            tokens = best_path(log_probs)
-            spans = align_labels(log_probs, tokens)
-        first = piece.first / self.rate if piece.goes_on else -math.inf
-        last = piece.last / self.rate if piece.cut_off else math.inf
+        first = skipped + piece.first / self.rate if piece.goes_on else -math.inf
+        last = skipped + piece.last / self.rate if piece.cut_off else math.inf
+        start = skipped + piece.start / self.rate
+        timed = timed_words(
+            [self.task.tokenizer.pieces[token] for token in tokens],
+            spans,
+            self.model.frontend.frame_seconds * self.config.model.encoder.reduction,
+            start=start,
+            end=start + len(piece.samples) / self.rate,
+        )
         kept = [
-            timed
-            for timed in self._timed(tokens, spans, piece)
-            if first <= 0.5 * (timed.word.start + timed.word.end) < last
+            entry
+            for entry in timed
+            if first <= 0.5 * (entry.word.start + entry.word.end) < last
         ]
         if not kept:
             return (), ()
         return tuple(word for word, _, _ in kept), tokens[kept[0].first : kept[-1].last]
 
-    def _timed(
-        self, tokens: tuple[int, ...], spans: Spans, piece: Piece
-    ) -> list[TimedWord]:
-        return timed_words(
-            [self.task.tokenizer.pieces[token] for token in tokens],
-            spans,
-            self.model.frontend.frame_seconds * self.config.model.encoder.reduction,
-            start=piece.start / self.rate,
-            end=(piece.start + len(piece.samples)) / self.rate,
+    def _result(self, draft: Draft, chosen: Chosen) -> Transcript | AsrError:
+        chosen.on_progress(draft.advance(draft.size) / self.rate)
+        return draft.finished(
+            self.rate, skipped=chosen.start, language=self.config.language
         )
-
-    def _result(self, recording: _Recording, chosen: Chosen) -> Transcript | AsrError:
-        chosen.on_progress(recording.advance(recording.size) / self.rate)
-        if recording.error is not None:
-            return recording.error
-        reason = None
-        if not recording.size:
-            reason = "the recording holds no samples"
-        elif not recording.loud:
-            reason = "the recording is silent"
-        elif not recording.decoded:
-            reason = "nobody speaks in the recording"
-        elif not recording.segments:
-            reason = "no words were recognised"
-        return Transcript(
-            text=" ".join(segment.text for segment in recording.segments),
-            segments=tuple(recording.segments),
-            language=self.config.language,
-            duration=chosen.start + recording.size / self.rate,
-            alternatives=recording.alternatives,
-            reason=reason,
-        )
-
-
-@dataclass(eq=False)
-class _Recording:
-    """One source on its way to a transcript.
-
-    Attributes:
-        source: Where it comes from.
-        size: Samples that were read.
-        loud: Whether one of them was not zero.
-        done: Samples that need not be looked at again.
-        parts: What was decoded last, by first sample.
-        decoded: How many parts were decoded.
-        segments: Those of them that have text, in order.
-        alternatives: The readings of its only part.
-        error: Why it could not be read.
-    """
-
-    source: Source
-    size: int = 0
-    done: int = 0
-    loud: bool = False
-    parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
-        default_factory=dict
-    )
-    decoded: int = 0
-    segments: list[Segment] = field(default_factory=list)
-    alternatives: tuple[Alternative, ...] = ()
-    error: AsrError | None = None
-
-    def count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Note how long and whether not silent the recording is, in passing."""
-        for block in blocks:
-            self.size += block.size
-            self.loud = self.loud or bool(np.any(block))
-            yield block
-
-    def take(self) -> list[Segment]:
-        """Number what was decoded last; return those with text in order."""
-        added: list[Segment] = []
-        for start in sorted(self.parts):
-            segment, alternatives = self.parts.pop(start)
-            self.alternatives = () if self.decoded else alternatives
-            self.decoded += 1
-            if segment.text:
-                number = len(self.segments) + len(added)
-                added.append(replace(segment, id=number))
-        self.segments += added
-        return added
-
-    def advance(self, position: int) -> int:
-        """Note that all before a sample is done; return how many samples that adds."""
-        added = max(0, position - self.done)
-        self.done += added
-        return added
-
-
-def _later(word: Word, seconds: float) -> Word:
-    return replace(word, start=word.start + seconds, end=word.end + seconds)
 
 
 def _name(source: Source) -> str:

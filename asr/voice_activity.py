@@ -23,11 +23,13 @@ HOP = 320
 FILE = "voice_activity.npz"
 """Where the bundled network is, below `data`."""
 
-WINDOW = 400
 FFT_SIZE = 512
-FLOOR = 1e-8
+"""Samples of the Fourier transform."""
 DILATIONS = (1, 2, 4, 8)
+"""Of the convolutions after the first."""
 
+_WINDOW = 400
+_FLOOR = 1e-8
 _FRAME = HOP // 2  # two frames of energies make one probability
 # Probabilities on each side that a chunk needs to know the middle ones exactly.
 _CONTEXT = 40
@@ -44,12 +46,12 @@ def log_energies(samples: np.ndarray, filters: np.ndarray) -> np.ndarray:
     Returns:
         (N // 160 + 1, F) float32, in nepers.
     """
-    padded = np.pad(samples, WINDOW // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::_FRAME]
-    window = np.hanning(WINDOW + 1)[:-1].astype(np.float32)
+    padded = np.pad(samples, _WINDOW // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_FRAME]
+    window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
     spectrum = np.fft.rfft(frames * window, FFT_SIZE).astype(np.complex64)
     power = spectrum.real**2 + spectrum.imag**2
-    return np.log(power @ filters + FLOOR)
+    return np.log(power @ filters + _FLOOR)
 
 
 class VoiceActivity:

@@ -30,6 +30,12 @@ class Spans(NamedTuple):
     log_probs: np.ndarray
 
 
+def frames_needed(labels: Sequence[int]) -> int:
+    """Return how many frames CTC needs: one for each label, and between two alike."""
+    said = np.asarray(labels, dtype=int)
+    return len(said) + int(np.sum(said[1:] == said[:-1]))
+
+
 def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
     """Find the most probable way in which CTC writes labels.
 
@@ -41,8 +47,7 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
         The frames of each label; blanks between them belong to none.
 
     Raises:
-        DataError: The frames are too few for the labels: one for each, and one more
-            between two that are the same.
+        DataError: The frames are too few for the labels; see `frames_needed`.
 
     Reference:
         A. Graves et al., Connectionist Temporal Classification, ICML 2006; the path is
@@ -50,11 +55,8 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
     """
     said = np.asarray(labels, dtype=int)
     frames, size = len(log_probs), len(said)
-    repeats = int(np.sum(said[1:] == said[:-1]))
-    if frames < size + repeats:
-        raise DataError(
-            f"{size} labels with {repeats} repetitions do not fit {frames} frames"
-        )
+    if frames < frames_needed(labels):
+        raise DataError(f"{size} labels do not fit {frames} frames")
     # States: blank, label 0, blank, label 1, ..., blank.
     states = np.full(2 * size + 1, BLANK)
     states[1::2] = said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import statistics
 import subprocess
@@ -69,6 +70,13 @@ def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
         "processor": statistics.median(processor),
         "result": result,
     }
+
+
+def textgrid_words(path: Path) -> list[tuple[float, float, str]]:
+    """Return start, end and word of each word of a TextGrid of dev-aligned."""
+    tier, _ = path.read_text(encoding="utf-8").split('name = "phones"')
+    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
+    return [(float(start), float(end), word) for start, end, word in found if word]
 
 
 def speech(*parts: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -21,13 +20,6 @@ RATE, HOP = 16000, 320
 TOLERATED = 15  # frames: a pause of up to 0.3 s between words counts as neither
 
 
-def words(path: Path) -> list[tuple[float, float]]:
-    """Read the times of the words of a TextGrid."""
-    tier, _ = path.read_text(encoding="utf-8").split('name = "phones"')
-    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
-    return [(float(start), float(end)) for start, end, word in found if word]
-
-
 def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Join clips with pauses of 1 to 5 s; return samples and 1 speech, 0 none, -1."""
     rng = np.random.default_rng(1)
@@ -37,7 +29,7 @@ def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
         sound = audio.read(clip, RATE)
         length = -(-len(sound) // HOP) + rng.integers(50, 250)
         label = np.zeros(length, int)
-        times = words(path)
+        times = [(start, end) for start, end, _ in harness.textgrid_words(path)]
         for start, end in times:
             label[round(start * 50) : round(end * 50)] = 1
         for (_, end), (start, _) in pairwise(times):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import re
 import time
-from pathlib import Path
 
 import harness
 import numpy as np
@@ -14,13 +12,6 @@ import asr
 from asr.errors import DataError
 
 MEDIAN, NINTH_DECILE = 0.05, 0.12  # seconds, of word starts
-
-
-def words(path: Path) -> list[tuple[float, float, str]]:
-    """Read the words of a TextGrid with their times."""
-    tier, _ = path.read_text(encoding="utf-8").split('name = "phones"')
-    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
-    return [(float(a), float(b), word.upper()) for a, b, word in found if word]
 
 
 def evenly(said: list[tuple[float, float, str]]) -> list[float]:
@@ -44,9 +35,11 @@ def main() -> None:
     paths = sorted((folder / "alignments").glob("*.TextGrid"))
     for path in paths[: 10 if options.quick else None]:
         (clip,) = folder.glob(f"*/*/{path.stem}.*[!t]")
-        said = words(path)
+        said = harness.textgrid_words(path)
         try:
-            found = recognizer.align(clip, " ".join(word for _, _, word in said))
+            found = recognizer.align(
+                clip, " ".join(word.upper() for _, _, word in said)
+            )
         except DataError:  # words that the aligner of the corpus did not know
             left_out += 1
             continue

@@ -33,7 +33,8 @@ FLOORS = [
     {"tensors", "model", "decoding"},
     {"tasks"},
     {
-        "checkpoint", "model_card", "predictor", "recognition_options", "pipeline",
+        "checkpoint", "model_card", "predictor", "recognition_options", "draft",
+        "pipeline",
         "text_pipeline",
         "evaluation", "evaluation_page", "experiment", "text_evaluation", "training",
         "run_state",

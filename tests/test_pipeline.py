@@ -210,18 +210,9 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
     assert peak < 150e6  # an hour of samples takes 230 MB
 
 
-class AllSpeech:
-    """A detector that takes everything for speech."""
-
-    def stream(self, blocks):
-        for block in blocks:
-            yield np.ones(-(-len(block) // 320), "float32")
-
-
 def test_what_is_cut_without_a_pause_is_joined_word_by_word(
-    recognizer, long, monkeypatch
+    recognizer, long, all_speech
 ):
-    monkeypatch.setattr(pipeline, "detector", AllSpeech)
     found = recognizer.transcribe(long, word_timestamps=True)
     assert len(found.segments) >= 3
     assert found.segments[0].start == 0.0

@@ -127,17 +127,22 @@ def _stem(path: Path) -> str:
     return path.with_suffix("").as_posix()
 
 
-def check(output_format: str, *, folder: Path | None, several: bool) -> None:
-    """Refuse output that nobody could read apart.
+def check(
+    output_format: str, *, folder: Path | None, several: bool, resume: bool = False
+) -> None:
+    """Refuse output that nobody could read apart, or find again.
 
     Args:
         output_format: One of `FORMATS`.
         folder: Output folder, or None for standard output.
         several: Whether there may be more than one recording.
+        resume: Whether files of recordings are looked for.
 
     Raises:
-        UsageError: The format needs an output folder.
+        UsageError: The output folder is missing.
     """
+    if resume and folder is None:
+        raise UsageError("--resume looks for files; give --output-dir")
     if folder is not None or output_format in ("txt", "json", "ctm", "trn"):
         return
     if output_format == "all" or several:
@@ -145,32 +150,17 @@ def check(output_format: str, *, folder: Path | None, several: bool) -> None:
         raise UsageError(f"{what} do not fit standard output; give --output-dir")
 
 
-def check_resume(resume: bool, folder: Path | None) -> None:
-    """Refuse to look for files where there is no folder.
+def check_input(
+    arguments: Sequence[str], rate: int | None, start: float, end: float | None
+) -> None:
+    """Refuse to read nothing, and a rate of what is not read.
 
     Raises:
-        UsageError: `resume` is set, and there is no output folder.
-    """
-    if resume and folder is None:
-        raise UsageError("--resume looks for files; give --output-dir")
-
-
-def check_rate(rate: int | None, arguments: Sequence[str]) -> None:
-    """Refuse a rate of what is not read.
-
-    Raises:
-        UsageError: There is a rate, and standard input is not among the arguments.
+        UsageError: There is a rate, and standard input is not among the arguments; or
+            `end` is not after `start`.
     """
     if rate is not None and "-" not in arguments:
         raise UsageError("--rate is that of standard input, -; files tell theirs")
-
-
-def check_span(start: float, end: float | None) -> None:
-    """Refuse to read nothing.
-
-    Raises:
-        UsageError: `end` is not after `start`.
-    """
     if end is not None and end <= start:
         raise UsageError(f"--end {end:g} is not after --start {start:g}")
 

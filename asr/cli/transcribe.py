@@ -135,10 +135,8 @@ def command(  # noqa: PLR0913 - one for each option
     """
     several = len(sources) > 1 or Path(sources[0]).is_dir()
     at_once = folder is None and output_format == "txt" and not several
-    outputs.check(output_format, folder=folder, several=several)
-    outputs.check_resume(resume, folder)
-    outputs.check_rate(rate, sources)
-    outputs.check_span(start, end)
+    outputs.check(output_format, folder=folder, several=several, resume=resume)
+    outputs.check_input(sources, rate, start, end)
     found = list(outputs.find(sources, rate))
     failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]
     recordings = [it for it in found if not isinstance(it, AsrError)]

@@ -14,12 +14,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asr.checkpoint import describe
-    from asr.config import DecodingConfig, Recipe, load_recipe
+    from asr.checkpoint import describe, write_calibration
+    from asr.config import Calibration, DecodingConfig, Recipe, load_recipe
     from asr.errors import AsrError
     from asr.estimation import estimate
-    from asr.evaluation import evaluate
+    from asr.evaluation import calibrate, evaluate
     from asr.experiment import run
+    from asr.language_model import (
+        LanguageModel,
+        load_language_model,
+        read_texts,
+        train_language_model,
+    )
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.pairs import Pair, read_pairs
     from asr.pipeline import Recognizer, load
@@ -34,8 +40,10 @@ __version__ = "0.1.0"
 _HOMES = {
     "Alternative": "asr.transcript",
     "AsrError": "asr.errors",
+    "Calibration": "asr.config",
     "DecodingConfig": "asr.config",
     "Generation": "asr.text_pipeline",
+    "LanguageModel": "asr.language_model",
     "Pair": "asr.pairs",
     "RawSamples": "asr.recording",
     "Recipe": "asr.config",
@@ -45,26 +53,33 @@ _HOMES = {
     "Transcript": "asr.transcript",
     "Utterance": "asr.manifest",
     "Word": "asr.transcript",
+    "calibrate": "asr.evaluation",
     "describe": "asr.checkpoint",
     "estimate": "asr.estimation",
     "evaluate": "asr.evaluation",
     "evaluate_texts": "asr.text_evaluation",
     "load": "asr.pipeline",
+    "load_language_model": "asr.language_model",
     "load_recipe": "asr.config",
     "load_text": "asr.text_pipeline",
     "read_manifest": "asr.manifest",
     "read_pairs": "asr.pairs",
+    "read_texts": "asr.language_model",
     "resume": "asr.training",
     "run": "asr.experiment",
     "train": "asr.training",
+    "train_language_model": "asr.language_model",
+    "write_calibration": "asr.checkpoint",
     "write_manifest": "asr.manifest",
 }
 
 __all__ = [
     "Alternative",
     "AsrError",
+    "Calibration",
     "DecodingConfig",
     "Generation",
+    "LanguageModel",
     "Pair",
     "RawSamples",
     "Recipe",
@@ -74,18 +89,23 @@ __all__ = [
     "Transcript",
     "Utterance",
     "Word",
+    "calibrate",
     "describe",
     "estimate",
     "evaluate",
     "evaluate_texts",
     "load",
+    "load_language_model",
     "load_recipe",
     "load_text",
     "read_manifest",
     "read_pairs",
+    "read_texts",
     "resume",
     "run",
     "train",
+    "train_language_model",
+    "write_calibration",
     "write_manifest",
 ]
 

@@ -18,7 +18,14 @@ from typing import Any
 
 import numpy as np
 
-from asr.config import DecodingConfig, ModelConfig, from_dict, to_dict
+from asr.config import (
+    LANGUAGE_MODEL,
+    Calibration,
+    DecodingConfig,
+    ModelConfig,
+    from_dict,
+    to_dict,
+)
 from asr.errors import ModelError, RecipeError
 from asr.model.seq2seq import Seq2Seq
 from asr.resources import atomic_write
@@ -49,11 +56,12 @@ class FolderConfig:
 
     Attributes:
         format: Version of the folder's layout.
-        task: A key of `asr.tasks.TASKS`.
+        task: A key of `asr.tasks.TASKS`, or `language_model`.
         normalizer: Text normaliser of the references it learned from.
         language: ISO 639-1 code.
         model: Sizes.
         decoding: How hypotheses are searched for unless the caller says otherwise.
+        calibration: From the probability of a word to how sure one may be of it.
         training: Facts for people: name, data, steps, scores.
     """
 
@@ -63,6 +71,7 @@ class FolderConfig:
     language: str = "en"
     model: ModelConfig = field(default_factory=ModelConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    calibration: Calibration = field(default_factory=Calibration)
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -93,20 +102,22 @@ def weights_of(model: Seq2Seq) -> dict[str, np.ndarray]:
 
 def write_model(
     folder: Path,
-    config: FolderConfig,
+    config: Any,  # noqa: ANN401 - one of two dataclasses
     *,
     tokenizer: Mapping[str, Any],
     weights: Mapping[str, np.ndarray],
     card: str,
+    compressed: bool = False,
 ) -> None:
     """Write a model folder; each file is complete or absent, the sums come last.
 
     Args:
         folder: Created if it does not exist.
-        config: What goes into `config.json`.
+        config: What goes into `config.json`, a dataclass such as `FolderConfig`.
         tokenizer: What goes into `tokenizer.json`.
         weights: Arrays by path.
         card: Text of `README.md`.
+        compressed: Whether to compress the arrays, which does little for weights.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -121,7 +132,28 @@ def write_model(
     with atomic_write(folder / CARD) as file:
         file.write(card)
     with atomic_write(folder / WEIGHTS, "wb") as file:
-        np.savez(file, **weights)  # type: ignore[arg-type]  # the stub mistakes them for allow_pickle
+        save = np.savez_compressed if compressed else np.savez
+        save(file, **weights)  # type: ignore[arg-type]  # the stub mistakes them for allow_pickle
+    _write_sums(folder)
+
+
+def write_calibration(folder: Path, calibration: Calibration) -> None:
+    """Put how sure one may be of words into a model folder.
+
+    Raises:
+        ModelError: The folder is damaged, or not a model's.
+        OutputError: The folder cannot be written.
+    """
+    verify(folder)
+    config = replace(read_config(folder), calibration=calibration)
+    (folder / SUMS).unlink(missing_ok=True)
+    with atomic_write(folder / CONFIG) as file:
+        json.dump(to_dict(config), file, indent=1, ensure_ascii=False)
+        file.write("\n")
+    _write_sums(folder)
+
+
+def _write_sums(folder: Path) -> None:
     with atomic_write(folder / SUMS) as file:
         for name in (CONFIG, TOKENIZER, WEIGHTS, CARD):
             file.write(f"{_digest(folder / name)}  {name}\n")
@@ -135,6 +167,8 @@ def read_model(folder: Path) -> LoadedModel:
     """
     verify(folder)
     config = read_config(folder)
+    if config.task == LANGUAGE_MODEL:
+        raise ModelError(f"{folder}: a language model, which only helps other models")
     tokenizer = read_tokenizer(folder / TOKENIZER)
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     try:
@@ -144,6 +178,20 @@ def read_model(folder: Path) -> LoadedModel:
         raise ModelError(f"{folder / CONFIG}: {error}") from error
     _assign(model, folder / WEIGHTS)
     return LoadedModel(config, task, model)
+
+
+def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
+    """Put the weights of a model folder into a fresh network.
+
+    Raises:
+        ModelError: The folder is damaged, or of another model: what stands for a token
+            and the shapes of all weights have to be the same.
+    """
+    verify(folder)
+    tokenizer = read_tokenizer(folder / TOKENIZER)
+    if tokenizer.to_json() != task.tokenizer.to_json():
+        raise ModelError(f"{folder}: its {TOKENIZER} is not that of the recipe's data")
+    _assign(model, folder / WEIGHTS)
 
 
 def read_config(folder: Path) -> FolderConfig:
@@ -165,7 +213,7 @@ def read_config(folder: Path) -> FolderConfig:
         config = from_dict(FolderConfig, tree)
     except RecipeError as error:
         raise ModelError(f"{path}: {error}") from error
-    if config.task not in TASKS:
+    if config.task not in {*TASKS, LANGUAGE_MODEL}:
         raise ModelError(f"{path}: unknown task {config.task!r}")
     return replace(config, training=training)
 
@@ -179,15 +227,17 @@ def describe(folder: Path) -> dict[str, Any]:
     verify(folder)
     config = read_config(folder)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return {
+    described = {
         "folder": str(folder),
         "task": config.task,
         "language": config.language,
         "normalizer": config.normalizer,
         "megabytes": round(size / 1e6, 1),
         **config.training,
-        "decoding": to_dict(config.decoding),
     }
+    if config.task in TASKS:
+        described["decoding"] = to_dict(config.decoding)
+    return described
 
 
 def verify(folder: Path) -> None:
@@ -228,7 +278,12 @@ def _read_json(path: Path) -> Any:  # noqa: ANN401 - parsed JSON
         raise ModelError(f"{path}: not a readable JSON file: {error}") from error
 
 
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """Read stored arrays by name; pickled ones are refused.
+
+    Raises:
+        ModelError: The file is damaged, or unpacks to more than any model.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(member.file_size for member in archive.infolist())
@@ -242,10 +297,10 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 def _assign(model: Seq2Seq, path: Path) -> None:
     """Put stored arrays into the model, all of them and no others."""
-    arrays = _read_arrays(path)
+    arrays = read_arrays(path)
     wanted = {weight.path: weight for weight in model.weights}
     if missing := sorted(wanted.keys() ^ arrays.keys()):
-        raise ModelError(f"{path}: does not fit {CONFIG}: {missing[0]}")
+        raise ModelError(f"{path}: not of a model of this shape: {missing[0]}")
     for name, weight in wanted.items():
         array = arrays[name]
         if array.dtype.kind not in "fiu":
@@ -253,7 +308,7 @@ def _assign(model: Seq2Seq, path: Path) -> None:
         if array.shape != tuple(weight.shape):
             raise ModelError(
                 f"{path}: {name} has shape {array.shape}, "
-                f"but {CONFIG} makes it {tuple(weight.shape)}"
+                f"but the model wants {tuple(weight.shape)}"
             )
         if not np.all(np.isfinite(array)):
             raise ModelError(f"{path}: {name} holds values that are not numbers")

@@ -12,7 +12,8 @@ from keras import ops
 
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
-from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
+from asr.decoding.automaton import Automaton
+from asr.decoding.search import Guide, Hypotheses, Tokens, beam_search, greedy_search
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
 
@@ -35,23 +36,47 @@ class Search(keras.Model):
     Args:
         model: The network; its weights are shared, not copied.
         special: Start and end symbols.
-        config: Beam, weights and thresholds. A beam of 1 without CTC is greedy search.
+        config: Beam, weights and thresholds. A beam of 1 without CTC and automata is
+            greedy search.
+        automata: What else scores tokens, such as a language model; that of
+            `config.prefix` is the last.
 
     Call arguments:
-        inputs: `source` (B, N) float32 and `source_lengths` (B,) int32.
+        inputs: `source` (B, N) float32, `source_lengths` (B,) int32 and, with automata,
+            `starts`: the state in which each begins, (B, A) int32.
 
     Returns:
         A dict of the fields of `Hypotheses` and, from a model with a CTC head,
         `ctc_log_probs` (B, R, V) and `ctc_lengths` (B,).
     """
 
-    def __init__(self, model: Seq2Seq, special: Tokens, config: DecodingConfig) -> None:
+    def __init__(
+        self,
+        model: Seq2Seq,
+        special: Tokens,
+        config: DecodingConfig,
+        automata: Sequence[Automaton] = (),
+    ) -> None:
         # float32 also where a mixed policy trains: it would cast the decoder's weights.
         super().__init__(name="search", dtype="float32")
         self.model = model
         self.special = special
         self.config = config
+        self.starts = np.array([automaton.start for automaton in automata], np.int32)
+        self.tables = [
+            self._table(array)
+            for automaton in automata
+            for array in (automaton.scores, automaton.following)
+        ]
         self.built = True
+
+    def _table(self, values: np.ndarray) -> keras.Variable:
+        return self.add_weight(
+            shape=values.shape,
+            dtype=values.dtype.name,
+            initializer=lambda *_, **__: ops.convert_to_tensor(values),
+            trainable=False,
+        )
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
         """See the class."""
@@ -73,7 +98,7 @@ class Search(keras.Model):
         if log_probs is not None:
             lengths = encoded.state_lengths
             heard = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
-        if config.beam_size == 1 and not joint:
+        if config.beam_size == 1 and not (joint or self.tables):
             found = greedy_search(step, state, limits, self.special, longest=longest)
             return found._asdict() | heard
         frames = None
@@ -87,9 +112,17 @@ class Search(keras.Model):
             self.special,
             config,
             ctc_log_probs=frames,
+            guides=self._guides(inputs),
             longest=longest,
         )
         return found._asdict() | heard
+
+    def _guides(self, inputs: dict[str, Any]) -> list[Guide]:
+        tables = zip(self.tables[::2], self.tables[1::2], strict=True)
+        return [
+            Guide(scores, following, inputs["starts"][:, place])
+            for place, (scores, following) in enumerate(tables)
+        ]
 
     def _limit(self, states: Any) -> Any:  # noqa: ANN401 - tensor or number
         """Return the longest hypothesis of so many states of the encoder."""
@@ -103,13 +136,26 @@ class Search(keras.Model):
         """Search a batch of sources, (N,) each; arrays come back."""
         return self.found(sources).hypotheses
 
-    def found(self, sources: Sequence[np.ndarray]) -> Found:
-        """Search a batch of sources, (N,) each, and tell what CTC makes of them."""
+    def found(
+        self, sources: Sequence[np.ndarray], begins: Sequence[bool] | None = None
+    ) -> Found:
+        """Search a batch of sources, and tell what CTC makes of them.
+
+        Args:
+            sources: (N,) each.
+            begins: Whether each begins a text, so that a prefix binds it; all do if not
+                given.
+        """
         lengths = np.array([len(source) for source in sources], dtype="int32")
         source = np.zeros((len(sources), int(lengths.max())), dtype="float32")
         for row, samples in enumerate(sources):
             source[row, : len(samples)] = samples
-        found = self.predict_on_batch({"source": source, "source_lengths": lengths})
+        inputs = {"source": source, "source_lengths": lengths}
+        if self.tables:
+            inputs["starts"] = np.tile(self.starts, (len(sources), 1))
+            if self.config.prefix and begins is not None:
+                inputs["starts"][~np.array(begins), -1] = self.tables[-1].shape[0] - 1
+        found = self.predict_on_batch(inputs)
         frames = found.pop("ctc_log_probs", ())
         counts = found.pop("ctc_lengths", ())
         heard = [row[:count] for row, count in zip(frames, counts, strict=True)]

@@ -26,6 +26,12 @@ BATCH_SECONDS = 160.0
 """Padded audio transcribed at once, in seconds, unless the caller says otherwise."""
 
 
+LANGUAGE_MODEL = "language_model"
+"""Task of recipes and models that only help others."""
+
+LINES = "lines"
+"""Corpus of a language model that is a text file, a text on each line."""
+
 STAGES = ("prepare", "train", "evaluate")
 """What `asr run` does with a recipe, in this order."""
 
@@ -210,7 +216,8 @@ class SourceConfig:
         path: Folder of the corpus or manifest file, below the data directory
             (`ASR_DATA`) unless absolute.
         corpus: A key of `asr.corpora.CORPORA`, where `jsonl` reads a manifest; for
-            texts one of `asr.corpora.text.TEXT_CORPORA`.
+            texts one of `asr.corpora.text.TEXT_CORPORA`, and for language models
+            `lines` too.
         subset: Which part of the corpus; manifests have just `all`.
         repeat: How often each record is seen in one epoch.
         limit: Only the first so many records; 0 takes all.
@@ -279,7 +286,10 @@ class TrainConfig:
         clip_norm: Bound on the global norm of the gradient.
         weight_decay: Decoupled weight decay (`adamw`).
         accumulate: Batches whose gradients make one update.
-        ctc_weight: Share of the CTC loss; the cross-entropy has the rest.
+        start: Model whose weights training starts from, as its folder or a bundled
+            one's name; nothing starts from random weights.
+        ctc_weight: Share of the CTC loss; the cross-entropy has the rest. With 1 the
+            decoder is neither computed nor changed.
         label_smoothing: Probability mass spread over the other tokens.
         smoothing_start: Update from which labels are smoothed.
         coverage_weight: Weight of the coverage loss, which grows where attention
@@ -299,6 +309,7 @@ class TrainConfig:
     clip_norm: float = 5.0
     weight_decay: float = 1e-5
     accumulate: int = 1
+    start: str = ""
     ctc_weight: float = 0.3
     label_smoothing: float = 0.1
     smoothing_start: int = 2000
@@ -323,6 +334,14 @@ class DecodingConfig:
         length_ratio: Longest hypothesis in tokens for each state of the encoder.
         length_extra: Tokens allowed beside that.
         n_best: Hypotheses returned for each utterance.
+        language_model: Language model that guides the search, as its folder or a
+            bundled one's name; nothing searches without.
+        lm_weight: Factor of its log probabilities.
+        word_bonus: What each word adds to the score beside a language model, which
+            alone wants few words.
+        hotwords: Words and phrases to look out for.
+        hotword_bonus: What each character of a hotword adds to the score.
+        prefix: What each recording begins with.
     """
 
     beam_size: int = 8
@@ -332,11 +351,45 @@ class DecodingConfig:
     length_ratio: float = 1.0
     length_extra: int = 0
     n_best: int = 1
+    language_model: str = ""
+    lm_weight: float = 0.4
+    word_bonus: float = 1.0
+    hotwords: tuple[str, ...] = ()
+    hotword_bonus: float = 1.0
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From the probability of a word to the share of such words that are right.
+
+    Attributes:
+        scale: Factor of its log odds.
+        bias: What is added to them.
+    """
+
+    scale: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True)
+class NGramConfig:
+    """What a language model counts.
+
+    Attributes:
+        least: How often a context of one token, of two, ... must be seen in the
+            training text to be kept; it must not fall. There are as many as the
+            longest context has tokens.
+    """
+
+    least: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
 
 
 @dataclass(frozen=True)
 class Recipe:
     """An experiment: task, data, model, training and decoding.
+
+    A language model (task `language_model`) is `data` and `ngrams` alone.
 
     In a file, `base: OTHER.yaml` names a recipe, beside this one, from which it starts.
     """
@@ -349,6 +402,7 @@ class Recipe:
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
+    ngrams: NGramConfig = field(default_factory=NGramConfig)
 
 
 _MOST_BASES = 8
@@ -413,7 +467,11 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (TrainConfig, "coverage_weight"): (0, 100),
     (TrainConfig, "ema"): (0, 0.99999),
     (TrainConfig, "checkpoint_minutes"): (0, 10**6),
+    (NGramConfig, "least"): (1, 10**9),
     (DecodingConfig, "beam_size"): (1, 256),
+    (DecodingConfig, "lm_weight"): (0, 10),
+    (DecodingConfig, "word_bonus"): (-100, 100),
+    (DecodingConfig, "hotword_bonus"): (0, 100),
     (DecodingConfig, "ctc_weight"): (0, 1),
     (DecodingConfig, "length_penalty"): (0, 5),
     (DecodingConfig, "end_threshold"): (0, 100),

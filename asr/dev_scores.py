@@ -96,6 +96,8 @@ class DevScorer:
             return {}, None
         pairs.sort(key=lambda pair: len(pair[1]))
         found = self._metrics(pairs)
+        if not self.model.decoder.trainable:  # CTC alone is learned
+            return found, None
         weights, lengths = self._attention(pairs[len(pairs) // 2 :])
         if not weights.any():  # nothing was shown, or there is no attention
             return found, None

@@ -20,6 +20,7 @@ class Draft:
         source: Where it comes from.
         size: Samples that were read.
         loud: Whether one of them was not zero.
+        first: First sample of the part that comes first.
         done: Samples that need not be looked at again.
         parts: What was decoded last, by first sample.
         decoded: How many parts were decoded.
@@ -32,6 +33,7 @@ class Draft:
     size: int = 0
     done: int = 0
     loud: bool = False
+    first: int | None = None
     parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
         default_factory=dict
     )

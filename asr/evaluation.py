@@ -6,15 +6,19 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from asr.config import BATCH_SECONDS, DecodingConfig
+from asr.alignment import align
+from asr.calibration import calibration_error, fit_calibration
+from asr.config import BATCH_SECONDS, Calibration, DecodingConfig
 from asr.errors import AsrError, DataError
 from asr.manifest import Utterance, audio_entry
 from asr.pipeline import Recognizer
 from asr.score_report import ScoreReport
 from asr.scoring import Score
 from asr.text import normalizer as normalizer_of
+from asr.transcript import Word
 
 log = logging.getLogger(__name__)
 
@@ -29,12 +33,14 @@ class Result:
         hypothesis: What the model wrote, after normalisation; empty where the
             recording could not be read.
         seconds: Length of the recording.
+        words: The words it wrote; none from a model that cannot time them.
     """
 
     utterance: Utterance
     reference: str
     hypothesis: str
     seconds: float
+    words: tuple[Word, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys of a manifest, with `pred_text`."""
@@ -75,6 +81,29 @@ class Evaluation:
     unreadable: int
     results: tuple[Result, ...]
 
+    @cached_property
+    def sureness(self) -> tuple[list[float], list[bool]]:
+        """How sure the model was of each word, and whether it was right."""
+        normalize = normalizer_of(self.normalizer)
+        sure: list[float] = []
+        right: list[bool] = []
+        for result in self.results:
+            parts = [
+                (part, word.probability)
+                for word in result.words
+                for part in normalize(word.word).split()
+            ]
+            written = " ".join(part for part, _ in parts)
+            steps = align(result.reference, written)
+            sure += [probability for _, probability in parts]
+            right += [step.operation == "C" for step in steps if step.hypothesis]
+        return sure, right
+
+    @property
+    def calibration_error(self) -> float | None:
+        """Expected calibration error of the words' probabilities, or None."""
+        return calibration_error(*self.sureness) if self.sureness[0] else None
+
     @property
     def score(self) -> Score:
         """Counts and rates of all utterances together."""
@@ -82,12 +111,14 @@ class Evaluation:
 
     def to_json(self, by: Sequence[str] = (), errors: int = 0) -> dict[str, Any]:
         """Return all figures as plain data; see `ScoreReport.to_json`."""
+        error = self.calibration_error
         return {
             **self.report.to_json(by, errors),
             "audio_seconds": round(self.audio_seconds, 3),
             "rtf": round(self.rtf, 5),
             "normalizer": self.normalizer,
             "unreadable": self.unreadable,
+            "calibration_error": None if error is None else round(error, 5),
         }
 
     def summary(self, by: Sequence[str] = (), errors: int = 0) -> str:
@@ -98,6 +129,8 @@ class Evaluation:
             f"real-time factor {self.rtf:.4f}\n"
             f"normalizer {self.normalizer}"
         )
+        if self.calibration_error is not None:
+            text += f"\nconfidence off by {100 * self.calibration_error:.1f} % (ECE)"
         if self.unreadable:
             text += f"\nunreadable {self.unreadable}, scored as empty"
         return text
@@ -137,17 +170,25 @@ def evaluate(
     started = time.perf_counter()
     results, unreadable = [], 0
     found = recognizer.transcribe_many(
-        utterances, decoding=decoding, batch_seconds=batch_seconds, vad=False
+        utterances,
+        decoding=decoding,
+        batch_seconds=batch_seconds,
+        vad=False,
+        word_timestamps=recognizer.times_words,
     )
     for utterance, (_, transcript) in zip(utterances, found, strict=True):
-        text, seconds = "", 0.0
+        text, seconds, words = "", 0.0, tuple[Word, ...]()
         if isinstance(transcript, AsrError):
             unreadable += 1
             log.warning("counts as an empty hypothesis: %s", transcript)
         else:
             text, seconds = transcript.text, transcript.duration
+            words = tuple(
+                word for segment in transcript.segments for word in segment.words or ()
+            )
         reference = normalize(utterance.text or "")
-        results.append(Result(utterance, reference, normalize(text), seconds))
+        result = Result(utterance, reference, normalize(text), seconds, words)
+        results.append(result)
     elapsed = time.perf_counter() - started
     audio_seconds = sum(result.seconds for result in results)
     return Evaluation(
@@ -161,4 +202,23 @@ def evaluate(
         normalizer=normalizer,
         unreadable=unreadable,
         results=tuple(results),
+    )
+
+
+def calibrate(evaluation: Evaluation, calibration: Calibration) -> Calibration:
+    """Return the calibration with which a model's words are as often right as it says.
+
+    Args:
+        evaluation: Of a dev part.
+        calibration: The one that the model had meanwhile.
+
+    Raises:
+        DataError: The model wrote no words, or cannot tell how sure it is of them.
+    """
+    sure, right = evaluation.sureness
+    found = fit_calibration(sure, right)
+    # It was fitted to what had been through the other one.
+    return Calibration(
+        scale=found.scale * calibration.scale,
+        bias=found.scale * calibration.bias + found.bias,
     )

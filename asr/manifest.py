@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import lzma
 import math
 import os
 import zlib
@@ -62,12 +63,15 @@ class Utterance:
         return f"{self.id} ({self.audio})" if self.id else str(self.audio)
 
 
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+
+
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """Read a UTF-8 text file line by line.
 
     Args:
-        path: The file, compressed where its name ends in `.gz`; a byte order mark at
-            its start is ignored.
+        path: The file, compressed where its name ends in `.gz` or `.xz`; a byte order
+            mark at its start is ignored.
 
     Yields:
         The line's number, from 1, and the line without its end.
@@ -77,13 +81,13 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     """
     number = 0
     try:
-        with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
+        with _OPENERS.get(path.suffix, open)(path, "rb") as file:
             for number, raw in enumerate(file, 1):
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}:{number}: not UTF-8; convert the file") from error
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
         raise DataError(f"cannot read {path}: {reason}") from error
 

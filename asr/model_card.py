@@ -23,10 +23,6 @@ def model_card(training: Mapping[str, Any]) -> str:
     Args:
         training: The facts of `FolderConfig.training`.
     """
-    sources = "\n".join(
-        f"| {source['path']} | {source['corpus']} | {source['subset']} |"
-        for source in training["sources"]
-    )
     amounts = ", ".join(
         f"{value:,} {name.replace('_', ' ')}"
         for name, value in training.items()
@@ -45,7 +41,7 @@ Attention encoder-decoder, {training["parameters"]:,} parameters,
 
 | training data | corpus | subset |
 | --- | --- | --- |
-{sources}
+{_sources(training)}
 
 Scores of the epoch it comes from; those of the dev part with a beam of one:
 
@@ -53,3 +49,37 @@ Scores of the epoch it comes from; those of the dev part with a beam of one:
 | --- | --- |
 {scores}
 """
+
+
+def language_model_card(training: Mapping[str, Any]) -> str:
+    """Return the card of a freshly trained language model, in Markdown.
+
+    Args:
+        training: The facts of `asr.language_model.LanguageConfig.training`.
+    """
+    found = training["scores"].items()
+    scores = "\n".join(f"| {name} | {value} |" for name, value in found)
+    return f"""# {training["name"]}
+
+Character {training["order"]}-grams, interpolated, modified Kneser-Ney;
+{training["contexts"]:,} contexts. Counted in {training["texts"]:,} texts of
+{training["characters"]:,} characters. A model inherits duties from the licences of its
+data.
+
+| training data | corpus | subset |
+| --- | --- | --- |
+{_sources(training)}
+
+Scores on the dev part:
+
+| figure | value |
+| --- | --- |
+{scores}
+"""
+
+
+def _sources(training: Mapping[str, Any]) -> str:
+    return "\n".join(
+        f"| {source['path']} | {source['corpus']} | {source['subset']} |"
+        for source in training["sources"]
+    )

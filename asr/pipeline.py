@@ -11,6 +11,7 @@ from typing import BinaryIO, Unpack
 import numpy as np
 
 from asr import audio
+from asr.calibration import calibrated
 from asr.checkpoint import CARD, read_model
 from asr.compiled_search import Found
 from asr.config import DecodingConfig
@@ -279,6 +280,8 @@ class Recognizer(Predictor):
             )
             for piece in found:
                 if np.any(piece.samples):
+                    if draft.first is None:
+                        draft.first = piece.start
                     yield piece
         except AsrError as error:
             draft.error = error
@@ -315,7 +318,10 @@ class Recognizer(Predictor):
             longest = left[-1][1].samples.size
             count = max(1, math.floor(chosen.batch_seconds * self.rate / longest))
             batch, left = left[-count:], left[:-count]
-            found = search.found([piece.samples for _, piece in batch])
+            found = search.found(
+                [piece.samples for _, piece in batch],
+                [piece.start == draft.first for draft, piece in batch],
+            )
             for row, (draft, piece) in enumerate(batch):
                 draft.parts[piece.start] = self._segment(found, row, piece, chosen)
             # What is decoded first is not what comes first.
@@ -353,9 +359,8 @@ class Recognizer(Predictor):
                 tokens, mean = heard, score / (len(heard) + 1)
                 text = self.task.decode(heard)
                 alternatives = (Alternative(text, score), *alternatives)[: len(best)]
-            if chosen.word_timestamps or piece.goes_on or piece.cut_off:
-                spans = align_labels(log_probs, tokens)
-                words, tokens = self._words(tokens, spans, piece, chosen.start)
+            spans = align_labels(log_probs, tokens)
+            words, tokens = self._words(tokens, spans, piece, chosen.start)
         segment = Segment(
             id=0,
             start=chosen.start + piece.first / self.rate,
@@ -366,6 +371,7 @@ class Recognizer(Predictor):
             no_speech_prob=1.0 - piece.speech,
             words=words if chosen.word_timestamps else None,
             doubt=reason,
+            confidence=_mean_probability(words),
         )
         return segment, alternatives
 
@@ -397,13 +403,24 @@ class Recognizer(Predictor):
         ]
         if not kept:
             return (), ()
-        return tuple(word for word, _, _ in kept), tokens[kept[0].first : kept[-1].last]
+        calibration = self.config.calibration
+        words = tuple(
+            replace(word, probability=calibrated(calibration, word.probability))
+            for word, _, _ in kept
+        )
+        return words, tokens[kept[0].first : kept[-1].last]
 
     def _result(self, draft: Draft, chosen: Chosen) -> Transcript | AsrError:
         chosen.on_progress(draft.advance(draft.size) / self.rate)
         return draft.finished(
             self.rate, skipped=chosen.start, language=self.config.language
         )
+
+
+def _mean_probability(words: tuple[Word, ...] | None) -> float | None:
+    if not words:
+        return None
+    return math.fsum(word.probability for word in words) / len(words)
 
 
 def _name(source: Source) -> str:

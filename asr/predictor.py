@@ -8,7 +8,10 @@ from asr.checkpoint import LoadedModel
 from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
+from asr.decoding.automaton import Automaton, phrases_automaton, prefix_automaton
 from asr.decoding.search import Hypotheses, Tokens
+from asr.errors import ModelError
+from asr.language_model import load_language_model
 from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
 
@@ -38,8 +41,46 @@ class Predictor:
         config = replace(config, n_best=min(config.n_best, config.beam_size))
         if config not in self._searches:
             special = Tokens(self.task.start, self.task.end)
-            self._searches[config] = Search(self.model, special, config)
+            automata = guides(config, self.task)
+            self._searches[config] = Search(self.model, special, config, automata)
         return self._searches[config]
+
+
+def guides(config: DecodingConfig, task: Task) -> list[Automaton]:
+    """Return what guides a search beside the model; a prefix is the last of them.
+
+    Args:
+        config: Names the language model, hotwords and the prefix.
+        task: Whose tokens are written.
+
+    Raises:
+        DataError: Hotwords or prefix hold characters that the model does not write.
+        ModelError: There is no such language model, or it writes other characters.
+    """
+    found, tokenizer = [], task.tokenizer
+    if config.language_model:
+        language_model = load_language_model(config.language_model)
+        found.append(
+            language_model.guide(
+                tokenizer, weight=config.lm_weight, bonus=config.word_bonus
+            )
+        )
+    if config.hotwords:
+        if " " not in tokenizer.pieces:
+            raise ModelError("hotwords are for models that write characters")
+        found.append(
+            phrases_automaton(
+                [task.encode_target(phrase) for phrase in config.hotwords],
+                task.vocabulary,
+                bonus=config.hotword_bonus,
+                space=tokenizer.pieces.index(" "),
+                end=task.end,
+            )
+        )
+    if config.prefix:
+        tokens = task.encode_target(config.prefix)
+        found.append(prefix_automaton(tokens, task.vocabulary))
+    return found
 
 
 def readings(

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from asr import batching, plots
-from asr.checkpoint import FolderConfig, build, weights_of, write_model
+from asr.checkpoint import FolderConfig, build, start_from, weights_of, write_model
 from asr.config import Recipe, differences, to_dict
 from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
@@ -26,8 +26,9 @@ from asr.model_card import model_card
 from asr.monitoring import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
 from asr.optimization import WarmupSchedule, WeightAverage, build_optimizer
 from asr.piece_splitting import PieceSplitter
-from asr.resources import atomic_write
+from asr.resources import atomic_write, model_path
 from asr.run_state import (
+    CHECKPOINT,
     DEV,
     LOG,
     MODEL,
@@ -78,10 +79,13 @@ def begin(recipe: Recipe, output: Path) -> None:
 
     Raises:
         DataError: The data of the recipe cannot be used.
+        ModelError: There is no model to start from.
         TrainingError: The folder holds a run of another recipe.
         OutputError: The folder cannot be written.
     """
     check_recipe(recipe, output)
+    if recipe.train.start:
+        model_path(recipe.train.start)
     output.mkdir(parents=True, exist_ok=True)
     if not (output / TRAIN).is_file():
         save_recipe(output, recipe)
@@ -180,12 +184,14 @@ class Run:
             loader=dev_loader,
             batch_length=data.batch_length,
         )
+        if recipe.train.start and not (output / CHECKPOINT).is_file():
+            start_from(self.model, self.task, model_path(recipe.train.start))
         self.progress = load_state(output, self.model, self.average)
 
     def _build(self) -> Seq2Seq:
         recipe = self.recipe
         model = build(self.task, augment=recipe.augment, seed=recipe.seed)
-        model.loss_config = recipe.train
+        model.learn_by(recipe.train)
         model.replicas = replicas()
         steps = len(self.plan_of(recipe.data.ascending_epochs))
         total = steps * recipe.train.epochs // recipe.train.accumulate

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from asr.batching import Example, Loader
-from asr.config import Recipe, SourceConfig, nearest
+from asr.config import LANGUAGE_MODEL, Recipe, SourceConfig, nearest
 from asr.errors import DataError, RecipeError
 from asr.manifest import Record
 from asr.model.encoder import state_lengths
@@ -61,6 +61,8 @@ def task_of(recipe: Recipe) -> type[Task]:
     Raises:
         RecipeError: There is no such task.
     """
+    if recipe.task == LANGUAGE_MODEL:
+        raise RecipeError("task: a language model is made by `asr train` alone")
     if recipe.task not in TASKS:
         hint = nearest(recipe.task, list(TASKS))
         raise RecipeError(f"task: unknown {recipe.task!r}{hint}")

@@ -13,7 +13,8 @@ class Word:
         start: Seconds from the start of the recording.
         end: Seconds from the start of the recording.
         word: The word, without spaces around it.
-        probability: How sure the recogniser is, from 0 to 1.
+        probability: How sure the recogniser is, from 0 to 1: of words with 0.7, seven
+            in ten are right where the model was calibrated.
     """
 
     start: float
@@ -38,6 +39,7 @@ class Segment:
         words: Words with times, or None where none were asked for.
         doubt: Why the decoder was not trusted, so that the text is what CTC heard, or
             None.
+        confidence: Mean probability of its words, or None from a model without CTC.
     """
 
     id: int
@@ -49,6 +51,7 @@ class Segment:
     no_speech_prob: float
     words: tuple[Word, ...] | None = None
     doubt: str | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,9 @@ def txt(transcript: Transcript, _: Layout = _DEFAULT) -> str:
 def json_(transcript: Transcript, _: Layout = _DEFAULT) -> str:
     """Write one JSON object: text, segments, language.
 
-    Segments hold `words` and `doubt`, and the object `alternatives` and `reason`, only
-    where the transcript has them. Numbers that JSON cannot express (a log-probability
-    of minus infinity) are null.
+    Segments hold `confidence`, `words` and `doubt`, and the object `alternatives` and
+    `reason`, only where the transcript has them. Numbers that JSON cannot express (a
+    log-probability of minus infinity) are null.
 
     Args:
         transcript: What to write; times come out in seconds.
@@ -350,6 +350,8 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
         "avg_logprob": _number(segment.avg_logprob),
         "no_speech_prob": _number(segment.no_speech_prob),
     }
+    if segment.confidence is not None:
+        written["confidence"] = segment.confidence
     if segment.doubt is not None:
         written["doubt"] = segment.doubt
     if segment.words is not None:

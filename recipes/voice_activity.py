@@ -4,7 +4,7 @@
 
 Speech is that of a recipe's training part, and where it is follows from the energy of
 the clean recordings. Mixed in are noises, tones and music, all made here; one window
-in three has no speech at all. Takes about 10 minutes on two cores.
+in three has no speech at all. Took 23 minutes on two cores beside two other programs.
 """
 
 from __future__ import annotations

@@ -26,10 +26,12 @@ from asr.checkpoint import (
     read_model,
     verify,
     weights_of,
+    write_calibration,
     write_model,
 )
 from asr.config import (
     AttentionConfig,
+    Calibration,
     DecoderConfig,
     DecodingConfig,
     EncoderConfig,
@@ -369,3 +371,14 @@ def test_yaml_and_code_beside_it_are_ignored(folder):
 
 def test_reading_the_config_alone(written):
     assert read_config(written[0]).training == {"name": "tiny", "hours": 0.1}
+
+
+def test_calibration_is_put_into_the_folder(tiny_run, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_run / "model", folder)
+    before = read_config(folder)
+    write_calibration(folder, Calibration(0.5, -1.0))
+    verify(folder)
+    after = read_config(folder)
+    assert after.calibration == Calibration(0.5, -1.0)
+    assert replace(after, calibration=before.calibration) == before

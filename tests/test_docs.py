@@ -8,6 +8,9 @@ import shutil
 import subprocess
 import sys
 
+import asr
+from asr.config import LANGUAGE_MODEL, LINES, DataConfig, Recipe, SourceConfig
+
 
 def test_a_task_of_your_own(root, tmp_path):
     page = (root / "docs" / "your-own-task.md").read_text(encoding="utf-8")
@@ -41,9 +44,17 @@ def test_python_of_the_page_runs(
     code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
     shutil.copy(tones / "clip00.wav", tmp_path / "talk.flac")  # told by its content
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ASR_DATA", str(tmp_path))
+    (tmp_path / "texts.txt").write_text("AB CDE\nCDE AB\n")
+    sources = (SourceConfig("texts.txt", LINES),)
+    data = DataConfig(train=sources, characters=" ABCDE")
+    recipe = Recipe(task=LANGUAGE_MODEL, data=data)
+    asr.train_language_model(recipe, tmp_path / "runs" / "english-lm")
+    code = code.replace("RIVER BANK", "AB")
     names: dict[str, object] = {}
     exec(code.replace('"english"', repr(str(tiny_run / "model"))), names)
     printed = capsys.readouterr().out
-    assert printed.count(names["transcript"].text) == 4
+    # What is guided may be another text.
+    assert printed.count(names["transcript"].text) in (4, 5)
     assert "not read: gone.flac: No such file" in printed
     assert names["subtitles"].startswith("1\n00:00:")

@@ -7,17 +7,22 @@ from pathlib import Path
 
 import pytest
 
-from asr.config import DecodingConfig
+from asr.calibration import calibrated, fit_calibration
+from asr.config import Calibration, DecodingConfig
 from asr.errors import AudioError, DataError, RecipeError
-from asr.evaluation import evaluate
+from asr.evaluation import calibrate, evaluate
 from asr.manifest import Utterance
-from asr.transcript import Transcript
+from asr.transcript import Segment, Transcript, Word
 
+# How sure it is of each word.
+SURE = {"ONE": 0.95, "TWO": 0.85, "two": 0.75, "three": 0.25}
 HEARD = {"a": "ONE TWO", "b": "two three", "c": ""}
 
 
 class Recognizer:
     """Hears what `HEARD` says; a recording that is not in it cannot be read."""
+
+    times_words = True
 
     def __init__(self):
         self.calls = []
@@ -25,13 +30,18 @@ class Recognizer:
     def warm_up(self, decoding):
         self.calls.append(("warm_up", decoding))
 
-    def transcribe_many(self, utterances, *, decoding, batch_seconds, vad):
+    def transcribe_many(
+        self, utterances, *, decoding, batch_seconds, vad, word_timestamps
+    ):
+        assert word_timestamps
         assert not vad
         self.calls.append(("transcribe_many", decoding, batch_seconds))
         for utterance in utterances:
             if utterance.id in HEARD:
                 text = HEARD[utterance.id]
-                yield utterance, Transcript(text, (), "en", 2.5)
+                words = tuple(Word(0, 1, word, SURE[word]) for word in text.split())
+                segment = Segment(0, 0, 2.5, text, (), 0.0, 0.0, words)
+                yield utterance, Transcript(text, (segment,), "en", 2.5)
             else:
                 yield utterance, AudioError(f"{utterance.audio}: damaged")
 
@@ -63,6 +73,29 @@ def test_an_unreadable_recording_counts_as_empty(caplog):
     # The others stay beside their own references.
     assert [result.hypothesis for result in found.results] == ["", "ONE TWO"]
     assert "x.wav: damaged" in caplog.text
+
+
+def test_how_sure_it_is_of_words():
+    utterances = [utterance("a", "one, two!"), utterance("b", "two four")]
+    found = evaluate(Recognizer(), utterances)
+    assert found.sureness == ([0.95, 0.85, 0.75, 0.25], [True, True, True, False])
+    error = (0.05 + 0.15 + 0.25 + 0.25) / 4
+    assert found.calibration_error == pytest.approx(error)
+    assert found.to_json()["calibration_error"] == pytest.approx(error, abs=1e-5)
+    assert f"off by {100 * error:.1f} %" in found.summary()
+    assert evaluate(Recognizer(), [utterance("c", "two")]).calibration_error is None
+
+
+def test_calibration_goes_on_from_the_one_there_is():
+    """What it returns, applied to the raw values, is the fit to the calibrated ones."""
+    utterances = [utterance("a", "one, too!"), utterance("b", "two four")]
+    found = evaluate(Recognizer(), utterances)
+    fitted = fit_calibration(*found.sureness)
+    old = Calibration(scale=0.5, bias=-0.3)
+    new = calibrate(found, old)
+    for raw in (0.1, 0.5, 0.8):
+        there = calibrated(fitted, calibrated(old, raw))
+        assert calibrated(new, raw) == pytest.approx(there)
 
 
 def test_the_json_has_what_is_promised():

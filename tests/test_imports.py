@@ -20,7 +20,7 @@ FLOORS = [
     {
         "english", "stored", "shards", "text", "tokenizers", "audio", "recording",
         "voice_activity", "segment", "word_times", "transcript", "subtitles",
-        "doubts",
+        "doubts", "calibration",
         "manifest", "pairs", "alignment", "sclite", "scoring", "significance",
         "text_scores",
         "stm_ctm", "score_files", "score_report", "html_report", "run_report",
@@ -33,7 +33,8 @@ FLOORS = [
     {"tensors", "model", "decoding"},
     {"tasks"},
     {
-        "checkpoint", "model_card", "predictor", "recognition_options", "draft",
+        "ngrams", "language_model", "checkpoint", "model_card", "predictor",
+        "recognition_options", "draft",
         "pipeline",
         "text_pipeline",
         "evaluation", "evaluation_page", "experiment", "text_evaluation", "training",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tracemalloc
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ import soundfile
 import asr
 from asr import pipeline
 from asr.compiled_search import Search
-from asr.config import DecodingConfig
+from asr.config import Calibration, DecodingConfig
 from asr.decoding.search import Hypotheses
 from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation import evaluate
@@ -63,6 +64,23 @@ def test_it_has_learned_the_clips(clips, alone):
         assert (segment.start, segment.end) == (0.0, found.duration)
         assert segment.text == found.text
         assert segment.avg_logprob < 0
+
+
+def test_confidence_is_that_of_the_words(recognizer, clips):
+    (segment,) = recognizer.transcribe(
+        clips[0].audio, vad=False, word_timestamps=True
+    ).segments
+    probabilities = [word.probability for word in segment.words]
+    assert segment.confidence == pytest.approx(np.mean(probabilities))
+    assert 0 < segment.confidence <= 1
+
+
+def test_a_calibrated_model_is_less_sure(recognizer, clips, monkeypatch):
+    plain = recognizer.transcribe(clips[0].audio, vad=False).segments[0].confidence
+    config = replace(recognizer.config, calibration=Calibration(0.5, -1.0))
+    monkeypatch.setattr(recognizer, "config", config)
+    (segment,) = recognizer.transcribe(clips[0].audio, vad=False).segments
+    assert segment.confidence < plain
 
 
 @pytest.mark.parametrize("batch_seconds", [0.1, 2.0, 240.0])
@@ -189,7 +207,7 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
             file.write(minute)
     heard = []
 
-    def nothing(self, sources):
+    def nothing(self, sources, begins):
         heard.extend(len(source) for source in sources)
         count, best = len(sources), self.config.n_best
         hypotheses = Hypotheses(
@@ -320,8 +338,8 @@ def test_what_was_not_heard_is_not_written(recognizer, clips, monkeypatch):
     """The search is made to loop, and to write where CTC hears nothing."""
     search = Search.found
 
-    def looping(self, sources):
-        found = search(self, sources)
+    def looping(self, sources, begins):
+        found = search(self, sources, begins)
         tokens = np.tile(np.array([4, 5, 3], "int32"), 60)[None, None]
         shape = (len(sources), self.config.n_best)
         return found._replace(

@@ -13,10 +13,10 @@ import pytest
 from keras import ops
 
 from asr import training
-from asr.checkpoint import describe, write_model
+from asr.checkpoint import describe, read_model, weights_of, write_model
 from asr.config import load_recipe
 from asr.dev_scores import DevScorer
-from asr.errors import DataError, RecipeError, TrainingError
+from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.manifest import read_manifest, write_manifest
 from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN
 from asr.training_data import collect
@@ -38,6 +38,9 @@ class Toy(keras.Model):
             {"source": source, "source_lengths": lengths, "tokens": tokens},
             keras.layers.Dense(1)(hidden),
         )
+
+    def learn_by(self, config):
+        pass
 
     def compute_loss(
         self, x=None, y=None, y_pred=None, sample_weight=None, training=True
@@ -120,6 +123,38 @@ def test_tiny_recipe_learns_by_heart(tiny_run):
     card = (tiny_run / MODEL / "README.md").read_text()
     assert "| clips.jsonl | jsonl | all |" in card
     assert "| dev_wer | 0." in card
+
+
+def test_ctc_alone_leaves_the_decoder_and_can_be_started_from(
+    recipe, tiny_run, tmp_path
+):
+    ctc = recipe(
+        "train.ctc_weight=1",
+        "decoding.ctc_weight=1",
+        f"train.start={tiny_run / MODEL}",
+        "train.epochs=1",
+    )
+    folder = training.train(ctc, tmp_path / "ctc")
+    before, after = (
+        weights_of(read_model(path).model) for path in (tiny_run / MODEL, folder)
+    )
+    (record,) = history(tmp_path / "ctc")
+    assert "attention_loss" not in record
+    assert record["ctc_loss"] < 0.5 * history(tiny_run)[0]["ctc_loss"]
+    moved = {path for path in before if not np.array_equal(before[path], after[path])}
+    assert {"ctc/kernel", "encoder/gru_0/forward_kernel"} <= moved
+    assert not any(path.startswith(("decoder/", "encoder/memory/")) for path in moved)
+
+
+def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
+    start = f"train.start={tiny_run / MODEL}"
+    with pytest.raises(ModelError, match="no model nowhere"):
+        training.train(recipe("train.start=nowhere"), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+    with pytest.raises(ModelError, match=r"has shape .* but the model wants"):
+        training.train(recipe(start, "model.decoder.units=24"), tmp_path / "b")
+    with pytest.raises(ModelError, match="is not that of the recipe's data"):
+        training.train(recipe(start, "data.characters=' ABCDEFG'"), tmp_path / "c")
 
 
 def test_the_best_epoch_is_the_model(toy, recipe, scores, tmp_path):

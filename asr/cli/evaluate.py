@@ -5,40 +5,41 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Unpack, cast
 
 import click
 
 import asr
 from asr.alignment import align
 from asr.cli import corpora, lines, options, terminal
+from asr.config import LANGUAGE_MODEL, LINES, SourceConfig
 from asr.corpora import corpus as known
 from asr.corpora import detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
-from asr.resources import model_task
+from asr.resources import model_path, model_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr.alignment import Aligned
     from asr.evaluation import Evaluation
+    from asr.language_model import Fit
     from asr.manifest import Utterance
     from asr.pairs import Pair
     from asr.text_evaluation import TextEvaluation
 
 
-class _Options(TypedDict):
+class _Options(options.Guided):
     corpus: str | None
     subset: str | None
     normalizer: str
-    beam_size: int | None
-    ctc_weight: float | None
     batch_seconds: float
     by: tuple[str, ...]
     errors: int
     alignments: Path | None
     report: Path | None
+    calibrate: bool
 
 
 @click.command(
@@ -64,6 +65,11 @@ class _Options(TypedDict):
 @options.decoding
 @options.error_rates
 @click.option(
+    "--calibrate",
+    is_flag=True,
+    help="Have the model state on these how sure it may be of words; changes MODEL.",
+)
+@click.option(
     "--predictions",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write JSON lines with references and pred_text here.",
@@ -84,23 +90,41 @@ def command(
     sentence error rates, with their counts and the real-time factor: seconds of work
     for each second of audio. A model of texts is scored on pairs (.tsv with source,
     tab, target, or .jsonl with source and target) by BLEU, chrF and ROUGE; lines with
-    the same source are references of it.
+    the same source are references of it. A language model is scored on the lines of a
+    text file, or on the texts of a corpus, by bits a character and perplexity.
     """
     if as_json and given["alignments"] == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
-    if model_task(model) not in options.SPEECH_TASKS:
-        options.refuse_error_rates(
-            by=given["by"],
-            errors=given["errors"],
-            alignments=given["alignments"],
-            report=given["report"],
-        )
-        pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
-        scored = _evaluate_texts(model, pairs, lowercase, given["beam_size"])
-        if predictions:
-            lines.write(predictions, _predictions(scored))
-        click.echo(json.dumps(scored.to_json()) if as_json else scored.summary())
+    task = model_task(model)
+    if task in options.SPEECH_TASKS:
+        _score_speech(model, data, limit, predictions, as_json=as_json, given=given)
         return
+    options.refuse_error_rates(
+        by=given["by"],
+        errors=given["errors"],
+        alignments=given["alignments"],
+        report=given["report"],
+    )
+    found: Fit | TextEvaluation
+    if task == LANGUAGE_MODEL:
+        found = _foretell(model, data, given["corpus"], given["subset"], limit)
+    else:
+        pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
+        found = _evaluate_texts(model, pairs, lowercase, _search(given))
+        if predictions:
+            lines.write(predictions, _predictions(found))
+    click.echo(json.dumps(found.to_json()) if as_json else found.summary())
+
+
+def _score_speech(
+    model: str,
+    data: Path,
+    limit: int | None,
+    predictions: Path | None,
+    *,
+    as_json: bool,
+    given: _Options,
+) -> None:
     found = _utterances(data, given["corpus"], given["subset"])
     utterances = list(islice(found, limit))
 
@@ -111,12 +135,11 @@ def command(
         utterances,
         normalizer=given["normalizer"],
         batch_seconds=given["batch_seconds"],
-        decoding=options.decoding_config(
-            recognizer.decoding,
-            beam_size=given["beam_size"],
-            ctc_weight=given["ctc_weight"],
-        ),
+        decoding=options.decoding_config(recognizer.decoding, **_search(given)),
     )
+    if given["calibrate"]:
+        calibration = asr.calibrate(evaluation, recognizer.config.calibration)
+        asr.write_calibration(model_path(model), calibration)
     if predictions:
         lines.write(predictions, _predictions(evaluation))
     if given["alignments"]:
@@ -133,6 +156,20 @@ def command(
         click.echo(evaluation.summary(*shown))
 
 
+def _foretell(
+    model: str, data: Path, corpus: str | None, subset: str | None, limit: int | None
+) -> Fit:
+    path = str(data.resolve())
+    source = SourceConfig(path, corpus or LINES, subset or "all", limit=limit or 0)
+    terminal.start_backend()
+    return asr.load_language_model(model).fit(asr.read_texts([source]))
+
+
+def _search(given: _Options) -> options.Guided:
+    kept = {key: given.get(key) for key in options.Guided.__annotations__}
+    return cast("options.Guided", kept)
+
+
 def _pairs(data: Path, corpus: str | None, subset: str | None) -> Iterator[Pair]:
     if data.is_dir() and subset is None:
         raise UsageError(f"{data}: name the part to score, --subset")
@@ -140,13 +177,11 @@ def _pairs(data: Path, corpus: str | None, subset: str | None) -> Iterator[Pair]
 
 
 def _evaluate_texts(
-    model: str, pairs: list[Pair], lowercase: bool, beam_size: int | None
+    model: str, pairs: list[Pair], lowercase: bool, search: options.Guided
 ) -> TextEvaluation:
     terminal.start_backend()
     generator = asr.load_text(model)
-    decoding = options.decoding_config(
-        generator.decoding, beam_size=beam_size, ctc_weight=None
-    )
+    decoding = options.decoding_config(generator.decoding, **search)
     return asr.evaluate_texts(generator, pairs, lowercase=lowercase, decoding=decoding)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import click
 
@@ -83,6 +83,21 @@ def decoding(command: F) -> F:
             help="Share of the CTC score in the search.  [default: the model's]",
         ),
         click.option(
+            "--language-model",
+            metavar="NAME|DIR",
+            help="Language model that guides, or none.  [default: the model's]",
+        ),
+        click.option(
+            "--lm-weight",
+            type=click.FloatRange(0, 10),
+            help="Weight of the language model.  [default: the model's]",
+        ),
+        click.option(
+            "--word-bonus",
+            type=click.FloatRange(-100, 100),
+            help="What each word adds beside a language model.  [default: the model's]",
+        ),
+        click.option(
             "--batch-seconds",
             type=click.FloatRange(0, min_open=True),
             default=BATCH_SECONDS,
@@ -148,20 +163,30 @@ def refuse_error_rates(**given: object) -> None:
         raise UsageError(f"--{option} is about error rates, and there are none here")
 
 
-def decoding_config(
-    default: DecodingConfig,
-    *,
-    beam_size: int | None,
-    ctc_weight: float | None,
-    n_best: int = 1,
-) -> DecodingConfig:
+class Guided(TypedDict, total=False):
+    """What `decoding` gives of the search; None is left to the model."""
+
+    beam_size: int | None
+    ctc_weight: float | None
+    language_model: str | None
+    lm_weight: float | None
+    word_bonus: float | None
+
+
+class Search(Guided, total=False):
+    """The same with what some commands only have."""
+
+    n_best: int
+    hotwords: tuple[str, ...] | None
+    prefix: str | None
+
+
+def decoding_config(default: DecodingConfig, **given: Unpack[Search]) -> DecodingConfig:
     """Apply what was given on the command line to the model's own settings.
 
     Args:
         default: The settings stored with the model.
-        beam_size: Hypotheses kept, or None.
-        ctc_weight: Share of the CTC score, or None.
-        n_best: Readings asked for.
+        given: See `Search`.
 
     Returns:
         The settings to decode with.
@@ -169,14 +194,14 @@ def decoding_config(
     Raises:
         UsageError: More readings are asked for than the beam holds.
     """
-    beam_size = default.beam_size if beam_size is None else beam_size
-    if n_best > beam_size:
+    known: dict[str, Any] = {**given}
+    known = {key: value for key, value in known.items() if value is not None}
+    if known.get("language_model") == "none":
+        known["language_model"] = ""
+    config = dataclasses.replace(default, **known)
+    if config.n_best > config.beam_size:
         raise UsageError(
-            f"--n-best {n_best} needs a beam of as many; give --beam-size {n_best}"
+            f"--n-best {config.n_best} needs a beam of as many; "
+            f"give --beam-size {config.n_best}"
         )
-    return dataclasses.replace(
-        default,
-        beam_size=beam_size,
-        ctc_weight=default.ctc_weight if ctc_weight is None else ctc_weight,
-        n_best=n_best,
-    )
+    return config

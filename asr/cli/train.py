@@ -9,7 +9,7 @@ import click
 
 import asr
 from asr.cli import options, terminal
-from asr.config import load_recipe
+from asr.config import LANGUAGE_MODEL, load_recipe
 from asr.errors import UsageError
 from asr.resources import recipe_path
 
@@ -65,9 +65,13 @@ def command(
     if recipe is None:
         raise UsageError("name a recipe, or a run with --resume")
     loaded = load_recipe(recipe_path(recipe), overrides)
+    if estimate and loaded.task == LANGUAGE_MODEL:
+        raise UsageError("--estimate is for networks; a language model is counted")
     terminal.start_backend()
     if estimate:
         needs = asr.estimate(loaded, hours or 0.0)
         click.echo(json.dumps(needs.to_json()) if as_json else needs.summary())
         return
-    click.echo(asr.train(loaded, output or Path("runs") / loaded.name))
+    counted = loaded.task == LANGUAGE_MODEL
+    train = asr.train_language_model if counted else asr.train
+    click.echo(train(loaded, output or Path("runs") / loaded.name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
 import click
 
@@ -96,6 +96,13 @@ if TYPE_CHECKING:
     help="Samples per second on standard input, raw: 16 bits, little endian, mono.",
 )
 @click.option(
+    "--hotwords",
+    default="",
+    metavar="WORDS",
+    help="Words and phrases to look out for, between commas.",
+)
+@click.option("--prefix", metavar="TEXT", help="What each recording begins with.")
+@click.option(
     "--resume",
     is_flag=True,
     help="Leave out recordings whose files are in --output-dir.",
@@ -121,11 +128,12 @@ def command(  # noqa: PLR0913 - one for each option
     end: float | None,
     channel: int | None,
     rate: int | None,
+    hotwords: str,
+    prefix: str | None,
     resume: bool,
     json_progress: bool,
-    beam_size: int | None,
-    ctc_weight: float | None,
     batch_seconds: float,
+    **search: Unpack[options.Guided],
 ) -> int:
     """Write down what recordings say.
 
@@ -148,8 +156,13 @@ def command(  # noqa: PLR0913 - one for each option
 
     terminal.start_backend()
     recognizer = asr.load(model)
+    phrases = tuple(phrase.strip() for phrase in hotwords.split(",") if phrase.strip())
     decoding = options.decoding_config(
-        recognizer.decoding, beam_size=beam_size, ctc_weight=ctc_weight, n_best=n_best
+        recognizer.decoding,
+        n_best=n_best,
+        hotwords=phrases or None,
+        prefix=prefix,
+        **search,
     )
     worded = outputs.worded(output_format, recognizer.times_words)
     quiet = folder is None and sys.stdout.isatty()

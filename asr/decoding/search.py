@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -38,11 +38,27 @@ class Tokens(NamedTuple):
     end: int
 
 
+class Guide(NamedTuple):
+    """What adds to the score of each token: an `Automaton` in tensors.
+
+    Attributes:
+        scores: Score of each token in each state, (S, V) float32.
+        following: State after each token, (S, V) int32.
+        starts: State in which each hypothesis begins, (B,) int32.
+    """
+
+    scores: Tensor
+    following: Tensor
+    starts: Tensor
+
+
 class _Beam(NamedTuple):
     time: Tensor  # ()
     tokens: Tensor  # (B, K, L)
     last: Tensor  # (B, K)
     attention: Tensor  # (B, K) log probability by attention
+    guided: Tensor  # (B, K) what guides have added
+    places: Tensor  # state in each guide, (B, K) each
     alive: Tensor  # (B, K) bool
     state: Tensor
     prefix: Tensor
@@ -110,13 +126,15 @@ def beam_search(
     config: DecodingConfig,
     *,
     ctc_log_probs: Tensor = None,
+    guides: Sequence[Guide] = (),
     longest: Tensor = None,
 ) -> Hypotheses:
     """Keep the K most probable hypotheses; those that end compete in a pool apart.
 
     The search of an utterance is over once no live hypothesis scores above its
     `n_best`-th finished one. Scores only fall, so that without length normalisation
-    nothing better can come; with it this is the usual approximation.
+    and guides that reward nothing better can come; with them this is the usual
+    approximation.
 
     Args:
         step: `(tokens (B, K), state) -> (logits (B, K, V), state)`; every leaf of the
@@ -128,6 +146,7 @@ def beam_search(
         config: Beam, weights and thresholds.
         ctc_log_probs: (B, R, V) after `ctc_prefix.pad_frames`, or None to decode by
             attention alone.
+        guides: What else adds to the score, such as a language model.
         longest: As in `greedy_search`.
 
     Returns:
@@ -143,7 +162,10 @@ def beam_search(
             logits, special, limits <= beam.time, config.end_threshold
         )  # (B, K, V)
         attention = beam.attention[..., None] + log_probs
-        joint = (1.0 - weight) * attention
+        guided = beam.guided[..., None] + ops.zeros_like(log_probs)
+        for guide, place in zip(guides, beam.places, strict=True):
+            guided = guided + ops.take(guide.scores, place, axis=0)
+        joint = (1.0 - weight) * attention + guided
         if weight:
             scores = ctc_prefix.extension_scores(
                 beam.prefix, ctc_log_probs, special.end
@@ -175,12 +197,21 @@ def beam_search(
         best = ops.max(live, axis=1) / _length_norm(beam.time + 1, config)
         enough = finished.scores[:, min(config.n_best, size) - 1]
         alive = alive & (best > enough)[:, None]
-        flat = ops.reshape(attention, (batch, size * vocabulary))
+
+        def of_chosen(scores: Tensor) -> Tensor:
+            flat = ops.reshape(scores, (batch, size * vocabulary))
+            return ops.take_along_axis(flat, index, axis=1)
+
         following = _Beam(
             time=beam.time + 1,
             tokens=tokens,
             last=ops.where(alive, chosen, special.end),
-            attention=ops.take_along_axis(flat, index, axis=1),
+            attention=of_chosen(attention),
+            guided=of_chosen(guided),
+            places=tuple(
+                of_chosen(ops.take(guide.following, place, axis=0))
+                for guide, place in zip(guides, beam.places, strict=True)
+            ),
             alive=alive,
             state=_take(state, parents),
             prefix=ctc_prefix.extend(beam.prefix, ctc_log_probs, parents, chosen)
@@ -193,7 +224,11 @@ def beam_search(
     longest = ops.max(limits) if longest is None else longest
     zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, size))  # (B, K)
     beam = _start(state, zeros, longest, special, ctc_log_probs if weight else None)
-    beam = _Beam(*ops.while_loop(lambda *loop: ops.any(loop[4]), advance, tuple(beam)))
+    places = tuple(zeros + guide.starts[:, None] for guide in guides)
+    beam = beam._replace(places=places)
+    beam = _Beam(
+        *ops.while_loop(lambda *loop: ops.any(_Beam(*loop).alive), advance, tuple(beam))
+    )
     return beam.finished
 
 
@@ -219,6 +254,8 @@ def _start(
         tokens=tokens,
         last=zeros + special.start,
         attention=ops.cast(zeros, "float32"),
+        guided=ops.cast(zeros, "float32"),
+        places=(),
         alive=(zeros == 0) & first,
         state=state,
         prefix=prefix,

@@ -100,6 +100,19 @@ class Seq2Seq(keras.Model):
             self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
         self.attention_tracker = keras.metrics.Mean(name="attention_loss")
 
+    def learn_by(self, config: TrainConfig) -> None:
+        """Take the losses of a recipe; what none of them reaches stays as it is."""
+        self.loss_config = config
+        attended = self.ctc_head is None or config.ctc_weight < 1
+        self.decoder.trainable = self.encoder.output_layer.trainable = attended
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """Return the mean of each loss that is part of the training."""
+        found: dict[str, Any] = super().get_metrics_result()
+        if not self.decoder.trainable:
+            found.pop(self.attention_tracker.name, None)
+        return found
+
     def encode(
         self, source: Tensor, lengths: Tensor
     ) -> tuple[Encoded, Prepared, Tensor]:
@@ -136,6 +149,9 @@ class Seq2Seq(keras.Model):
         """
         config = self.loss_config
         labels, lengths = y["labels"], y["label_lengths"]
+        if not self.decoder.trainable:
+            loss = self._ctc_loss(y_pred, labels, lengths)
+            return (loss + sum(self.losses)) / self.replicas
         smoothing = 0.0
         if training and config.label_smoothing:
             # Batches, this one included; JAX shows no variable of the optimiser here.
@@ -150,9 +166,10 @@ class Seq2Seq(keras.Model):
             covered = coverage_loss(y_pred["weights"], lengths)
             loss = loss + config.coverage_weight * covered
         if ctc_weight:
-            ctc_loss = ctc(
-                y_pred["ctc_logits"], y_pred["ctc_lengths"], labels, lengths - 1
-            )
-            self.ctc_tracker.update_state(ctc_loss)
-            loss = loss + ctc_weight * ctc_loss
+            loss = loss + ctc_weight * self._ctc_loss(y_pred, labels, lengths)
         return (loss + sum(self.losses)) / self.replicas
+
+    def _ctc_loss(self, y_pred: Any, labels: Tensor, lengths: Tensor) -> Tensor:  # noqa: ANN401 - as in `compute_loss`
+        loss = ctc(y_pred["ctc_logits"], y_pred["ctc_lengths"], labels, lengths - 1)
+        self.ctc_tracker.update_state(loss)
+        return loss

@@ -11,8 +11,9 @@ from keras import ops
 
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
+from asr.decoding.automaton import Automaton
 from asr.decoding.ctc_prefix import NEVER
-from asr.decoding.search import Tokens, beam_search, greedy_search
+from asr.decoding.search import Guide, Tokens, beam_search, greedy_search
 
 SPECIAL = Tokens(start=1, end=2)
 LETTERS = (3, 4, 5, 6)
@@ -87,7 +88,7 @@ def frames_of(seed, batch, count=4):
     return Frames(log_probs, outputs)
 
 
-def search(toy, config, limits, frames=None):
+def search(toy, config, limits, frames=None, guides=()):
     limits = np.array(limits, "int32")
     found = beam_search(
         toy.step,
@@ -96,6 +97,7 @@ def search(toy, config, limits, frames=None):
         SPECIAL,
         config,
         ctc_log_probs=None if frames is None else frames.log_probs,
+        guides=guides,
     )
     return type(found)(*(np.asarray(field) for field in found))
 
@@ -144,6 +146,48 @@ def test_a_wide_beam_finds_what_enumeration_finds(seed, weight):
     np.testing.assert_allclose(
         [score for _, score in found[:10]], [score for _, score in expected], atol=1e-4
     )
+
+
+def random_automaton(seed, states=5):
+    random = np.random.default_rng(seed + 200)
+    shape = (states, VOCABULARY)
+    scores = random.normal(size=shape).astype("float32")
+    return Automaton(scores, random.integers(0, states, shape).astype("int32"), 1)
+
+
+def added(automaton, tokens):
+    state, total = automaton.start, 0.0
+    for token in (*tokens, SPECIAL.end):
+        total += float(automaton.scores[state, token])
+        state = automaton.following[state, token]
+    return total
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("weight", [0.0, 0.4])
+def test_guides_add_to_the_scores(seed, weight):
+    """Two at once, one of which starts elsewhere in each utterance."""
+    toy = Toy(seed, batch=2)
+    frames = frames_of(seed, 2) if weight else None
+    one, two = random_automaton(seed), random_automaton(seed + 50)
+    starts = np.array([[1, 1], [1, 3]], "int32")
+    guides = [
+        Guide(*(ops.convert_to_tensor(table) for table in it[:2]), starts[:, place])
+        for place, it in enumerate((one, two))
+    ]
+    config = DecodingConfig(beam_size=WIDE, ctc_weight=weight, n_best=10)
+    found = search(toy, config, [LONGEST, LONGEST], frames, guides)
+    for row, automata in enumerate([(one, two), (one, two._replace(start=3))]):
+        expected = [
+            (tokens, score + sum(added(it, tokens) for it in automata))
+            for tokens, score in exhaustive(toy, row, LONGEST, frames, weight)
+        ]
+        expected.sort(key=lambda item: -item[1])
+        best = hypotheses(found, row)
+        assert best[0][0] == expected[0][0]
+        truth = dict(expected)
+        for tokens, score in best:
+            assert score == pytest.approx(truth[tokens], abs=1e-4)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.6, 1.0])

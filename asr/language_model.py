@@ -1,0 +1,290 @@
+"""Language models: how probable a text is, by the characters before each one."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.checkpoint import (
+    FORMAT,
+    TOKENIZER,
+    WEIGHTS,
+    read_arrays,
+    read_config,
+    verify,
+    write_model,
+)
+from asr.config import LANGUAGE_MODEL, LINES, Recipe, SourceConfig, to_dict
+from asr.corpora import corpus
+from asr.corpora.base import check_subset
+from asr.corpora.text import TEXT_CORPORA
+from asr.decoding.automaton import Automaton
+from asr.errors import DataError, ModelError, RecipeError, TrainingError
+from asr.manifest import text_lines
+from asr.model_card import language_model_card
+from asr.ngrams import NGrams, train_ngrams
+from asr.resources import data_directory, model_path
+from asr.run_state import MODEL, replaced_folder
+from asr.text import normalizer
+from asr.tokenizers import (
+    END,
+    START,
+    CharacterTokenizer,
+    Tokenizer,
+    characters_of,
+    read_tokenizer,
+)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """What `config.json` of a language model says, as `FolderConfig` of others."""
+
+    format: int = FORMAT
+    task: str = LANGUAGE_MODEL
+    normalizer: str = "librispeech-1"
+    language: str = "en"
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a language model foretells texts.
+
+    Attributes:
+        texts: Number of texts.
+        words: Words in them.
+        characters: Characters in them, ends of texts included.
+        bits: Information of a character, in bits.
+        perplexity: Of a word: its spaces and the ends of texts count as well.
+        left_out: Texts with characters that the model does not know.
+    """
+
+    texts: int
+    words: int
+    characters: int
+    bits: float
+    perplexity: float
+    left_out: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as plain data."""
+        return {
+            "texts": self.texts,
+            "words": self.words,
+            "characters": self.characters,
+            "bits_per_character": round(self.bits, 4),
+            "perplexity": round(self.perplexity, 2),
+            "left_out": self.left_out,
+        }
+
+    def summary(self) -> str:
+        """Return the figures for people."""
+        text = (
+            f"bits       {self.bits:.3f} for each of {self.characters:,} characters\n"
+            f"perplexity {self.perplexity:.1f} for each of {self.words:,} words\n"
+            f"texts      {self.texts:,}"
+        )
+        if self.left_out:
+            text += f", {self.left_out:,} left out: characters that are not known"
+        return text
+
+
+@dataclass(frozen=True, eq=False)
+class LanguageModel:
+    """Character n-grams that foretell texts.
+
+    Attributes:
+        tokenizer: Its characters.
+        normalizer: A key of `asr.text.NORMALIZERS`: what its texts went through.
+        ngrams: The model itself.
+    """
+
+    tokenizer: CharacterTokenizer
+    normalizer: str
+    ngrams: NGrams
+
+    def guide(self, tokenizer: Tokenizer, *, weight: float, bonus: float) -> Automaton:
+        """Return what it adds to the scores of a search.
+
+        Args:
+            tokenizer: Of the model that searches.
+            weight: Factor of natural log probabilities.
+            bonus: What each word adds, since a language model alone wants few of them.
+
+        Raises:
+            ModelError: The two do not write the same characters.
+        """
+        if not isinstance(tokenizer, CharacterTokenizer):
+            raise ModelError(
+                "a language model of characters guides only models that write them"
+            )
+        unknown = set(tokenizer.characters) - set(self.tokenizer.characters)
+        if unknown:
+            raise ModelError(f"the language model does not know {min(unknown)!r}")
+        places = [self.tokenizer.pieces.index(piece) for piece in tokenizer.pieces]
+        found = self.ngrams.automaton()
+        scores = weight * found.scores[:, places]
+        closing = [END]
+        if " " in tokenizer.characters:
+            closing.append(tokenizer.pieces.index(" "))
+        scores[:, closing] += bonus
+        return Automaton(scores, found.following[:, places], found.start)
+
+    def fit(self, texts: Iterable[str]) -> Fit:
+        """Measure how well it foretells texts.
+
+        Args:
+            texts: Any; they go through the model's normaliser.
+
+        Raises:
+            DataError: There is no text that it knows the characters of.
+        """
+        normalize, rows, words, left_out = normalizer(self.normalizer), [], 0, 0
+        for text in texts:
+            written = normalize(text)
+            try:
+                rows.append([*self.tokenizer.encode(written), END])
+                words += len(written.split())
+            except DataError:
+                left_out += 1
+        if not rows:
+            raise DataError("no texts whose characters the language model knows")
+        automaton = self.ngrams.automaton()
+        rows.sort(key=len, reverse=True)
+        states = np.full(len(rows), automaton.start)
+        total = 0.0
+        for place in range(len(rows[0])):
+            tokens = np.array([row[place] for row in rows if len(row) > place])
+            states = states[: len(tokens)]
+            total -= float(automaton.scores[states, tokens].sum())
+            states = automaton.following[states, tokens]
+        count = sum(map(len, rows))
+        return Fit(
+            texts=len(rows),
+            words=words,
+            characters=count,
+            bits=total / count / math.log(2),
+            perplexity=math.exp(total / max(1, words)),
+            left_out=left_out,
+        )
+
+
+def train_language_model(recipe: Recipe, output: Path) -> Path:
+    """Train a language model on texts, or on the texts of recordings.
+
+    Args:
+        recipe: One of the task `language_model`: `data` and `ngrams` say what to count.
+        output: Folder of the run.
+
+    Returns:
+        The model folder, `output/model`.
+
+    Raises:
+        DataError: A source cannot be used, or holds no text.
+        RecipeError: The recipe asks for what such models cannot do.
+        TrainingError: The folder holds a model already.
+        OutputError: The folder cannot be written.
+    """
+    if (output / MODEL).exists():
+        raise TrainingError(f"{output}: holds a model already; choose another --output")
+    data = recipe.data
+    if data.tokenizer != "characters" or data.tokenizer_file:
+        raise RecipeError("data.tokenizer: a language model is one of characters")
+    started = time.monotonic()
+    normalize = normalizer(data.normalizer)
+    texts = [normalize(text) for text in read_texts(data.train)]
+    tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
+    known = set(tokenizer.characters)
+    rows = [tokenizer.encode(text) for text in texts if text and known.issuperset(text)]
+    if len(rows) < len(texts):
+        log.warning("left out %d texts: unknown characters", len(texts) - len(rows))
+    ngrams = train_ngrams(
+        rows, tokenizer.size, start=START, end=END, least=recipe.ngrams.least
+    )
+    model = LanguageModel(tokenizer, data.normalizer, ngrams)
+    scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
+    training = {
+        "name": recipe.name,
+        "order": len(ngrams.levels) + 1,
+        "contexts": 1 + sum(len(level.contexts) for level in ngrams.levels),
+        "texts": len(rows),
+        "characters": sum(map(len, rows)),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "sources": [to_dict(source) for source in data.train],
+        "scores": scores,
+    }
+    output.mkdir(parents=True, exist_ok=True)
+    with replaced_folder(output / MODEL) as folder:
+        write_model(
+            folder,
+            LanguageConfig(normalizer=data.normalizer, training=training),
+            tokenizer=tokenizer.to_json(),
+            weights=ngrams.arrays(),
+            card=language_model_card(training),
+            compressed=True,
+        )
+    return output / MODEL
+
+
+def load_language_model(name: str | Path) -> LanguageModel:
+    """Load a language model.
+
+    Args:
+        name: A bundled model or a model folder.
+
+    Raises:
+        ModelError: There is none of that name, it is damaged, or of another kind.
+    """
+    folder = model_path(name)
+    verify(folder)
+    config = read_config(folder)
+    if config.task != LANGUAGE_MODEL:
+        raise ModelError(f"{name}: not a language model (task {config.task})")
+    tokenizer = read_tokenizer(folder / TOKENIZER)
+    try:
+        ngrams = NGrams.from_arrays(read_arrays(folder / WEIGHTS))
+    except DataError as error:
+        raise ModelError(f"{folder / WEIGHTS}: {error}") from error
+    if not isinstance(tokenizer, CharacterTokenizer) or tokenizer.size != len(
+        ngrams.unigrams
+    ):
+        raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
+    return LanguageModel(tokenizer, config.normalizer, ngrams)
+
+
+def read_texts(sources: Sequence[SourceConfig]) -> Iterator[str]:
+    """Yield the texts of sources: lines, targets of pairs, transcripts.
+
+    Args:
+        sources: Parts of data sets; the corpus `lines` is a text file.
+
+    Raises:
+        DataError: A source cannot be read.
+    """
+    for source in sources:
+        found = list(_read(data_directory() / source.path, source))
+        yield from found[: source.limit or None] * source.repeat
+
+
+def _read(path: Path, source: SourceConfig) -> Iterator[str]:
+    if source.corpus == LINES:
+        yield from (line for _, line in text_lines(path))
+    elif source.corpus in TEXT_CORPORA:
+        for pair in TEXT_CORPORA[source.corpus](path, source.subset):
+            yield pair.text
+    else:
+        reader = corpus(source.corpus)
+        check_subset(source.corpus, path, source.subset, reader.subsets(path))
+        for utterance in reader.read(path, source.subset):
+            if utterance.text:
+                yield utterance.text

@@ -1,0 +1,278 @@
+"""Language models: from texts to a folder, and from there into a search."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import lzma
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+import asr
+from asr.cli.main import main
+from asr.config import DecodingConfig, load_recipe
+from asr.errors import DataError, ModelError, RecipeError, TrainingError
+from asr.manifest import read_manifest
+from asr.tokenizers import CharacterTokenizer, make_tokenizer
+
+RECIPE = """
+name: tiny-lm
+task: language_model
+data:
+  train: [{corpus: lines, path: texts.txt}]
+  dev: [{corpus: lines, path: unseen.txt}]
+  characters: " ABCDE"
+ngrams: {least: [1, 1, 1]}
+"""
+# One word always follows another.
+LINES = ["AB CDE AB CDE", "CDE AB", "AB CDE AB", "CDE AB CDE"] * 5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Texts, a recipe and the model trained with it."""
+    folder = tmp_path_factory.mktemp("texts")
+    (folder / "texts.txt").write_text("\n".join([*LINES, "ÜBER"]) + "\n")
+    (folder / "unseen.txt").write_text("AB CDE AB CDE AB\n")
+    (folder / "lm.yaml").write_text(RECIPE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASR_DATA", str(folder))
+        recipe = load_recipe(folder / "lm.yaml")
+        assert asr.train_language_model(recipe, folder / "run") == folder / "run/model"
+    return folder
+
+
+@pytest.fixture(scope="module")
+def language_model(folder):
+    return asr.load_language_model(folder / "run" / "model")
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_run):
+    return asr.load(tiny_run / "model")
+
+
+@pytest.fixture
+def recipe(folder, monkeypatch):
+    monkeypatch.setenv("ASR_DATA", str(folder))
+    return lambda *changes: load_recipe(folder / "lm.yaml", changes)
+
+
+def test_it_foretells_what_it_has_read(language_model):
+    known = language_model.fit(LINES)
+    assert known.texts == len(LINES)
+    assert known.words == sum(len(line.split()) for line in LINES)
+    assert known.characters == sum(len(line) + 1 for line in LINES)
+    assert known.bits < 1
+    assert language_model.fit(["DBE ACC", "EEE"]).bits > 3
+    total = known.bits * known.characters * math.log(2)
+    assert known.perplexity == pytest.approx(math.exp(total / known.words))
+
+
+def test_one_text_by_hand(language_model):
+    """The same as the sum along the automaton's states."""
+    automaton = language_model.ngrams.automaton()
+    state, total = automaton.start, 0.0
+    for token in [*language_model.tokenizer.encode("CAB"), 2]:
+        total -= automaton.scores[state, token]
+        state = automaton.following[state, token]
+    fit = language_model.fit(["CAB"])
+    assert fit.bits == pytest.approx(total / 4 / math.log(2))
+
+
+def test_unknown_characters_are_left_out_and_counted(language_model):
+    assert language_model.fit(["AB", "ÉTÉ"]).left_out == 1
+    with pytest.raises(DataError, match="no texts"):
+        language_model.fit(["ÉTÉ"])
+
+
+def test_the_folder_says_what_it_is(folder):
+    described = asr.describe(folder / "run" / "model")
+    assert described["task"] == "language_model"
+    assert described["order"] == 4
+    assert described["texts"] == len(LINES)  # the one with an umlaut is left out
+    assert described["scores"]["bits_per_character"] < 1
+    assert "decoding" not in described
+    card = (folder / "run" / "model" / "README.md").read_text()
+    assert "Character 4-grams" in card
+    assert "| texts.txt | lines | all |" in card
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("gz", gzip.open), ("xz", lzma.open)])
+def test_compressed_texts(recipe, folder, tmp_path, ending, pack):
+    with pack(folder / f"texts.txt.{ending}", "wt") as file:
+        file.write("\n".join(LINES))
+    source = f"data.train=[{{corpus: lines, path: texts.txt.{ending}}}]"
+    model = asr.train_language_model(recipe(source), tmp_path / "run")
+    assert asr.describe(model)["texts"] == len(LINES)
+
+
+def test_texts_of_recordings_and_pairs(tones, folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    (tones / "pairs.tsv").write_text("one\tAB\n")
+    sources = (
+        "data.train=[{corpus: jsonl, path: clips.jsonl, repeat: 2}, "
+        "{corpus: pairs, path: pairs.tsv}]"
+    )
+    recipe = load_recipe(folder / "lm.yaml", [sources, "data.dev=[]"])
+    model = asr.train_language_model(recipe, tmp_path / "run")
+    count = len(list(read_manifest(tones / "clips.jsonl")))
+    assert asr.describe(model)["texts"] == 2 * count + 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "match"),
+    [
+        ("data.tokenizer=bpe", RecipeError, "one of characters"),
+        ("ngrams.least=[2, 1]", DataError, "as often as a shorter"),
+        ("data.train=[{corpus: lines, path: nowhere.txt}]", DataError, "cannot read"),
+        ("data.characters=XYZ", DataError, "no texts to count"),
+    ],
+)
+def test_what_cannot_be_trained(recipe, tmp_path, change, error, match):
+    with pytest.raises(error, match=match):
+        asr.train_language_model(recipe(change), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_that_holds_one(recipe, folder):
+    with pytest.raises(TrainingError, match="holds a model already"):
+        asr.train_language_model(recipe(), folder / "run")
+
+
+def test_networks_and_language_models_are_told_apart(
+    folder, tiny_run, recipe, tmp_path
+):
+    with pytest.raises(ModelError, match="a language model, which only helps"):
+        asr.load(folder / "run" / "model")
+    with pytest.raises(ModelError, match="not a language model"):
+        asr.load_language_model(tiny_run / "model")
+    with pytest.raises(RecipeError, match="made by `asr train` alone"):
+        asr.train(recipe(), tmp_path / "run")
+
+
+def test_a_damaged_one(folder, tmp_path):
+    import hashlib
+    import shutil
+
+    copy = tmp_path / "model"
+    shutil.copytree(folder / "run" / "model", copy)
+    np.savez(copy / "model.weights.npz", unigrams=np.ones(9, "float32"))
+    with pytest.raises(ModelError, match="damaged"):
+        asr.load_language_model(copy)
+    names = ("config.json", "tokenizer.json", "model.weights.npz", "README.md")
+    sums = [
+        f"{hashlib.sha256((copy / name).read_bytes()).hexdigest()}  {name}\n"
+        for name in names
+    ]
+    (copy / "SHA256SUMS").write_text("".join(sums))
+    with pytest.raises(ModelError, match="not an n-gram model"):
+        asr.load_language_model(copy)
+
+
+def test_columns_are_those_of_the_model_that_searches(language_model):
+    other = CharacterTokenizer(("E", "A", " "))
+    guide = language_model.guide(other, weight=2.0, bonus=0.5)
+    own = language_model.ngrams.automaton()
+    pieces = language_model.tokenizer.pieces
+    assert guide.start == own.start
+    for place, piece in enumerate(other.pieces):
+        column = pieces.index(piece)
+        bonus = 0.5 if piece in (" ", "</s>") else 0.0
+        expected = 2.0 * own.scores[:, column] + bonus
+        np.testing.assert_allclose(guide.scores[:, place], expected, rtol=1e-6)
+        np.testing.assert_array_equal(
+            guide.following[:, place], own.following[:, column]
+        )
+
+
+def test_models_that_it_cannot_guide(language_model):
+    with pytest.raises(ModelError, match="does not know 'Z'"):
+        language_model.guide(CharacterTokenizer(("A", "Z")), weight=1, bonus=0)
+    pieces = make_tokenizer(["ABC AB", "CAB BA"] * 9, "unigram", size=9)
+    with pytest.raises(ModelError, match="only models that write them"):
+        language_model.guide(pieces, weight=1, bonus=0)
+
+
+def transcribed(recognizer, source, **changes):
+    decoding = DecodingConfig(beam_size=4, ctc_weight=0.6, **changes)
+    return recognizer.transcribe(source, decoding=decoding, vad=False)
+
+
+def test_it_guides_a_search(recognizer, folder, tones):
+    """With all weight on it, only what it knows is written."""
+    clip = tones / "clip00.wav"
+    plain = transcribed(recognizer, clip).text
+    name = str(folder / "run" / "model")
+    assert transcribed(recognizer, clip, language_model=name, lm_weight=0).text == plain
+    guided = transcribed(
+        recognizer, clip, language_model=name, lm_weight=10, word_bonus=1
+    ).text
+    assert guided != plain
+    assert guided in " ".join(["AB CDE"] * 20)
+
+
+def test_hotwords_are_written_where_they_may_be(recognizer, tones):
+    clip = next(iter(read_manifest(tones / "clips.jsonl")))
+    spoken = clip.text.split()[0]
+    other = "ED" if spoken != "ED" else "CB"
+    assert other not in transcribed(recognizer, clip.audio).text.split()
+    biased = transcribed(
+        recognizer, clip.audio, hotwords=(other,), hotword_bonus=50.0
+    ).text
+    assert other in biased.split()
+
+
+def test_a_prefix_begins_a_recording_and_no_later_part(recognizer, tones):
+    import soundfile
+
+    first, second = (soundfile.read(tones / f"clip0{i}.wav")[0] for i in (1, 2))
+    text = transcribed(recognizer, tones / "clip01.wav", prefix="ED").text
+    assert text.startswith("ED")
+    pause = np.zeros(16000 * 30, "float32")
+    joined = np.concatenate([first, pause, second]).astype("float32")
+    whole = transcribed(recognizer, joined, prefix="ED")
+    assert len(whole.segments) > 1
+    assert whole.segments[0].text.startswith("ED")
+    assert not whole.segments[-1].text.startswith("ED")
+
+
+def test_what_no_model_can_write(recognizer, tones):
+    with pytest.raises(DataError, match="tokenizer has no 'Z'"):
+        transcribed(recognizer, tones / "clip00.wav", hotwords=("ZZ",))
+    with pytest.raises(DataError, match="tokenizer has no 'Z'"):
+        transcribed(recognizer, tones / "clip00.wav", prefix="Z")
+    with pytest.raises(ModelError, match="no model nowhere"):
+        transcribed(recognizer, tones / "clip00.wav", language_model="nowhere")
+
+
+def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
+    """`asr train`, `asr evaluate` and `asr transcribe` with a language model."""
+
+    def run(*arguments):
+        status = main([str(argument) for argument in arguments])
+        return SimpleNamespace(status=status, **capsys.readouterr()._asdict())
+
+    monkeypatch.setenv("ASR_DATA", str(folder))
+    ended = run("train", folder / "lm.yaml", "--output", tmp_path / "run")
+    assert (ended.status, ended.out) == (0, f"{tmp_path / 'run' / 'model'}\n")
+    model = tmp_path / "run" / "model"
+    ended = run("evaluate", model, folder / "unseen.txt", "--json")
+    found = json.loads(ended.out)
+    assert found["words"] == 5
+    assert found["perplexity"] < 4
+    ended = run("evaluate", model, folder / "unseen.txt")
+    assert ended.out.startswith("bits       0.")
+    options = ("--language-model", model, "--lm-weight", 10, "--word-bonus", 1)
+    ended = run(
+        "transcribe", tones / "clip00.wav", "--model", tiny_run / "model", "--no-vad",
+        *options,
+    )  # fmt: skip
+    assert ended.status == 0
+    assert ended.out.strip() in " ".join(["AB CDE"] * 20)
+    ended = run("train", folder / "lm.yaml", "--estimate")
+    assert ended.status == 2
+    assert "a language model is counted" in ended.err

@@ -21,6 +21,7 @@ class Draft:
         size: Samples that were read.
         loud: Whether one of them was not zero.
         first: First sample of the part that comes first.
+        cut: Sample up to which parts were cut off.
         done: Samples that need not be looked at again.
         parts: What was decoded last, by first sample.
         decoded: How many parts were decoded.
@@ -34,6 +35,7 @@ class Draft:
     done: int = 0
     loud: bool = False
     first: int | None = None
+    cut: int = 0
     parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
         default_factory=dict
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Unpack
@@ -273,18 +274,45 @@ class Recognizer(Predictor):
         """Yield what there is to decode of a recording; note its length or error."""
         try:
             counted = draft.count(self._blocks(draft.source, rate, chosen))
+            if chosen.on_partial and isinstance(draft.source, RawSamples):
+                counted = self._overheard(counted, draft, chosen, chosen.on_partial)
             found = (
                 speech_pieces(counted, self.rate, detector(), overlap=self.times_words)
                 if chosen.vad
                 else all_pieces(counted, self.rate)
             )
             for piece in found:
+                draft.cut = piece.last
                 if np.any(piece.samples):
                     if draft.first is None:
                         draft.first = piece.start
                     yield piece
         except AsrError as error:
             draft.error = error
+
+    def _overheard(
+        self,
+        blocks: Iterable[np.ndarray],
+        draft: Draft,
+        chosen: Chosen,
+        tell: Callable[[str], object],
+    ) -> Iterator[np.ndarray]:
+        """Pass blocks on, and tell what is understood of what no part has yet."""
+        held, start, waiting, pause = np.zeros(0, np.float32), 0, 0.0, 1.0
+        for block in blocks:
+            yield block
+            held = np.concatenate([held, block])
+            done = max(draft.cut - start, held.size - round(20 * self.rate), 0)
+            held, start = held[done:], start + done
+            waiting += block.size / self.rate
+            if waiting >= pause:
+                began = time.monotonic()
+                understood = self.transcribe(
+                    held, decoding=chosen.decoding, vad=chosen.vad
+                )
+                tell(understood.text)
+                # No more than a third of the time goes into this.
+                waiting, pause = 0.0, max(1.0, 2 * (time.monotonic() - began))
 
     def _blocks(
         self, source: Source, rate: int | None, chosen: Chosen

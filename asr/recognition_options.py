@@ -30,6 +30,8 @@ class Options(TypedDict, total=False):
             last.
         on_segment: Called with each segment that has text, in the order of recordings
             and of time, as soon as it is known.
+        on_partial: Called about once a second with what has been understood of speech
+            in `RawSamples` that still goes on; it may yet change.
     """
 
     decoding: DecodingConfig | None
@@ -41,6 +43,7 @@ class Options(TypedDict, total=False):
     batch_seconds: float
     on_progress: Callable[[float], object]
     on_segment: Callable[[Segment], object] | None
+    on_partial: Callable[[str], object] | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Chosen:
     batch_seconds: float = BATCH_SECONDS
     on_progress: Callable[[float], object] = lambda _: None
     on_segment: Callable[[Segment], object] | None = None
+    on_partial: Callable[[str], object] | None = None
 
     @classmethod
     def of(cls, options: Options, decoding: DecodingConfig) -> Chosen:

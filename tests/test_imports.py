@@ -19,6 +19,7 @@ FLOORS = [
     {"errors", "resources", "config"},
     {
         "english", "stored", "shards", "text", "tokenizers", "audio", "recording",
+        "microphone",
         "voice_activity", "segment", "word_times", "transcript", "subtitles",
         "doubts", "calibration",
         "manifest", "pairs", "alignment", "sclite", "scoring", "significance",

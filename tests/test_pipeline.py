@@ -83,6 +83,20 @@ def test_a_calibrated_model_is_less_sure(recognizer, clips, monkeypatch):
     assert segment.confidence < plain
 
 
+def test_what_is_understood_while_somebody_speaks(recognizer, clips, monkeypatch):
+    monkeypatch.setattr(pipeline.time, "monotonic", lambda: 0.0)
+    sounds = [soundfile.read(clip.audio, dtype="int16")[0] for clip in clips[:4]]
+    data = np.concatenate(sounds).astype("<i2").tobytes()
+    told: list[str] = []
+    source = RawSamples(io.BytesIO(data), 16000)
+    (segment,) = recognizer.segments(source, vad=False, on_partial=told.append)
+    assert len(told) == len(data) // 32000
+    assert len(told) > 1
+    # The beginning is known early.
+    assert all(text[:2] == segment.text[:2] for text in told)
+    assert len(told[-1]) > len(told[0]) > 1
+
+
 @pytest.mark.parametrize("batch_seconds", [0.1, 2.0, 240.0])
 def test_together_is_one_by_one(recognizer, clips, alone, batch_seconds):
     sources = [clip.audio for clip in clips]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "transcribe": "Write down what recordings say.",
+    "listen": "Write down what is said into the microphone.",
     "align": "Tell when each word of a known text is said.",
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",

@@ -1,0 +1,133 @@
+"""Long recordings: errors beside those of single clips, edges, memory and speed."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import cycle
+from pathlib import Path
+
+import harness
+import numpy as np
+import soundfile
+
+import asr
+from asr import audio
+from asr.corpora import corpus
+from asr.scoring import score
+from asr.text import normalizer
+
+RATE = 16000
+WORSE, EDGE, MORE_MB, SPEED = 0.005, 0.06, 300, 30
+
+
+def gap(random: np.random.Generator, low: float = 1.0) -> np.ndarray:
+    """Return up to five seconds of very faint noise."""
+    count = int(random.uniform(low, 5.0) * RATE)
+    return random.normal(0, 1e-4, count).astype("float32")
+
+
+def edges(recognizer: asr.Recognizer) -> list[float]:
+    """Return how far off segments begin and end, of clips with known words.
+
+    Two seconds and more lie between clips, so that each is told apart from its pauses.
+    """
+    folder = harness.speech("LibriSpeech", "dev-aligned")
+    random, parts, truth, count = np.random.default_rng(3), [], [], 0
+    for path in sorted((folder / "alignments").glob("*.TextGrid")):
+        (clip,) = folder.glob(f"*/*/{path.stem}.*[!t]")
+        said = harness.textgrid_words(path)
+        for part in (gap(random, 2.0), audio.read(clip, RATE)):
+            start, count = count, count + len(part)
+            parts.append(part)
+        truth += [start / RATE + said[0][0], start / RATE + said[-1][1]]
+    found = recognizer.transcribe(np.concatenate(parts)).segments
+    times = np.array([edge for it in found for edge in (it.start, it.end)])
+    if np.any(np.diff([0.0, *times, count / RATE]) < 0):
+        sys.exit("times go back, or leave the recording")
+    return [float(np.abs(times - edge).min()) for edge in truth]
+
+
+def hour(recognizer: asr.Recognizer, hours: float) -> tuple[float, float, int]:
+    """Return the WER of test clips joined with pauses, that one by one, and words."""
+    normalize, random = normalizer("librispeech-1"), np.random.default_rng(4)
+    folder = harness.speech("LibriSpeech")
+    clips = list(corpus("librispeech").read(folder, "test-clean"))
+    random.shuffle(clips)
+    parts, said, count = [], [], 0
+    for clip in clips:
+        if count > hours * 3600 * RATE:
+            break
+        parts += [gap(random), audio.read(clip.audio, RATE)]
+        said.append(normalize(clip.text))
+        count += len(parts[-1]) + len(parts[-2])
+    joined = recognizer.transcribe(np.concatenate(parts)).text
+    alone = [result.text for _, result in recognizer.transcribe_many(parts[1::2])]
+    whole = score([" ".join(said)], [normalize(joined)])
+    single = score(said, [normalize(text) for text in alone])
+    return whole.wer, single.wer, whole.words
+
+
+def write(path: Path, seconds: float) -> None:
+    """Write clips of dev-clean with pauses, over and over, without holding them."""
+    random, count = np.random.default_rng(5), 0
+    folder = harness.speech("LibriSpeech")
+    clips = cycle(list(corpus("librispeech").read(folder, "dev-clean")))
+    with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format="RF64") as file:
+        while count < seconds * RATE:
+            for part in (audio.read(next(clips).audio, RATE), gap(random)):
+                file.write(part)
+                count += len(part)
+
+
+def transcribe(path: Path, model: str) -> tuple[float, float]:
+    """Run the command; return seconds and peak memory in MB."""
+    command = [sys.executable, "-m", "asr", "transcribe", str(path), "--model", model]
+    begin = time.perf_counter()
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, cwd=harness.ROOT
+    ) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"asr transcribe ended with {process.returncode}")
+    return time.perf_counter() - begin, usage.ru_maxrss / 1024
+
+
+def main() -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", help="model folder, or a bundled model")
+    parser.add_argument("--hours", type=float, default=10.0, help="for memory, speed")
+    parser.add_argument("--joined", type=float, default=1.0, help="hours, for errors")
+    options = parser.parse_args()
+    harness.announce()
+    if options.joined:
+        recognizer = asr.load(options.model)
+        off = edges(recognizer)
+        print(f"{len(off)} edges: 90th percentile {np.quantile(off, 0.9):.3f} s")
+        harness.verdict("median of edges", float(np.median(off)), EDGE, below=True)
+        joined, alone, words = hour(recognizer, options.joined)
+        print(f"WER of {words} words: joined {joined:.2%}, one by one {alone:.2%}")
+        harness.verdict("difference", abs(joined - alone), WORSE, below=True)
+    if options.hours:
+        with tempfile.TemporaryDirectory() as folder:
+            short, long = Path(folder, "minute.wav"), Path(folder, "hours.wav")
+            write(short, 60.0)
+            write(long, options.hours * 3600)
+            start, memory = transcribe(short, options.model)
+            took, most = transcribe(long, options.model)
+            seconds = soundfile.info(long).duration - soundfile.info(short).duration
+        print(
+            f"{options.hours:g} h: {took:.0f} s and {most:.0f} MB; 1 min: {start:.0f} s"
+        )
+        harness.verdict("more memory, MB", most - memory, MORE_MB, below=True)
+        harness.verdict("times real time", seconds / (took - start), SPEED, below=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""asr listen: a line after each pause, and meanwhile what is understood so far."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import contextmanager
+
+import pytest
+
+import asr
+from asr.cli import listen
+from asr.recording import RawSamples
+from asr.transcript import Segment
+
+
+class Listener:
+    """Understands two sentences, the second one bit by bit."""
+
+    rate = 8000
+
+    def warm_up(self):
+        """Be ready."""
+
+    def segments(self, source, *, on_partial):
+        assert source.rate == self.rate
+        yield Segment(0, 0, 1, "FIRST", (), 0, 0)
+        for text in ("SEC", "SECOND ONE"):
+            if on_partial:
+                on_partial(text)
+        yield Segment(1, 2, 3, "SECOND ONE", (), 0, 0)
+
+
+@pytest.fixture
+def listener(monkeypatch):
+    devices = []
+
+    @contextmanager
+    def microphone(rate, device):
+        devices.append(device)
+        yield RawSamples(io.BytesIO(), rate)
+
+    monkeypatch.setattr(listen, "microphone", microphone)
+    monkeypatch.setattr(asr, "load", lambda _: Listener())
+    return devices
+
+
+def test_lines_of_a_pipe(run, listener):
+    ended = run("listen", "--device", "usb")
+    assert (ended.status, ended.out) == (0, "FIRST\nSECOND ONE\n")
+    assert ended.err == "listening; Ctrl-C ends\n"
+    assert listener == ["usb"]
+
+
+def test_a_terminal_shows_what_is_understood(run, listener, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "7")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    ended = run("listen")
+    assert ended.out == "FIRST\nSECOND ONE\n"
+    shown = ended.err.split("\r\x1b[K")[1:]
+    assert shown == ["", "SEC", "ND ONE", ""]

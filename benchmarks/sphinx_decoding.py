@@ -1,0 +1,37 @@
+"""PocketSphinx with its bundled English model; run by `beside_pocketsphinx.py`.
+
+Usage: python sphinx_decoding.py FOLDER, in a venv with pocketsphinx. Reads the WAV
+files of the folder in the order of their names and prints one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import wave
+from pathlib import Path
+
+from pocketsphinx import Decoder
+
+
+def main() -> None:
+    """Decode all files; print the texts, and seconds with and without loading."""
+    begin = time.perf_counter()
+    decoder = Decoder(samprate=16000, loglevel="ERROR")
+    loaded = time.perf_counter()
+    texts = []
+    for path in sorted(Path(sys.argv[1]).glob("*.wav")):
+        with wave.open(str(path)) as file:
+            samples = file.readframes(file.getnframes())
+        decoder.start_utt()
+        decoder.process_raw(samples, full_utt=True)
+        decoder.end_utt()
+        found = decoder.hyp()
+        texts.append(found.hypstr if found else "")
+    seconds = {"start": loaded - begin, "work": time.perf_counter() - loaded}
+    print(json.dumps({"texts": texts, **seconds}))
+
+
+if __name__ == "__main__":
+    main()

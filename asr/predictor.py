@@ -15,6 +15,8 @@ from asr.language_model import load_language_model
 from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
 
+_SEARCHES = 8  # compiled ones that are kept; each has its own language model
+
 
 class Predictor:
     """A model that can be asked for hypotheses.
@@ -39,11 +41,14 @@ class Predictor:
         """Return the compiled search; by default the model's own choice."""
         config = decoding or self.decoding
         config = replace(config, n_best=min(config.n_best, config.beam_size))
-        if config not in self._searches:
+        search = self._searches.get(config)
+        if search is None:
             special = Tokens(self.task.start, self.task.end)
-            automata = guides(config, self.task)
-            self._searches[config] = Search(self.model, special, config, automata)
-        return self._searches[config]
+            search = Search(self.model, special, config, guides(config, self.task))
+            self._searches[config] = search
+            for oldest in list(self._searches)[:-_SEARCHES]:
+                self._searches.pop(oldest, None)  # another thread may have been first
+        return search
 
 
 def guides(config: DecodingConfig, task: Task) -> list[Automaton]:

@@ -12,6 +12,7 @@ from asr.errors import DataError
 _BINS = 10
 _CLOSEST = 1e-6  # of a probability to 0 and 1
 _ROUNDS = 50
+_FLATTEST = 0.01  # scale; with none nothing would be left to calibrate again
 _PRIOR = 1e-3  # holds the fit where all words are right, or wrong
 
 
@@ -48,13 +49,25 @@ def fit_calibration(
     odds = _logit(np.asarray(probabilities, dtype=float))
     inputs = np.stack([odds, np.ones_like(odds)], axis=1)
     wanted, found = np.asarray(right, dtype=float), np.array([1.0, 0.0])
-    for _ in range(_ROUNDS):  # Newton's method
-        guess = 1.0 / (1.0 + np.exp(-inputs @ found))
+
+    def loss(weights: np.ndarray) -> float:
+        scores = inputs @ weights
+        fit = np.sum(np.logaddexp(0.0, scores) - wanted * scores)
+        return float(fit + 0.5 * _PRIOR * np.sum(np.square(weights - [1.0, 0.0])))
+
+    for _ in range(_ROUNDS):  # Newton's method, in steps that help
+        guess = 0.5 * (1.0 + np.tanh(0.5 * inputs @ found))
         slope = inputs.T @ (guess - wanted) + _PRIOR * (found - [1.0, 0.0])
         spread = (inputs * (guess * (1.0 - guess))[:, None]).T @ inputs
         step = np.linalg.solve(spread + _PRIOR * np.eye(2), slope)
-        found = found - np.clip(step, -1.0, 1.0)
-    return Calibration(scale=max(0.0, float(found[0])), bias=float(found[1]))
+        while loss(found - step) > loss(found) and np.abs(step).max() > _CLOSEST:
+            step = 0.5 * step
+        found = found - step
+    scale, bias = float(found[0]), float(found[1])
+    if scale < _FLATTEST:  # what the model says does not tell right from wrong
+        scale = _FLATTEST
+        bias = float(_logit(wanted.mean()) - scale * odds.mean())
+    return Calibration(scale=scale, bias=bias)
 
 
 def calibration_error(probabilities: Sequence[float], right: Sequence[bool]) -> float:

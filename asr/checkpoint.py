@@ -146,7 +146,6 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
     """
     verify(folder)
     config = replace(read_config(folder), calibration=calibration)
-    (folder / SUMS).unlink(missing_ok=True)
     with atomic_write(folder / CONFIG) as file:
         json.dump(to_dict(config), file, indent=1, ensure_ascii=False)
         file.write("\n")
@@ -192,6 +191,7 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
     if tokenizer.to_json() != task.tokenizer.to_json():
         raise ModelError(f"{folder}: its {TOKENIZER} is not that of the recipe's data")
     _assign(model, folder / WEIGHTS)
+    model.masking.batches.assign(0)  # masks and smoothing begin anew
 
 
 def read_config(folder: Path) -> FolderConfig:

@@ -44,6 +44,8 @@ from asr.tokenizers import (
 
 log = logging.getLogger(__name__)
 
+_HIGHEST = 700.0  # log of a perplexity that is still a number
+
 
 @dataclass(frozen=True)
 class LanguageConfig:
@@ -144,7 +146,7 @@ class LanguageModel:
         """Measure how well it foretells texts.
 
         Args:
-            texts: Any; they go through the model's normaliser.
+            texts: Any; they go through the model's normaliser. Empty ones do not count.
 
         Raises:
             DataError: There is no text that it knows the characters of.
@@ -152,6 +154,8 @@ class LanguageModel:
         normalize, rows, words, left_out = normalizer(self.normalizer), [], 0, 0
         for text in texts:
             written = normalize(text)
+            if not written:
+                continue
             try:
                 rows.append([*self.tokenizer.encode(written), END])
                 words += len(written.split())
@@ -174,7 +178,7 @@ class LanguageModel:
             words=words,
             characters=count,
             bits=total / count / math.log(2),
-            perplexity=math.exp(total / max(1, words)),
+            perplexity=math.exp(min(total / max(1, words), _HIGHEST)),
             left_out=left_out,
         )
 
@@ -202,10 +206,11 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         raise RecipeError("data.tokenizer: a language model is one of characters")
     started = time.monotonic()
     normalize = normalizer(data.normalizer)
-    texts = [normalize(text) for text in read_texts(data.train)]
+    normal = map(normalize, read_texts(data.train))
+    texts = [text for text in normal if text]
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
     known = set(tokenizer.characters)
-    rows = [tokenizer.encode(text) for text in texts if text and known.issuperset(text)]
+    rows = [tokenizer.encode(text) for text in texts if known.issuperset(text)]
     if len(rows) < len(texts):
         log.warning("left out %d texts: unknown characters", len(texts) - len(rows))
     ngrams = train_ngrams(

@@ -3,35 +3,58 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from asr.errors import AudioError, UsageError
 from asr.recording import RawSamples
 
-_BYTES = 2  # of a sample
+log = logging.getLogger(__name__)
+
+_PATIENCE = 0.2  # seconds
 
 
 class _Stream:
-    """Reads a sound card's stream like a file, up to where Ctrl-C is pressed."""
+    """Reads what a sound card delivers like a file, up to where Ctrl-C is pressed.
+
+    The card delivers in a thread of its own: what is said while a model is at work
+    waits here.
+    """
 
     name = "the microphone"
 
-    def __init__(self, stream: Any, failures: Any) -> None:  # noqa: ANN401 - sounddevice has no types
-        self._stream, self._failures = stream, failures
+    def __init__(self) -> None:
+        self._delivered: SimpleQueue[bytes] = SimpleQueue()
+        self._held = b""
         self.stopped = False
+        self.failed = False
+
+    def take(self, data: Any, _: int, __: object, status: Any) -> None:  # noqa: ANN401 - sounddevice has no types
+        """Take in samples; the card's callback."""
+        if status.input_overflow:
+            log.warning("%s: some sound was lost", self.name)
+        self._delivered.put(bytes(data))
+
+    def end(self) -> None:
+        """Note that the card delivers no more."""
+        self.failed = not self.stopped
 
     def read(self, size: int) -> bytes:
-        """Wait for so many bytes of 16-bit samples; none come after the end."""
-        if self.stopped:
-            return b""
-        try:
-            samples, _ = self._stream.read(size // _BYTES)
-        except self._failures as error:
-            raise AudioError(f"{self.name}: {error}") from error
-        return bytes(samples)
+        """Wait for so many bytes of 16-bit samples; fewer are the last ones."""
+        while len(self._held) < size:
+            try:
+                self._held += self._delivered.get(timeout=_PATIENCE)
+            except Empty:
+                if self.failed:
+                    raise AudioError(f"{self.name}: it delivers no more") from None
+                if self.stopped:
+                    break
+        data, self._held = self._held[:size], self._held[size:]
+        return data
 
 
 @contextmanager
@@ -62,23 +85,29 @@ def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
         raise UsageError(
             "listening needs PortAudio, such as the package libportaudio2"
         ) from None
-    failures = sounddevice.PortAudioError, ValueError
     wanted = int(device) if device is not None and device.isdigit() else device
+    stream = _Stream()
     try:
         opened = sounddevice.RawInputStream(
-            samplerate=rate, channels=1, dtype="int16", device=wanted
+            samplerate=rate,
+            channels=1,
+            dtype="int16",
+            device=wanted,
+            callback=stream.take,
+            finished_callback=stream.end,
         )
-    except failures as error:
+    except (sounddevice.PortAudioError, ValueError) as error:
         raise AudioError(f"{_Stream.name}: {error}") from error
-    with opened:
-        stream = _Stream(opened, failures)
 
-        def stop(*_: object) -> None:
-            stream.stopped = True
-            signal.signal(signal.SIGINT, before)
+    def stop(*_: object) -> None:
+        stream.stopped = True
+        signal.signal(signal.SIGINT, before)
 
-        before = signal.signal(signal.SIGINT, stop)
-        try:
+    # Before the card delivers, so that no Ctrl-C is missed.
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        with opened:
             yield RawSamples(stream, rate)  # type: ignore[arg-type]  # all that is read
-        finally:
-            signal.signal(signal.SIGINT, before)
+            stream.stopped = True  # the card ends because we do
+    finally:
+        signal.signal(signal.SIGINT, before)

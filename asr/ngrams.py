@@ -17,9 +17,10 @@ from asr.decoding.automaton import Automaton
 from asr.errors import DataError
 
 _KEY_BITS = 63
-_UNIFORM = 0.001  # share of the unigrams that all known tokens have alike
+_UNIFORM = 0.001  # share of the unigrams that all tokens have alike
 _TINY = 1e-30
-_RARE = 5  # tokens of a context, from which on n-grams seen once are left out
+_LARGEST = 250_000_000  # probabilities in all rows, 2 GB with what follows them
+_RARE = 6  # tokens of a context, from which on n-grams seen once are left out
 
 
 class Level(NamedTuple):
@@ -80,7 +81,7 @@ class NGrams(NamedTuple):
                 size += 1
             model = cls(arrays["unigrams"], tuple(levels), int(arrays["start"]))
             model.check()
-        except (KeyError, TypeError, ValueError, IndexError) as error:
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise DataError(f"not an n-gram model: {error}") from error
         return model
 
@@ -93,6 +94,11 @@ class NGrams(NamedTuple):
         vocabulary, shorter = len(self.unigrams), np.zeros(1, np.int64)
         if self.unigrams.ndim != 1 or not 0 <= self.start < vocabulary:
             raise ValueError("unigrams")
+        if not np.all((self.unigrams >= 0) & (self.unigrams <= 1)):
+            raise ValueError("unigrams that are no probabilities")
+        contexts = sum(len(level.contexts) for level in self.levels)
+        if contexts * vocabulary > _LARGEST:
+            raise ValueError(f"{contexts} contexts of {vocabulary} tokens are too many")
         for size, level in enumerate(self.levels, start=1):
             keys = level.contexts
             fits = (
@@ -166,7 +172,7 @@ def train_ngrams(
 
     Args:
         texts: Tokens of each text, without start and end, from 1 to V - 1.
-        vocabulary: Number of tokens, V.
+        vocabulary: Number of tokens, V, and a blank, 0, that is never written.
         start: Token before a text.
         end: Token after a text.
         least: How often a context of 1, 2, ... tokens must be seen to be kept; it must
@@ -191,9 +197,10 @@ def train_ngrams(
     orders = _counted(tokens, places, vocabulary, order, start)
     unigrams = np.zeros(vocabulary)
     unigrams[orders[0].keys] = orders[0].kinds
-    known = unigrams > 0
+    possible = np.ones(vocabulary)
+    possible[[0, start]] = 0.0
     unigrams *= (1 - _UNIFORM) / unigrams.sum()
-    unigrams += _UNIFORM * known / known.sum()
+    unigrams += _UNIFORM * possible / possible.sum()
     levels: list[Level] = []
     for shorter, longer, enough in zip(orders[:-1], orders[1:], least, strict=True):
         contexts = shorter.keys[shorter.seen >= enough]
@@ -210,7 +217,7 @@ def _joined(
     texts: Iterable[Sequence[int]], start: int, end: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join texts; return tokens and the place of each in its text."""
-    rows = [np.array([start, *text, end], dtype=np.int8) for text in texts]
+    rows = [np.array([start, *text, end], dtype=np.int32) for text in texts]
     if not rows:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     places = np.concatenate([np.arange(len(row), dtype=np.int32) for row in rows])
@@ -270,7 +277,8 @@ def _smoothed(grams: _Counts, contexts: np.ndarray, vocabulary: int) -> Level:
     places, kinds = places[inside], grams.kinds[inside]
     taken = _discounts(grams.kinds)[np.minimum(kinds, 3)]
     totals = np.bincount(places, kinds, len(contexts))
-    if contexts[-1] >= vocabulary**_RARE:  # what is seen once says little after these
+    # What is seen once says little after long contexts.
+    if contexts[-1] >= vocabulary ** (_RARE - 1):
         once = grams.seen[inside] == 1
         taken = np.where(once, kinds, taken)
     spared = np.bincount(places, taken, len(contexts))

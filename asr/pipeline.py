@@ -307,12 +307,14 @@ class Recognizer(Predictor):
             waiting += block.size / self.rate
             if waiting >= pause:
                 began = time.monotonic()
-                understood = self.transcribe(
-                    held, decoding=chosen.decoding, vad=chosen.vad
-                )
+                decoding = chosen.decoding
+                if draft.cut:  # the prefix has been written
+                    decoding = replace(decoding, prefix="")
+                understood = self.transcribe(held, decoding=decoding, vad=chosen.vad)
                 tell(understood.text)
                 # No more than a third of the time goes into this.
-                waiting, pause = 0.0, max(1.0, 2 * (time.monotonic() - began))
+                # What came meanwhile is heard at once, and counts.
+                waiting, pause = 0.0, max(1.0, 3 * (time.monotonic() - began))
 
     def _blocks(
         self, source: Source, rate: int | None, chosen: Chosen

@@ -10,7 +10,7 @@ from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton, phrases_automaton, prefix_automaton
 from asr.decoding.search import Hypotheses, Tokens
-from asr.errors import ModelError
+from asr.errors import DataError, ModelError
 from asr.language_model import load_language_model
 from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
@@ -73,9 +73,11 @@ def guides(config: DecodingConfig, task: Task) -> list[Automaton]:
     if config.hotwords:
         if " " not in tokenizer.pieces:
             raise ModelError("hotwords are for models that write characters")
+        if isinstance(config.hotwords, str):
+            raise DataError("hotwords: a tuple of phrases, not one text")
         found.append(
             phrases_automaton(
-                [task.encode_target(phrase) for phrase in config.hotwords],
+                [_written("hotword", phrase, task) for phrase in config.hotwords],
                 task.vocabulary,
                 bonus=config.hotword_bonus,
                 space=tokenizer.pieces.index(" "),
@@ -83,9 +85,19 @@ def guides(config: DecodingConfig, task: Task) -> list[Automaton]:
             )
         )
     if config.prefix:
-        tokens = task.encode_target(config.prefix)
+        tokens = _written("prefix", config.prefix, task)
         found.append(prefix_automaton(tokens, task.vocabulary))
     return found
+
+
+def _written(what: str, text: str, task: Task) -> list[int]:
+    try:
+        tokens = task.encode_target(text)
+    except DataError as error:
+        raise DataError(f"{what} {text!r}: {error}") from error
+    if not tokens:
+        raise DataError(f"{what} {text!r}: nothing that the model can write")
+    return tokens
 
 
 def readings(

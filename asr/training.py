@@ -79,13 +79,20 @@ def begin(recipe: Recipe, output: Path) -> None:
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        ModelError: There is no model to start from.
+        ModelError: There is no such model to start from, or to guide the search.
+        RecipeError: The search would use what is not trained.
         TrainingError: The folder holds a run of another recipe.
         OutputError: The folder cannot be written.
     """
     check_recipe(recipe, output)
-    if recipe.train.start:
-        model_path(recipe.train.start)
+    for name in (recipe.train.start, recipe.decoding.language_model):
+        if name:
+            model_path(name)
+    if recipe.model.ctc and recipe.train.ctc_weight == 1 > recipe.decoding.ctc_weight:
+        raise RecipeError(
+            "train.ctc_weight: 1 leaves the decoder as it is; set decoding.ctc_weight "
+            "to 1 too"
+        )
     output.mkdir(parents=True, exist_ok=True)
     if not (output / TRAIN).is_file():
         save_recipe(output, recipe)

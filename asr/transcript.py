@@ -33,7 +33,8 @@ class Segment:
         end: Seconds from the start of the recording.
         text: What was said in it.
         tokens: The decoder's tokens, without start and end.
-        avg_logprob: Mean natural log-probability of a token, end included.
+        avg_logprob: Mean natural log-probability of a token, end included, with what a
+            language model or hotwords add to it.
         no_speech_prob: Probability that nobody speaks in it, from 0 to 1; 0 where
             that was not looked at.
         words: Words with times, or None where none were asked for.

@@ -37,6 +37,17 @@ def test_error_by_hand():
     assert calibration_error([1.0, 0.0], [True, False]) == 0.0
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_few_words_of_an_overconfident_model(seed):
+    """The mean of what a fit says is the share that is right."""
+    random = np.random.default_rng(seed)
+    given = random.beta(8, 0.3, 40)
+    right = random.random(40) < 0.4
+    found = fit_calibration(given, right)
+    sure = [calibrated(found, value) for value in given]
+    assert np.mean(sure) == pytest.approx(right.mean(), abs=0.02)
+
+
 @pytest.mark.parametrize("right", [True, False])
 def test_all_alike(right):
     found = fit_calibration([0.3, 0.6, 0.9, 1.0, 0.0], [right] * 5)

@@ -84,7 +84,8 @@ def test_one_text_by_hand(language_model):
 
 
 def test_unknown_characters_are_left_out_and_counted(language_model):
-    assert language_model.fit(["AB", "ÉTÉ"]).left_out == 1
+    found = language_model.fit(["AB", "", " ", "ÉTÉ"])
+    assert (found.texts, found.left_out) == (1, 1)
     with pytest.raises(DataError, match="no texts"):
         language_model.fit(["ÉTÉ"])
 
@@ -212,6 +213,7 @@ def test_it_guides_a_search(recognizer, folder, tones):
         recognizer, clip, language_model=name, lm_weight=10, word_bonus=1
     ).text
     assert guided != plain
+    assert {"AB", "CDE"} & set(guided.split())
     assert guided in " ".join(["AB CDE"] * 20)
 
 
@@ -245,6 +247,10 @@ def test_what_no_model_can_write(recognizer, tones):
         transcribed(recognizer, tones / "clip00.wav", hotwords=("ZZ",))
     with pytest.raises(DataError, match="tokenizer has no 'Z'"):
         transcribed(recognizer, tones / "clip00.wav", prefix="Z")
+    with pytest.raises(DataError, match=r"hotword '\.\.': nothing that"):
+        transcribed(recognizer, tones / "clip00.wav", hotwords=("..",))
+    with pytest.raises(DataError, match="not one text"):
+        transcribed(recognizer, tones / "clip00.wav", hotwords="AB")
     with pytest.raises(ModelError, match="no model nowhere"):
         transcribed(recognizer, tones / "clip00.wav", language_model="nowhere")
 
@@ -272,7 +278,15 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
         *options,
     )  # fmt: skip
     assert ended.status == 0
+    assert {"AB", "CDE"} & set(ended.out.split())
     assert ended.out.strip() in " ".join(["AB CDE"] * 20)
+    ended = run("evaluate", model, tones / "clips.jsonl", "--json")
+    assert json.loads(ended.out)["texts"] == 16
+    ended = run("evaluate", model, folder / "unseen.txt", "--calibrate")
+    assert ended.status == 2
+    ended = run("transcribe", tones / "clip00.wav", "--lm-weight", 1)
+    assert ended.status == 2
+    assert "need a --language-model" in ended.err
     ended = run("train", folder / "lm.yaml", "--estimate")
     assert ended.status == 2
     assert "a language model is counted" in ended.err

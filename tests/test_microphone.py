@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -19,31 +20,34 @@ class PortAudioError(Exception):
 
 
 class Card:
-    """Plays the numbers 0, 1, 2, ...; presses Ctrl-C when it has played enough."""
+    """Delivers the numbers 0, 1, 2, ... in a thread, faster than they are read."""
 
-    enough, broken = 4000, False
+    enough, unplugged, lost = 4000, False, False
 
-    def __init__(self, *, samplerate, channels, dtype, device):
+    def __init__(
+        self, *, samplerate, channels, dtype, device, callback, finished_callback
+    ):
         if device == "none":
             raise ValueError("No input device matching 'none'")
-        self.asked = (samplerate, channels, dtype, device)
-        self.played, self.open = 0, False
+        self.callback, self.finished = callback, finished_callback
+        self.thread = threading.Thread(target=self.play)
 
     def __enter__(self):
-        self.open = True
+        self.thread.start()
         return self
 
     def __exit__(self, *_):
-        self.open = False
+        self.thread.join()
 
-    def read(self, count):
-        if self.broken:
-            raise PortAudioError("unplugged")
-        samples = np.arange(self.played, self.played + count).astype("<i2")
-        self.played += count
-        if self.played >= self.enough:
+    def play(self):
+        status = SimpleNamespace(input_overflow=self.lost)
+        for start in range(0, self.enough, 500):
+            samples = np.arange(start, start + 500).astype("<i2")
+            self.callback(memoryview(samples.tobytes()), 500, None, status)
+        if self.unplugged:
+            self.finished()
+        else:
             os.kill(os.getpid(), signal.SIGINT)
-        return samples.tobytes(), False
 
 
 @pytest.fixture
@@ -77,12 +81,19 @@ def test_a_card_that_is_not_there_or_fails(card, monkeypatch):
         microphone(8000, "none"),
     ):
         pass
-    monkeypatch.setattr(card, "broken", True)
-    with (
-        pytest.raises(AudioError, match="microphone: unplugged"),
-        microphone(8000, "3") as source,
-    ):
-        source.file.read(1000)
+    monkeypatch.setattr(card, "unplugged", True)
+    with microphone(8000, "3") as source:
+        assert len(source.file.read(2 * card.enough)) == 2 * card.enough
+        with pytest.raises(AudioError, match="microphone: it delivers no more"):
+            source.file.read(2)
+
+
+def test_lost_sound_is_told(card, monkeypatch, caplog):
+    monkeypatch.setattr(card, "lost", True)
+    with microphone(8000) as source:
+        while source.file.read(1000):
+            pass
+    assert "microphone: some sound was lost" in caplog.text
 
 
 def test_without_the_extra(monkeypatch):

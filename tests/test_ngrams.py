@@ -53,7 +53,7 @@ def test_probabilities_against_a_worked_example():
     a, b, c = 3, 4, 5
     model = trained([[a, b], [a, b], [a, c]], least=(1,))
     # Different tokens before each: a 1, b 1, c 1, end 2, of 5; and a little more.
-    unigram = 0.999 * np.array([1, 1, 1, 2]) / 5 + 0.001 / 4
+    unigram = 0.999 * np.array([1, 1, 1, 2]) / 5 + 0.001 / 5
     after_a = model.following[model.start, a]
     expected = {
         b: (2 - 0.75) / 3 + (0.75 + 0.5) / 3 * unigram[1],

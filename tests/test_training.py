@@ -151,6 +151,8 @@ def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
     with pytest.raises(ModelError, match="no model nowhere"):
         training.train(recipe("train.start=nowhere"), tmp_path / "a")
     assert not (tmp_path / "a").exists()
+    with pytest.raises(RecipeError, match="leaves the decoder as it is"):
+        training.train(recipe("train.ctc_weight=1"), tmp_path / "a")
     with pytest.raises(ModelError, match=r"has shape .* but the model wants"):
         training.train(recipe(start, "model.decoder.units=24"), tmp_path / "b")
     with pytest.raises(ModelError, match="is not that of the recipe's data"):

@@ -99,6 +99,8 @@ def command(
     if task in options.SPEECH_TASKS:
         _score_speech(model, data, limit, predictions, as_json=as_json, given=given)
         return
+    if given["calibrate"]:
+        raise UsageError("--calibrate is for models that read recordings")
     options.refuse_error_rates(
         by=given["by"],
         errors=given["errors"],
@@ -130,6 +132,8 @@ def _score_speech(
 
     terminal.start_backend()
     recognizer = asr.load(model)
+    if given["calibrate"] and not recognizer.times_words:
+        raise UsageError("--calibrate: without a CTC head no model is sure of words")
     evaluation = asr.evaluate(
         recognizer,
         utterances,
@@ -137,9 +141,6 @@ def _score_speech(
         batch_seconds=given["batch_seconds"],
         decoding=options.decoding_config(recognizer.decoding, **_search(given)),
     )
-    if given["calibrate"]:
-        calibration = asr.calibrate(evaluation, recognizer.config.calibration)
-        asr.write_calibration(model_path(model), calibration)
     if predictions:
         lines.write(predictions, _predictions(evaluation))
     if given["alignments"]:
@@ -154,13 +155,21 @@ def _score_speech(
         click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
     else:
         click.echo(evaluation.summary(*shown))
+    if given["calibrate"]:
+        calibration = asr.calibrate(evaluation, recognizer.config.calibration)
+        asr.write_calibration(model_path(model), calibration)
 
 
 def _foretell(
     model: str, data: Path, corpus: str | None, subset: str | None, limit: int | None
 ) -> Fit:
+    if corpus is None:
+        recordings = data.is_dir() or data.suffix == ".jsonl"
+        corpus = detect(data) if recordings else LINES
+    if subset is None and corpus not in {LINES, *TEXT_CORPORA}:
+        subset = _only_subset(corpus, data)
     path = str(data.resolve())
-    source = SourceConfig(path, corpus or LINES, subset or "all", limit=limit or 0)
+    source = SourceConfig(path, corpus, subset or "all", limit=limit or 0)
     terminal.start_backend()
     return asr.load_language_model(model).fit(asr.read_texts([source]))
 
@@ -190,13 +199,16 @@ def _utterances(
 ) -> Iterator[Utterance]:
     if corpus in TEXT_CORPORA:
         raise UsageError(f"--corpus {corpus}: texts, but the model reads recordings")
-    reader = known(corpus or detect(data))
-    subsets = reader.subsets(data)
-    if subset is None and len(subsets) > 1:
+    name = corpus or detect(data)
+    return known(name).read(data, subset or _only_subset(name, data))
+
+
+def _only_subset(corpus: str, data: Path) -> str:
+    subsets = known(corpus).subsets(data)
+    if len(subsets) > 1:
         there = ", ".join(subsets)
         raise UsageError(f"{data}: name the part to score, --subset one of {there}")
-    # A folder without any is for the reader to complain about.
-    return reader.read(data, subset or "".join(subsets))
+    return "".join(subsets)  # a folder without any is for the reader to complain about
 
 
 def _predictions(evaluation: Evaluation | TextEvaluation) -> Iterator[str]:

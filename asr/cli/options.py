@@ -192,13 +192,16 @@ def decoding_config(default: DecodingConfig, **given: Unpack[Search]) -> Decodin
         The settings to decode with.
 
     Raises:
-        UsageError: More readings are asked for than the beam holds.
+        UsageError: More readings are asked for than the beam holds, or weights of a
+            language model that there is not.
     """
     known: dict[str, Any] = {**given}
     known = {key: value for key, value in known.items() if value is not None}
     if known.get("language_model") == "none":
         known["language_model"] = ""
     config = dataclasses.replace(default, **known)
+    if not config.language_model and {"lm_weight", "word_bonus"} & known.keys():
+        raise UsageError("--lm-weight and --word-bonus need a --language-model")
     if config.n_best > config.beam_size:
         raise UsageError(
             f"--n-best {config.n_best} needs a beam of as many; "

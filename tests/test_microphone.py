@@ -54,7 +54,10 @@ class Card:
 def card(monkeypatch):
     module = SimpleNamespace(RawInputStream=Card, PortAudioError=PortAudioError)
     monkeypatch.setitem(sys.modules, "sounddevice", module)
-    return Card
+    # Where the tests run in the background, the shell has had it ignored.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield Card
+    signal.signal(signal.SIGINT, before)
 
 
 def test_samples_come_until_ctrl_c(card):

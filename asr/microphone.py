@@ -57,6 +57,24 @@ class _Stream:
         return data
 
 
+def sound_library() -> Any:  # noqa: ANN401 - sounddevice has no types
+    """Return the library that reads the microphone.
+
+    Raises:
+        UsageError: The extra `mic`, or PortAudio, is not installed.
+    """
+    try:
+        return importlib.import_module("sounddevice")
+    except ImportError:
+        raise UsageError(
+            "listening needs the extra `mic`: pip install 'asr[mic]'"
+        ) from None
+    except OSError:  # what it raises without the library it stands on
+        raise UsageError(
+            "listening needs PortAudio, such as the package libportaudio2"
+        ) from None
+
+
 @contextmanager
 def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
     """Open the microphone; Ctrl-C ends the stream instead of the program.
@@ -75,16 +93,7 @@ def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
         AudioError: There is no such microphone, or it does not work at this rate.
         UsageError: The extra `mic`, or PortAudio, is not installed.
     """
-    try:
-        sounddevice = importlib.import_module("sounddevice")
-    except ImportError:
-        raise UsageError(
-            "listening needs the extra `mic`: pip install 'asr[mic]'"
-        ) from None
-    except OSError:  # what it raises without the library it stands on
-        raise UsageError(
-            "listening needs PortAudio, such as the package libportaudio2"
-        ) from None
+    sounddevice = sound_library()
     wanted = int(device) if device is not None and device.isdigit() else device
     stream = _Stream()
     try:

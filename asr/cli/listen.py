@@ -9,7 +9,7 @@ import click
 
 import asr
 from asr.cli import options, outputs, terminal
-from asr.microphone import microphone
+from asr.microphone import microphone, sound_library
 
 
 @click.command(epilog="Example: asr listen > minutes.txt")
@@ -23,6 +23,7 @@ def command(model: str, device: str | None) -> None:
     A line is printed after each pause; before that a terminal shows what has been
     understood so far. Needs the extra `mic`.
     """
+    sound_library()  # before the model is loaded for nothing
     terminal.start_backend()
     recognizer = asr.load(model)
     recognizer.warm_up()

@@ -41,6 +41,7 @@ def listener(monkeypatch):
         yield RawSamples(io.BytesIO(), rate)
 
     monkeypatch.setattr(listen, "microphone", microphone)
+    monkeypatch.setattr(listen, "sound_library", lambda: None)
     monkeypatch.setattr(asr, "load", lambda _: Listener())
     return devices
 
@@ -59,3 +60,11 @@ def test_a_terminal_shows_what_is_understood(run, listener, monkeypatch):
     assert ended.out == "FIRST\nSECOND ONE\n"
     shown = ended.err.split("\r\x1b[K")[1:]
     assert shown == ["", "SEC", "ND ONE", ""]
+
+
+def test_without_the_extra_no_model_is_loaded(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    monkeypatch.setattr(asr, "load", lambda _: pytest.fail("loaded"))
+    ended = run("listen")
+    assert (ended.status, ended.out) == (2, "")
+    assert "asr[mic]" in ended.err

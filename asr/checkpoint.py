@@ -126,9 +126,7 @@ def write_model(
     (folder / SUMS).unlink(missing_ok=True)
     texts = {CONFIG: to_dict(config), TOKENIZER: dict(tokenizer)}
     for name, tree in texts.items():
-        with atomic_write(folder / name) as file:
-            json.dump(tree, file, indent=1, ensure_ascii=False)
-            file.write("\n")
+        _write_json(folder / name, tree)
     with atomic_write(folder / CARD) as file:
         file.write(card)
     with atomic_write(folder / WEIGHTS, "wb") as file:
@@ -146,10 +144,14 @@ def write_calibration(folder: Path, calibration: Calibration) -> None:
     """
     verify(folder)
     config = replace(read_config(folder), calibration=calibration)
-    with atomic_write(folder / CONFIG) as file:
-        json.dump(to_dict(config), file, indent=1, ensure_ascii=False)
-        file.write("\n")
+    _write_json(folder / CONFIG, to_dict(config))
     _write_sums(folder)
+
+
+def _write_json(path: Path, tree: dict[str, Any]) -> None:
+    with atomic_write(path) as file:
+        json.dump(tree, file, indent=1, ensure_ascii=False)
+        file.write("\n")
 
 
 def _write_sums(folder: Path) -> None:

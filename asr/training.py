@@ -88,7 +88,8 @@ def begin(recipe: Recipe, output: Path) -> None:
     for name in (recipe.train.start, recipe.decoding.language_model):
         if name:
             model_path(name)
-    if recipe.model.ctc and recipe.train.ctc_weight == 1 > recipe.decoding.ctc_weight:
+    ctc_alone = recipe.model.ctc and recipe.train.ctc_weight == 1
+    if ctc_alone and recipe.decoding.ctc_weight < 1:
         raise RecipeError(
             "train.ctc_weight: 1 leaves the decoder as it is; set decoding.ctc_weight "
             "to 1 too"

@@ -13,7 +13,8 @@ from keras import ops
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton
-from asr.decoding.search import Guide, Hypotheses, Tokens, beam_search, greedy_search
+from asr.decoding.guides import WordGuide
+from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
 
@@ -55,7 +56,7 @@ class Search(keras.Model):
         model: Seq2Seq,
         special: Tokens,
         config: DecodingConfig,
-        automata: Sequence[Automaton] = (),
+        automata: Sequence[Automaton | WordGuide] = (),
     ) -> None:
         # float32 also where a mixed policy trains: it would cast the decoder's weights.
         super().__init__(name="search", dtype="float32")
@@ -63,11 +64,10 @@ class Search(keras.Model):
         self.special = special
         self.config = config
         self.starts = np.array([automaton.start for automaton in automata], np.int32)
-        self.tables = [
-            self._table(array)
-            for automaton in automata
-            for array in (automaton.scores, automaton.following)
-        ]
+        self.guides = [automaton.guide(self._table) for automaton in automata]
+        # Where a prefix no longer binds.
+        prefix = [it for it in automata[-1:] if isinstance(it, Automaton)]
+        self.free = len(prefix[0].scores) - 1 if config.prefix else 0
         self.built = True
 
     def _table(self, values: np.ndarray) -> keras.Variable:
@@ -98,7 +98,7 @@ class Search(keras.Model):
         if log_probs is not None:
             lengths = encoded.state_lengths
             heard = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
-        if config.beam_size == 1 and not (joint or self.tables):
+        if config.beam_size == 1 and not (joint or self.guides):
             found = greedy_search(step, state, limits, self.special, longest=longest)
             return found._asdict() | heard
         frames = None
@@ -112,17 +112,13 @@ class Search(keras.Model):
             self.special,
             config,
             ctc_log_probs=frames,
-            guides=self._guides(inputs),
+            guides=[
+                (guide, inputs["starts"][:, place])
+                for place, guide in enumerate(self.guides)
+            ],
             longest=longest,
         )
         return found._asdict() | heard
-
-    def _guides(self, inputs: dict[str, Any]) -> list[Guide]:
-        tables = zip(self.tables[::2], self.tables[1::2], strict=True)
-        return [
-            Guide(scores, following, inputs["starts"][:, place])
-            for place, (scores, following) in enumerate(tables)
-        ]
 
     def _limit(self, states: Any) -> Any:  # noqa: ANN401 - tensor or number
         """Return the longest hypothesis of so many states of the encoder."""
@@ -151,10 +147,10 @@ class Search(keras.Model):
         for row, samples in enumerate(sources):
             source[row, : len(samples)] = samples
         inputs = {"source": source, "source_lengths": lengths}
-        if self.tables:
+        if self.guides:
             inputs["starts"] = np.tile(self.starts, (len(sources), 1))
             if self.config.prefix and begins is not None:
-                inputs["starts"][~np.array(begins), -1] = self.tables[-1].shape[0] - 1
+                inputs["starts"][~np.array(begins), -1] = self.free
         found = self.predict_on_batch(inputs)
         frames = found.pop("ctc_log_probs", ())
         counts = found.pop("ctc_lengths", ())

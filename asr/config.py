@@ -238,6 +238,8 @@ class DataConfig:
         train: Parts to learn from.
         dev: Parts that choose the best epoch; never learned from.
         test: Parts that `asr run` scores the model on in the end.
+        withhold: Parts whose texts are not learned either: what repeats one of them, or
+            eight words of one in a row, is left out of the training data, and counted.
         normalizer: A key of `asr.text.NORMALIZERS`.
         tokenizer: `characters`, pieces of words that SentencePiece finds in the
             training text by a `unigram` model or by `bpe`, or `labels`, where each
@@ -257,6 +259,7 @@ class DataConfig:
     train: tuple[SourceConfig, ...] = ()
     dev: tuple[SourceConfig, ...] = ()
     test: tuple[SourceConfig, ...] = ()
+    withhold: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
     tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
     characters: str = ""
@@ -380,9 +383,12 @@ class NGramConfig:
         least: How often a context of one token, of two, ... must be seen in the
             training text to be kept; it must not fall. There are as many as the
             longest context has tokens.
+        words: Most frequent words that are foretold as a whole as well, by the two
+            words before; 0 for characters alone.
     """
 
     least: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
+    words: int = 0
 
 
 @dataclass(frozen=True)
@@ -468,6 +474,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (TrainConfig, "ema"): (0, 0.99999),
     (TrainConfig, "checkpoint_minutes"): (0, 10**6),
     (NGramConfig, "least"): (1, 10**9),
+    (NGramConfig, "words"): (0, 10**6),
     (DecodingConfig, "beam_size"): (1, 256),
     (DecodingConfig, "lm_weight"): (0, 10),
     (DecodingConfig, "word_bonus"): (-100, 100),

@@ -1,10 +1,15 @@
-"""Language models: how probable a text is, by the characters before each one."""
+"""Language models: how probable a text is, by what was written before.
+
+Each character is foretold by the ones before it. With a vocabulary, words are foretold
+as well, by the two before; a word that the vocabulary lacks is still spelled out.
+"""
 
 from __future__ import annotations
 
 import logging
 import math
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,11 +26,13 @@ from asr.checkpoint import (
     verify,
     write_model,
 )
-from asr.config import LANGUAGE_MODEL, LINES, Recipe, SourceConfig, to_dict
+from asr.config import LANGUAGE_MODEL, LINES, DataConfig, Recipe, SourceConfig, to_dict
 from asr.corpora import corpus
 from asr.corpora.base import check_subset
 from asr.corpora.text import TEXT_CORPORA
 from asr.decoding.automaton import Automaton
+from asr.decoding.guides import TableGuide, WordGuide, text_score
+from asr.decoding.lexicon import lexicon
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.manifest import text_lines
 from asr.model_card import language_model_card
@@ -41,10 +48,15 @@ from asr.tokenizers import (
     characters_of,
     read_tokenizer,
 )
+from asr.withheld import Withheld
 
 log = logging.getLogger(__name__)
 
 _HIGHEST = 700.0  # log of a perplexity that is still a number
+_UNKNOWN = 3  # the word that stands for all that the vocabulary lacks
+_FIRST = 4  # the first word of the vocabulary
+_LEAST = (1, 2)  # how often one word, or two, must be seen to foretell the next
+_WORDS = "words_"  # before the names of the arrays of words
 
 
 @dataclass(frozen=True)
@@ -101,21 +113,38 @@ class Fit:
         return text
 
 
+@dataclass(frozen=True)
+class Words:
+    """N-grams of words.
+
+    Attributes:
+        vocabulary: The words, sorted; tokens from 4 on stand for them.
+        ngrams: Up to trigrams.
+    """
+
+    vocabulary: tuple[str, ...]
+    ngrams: NGrams
+
+
 @dataclass(frozen=True, eq=False)
 class LanguageModel:
-    """Character n-grams that foretell texts.
+    """N-grams that foretell texts.
 
     Attributes:
         tokenizer: Its characters.
         normalizer: A key of `asr.text.NORMALIZERS`: what its texts went through.
-        ngrams: The model itself.
+        ngrams: N-grams of characters.
+        words: N-grams of words, where it has any.
     """
 
     tokenizer: CharacterTokenizer
     normalizer: str
     ngrams: NGrams
+    words: Words | None = None
 
-    def guide(self, tokenizer: Tokenizer, *, weight: float, bonus: float) -> Automaton:
+    def guide(
+        self, tokenizer: Tokenizer, *, weight: float, bonus: float
+    ) -> Automaton | WordGuide:
         """Return what it adds to the scores of a search.
 
         Args:
@@ -136,11 +165,40 @@ class LanguageModel:
         places = [self.tokenizer.pieces.index(piece) for piece in tokenizer.pieces]
         found = self.ngrams.automaton()
         scores = weight * found.scores[:, places]
-        closing = [END]
-        if " " in tokenizer.characters:
-            closing.append(tokenizer.pieces.index(" "))
-        scores[:, closing] += bonus
-        return Automaton(scores, found.following[:, places], found.start)
+        following = found.following[:, places]
+        spaced = " " in tokenizer.characters
+        space = tokenizer.pieces.index(" ") if spaced else END
+        if self.words is None or not spaced:
+            scores[:, [space, END]] += bonus
+            return Automaton(scores, following, found.start)
+        known = set(tokenizer.characters)
+        spelled = [
+            (tokenizer.encode(word), number)
+            for number, word in enumerate(self.words.vocabulary, start=_FIRST)
+            if known.issuperset(word)
+        ]
+        ngrams = self.words.ngrams
+        return WordGuide(
+            letters=TableGuide(scores, following),
+            lexicon=lexicon(
+                [tokens for tokens, _ in spelled],
+                [number for _, number in spelled],
+                tokenizer.size,
+                space=space,
+                unknown=_UNKNOWN,
+            ),
+            unigrams=ngrams.unigrams,
+            rows=ngrams.first_rows(),
+            bigrams=ngrams.rows(1),
+            trigrams=ngrams.rows(2),
+            start=found.start,
+            first=START,
+            unknown=_UNKNOWN,
+            space=space,
+            end=END,
+            weight=weight,
+            bonus=bonus,
+        )
 
     def fit(self, texts: Iterable[str]) -> Fit:
         """Measure how well it foretells texts.
@@ -163,15 +221,8 @@ class LanguageModel:
                 left_out += 1
         if not rows:
             raise DataError("no texts whose characters the language model knows")
-        automaton = self.ngrams.automaton()
-        rows.sort(key=len, reverse=True)
-        states = np.full(len(rows), automaton.start)
-        total = 0.0
-        for place in range(len(rows[0])):
-            tokens = np.array([row[place] for row in rows if len(row) > place])
-            states = states[: len(tokens)]
-            total -= float(automaton.scores[states, tokens].sum())
-            states = automaton.following[states, tokens]
+        automaton = self.guide(self.tokenizer, weight=1.0, bonus=0.0)
+        total = -text_score(automaton.guide(np.asarray), automaton.start, rows)
         count = sum(map(len, rows))
         return Fit(
             texts=len(rows),
@@ -205,9 +256,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     if data.tokenizer != "characters" or data.tokenizer_file:
         raise RecipeError("data.tokenizer: a language model is one of characters")
     started = time.monotonic()
-    normalize = normalizer(data.normalizer)
-    normal = map(normalize, read_texts(data.train))
-    texts = [text for text in normal if text]
+    texts = learned_texts(data)
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
     known = set(tokenizer.characters)
     rows = [tokenizer.encode(text) for text in texts if known.issuperset(text)]
@@ -216,12 +265,14 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     ngrams = train_ngrams(
         rows, tokenizer.size, start=START, end=END, least=recipe.ngrams.least
     )
-    model = LanguageModel(tokenizer, data.normalizer, ngrams)
+    words = _words(texts, recipe.ngrams.words) if recipe.ngrams.words else None
+    model = LanguageModel(tokenizer, data.normalizer, ngrams, words)
     scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
     training = {
         "name": recipe.name,
         "order": len(ngrams.levels) + 1,
         "contexts": 1 + sum(len(level.contexts) for level in ngrams.levels),
+        "words": len(words.vocabulary) if words else 0,
         "texts": len(rows),
         "characters": sum(map(len, rows)),
         "minutes": round((time.monotonic() - started) / 60, 1),
@@ -234,11 +285,68 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
             folder,
             LanguageConfig(normalizer=data.normalizer, training=training),
             tokenizer=tokenizer.to_json(),
-            weights=ngrams.arrays(),
+            weights=_arrays(model),
             card=language_model_card(training),
             compressed=True,
         )
     return output / MODEL
+
+
+def _words(texts: Iterable[str], size: int) -> Words:
+    """Count the n-grams of the most frequent words."""
+    rows = [text.split() for text in texts]
+    counts = Counter(word for row in rows for word in row)
+    frequent = sorted(counts, key=lambda word: (-counts[word], word))[:size]
+    vocabulary = tuple(sorted(frequent))
+    tokens = {word: number for number, word in enumerate(vocabulary, start=_FIRST)}
+    ngrams = train_ngrams(
+        ([tokens.get(word, _UNKNOWN) for word in row] for row in rows),
+        _FIRST + len(vocabulary),
+        start=START,
+        end=END,
+        least=_LEAST,
+        rare=len(_LEAST),
+    )
+    return Words(vocabulary, ngrams)
+
+
+def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
+    found = model.ngrams.arrays()
+    if model.words:
+        text = "\n".join(model.words.vocabulary).encode()
+        found[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
+        arrays = model.words.ngrams.arrays()
+        found |= {f"{_WORDS}{name}": array for name, array in arrays.items()}
+    return found
+
+
+def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
+    """Take the words out of the arrays of a model."""
+    names = [name for name in arrays if name.startswith(_WORDS)]
+    if not names:
+        return None
+    own = {name.removeprefix(_WORDS): arrays.pop(name) for name in names}
+    ngrams = NGrams.from_arrays(own)
+    try:
+        vocabulary = own["vocabulary"].tobytes().decode().split("\n")
+    except (LookupError, UnicodeDecodeError) as error:
+        raise DataError(f"not a vocabulary: {error}") from error
+    fits = len(ngrams.unigrams) == _FIRST + len(vocabulary)
+    if not fits or len(set(vocabulary)) < len(vocabulary) or "" in vocabulary:
+        raise DataError("not a vocabulary: its words do not fit the n-grams")
+    return Words(tuple(vocabulary), ngrams)
+
+
+def learned_texts(data: DataConfig) -> list[str]:
+    """Read the normalised texts that a language model learns from.
+
+    Raises:
+        DataError: A source cannot be read.
+    """
+    normalize = normalizer(data.normalizer)
+    withheld = Withheld(map(normalize, read_texts(data.withhold)))
+    normal = map(normalize, read_texts(data.train))
+    return [text for text in normal if text and text not in withheld]
 
 
 def load_language_model(name: str | Path) -> LanguageModel:
@@ -257,14 +365,16 @@ def load_language_model(name: str | Path) -> LanguageModel:
         raise ModelError(f"{name}: not a language model (task {config.task})")
     tokenizer = read_tokenizer(folder / TOKENIZER)
     try:
-        ngrams = NGrams.from_arrays(read_arrays(folder / WEIGHTS))
+        arrays = read_arrays(folder / WEIGHTS)
+        words = _read_words(arrays)
+        ngrams = NGrams.from_arrays(arrays)
     except DataError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from error
     if not isinstance(tokenizer, CharacterTokenizer) or tokenizer.size != len(
         ngrams.unigrams
     ):
         raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
-    return LanguageModel(tokenizer, config.normalizer, ngrams)
+    return LanguageModel(tokenizer, config.normalizer, ngrams, words)
 
 
 def read_texts(sources: Sequence[SourceConfig]) -> Iterator[str]:

@@ -1,8 +1,9 @@
-"""Character n-grams with Kneser-Ney smoothing.
+"""N-grams, of characters or words, with Kneser-Ney smoothing.
 
 What is stored is sparse: for each context how much of the shorter one's distribution it
 passes on, and a probability for each token seen after it. `NGrams.automaton` writes all
-rows out, so that two gathers look a token up inside the graph of a search.
+rows out, so that two gathers look a character up inside the graph of a search;
+`NGrams.rows` keeps those of words sparse.
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import NamedTuple
 import numpy as np
 
 from asr.decoding.automaton import Automaton
+from asr.decoding.guides import WordRows
 from asr.errors import DataError
 
 _KEY_BITS = 63
 _UNIFORM = 0.001  # share of the unigrams that all tokens have alike
 _TINY = 1e-30
 _LARGEST = 250_000_000  # probabilities in all rows, 2 GB with what follows them
-_RARE = 6  # tokens of a context, from which on n-grams seen once are left out
 
 
 class Level(NamedTuple):
@@ -37,6 +38,9 @@ class Level(NamedTuple):
     passed: np.ndarray
     grams: np.ndarray
     kept: np.ndarray
+
+
+_EMPTY = Level(*(np.zeros(0, kind) for kind in (int, "f2", int, "f2")))
 
 
 class NGrams(NamedTuple):
@@ -96,9 +100,6 @@ class NGrams(NamedTuple):
             raise ValueError("unigrams")
         if not np.all((self.unigrams >= 0) & (self.unigrams <= 1)):
             raise ValueError("unigrams that are no probabilities")
-        contexts = sum(len(level.contexts) for level in self.levels)
-        if contexts * vocabulary > _LARGEST:
-            raise ValueError(f"{contexts} contexts of {vocabulary} tokens are too many")
         for size, level in enumerate(self.levels, start=1):
             keys = level.contexts
             fits = (
@@ -122,8 +123,14 @@ class NGrams(NamedTuple):
 
         Returns:
             An automaton whose scores are natural log probabilities.
+
+        Raises:
+            DataError: They would fill the memory.
         """
         vocabulary = len(self.unigrams)
+        contexts = sum(len(level.contexts) for level in self.levels)
+        if contexts * vocabulary > _LARGEST:
+            raise DataError(f"{contexts} contexts of {vocabulary} tokens are too many")
         probs = self.unigrams[None].astype(np.float32)
         table = np.zeros((1, vocabulary), np.int32)
         # Contexts of the length before, and the state of the first of them.
@@ -151,6 +158,34 @@ class NGrams(NamedTuple):
             start=int(table[0, self.start]),
         )
 
+    def first_rows(self) -> np.ndarray:
+        """Return the row of each token as the only one of a context, (V,) int32."""
+        found = np.zeros(len(self.unigrams), np.int32)
+        contexts = self.levels[0].contexts
+        found[contexts] = 1 + np.arange(len(contexts))
+        return found
+
+    def rows(self, size: int) -> WordRows:
+        """Return what follows contexts of `size` tokens, after an empty row 0."""
+        vocabulary = len(self.unigrams)
+        level, longer = (
+            self.levels[at] if at < len(self.levels) else _EMPTY
+            for at in (size - 1, size)
+        )
+        counts = np.searchsorted(level.grams // vocabulary, level.contexts)
+        place = np.searchsorted(longer.contexts, level.grams)
+        place = np.minimum(place, len(longer.contexts) - 1)
+        there = np.isin(level.grams, longer.contexts)
+        starts = np.concatenate([[0], counts, [len(level.grams)]]).astype(np.int32)
+        return WordRows(
+            starts=starts,
+            passed=np.exp(np.append(0.0, level.passed)).astype(np.float32),
+            words=np.append(level.grams % vocabulary, 0).astype(np.int32),
+            kept=np.append(np.exp(level.kept.astype(np.float32)), np.float32(0.0)),
+            longer=np.append(np.where(there, place + 1, 0), 0).astype(np.int32),
+            rounds=int(np.diff(starts).max()).bit_length(),
+        )
+
 
 class _Counts(NamedTuple):
     """All n-grams of one length."""
@@ -167,6 +202,7 @@ def train_ngrams(
     start: int,
     end: int,
     least: Sequence[int],
+    rare: int = 6,
 ) -> NGrams:
     """Count n-grams and smooth them.
 
@@ -178,6 +214,8 @@ def train_ngrams(
         least: How often a context of 1, 2, ... tokens must be seen to be kept; it must
             not fall. Their number makes the longest n-gram, n tokens; V ** n must be
             below 2 ** 63.
+        rare: Tokens of a context from which on n-grams seen once are left out: they
+            say little, and are many.
 
     Raises:
         DataError: There are no texts, or the numbers do not fit.
@@ -209,7 +247,8 @@ def train_ngrams(
             contexts = np.union1d(contexts, [start])
         if not len(contexts):
             break
-        levels.append(_smoothed(longer, contexts, vocabulary))
+        prune = len(levels) + 1 >= rare
+        levels.append(_smoothed(longer, contexts, vocabulary, prune=prune))
     return NGrams(unigrams.astype(np.float32), tuple(levels), start)
 
 
@@ -263,13 +302,16 @@ def _discounts(kinds: np.ndarray) -> np.ndarray:
     return np.clip([0.0, *taken], [0.0, 0.05, 0.05, 0.05], [0.0, 0.95, 1.9, 2.9])
 
 
-def _smoothed(grams: _Counts, contexts: np.ndarray, vocabulary: int) -> Level:
+def _smoothed(
+    grams: _Counts, contexts: np.ndarray, vocabulary: int, *, prune: bool
+) -> Level:
     """Return what is known after contexts.
 
     Args:
         grams: N-grams of a context and a token.
         contexts: Keys of contexts, sorted.
         vocabulary: V.
+        prune: Leave out what was seen once.
     """
     places = np.searchsorted(contexts, grams.keys // vocabulary)
     places = np.minimum(places, len(contexts) - 1)
@@ -277,8 +319,7 @@ def _smoothed(grams: _Counts, contexts: np.ndarray, vocabulary: int) -> Level:
     places, kinds = places[inside], grams.kinds[inside]
     taken = _discounts(grams.kinds)[np.minimum(kinds, 3)]
     totals = np.bincount(places, kinds, len(contexts))
-    # What is seen once says little after long contexts.
-    if contexts[-1] >= vocabulary ** (_RARE - 1):
+    if prune:
         once = grams.seen[inside] == 1
         taken = np.where(once, kinds, taken)
     spared = np.bincount(places, taken, len(contexts))

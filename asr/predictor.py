@@ -9,6 +9,7 @@ from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton, phrases_automaton, prefix_automaton
+from asr.decoding.guides import WordGuide
 from asr.decoding.search import Hypotheses, Tokens
 from asr.errors import DataError, ModelError
 from asr.language_model import load_language_model
@@ -51,7 +52,7 @@ class Predictor:
         return search
 
 
-def guides(config: DecodingConfig, task: Task) -> list[Automaton]:
+def guides(config: DecodingConfig, task: Task) -> list[Automaton | WordGuide]:
     """Return what guides a search beside the model; a prefix is the last of them.
 
     Args:
@@ -62,7 +63,8 @@ def guides(config: DecodingConfig, task: Task) -> list[Automaton]:
         DataError: Hotwords or prefix hold characters that the model does not write.
         ModelError: There is no such language model, or it writes other characters.
     """
-    found, tokenizer = [], task.tokenizer
+    found: list[Automaton | WordGuide] = []
+    tokenizer = task.tokenizer
     if config.language_model:
         language_model = load_language_model(config.language_model)
         found.append(

@@ -22,6 +22,7 @@ from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text import normalizer
 from asr.tokenizers import make_tokenizer, read_tokenizer, write_tokenizer
+from asr.withheld import Withheld
 
 log = logging.getLogger(__name__)
 
@@ -41,11 +42,23 @@ def collect(recipe: Recipe, output: Path) -> None:
     task, data = task_of(recipe), recipe.data
     train_set, dev_set = (_read_sources(s, task) for s in (data.train, data.dev))
     normalize = normalizer(data.normalizer)
+
+    def texts_of(record: Any) -> Iterable[str]:  # noqa: ANN401 - record of the task
+        return (normalize(text) for text in task.texts(record) if text)
+
+    if data.withhold:
+        tested = _read_sources(data.withhold, task)
+        withheld = Withheld(text for record in tested for text in texts_of(record))
+        kept = [it for it in train_set if not any(t in withheld for t in texts_of(it))]
+        if len(kept) < len(train_set):
+            count = len(train_set) - len(kept)
+            log.warning("left out %d of the training data: data.withhold", count)
+        train_set = kept
     if data.tokenizer_file:
         tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
     else:
         tokenizer = make_tokenizer(
-            [normalize(text) for record in train_set for text in task.texts(record)],
+            [text for record in train_set for text in texts_of(record)],
             data.tokenizer,
             size=data.pieces,
             characters=data.characters,

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import lzma
 import math
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import asr
+from asr.checkpoint import read_arrays
 from asr.cli.main import main
 from asr.config import DecodingConfig, load_recipe
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
@@ -48,6 +51,15 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def language_model(folder):
     return asr.load_language_model(folder / "run" / "model")
+
+
+@pytest.fixture(scope="module")
+def with_words(folder):
+    """A model of the same texts that knows the more frequent of their two words."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASR_DATA", str(folder))
+        recipe = load_recipe(folder / "lm.yaml", ["ngrams.words=1", "data.dev=[]"])
+        return asr.train_language_model(recipe, folder / "words")
 
 
 @pytest.fixture(scope="module")
@@ -155,22 +167,78 @@ def test_networks_and_language_models_are_told_apart(
         asr.train(recipe(), tmp_path / "run")
 
 
-def test_a_damaged_one(folder, tmp_path):
-    import hashlib
-    import shutil
+def test_words_are_foretold_as_a_whole(with_words, language_model):
+    model = asr.load_language_model(with_words)
+    assert model.words.vocabulary == ("AB",)  # as frequent as CDE, and before it
+    rows = model.words.ngrams.automaton()
+    # The log probability of the word, where the other one spells it out.
+    start = rows.following[rows.start, 3]
+    closed = float(rows.scores[start, 4])
+    letters = language_model.ngrams.automaton()
 
-    copy = tmp_path / "model"
-    shutil.copytree(folder / "run" / "model", copy)
-    np.savez(copy / "model.weights.npz", unigrams=np.ones(9, "float32"))
-    with pytest.raises(ModelError, match="damaged"):
-        asr.load_language_model(copy)
+    def spelled(text):
+        state, total = letters.start, 0.0
+        for token in language_model.tokenizer.encode(text):
+            total += float(letters.scores[state, token])
+            state = letters.following[state, token]
+        return total + float(letters.scores[state, 2])
+
+    fit = model.fit(["CDE AB"])
+    total = -fit.bits * fit.characters * math.log(2)
+    space = language_model.tokenizer.encode("CDE ")
+    assert len(space) == 4
+    by_letters = spelled("CDE AB")
+    inside = by_letters - spelled_from(letters, language_model, "CDE ", "AB")
+    unknown = float(rows.scores[rows.start, 3])
+    assert total == pytest.approx(inside + unknown + closed, abs=0.01)
+    assert (
+        "and trigrams of the 1 most frequent words"
+        in (with_words / "README.md").read_text()
+    )
+
+
+def spelled_from(letters, model, before, text):
+    """Log probability of the letters of a text that comes after another."""
+    state, total = letters.start, 0.0
+    for place, token in enumerate(model.tokenizer.encode(before + text)):
+        if place >= len(before):
+            total += float(letters.scores[state, token])
+        state = letters.following[state, token]
+    return total
+
+
+def test_a_vocabulary_that_does_not_fit(with_words, tmp_path):
+    arrays = read_arrays(with_words / "model.weights.npz")
+    for name, words in {"more": b"AB\nCDE", "no": b"", "code": b"\xff"}.items():
+        changed = arrays | {"words_vocabulary": np.frombuffer(words, "uint8")}
+        folder = rewritten(with_words, tmp_path / name, changed)
+        with pytest.raises(ModelError, match="not a vocabulary"):
+            asr.load_language_model(folder)
+    del arrays["words_vocabulary"]
+    with pytest.raises(ModelError, match="not a vocabulary"):
+        asr.load_language_model(rewritten(with_words, tmp_path / "none", arrays))
+
+
+def rewritten(model, copy, arrays):
+    """Copy a model folder with other arrays, and checksums that say so."""
+    shutil.copytree(model, copy)
+    np.savez(copy / "model.weights.npz", **arrays)
     names = ("config.json", "tokenizer.json", "model.weights.npz", "README.md")
     sums = [
         f"{hashlib.sha256((copy / name).read_bytes()).hexdigest()}  {name}\n"
         for name in names
     ]
     (copy / "SHA256SUMS").write_text("".join(sums))
+    return copy
+
+
+def test_a_damaged_one(folder, tmp_path):
+    model, arrays = folder / "run" / "model", {"unigrams": np.ones(9, "float32")}
+    copy = rewritten(model, tmp_path / "model", arrays)
     with pytest.raises(ModelError, match="not an n-gram model"):
+        asr.load_language_model(copy)
+    (copy / "SHA256SUMS").write_bytes((model / "SHA256SUMS").read_bytes())
+    with pytest.raises(ModelError, match="damaged"):
         asr.load_language_model(copy)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from asr.decoding.ctc_prefix import NEVER
+from asr.decoding.guides import TableGuide
+from asr.tensors import Tensor
 
 
 class Automaton(NamedTuple):
@@ -22,6 +24,10 @@ class Automaton(NamedTuple):
     scores: np.ndarray
     following: np.ndarray
     start: int
+
+    def guide(self, table: Callable[[np.ndarray], Tensor]) -> TableGuide:
+        """Return it in tensors, each of which `table` makes of an array."""
+        return TableGuide(table(self.scores), table(self.following))
 
 
 def prefix_automaton(prefix: Sequence[int], vocabulary: int) -> Automaton:

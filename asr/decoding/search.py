@@ -11,6 +11,7 @@ from keras import ops
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.ctc_prefix import NEVER, PrefixState
+from asr.decoding.guides import Guide
 from asr.tensors import Tensor
 
 Step = Callable[[Any, Any], tuple[Any, Any]]
@@ -38,27 +39,13 @@ class Tokens(NamedTuple):
     end: int
 
 
-class Guide(NamedTuple):
-    """What adds to the score of each token: an `Automaton` in tensors.
-
-    Attributes:
-        scores: Score of each token in each state, (S, V) float32.
-        following: State after each token, (S, V) int32.
-        starts: State in which each hypothesis begins, (B,) int32.
-    """
-
-    scores: Tensor
-    following: Tensor
-    starts: Tensor
-
-
 class _Beam(NamedTuple):
     time: Tensor  # ()
     tokens: Tensor  # (B, K, L)
     last: Tensor  # (B, K)
     attention: Tensor  # (B, K) log probability by attention
     guided: Tensor  # (B, K) what guides have added
-    places: Tensor  # state in each guide, (B, K) each
+    places: Tensor  # state of each guide, leaves (B, K)
     alive: Tensor  # (B, K) bool
     state: Tensor
     prefix: Tensor
@@ -126,7 +113,7 @@ def beam_search(
     config: DecodingConfig,
     *,
     ctc_log_probs: Tensor = None,
-    guides: Sequence[Guide] = (),
+    guides: Sequence[tuple[Guide, Tensor]] = (),
     longest: Tensor = None,
 ) -> Hypotheses:
     """Keep the K most probable hypotheses; those that end compete in a pool apart.
@@ -146,7 +133,8 @@ def beam_search(
         config: Beam, weights and thresholds.
         ctc_log_probs: (B, R, V) after `ctc_prefix.pad_frames`, or None to decode by
             attention alone.
-        guides: What else adds to the score, such as a language model.
+        guides: What else adds to the score, such as a language model, and the start of
+            each utterance in it, (B,) int32.
         longest: As in `greedy_search`.
 
     Returns:
@@ -163,8 +151,8 @@ def beam_search(
         )  # (B, K, V)
         attention = beam.attention[..., None] + log_probs
         guided = beam.guided[..., None] + ops.zeros_like(log_probs)
-        for guide, place in zip(guides, beam.places, strict=True):
-            guided = guided + ops.take(guide.scores, place, axis=0)
+        for (guide, _), place in zip(guides, beam.places, strict=True):
+            guided = guided + guide.scores(place)
         joint = (1.0 - weight) * attention + guided
         if weight:
             scores = ctc_prefix.extension_scores(
@@ -209,8 +197,8 @@ def beam_search(
             attention=of_chosen(attention),
             guided=of_chosen(guided),
             places=tuple(
-                of_chosen(ops.take(guide.following, place, axis=0))
-                for guide, place in zip(guides, beam.places, strict=True)
+                guide.follow(_take(place, parents), chosen)
+                for (guide, _), place in zip(guides, beam.places, strict=True)
             ),
             alive=alive,
             state=_take(state, parents),
@@ -224,7 +212,7 @@ def beam_search(
     longest = ops.max(limits) if longest is None else longest
     zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, size))  # (B, K)
     beam = _start(state, zeros, longest, special, ctc_log_probs if weight else None)
-    places = tuple(zeros + guide.starts[:, None] for guide in guides)
+    places = tuple(guide.begin(zeros + starts[:, None]) for guide, starts in guides)
     beam = beam._replace(places=places)
     beam = _Beam(
         *ops.while_loop(lambda *loop: ops.any(_Beam(*loop).alive), advance, tuple(beam))

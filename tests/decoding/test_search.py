@@ -13,7 +13,10 @@ from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton
 from asr.decoding.ctc_prefix import NEVER
-from asr.decoding.search import Guide, Tokens, beam_search, greedy_search
+from asr.decoding.guides import TableGuide, WordGuide, text_score
+from asr.decoding.lexicon import lexicon
+from asr.decoding.search import Tokens, beam_search, greedy_search
+from asr.ngrams import train_ngrams
 
 SPECIAL = Tokens(start=1, end=2)
 LETTERS = (3, 4, 5, 6)
@@ -172,7 +175,7 @@ def test_guides_add_to_the_scores(seed, weight):
     one, two = random_automaton(seed), random_automaton(seed + 50)
     starts = np.array([[1, 1], [1, 3]], "int32")
     guides = [
-        Guide(*(ops.convert_to_tensor(table) for table in it[:2]), starts[:, place])
+        (TableGuide(*map(ops.convert_to_tensor, it[:2])), starts[:, place])
         for place, it in enumerate((one, two))
     ]
     config = DecodingConfig(beam_size=WIDE, ctc_weight=weight, n_best=10)
@@ -188,6 +191,31 @@ def test_guides_add_to_the_scores(seed, weight):
         truth = dict(expected)
         for tokens, score in best:
             assert score == pytest.approx(truth[tokens], abs=1e-4)
+
+
+def test_words_guide_a_search():
+    """Its score is that of the model and of the words, whichever way it took."""
+    toy, frames = Toy(3), frames_of(3, 1)
+    ngrams = train_ngrams(
+        [[4, 5], [4, 4, 3], [5, 3, 4]], 6, start=1, end=2, least=(1, 1), rare=3
+    )
+    words = WordGuide(
+        TableGuide(*random_automaton(3)[:2]),
+        lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
+        ngrams.unigrams, ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
+        start=1, first=1, unknown=3, space=3, end=2, weight=0.8, bonus=0.5,
+    )  # fmt: skip
+    guide = words.guide(ops.convert_to_tensor)
+    config = DecodingConfig(beam_size=WIDE, ctc_weight=0.4, n_best=10)
+    starts = np.array([words.start], "int32")
+    found = hypotheses(search(toy, config, [LONGEST], frames, [(guide, starts)]))
+    truth = {
+        tokens: score + text_score(guide, words.start, [[*tokens, SPECIAL.end]])
+        for tokens, score in exhaustive(toy, 0, LONGEST, frames, 0.4)
+    }
+    assert found[0][0] == max(truth, key=lambda tokens: truth[tokens])
+    for tokens, score in found:
+        assert score == pytest.approx(truth[tokens], abs=1e-4)
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 0.6, 1.0])

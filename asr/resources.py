@@ -33,6 +33,11 @@ def models_dir() -> Path:
     return share() / "data" / "models"
 
 
+def bundled_models() -> dict[str, Path]:
+    """Return the folder of each bundled model, by its name."""
+    return {folder.name: folder for folder in sorted(models_dir().glob("*/"))}
+
+
 def samples_dir() -> Path:
     """Return the folder of bundled sample recordings."""
     return share() / "data" / "samples"
@@ -58,7 +63,7 @@ def model_path(name: str | Path) -> Path:
     path = Path(name)
     if path.is_dir():
         return path
-    bundled = {folder.name: folder for folder in sorted(models_dir().glob("*/"))}
+    bundled = bundled_models()
     if str(name) in bundled:
         return bundled[str(name)]
     raise ModelError(f"no model {name}; {_hint(str(name), bundled)}")

@@ -29,6 +29,7 @@ COMMANDS = {
     "compare": "Train a recipe in several variants and compare them.",
     "prepare": "Check a corpus and write its manifests.",
     "score": "Score one file of texts against another.",
+    "models": "List the bundled models.",
     "info": "Describe a model or a recording.",
     "plot": "Draw attention or a spectrogram.",
 }

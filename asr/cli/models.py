@@ -1,0 +1,43 @@
+"""`asr models`: what is bundled."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from asr.cli import options
+from asr.resources import bundled_models, model_task
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(epilog="Example: asr models --json")
+@options.as_json
+def command(as_json: bool) -> None:
+    """List the bundled models: name, task, size and what each is.
+
+    `asr transcribe` uses `english`, unless another one is named.
+    """
+    found = [_described(name, folder) for name, folder in bundled_models().items()]
+    if as_json:
+        click.echo(json.dumps(found, ensure_ascii=False))
+        return
+    names = max((len(model["name"]) for model in found), default=0)
+    tasks = max((len(model["task"]) for model in found), default=0)
+    for model in found:
+        name, task = model["name"].ljust(names), model["task"].ljust(tasks)
+        click.echo(f"{name}  {task}  {model['megabytes']:5.1f} MB  {model['about']}")
+
+
+def _described(name: str, folder: Path) -> dict[str, Any]:
+    _, about, _ = (folder / "README.md").read_text(encoding="utf-8").split("\n\n", 2)
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    return {
+        "name": name,
+        "task": model_task(folder),
+        "megabytes": round(size / 1e6, 1),
+        "about": " ".join(about.split()),
+    }

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the checkout is what is measured
 
@@ -70,6 +72,15 @@ def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
         "processor": statistics.median(processor),
         "result": result,
     }
+
+
+def noise(kind: str, size: int, rate: int) -> np.ndarray:
+    """Return white noise, or pink, or brown, with a power of 1."""
+    slope = {"white": 0.0, "pink": 1.0, "brown": 2.0}[kind]
+    spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(size))
+    frequencies = np.maximum(np.fft.rfftfreq(size, 1 / rate), 20.0)
+    sound = np.fft.irfft(spectrum * frequencies ** (-slope / 2), size)
+    return sound / sound.std()
 
 
 def textgrid_words(path: Path) -> list[tuple[float, float, str]]:

@@ -40,15 +40,6 @@ def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(sounds), np.concatenate(labels)
 
 
-def noise(kind: str, size: int) -> np.ndarray:
-    """Return white noise, or pink, or brown, with a power of 1."""
-    slope = {"white": 0.0, "pink": 1.0, "brown": 2.0}[kind]
-    spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(size))
-    frequencies = np.maximum(np.fft.rfftfreq(size, 1 / RATE), 20.0)
-    sound = np.fft.irfft(spectrum * frequencies ** (-slope / 2), size)
-    return sound / sound.std()
-
-
 def by_energy(samples: np.ndarray) -> np.ndarray:
     """Tell speech by its energy: 9 dB above the quietest tenth, pauses filled."""
     power = np.square(samples[: len(samples) // HOP * HOP]).reshape(-1, HOP).mean(1)
@@ -73,7 +64,9 @@ def main() -> None:
         samples = clean
         if kind != "none":
             level = loud * 10 ** (-RATIO_DB / 20)
-            samples = clean + (level * noise(kind, len(clean))).astype(np.float32)
+            samples = clean + (level * harness.noise(kind, len(clean), RATE)).astype(
+                np.float32
+            )
         found = np.zeros(len(label), bool)
         start = time.perf_counter()
         for piece in speech_pieces([samples], RATE, detector(), pause=0.3):

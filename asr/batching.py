@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from asr import audio
+from asr.distortion import Distortion
 from asr.errors import AsrError, DataError
 from asr.manifest import Record
 from asr.piece_splitting import PieceSplitter
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
-_Jobs = tuple[np.ndarray, list[Future[Any]]]  # indices, and what reads each of them
+_Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its labels
+_Jobs = list[Future[_Pair | None]]
 
 # Two clips of one bucket differ in length by about this share of the longer.
 _JITTER = 0.1
@@ -92,43 +93,33 @@ def plan_epoch(
 
 @dataclass
 class Loader:
-    """Reads sources in threads; keeps decoded audio, changes its speed.
+    """Reads sources in threads; keeps decoded audio.
 
     Sources of floating point are waveforms, those of integers tokens of texts, which
     are handed on as they are.
 
     Args:
         read: What turns a record into a source, such as `Task.encode_source`.
-        rate: Samples in a second; 1 for texts.
         workers: Number of threads.
         cache_mb: Decoded audio kept in memory, in MB (as 16-bit samples).
     """
 
     read: Callable[[Any], np.ndarray]
-    rate: int
     workers: int = 2
     cache_mb: int = 0
     unreadable: dict[Record, str] = field(default_factory=dict)
     _cache: dict[Record, np.ndarray] = field(default_factory=dict)
     _cached_bytes: int = 0
 
-    def load(self, record: Record, speed: float = 1.0) -> np.ndarray | None:
-        """Return the source of a record, or None if it cannot be read.
-
-        Args:
-            record: What to read.
-            speed: Playback speed of a waveform; 1.1 makes it shorter and higher.
-        """
+    def load(self, record: Record) -> np.ndarray | None:
+        """Return the source of a record, or None if it cannot be read."""
         try:
-            source = self._source(record)
+            return self._source(record)
         except AsrError as error:
             if record not in self.unreadable:
                 self.unreadable[record] = str(error)
                 log.warning("left out: %s", error)
             return None
-        if speed != 1.0 and source.dtype.kind == "f":
-            source = audio.resample(source, round(self.rate * speed), self.rate)
-        return source
 
     def _source(self, record: Record) -> np.ndarray:
         kept = self._cache.get(record)
@@ -154,7 +145,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
     loader: Loader,
     *,
     start_token: int,
-    speeds: Sequence[float] = (1.0,),
+    distort: Distortion | None = None,
     split: PieceSplitter | None = None,
     seed: int = 0,
     epoch: int = 0,
@@ -168,7 +159,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         plan: Indices of each batch.
         loader: Reads the sources.
         start_token: What the decoder reads first.
-        speeds: Playback speeds, one drawn for each example and epoch.
+        distort: Changes waveforms.
         split: Writes sources and labels, both texts, in other pieces.
         seed: Seed of the draws.
         epoch: Number of the epoch, part of the seed.
@@ -184,31 +175,27 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         DataError: More than 5 % of the examples cannot be read.
     """
 
+    def read(index: int) -> _Pair | None:
+        source, labels = loader.load(examples[index].record), examples[index].labels
+        random = np.random.default_rng((seed, epoch, index))
+        if source is None:
+            return None
+        if split:
+            return split(source, random), split(labels, random)
+        if distort and source.dtype.kind == "f":
+            source = distort(source, random)
+        return source, labels
+
     def submit(indices: np.ndarray) -> _Jobs:
-        jobs = []
-        for index in indices:
-            random = np.random.default_rng((seed, epoch, int(index)))
-            speed = float(random.choice(speeds))
-            jobs.append(pool.submit(loader.load, examples[index].record, speed))
-        return indices, jobs
+        return [pool.submit(read, int(index)) for index in indices]
 
     with (
         ThreadPoolExecutor(loader.workers) as pool,
         closing(_submitted(plan, submit, ahead)) as submitted,
     ):
-        for indices, jobs in submitted:
-            sources = [job.result() for job in jobs]
+        for jobs in submitted:
+            pairs = [pair for job in jobs if (pair := job.result()) is not None]
             _check_unreadable(loader, len(examples))
-            pairs: list[tuple[Sequence[int] | np.ndarray, Sequence[int]]] = []
-            for source, index in zip(sources, indices, strict=True):
-                if source is None:
-                    continue
-                labels = examples[index].labels
-                if split:
-                    random = np.random.default_rng((seed, epoch, int(index)))
-                    pairs.append((split(source, random), split(labels, random)))
-                else:
-                    pairs.append((source, labels))
             if pairs:
                 yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
 
@@ -225,7 +212,7 @@ def _submitted(
             if number >= ahead:
                 yield waiting.popleft()
     finally:
-        for _, jobs in waiting:
+        for jobs in waiting:
             for job in jobs:
                 job.cancel()
 
@@ -241,7 +228,7 @@ def _check_unreadable(loader: Loader, total: int) -> None:
 
 
 def collate(
-    pairs: Sequence[tuple[np.ndarray | Sequence[int], Sequence[int]]],
+    pairs: Sequence[_Pair],
     start_token: int,
     *,
     fixed_shapes: bool = False,

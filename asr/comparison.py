@@ -156,7 +156,7 @@ def _score(variant: str, folder: Path) -> Cell:
     """Decode the dev part of a run with its model."""
     recipe, loaded = load_run_recipe(folder), read_model(folder / MODEL)
     task, facts = loaded.task, loaded.config.training
-    loader = Loader(task.encode_source, task.rate, workers=recipe.data.workers)
+    loader = Loader(task.encode_source, workers=recipe.data.workers)
     pairs = [
         (record, source)
         for record in task.read(folder / DEV)

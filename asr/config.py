@@ -64,6 +64,9 @@ class AugmentConfig:
 
     Attributes:
         speeds: Playback speeds, one drawn for each clip and epoch.
+        rooms: Share of clips that get the echoes of a room.
+        noise: Share of clips with steady noise, at 0 to 25 dB.
+        telephone: Share of clips in the band of a telephone.
         frequency_masks: Number of frequency masks (SpecAugment).
         frequency_width: Widest frequency mask in mel bands.
         time_masks: Number of time masks.
@@ -74,6 +77,9 @@ class AugmentConfig:
     """
 
     speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
+    rooms: float = 0.0
+    noise: float = 0.0
+    telephone: float = 0.0
     frequency_masks: int = 2
     frequency_width: int = 27
     time_masks: int = 4
@@ -421,6 +427,9 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (FrontendConfig, "hop_ms"): (1, 100),
     (FrontendConfig, "preemphasis"): _SHARE,
     (AugmentConfig, "speeds"): (0.1, 10),
+    (AugmentConfig, "rooms"): (0, 1),
+    (AugmentConfig, "noise"): (0, 1),
+    (AugmentConfig, "telephone"): (0, 1),
     (AugmentConfig, "frequency_masks"): (0, 20),
     (AugmentConfig, "frequency_width"): (0, 256),
     (AugmentConfig, "time_masks"): (0, 50),

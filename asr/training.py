@@ -20,6 +20,7 @@ from asr.checkpoint import FolderConfig, build, start_from, weights_of, write_mo
 from asr.config import Recipe, differences, to_dict
 from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
+from asr.distortion import Distortion
 from asr.errors import DataError, RecipeError, TrainingError
 from asr.model.seq2seq import Seq2Seq
 from asr.model_card import model_card
@@ -166,7 +167,6 @@ class Run:
         self.loader, dev_loader = (
             batching.Loader(
                 self.task.encode_source,
-                self.task.rate,
                 workers=data.workers,
                 cache_mb=data.cache_mb,
             )
@@ -294,7 +294,7 @@ class Run:
                     plan,
                     self.loader,
                     start_token=self.task.start,
-                    speeds=self.recipe.augment.speeds,
+                    distort=Distortion(self.recipe.augment, self.task.rate),
                     split=self.split,
                     seed=self.recipe.seed,
                     epoch=self.progress.epoch,

@@ -30,6 +30,7 @@ from asr import batching
 from asr.checkpoint import build
 from asr.config import AugmentConfig, DataConfig, ModelConfig, TrainConfig, to_dict
 from asr.corpora.prepare import prepare
+from asr.distortion import Distortion
 from asr.optimization import WeightAverage, build_optimizer
 from asr.tasks import SpeechRecognition
 from asr.tokenizers import CharacterTokenizer
@@ -121,7 +122,6 @@ class Ours:
         )[: WARMUP + steps]
         loader = batching.Loader(
             self.task.encode_source,
-            self.task.rate,
             workers=self.data.workers,
             cache_mb=self.data.cache_mb,
         )
@@ -134,7 +134,7 @@ class Ours:
                 plan,
                 loader,
                 start_token=self.task.start,
-                speeds=AugmentConfig().speeds,
+                distort=Distortion(AugmentConfig(), self.task.rate),
                 seed=1,
                 epoch=epoch,
             ):

@@ -55,7 +55,7 @@ def scorer():
 
         scorer = DevScorer.__new__(DevScorer)
         scorer.model, scorer.task = Network(), TASK
-        scorer.loader = batching.Loader(read, 4000)
+        scorer.loader = batching.Loader(read)
         scorer.records = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
         scorer.batch_length, scorer.search = 4.0, Greedy()
         return scorer

@@ -28,8 +28,8 @@ FLOORS = [
         "environment", "writers", "plots",
     },
     {
-        "download", "extraction", "corpora", "piece_splitting", "batching",
-        "graph_audio",
+        "download", "extraction", "corpora", "piece_splitting", "distortion",
+        "batching", "graph_audio",
     },
     {"tensors", "model", "decoding"},
     {"tasks"},

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from asr.language_model import (
         LanguageModel,
         load_language_model,
-        read_texts,
         train_language_model,
     )
     from asr.manifest import Utterance, read_manifest, write_manifest
     from asr.pairs import Pair, read_pairs
     from asr.pipeline import Recognizer, load
     from asr.recording import RawSamples
+    from asr.source_texts import read_texts
     from asr.text_evaluation import evaluate_texts
     from asr.text_pipeline import Generation, TextGenerator, load_text
     from asr.training import resume, train
@@ -64,7 +64,7 @@ _HOMES = {
     "load_text": "asr.text_pipeline",
     "read_manifest": "asr.manifest",
     "read_pairs": "asr.pairs",
-    "read_texts": "asr.language_model",
+    "read_texts": "asr.source_texts",
     "resume": "asr.training",
     "run": "asr.experiment",
     "train": "asr.training",

@@ -67,7 +67,7 @@ class Search(keras.Model):
         self.guides = [automaton.guide(self._table) for automaton in automata]
         # Where a prefix no longer binds.
         prefix = [it for it in automata[-1:] if isinstance(it, Automaton)]
-        self.free = len(prefix[0].scores) - 1 if config.prefix else 0
+        self.free = len(prefix[0].scores) - 1 if config.prefix and prefix else 0
         self.built = True
 
     def _table(self, values: np.ndarray) -> keras.Variable:

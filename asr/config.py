@@ -64,9 +64,9 @@ class AugmentConfig:
 
     Attributes:
         speeds: Playback speeds, one drawn for each clip and epoch.
-        rooms: Share of clips that get the echoes of a room.
-        noise: Share of clips with steady noise, at 0 to 25 dB.
-        telephone: Share of clips in the band of a telephone.
+        rooms: Share of recordings that get the echoes of a room.
+        noise: Share of recordings with steady noise, at 0 to 25 dB.
+        telephone: Share of recordings in the band of a telephone.
         frequency_masks: Number of frequency masks (SpecAugment).
         frequency_width: Widest frequency mask in mel bands.
         time_masks: Number of time masks.
@@ -389,8 +389,9 @@ class NGramConfig:
         least: How often a context of one token, of two, ... must be seen in the
             training text to be kept; it must not fall. There are as many as the
             longest context has tokens.
-        words: Most frequent words that are foretold as a whole as well, by the two
-            words before; 0 for characters alone.
+        words: So many of the words that were seen twice and more, the most frequent
+            ones, are foretold as a whole as well, by the two words before; 0 for
+            characters alone.
     """
 
     least: tuple[int, ...] = (1, 2, 3, 4, 6, 8)

@@ -10,7 +10,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,19 +26,16 @@ from asr.checkpoint import (
     verify,
     write_model,
 )
-from asr.config import LANGUAGE_MODEL, LINES, DataConfig, Recipe, SourceConfig, to_dict
-from asr.corpora import corpus
-from asr.corpora.base import check_subset
-from asr.corpora.text import TEXT_CORPORA
-from asr.decoding.automaton import Automaton
-from asr.decoding.guides import TableGuide, WordGuide, text_score
+from asr.config import LANGUAGE_MODEL, DataConfig, Recipe, to_dict
+from asr.decoding.automaton import Automaton, text_score
+from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import lexicon
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
-from asr.manifest import text_lines
 from asr.model_card import language_model_card
 from asr.ngrams import NGrams, train_ngrams
-from asr.resources import data_directory, model_path
+from asr.resources import model_path
 from asr.run_state import MODEL, replaced_folder
+from asr.source_texts import read_texts
 from asr.text import normalizer
 from asr.tokenizers import (
     END,
@@ -56,6 +53,7 @@ _HIGHEST = 700.0  # log of a perplexity that is still a number
 _UNKNOWN = 3  # the word that stands for all that the vocabulary lacks
 _FIRST = 4  # the first word of the vocabulary
 _LEAST = (1, 2)  # how often one word, or two, must be seen to foretell the next
+_LONGEST = 60  # characters of a word
 _WORDS = "words_"  # before the names of the arrays of words
 
 
@@ -164,8 +162,8 @@ class LanguageModel:
             raise ModelError(f"the language model does not know {min(unknown)!r}")
         places = [self.tokenizer.pieces.index(piece) for piece in tokenizer.pieces]
         found = self.ngrams.automaton()
-        scores = weight * found.scores[:, places]
-        following = found.following[:, places]
+        scores = np.ascontiguousarray(weight * found.scores[:, places])
+        following = np.ascontiguousarray(found.following[:, places])
         spaced = " " in tokenizer.characters
         space = tokenizer.pieces.index(" ") if spaced else END
         if self.words is None or not spaced:
@@ -222,7 +220,7 @@ class LanguageModel:
         if not rows:
             raise DataError("no texts whose characters the language model knows")
         automaton = self.guide(self.tokenizer, weight=1.0, bonus=0.0)
-        total = -text_score(automaton.guide(np.asarray), automaton.start, rows)
+        total = -text_score(automaton, rows)
         count = sum(map(len, rows))
         return Fit(
             texts=len(rows),
@@ -259,13 +257,17 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     texts = learned_texts(data)
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
     known = set(tokenizer.characters)
-    rows = [tokenizer.encode(text) for text in texts if known.issuperset(text)]
-    if len(rows) < len(texts):
-        log.warning("left out %d texts: unknown characters", len(texts) - len(rows))
+    spelled = [text for text in texts if known.issuperset(text)]
+    if len(spelled) < len(texts):
+        log.warning("left out %d texts: unknown characters", len(texts) - len(spelled))
+    if recipe.ngrams.words and " " not in known:
+        raise RecipeError("ngrams.words: there are no spaces between words")
+    rows = [tokenizer.encode(text) for text in spelled]
     ngrams = train_ngrams(
         rows, tokenizer.size, start=START, end=END, least=recipe.ngrams.least
     )
-    words = _words(texts, recipe.ngrams.words) if recipe.ngrams.words else None
+    ngrams.check_size()
+    words = _words(spelled, recipe.ngrams.words) if recipe.ngrams.words else None
     model = LanguageModel(tokenizer, data.normalizer, ngrams, words)
     scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
     training = {
@@ -293,11 +295,15 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
 
 
 def _words(texts: Iterable[str], size: int) -> Words:
-    """Count the n-grams of the most frequent words."""
+    """Count the n-grams of the most frequent words.
+
+    A word seen once stands for those that were never seen.
+    """
     rows = [text.split() for text in texts]
     counts = Counter(word for row in rows for word in row)
-    frequent = sorted(counts, key=lambda word: (-counts[word], word))[:size]
-    vocabulary = tuple(sorted(frequent))
+    known = [word for word in counts if counts[word] > 1 and len(word) <= _LONGEST]
+    known.sort(key=lambda word: (-counts[word], word))
+    vocabulary = tuple(sorted(known[:size]))
     tokens = {word: number for number, word in enumerate(vocabulary, start=_FIRST)}
     ngrams = train_ngrams(
         ([tokens.get(word, _UNKNOWN) for word in row] for row in rows),
@@ -332,8 +338,10 @@ def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
     except (LookupError, UnicodeDecodeError) as error:
         raise DataError(f"not a vocabulary: {error}") from error
     fits = len(ngrams.unigrams) == _FIRST + len(vocabulary)
-    if not fits or len(set(vocabulary)) < len(vocabulary) or "" in vocabulary:
+    if not fits or len(set(vocabulary)) < len(vocabulary):
         raise DataError("not a vocabulary: its words do not fit the n-grams")
+    if not all(0 < len(word) <= _LONGEST for word in vocabulary):
+        raise DataError(f"not a vocabulary: words of no or over {_LONGEST} characters")
     return Words(tuple(vocabulary), ngrams)
 
 
@@ -345,8 +353,8 @@ def learned_texts(data: DataConfig) -> list[str]:
     """
     normalize = normalizer(data.normalizer)
     withheld = Withheld(map(normalize, read_texts(data.withhold)))
-    normal = map(normalize, read_texts(data.train))
-    return [text for text in normal if text and text not in withheld]
+    texts = [text for text in map(normalize, read_texts(data.train)) if text]
+    return withheld.without(texts, lambda text: (text,))
 
 
 def load_language_model(name: str | Path) -> LanguageModel:
@@ -368,6 +376,7 @@ def load_language_model(name: str | Path) -> LanguageModel:
         arrays = read_arrays(folder / WEIGHTS)
         words = _read_words(arrays)
         ngrams = NGrams.from_arrays(arrays)
+        ngrams.check_size()
     except DataError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from error
     if not isinstance(tokenizer, CharacterTokenizer) or tokenizer.size != len(
@@ -375,31 +384,3 @@ def load_language_model(name: str | Path) -> LanguageModel:
     ):
         raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
     return LanguageModel(tokenizer, config.normalizer, ngrams, words)
-
-
-def read_texts(sources: Sequence[SourceConfig]) -> Iterator[str]:
-    """Yield the texts of sources: lines, targets of pairs, transcripts.
-
-    Args:
-        sources: Parts of data sets; the corpus `lines` is a text file.
-
-    Raises:
-        DataError: A source cannot be read.
-    """
-    for source in sources:
-        found = list(_read(data_directory() / source.path, source))
-        yield from found[: source.limit or None] * source.repeat
-
-
-def _read(path: Path, source: SourceConfig) -> Iterator[str]:
-    if source.corpus == LINES:
-        yield from (line for _, line in text_lines(path))
-    elif source.corpus in TEXT_CORPORA:
-        for pair in TEXT_CORPORA[source.corpus](path, source.subset):
-            yield pair.text
-    else:
-        reader = corpus(source.corpus)
-        check_subset(source.corpus, path, source.subset, reader.subsets(path))
-        for utterance in reader.read(path, source.subset):
-            if utterance.text:
-                yield utterance.text

@@ -83,7 +83,8 @@ class NGrams(NamedTuple):
                     )
                 )
                 size += 1
-            model = cls(arrays["unigrams"], tuple(levels), int(arrays["start"]))
+            unigrams = arrays["unigrams"].astype(np.float32, casting="same_kind")
+            model = cls(unigrams, tuple(levels), int(arrays["start"]))
             model.check()
         except (LookupError, TypeError, ValueError, OverflowError) as error:
             raise DataError(f"not an n-gram model: {error}") from error
@@ -98,6 +99,9 @@ class NGrams(NamedTuple):
         vocabulary, shorter = len(self.unigrams), np.zeros(1, np.int64)
         if self.unigrams.ndim != 1 or not 0 <= self.start < vocabulary:
             raise ValueError("unigrams")
+        kinds = [self.unigrams, *(array for level in self.levels for array in level)]
+        if any(array.dtype.kind not in "fi" for array in kinds):
+            raise ValueError("what are no numbers")
         if not np.all((self.unigrams >= 0) & (self.unigrams <= 1)):
             raise ValueError("unigrams that are no probabilities")
         for size, level in enumerate(self.levels, start=1):
@@ -118,19 +122,24 @@ class NGrams(NamedTuple):
                 raise ValueError(f"contexts of {size} tokens")
             shorter = keys
 
-    def automaton(self) -> Automaton:
-        """Write all rows out, from the empty context to the longest ones.
-
-        Returns:
-            An automaton whose scores are natural log probabilities.
+    def check_size(self) -> None:
+        """Refuse what an automaton has no room for.
 
         Raises:
-            DataError: They would fill the memory.
+            DataError: It would fill the memory.
         """
         vocabulary = len(self.unigrams)
         contexts = sum(len(level.contexts) for level in self.levels)
         if contexts * vocabulary > _LARGEST:
             raise DataError(f"{contexts} contexts of {vocabulary} tokens are too many")
+
+    def automaton(self) -> Automaton:
+        """Write all rows out, from the empty context to the longest ones.
+
+        Returns:
+            An automaton whose scores are natural log probabilities.
+        """
+        vocabulary = len(self.unigrams)
         probs = self.unigrams[None].astype(np.float32)
         table = np.zeros((1, vocabulary), np.int32)
         # Contexts of the length before, and the state of the first of them.

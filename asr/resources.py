@@ -35,7 +35,8 @@ def models_dir() -> Path:
 
 def bundled_models() -> dict[str, Path]:
     """Return the folder of each bundled model, by its name."""
-    return {folder.name: folder for folder in sorted(models_dir().glob("*/"))}
+    configs = sorted(models_dir().glob("*/config.json"))
+    return {config.parent.name: config.parent for config in configs}
 
 
 def samples_dir() -> Path:

@@ -18,6 +18,7 @@ from asr.manifest import Record
 from asr.model.encoder import state_lengths
 from asr.resources import data_directory
 from asr.run_state import DEV, TOKENIZER, TRAIN
+from asr.source_texts import read_texts
 from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text import normalizer
@@ -47,13 +48,8 @@ def collect(recipe: Recipe, output: Path) -> None:
         return (normalize(text) for text in task.texts(record) if text)
 
     if data.withhold:
-        tested = _read_sources(data.withhold, task)
-        withheld = Withheld(text for record in tested for text in texts_of(record))
-        kept = [it for it in train_set if not any(t in withheld for t in texts_of(it))]
-        if len(kept) < len(train_set):
-            count = len(train_set) - len(kept)
-            log.warning("left out %d of the training data: data.withhold", count)
-        train_set = kept
+        withheld = Withheld(map(normalize, read_texts(data.withhold)))
+        train_set = withheld.without(train_set, texts_of)
     if data.tokenizer_file:
         tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
     else:

@@ -107,16 +107,17 @@ def main() -> None:
     limit = 20 if options.quick else options.limit
     clips = list(CORPORA[detect(options.data)].read(options.data, options.subset))
     # Spread over the part, so that all speakers are heard.
-    clips = clips[:: max(1, len(clips) // limit) if limit else 1][: limit or None]
+    count = min(limit or len(clips), len(clips))
+    clips = [clips[int(at)] for at in np.linspace(0, len(clips) - 1, count)]
     recognizer, normalize = asr.load(options.model), normalizer("english-1")
     said = [normalize(clip.text or "") for clip in clips]
     sounds = [audio.read(clip.audio, RATE) for clip in clips]
     print(f"{len(clips)} clips, {sum(map(len, sounds)) / RATE:.0f} s")
-    first = 0.0
+    base = None
     for name, change in CONDITIONS.items():
         wer = score(said, list(texts(recognizer, sounds, change))).wer
-        first = first or wer
-        print(f"{name:22} WER {wer:6.2%}, {wer / first:.2f} times", flush=True)
+        base = wer if base is None else base
+        print(f"{name:22} WER {wer:6.2%}, {wer - base:+.2%}", flush=True)
 
 
 def texts(
@@ -126,6 +127,8 @@ def texts(
     normalize = normalizer("english-1")
     changed = (change(sound).astype("float32") for sound in sounds)
     for _, found in recognizer.transcribe_many(changed, vad=False):
+        if isinstance(found, asr.AsrError):
+            raise found
         yield normalize(found.text)
 
 

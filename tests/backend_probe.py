@@ -24,12 +24,16 @@ from asr.config import (
     TextConfig,
     TrainConfig,
 )
+from asr.decoding.automaton import Automaton, prefix_automaton
+from asr.decoding.guides import TableGuide, WordGuide
+from asr.decoding.lexicon import lexicon
 from asr.decoding.search import Tokens
 from asr.model.attention import ATTENTIONS
 from asr.model.decoder import Decoder
 from asr.model.embedding import TokenEmbedding
 from asr.model.features import LogMel
 from asr.model.seq2seq import Seq2Seq
+from asr.ngrams import train_ngrams
 
 CONFIG = ModelConfig(
     frontend=FrontendConfig(mels=16),
@@ -41,7 +45,27 @@ VOCABULARY = 9
 SEARCHES = {
     "beam": DecodingConfig(beam_size=4, ctc_weight=0.3, n_best=2),
     "greedy": DecodingConfig(beam_size=1, ctc_weight=0.0),
+    "guided": DecodingConfig(beam_size=4, ctc_weight=0.3, n_best=2, prefix="AB"),
 }
+
+
+def automata(config: DecodingConfig) -> list[Automaton | WordGuide]:
+    """Return words and a prefix, where the search has one; 3 is the space."""
+    if not config.prefix:
+        return []
+    ngrams = train_ngrams(
+        [[4, 5], [4, 4, 3], [5, 3, 4]], 6, start=1, end=2, least=(1, 1), rare=3
+    )
+    numbers = np.random.default_rng(4)
+    gains = -numbers.uniform(0.1, 3.0, (5, VOCABULARY)).astype("float32")
+    following = numbers.integers(0, 5, gains.shape).astype("int32")
+    words = WordGuide(
+        TableGuide(gains, following),
+        lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
+        ngrams.unigrams, ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
+        start=1, first=1, unknown=3, space=3, end=2, weight=0.8, bonus=0.5,
+    )  # fmt: skip
+    return [words, prefix_automaton([4, 5], VOCABULARY)]
 
 
 def build() -> Seq2Seq:
@@ -136,7 +160,8 @@ def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         )
     ]
     for name, config in SEARCHES.items():
-        found = Search(model, Tokens(1, 2), config).hypotheses(sources)
+        search = Search(model, Tokens(1, 2), config, automata(config))
+        found = search.hypotheses(sources)
         results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
     results |= attentions()
     results |= texts()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,11 +43,24 @@ def test_all_of_it_follows_from_the_seed():
     assert np.isfinite(one).all()
 
 
-def test_shares_are_shares_of_clips():
-    distort = Distortion(AugmentConfig(speeds=(1.0,), noise=0.3), RATE)
+@pytest.mark.parametrize("kind", ["rooms", "noise", "telephone"])
+def test_shares_are_shares_of_clips(kind):
+    distort = Distortion(AugmentConfig(speeds=(1.0,), **{kind: 0.3}), RATE)
     sound = tone(440, seconds=0.1)
-    noisy = [distort(sound, random(seed)) is not sound for seed in range(300)]
-    assert 0.2 < np.mean(noisy) < 0.4
+    changed = [distort(sound, random(seed)) is not sound for seed in range(300)]
+    assert 0.2 < np.mean(changed) < 0.4
+
+
+def test_each_does_what_it_is_called():
+    sound, alone = tone(440, seconds=0.1), AugmentConfig(speeds=(1.0,))
+    for kind, function in (
+        ("rooms", in_room), ("noise", with_noise), ("telephone", by_telephone),
+    ):  # fmt: skip
+        drawn = random()
+        drawn.choice((1.0,))
+        drawn.random()
+        found = Distortion(replace(alone, **{kind: 1.0}), RATE)(sound, random())
+        np.testing.assert_array_equal(found, function(sound, RATE, drawn))
 
 
 def test_speed_changes_length_and_pitch():

@@ -136,6 +136,17 @@ def test_texts_of_recordings_and_pairs(tones, folder, tmp_path, monkeypatch):
     assert asr.describe(model)["texts"] == 2 * count + 1
 
 
+def test_a_word_seen_once_stands_for_unknown_ones(recipe, folder, tmp_path):
+    (folder / "once.txt").write_text("\n".join([*LINES, "AB BAD CDE"]) + "\n")
+    source = "data.train=[{corpus: lines, path: once.txt}]"
+    model = asr.load_language_model(
+        asr.train_language_model(recipe(source, "ngrams.words=99"), tmp_path / "run")
+    )
+    assert model.words.vocabulary == ("AB", "CDE")
+    rows = model.words.ngrams.automaton()
+    assert math.exp(rows.scores[0, 3]) > 0.01
+
+
 @pytest.mark.parametrize(
     ("change", "error", "match"),
     [
@@ -209,11 +220,18 @@ def spelled_from(letters, model, before, text):
 
 def test_a_vocabulary_that_does_not_fit(with_words, tmp_path):
     arrays = read_arrays(with_words / "model.weights.npz")
-    for name, words in {"more": b"AB\nCDE", "no": b"", "code": b"\xff"}.items():
+    broken = {"more": b"AB\nCDE", "no": b"", "code": b"\xff", "long": b"A" * 61}
+    for name, words in broken.items():
         changed = arrays | {"words_vocabulary": np.frombuffer(words, "uint8")}
         folder = rewritten(with_words, tmp_path / name, changed)
         with pytest.raises(ModelError, match="not a vocabulary"):
             asr.load_language_model(folder)
+    kinds = arrays | {"words_unigrams": arrays["words_unigrams"].astype(complex)}
+    with pytest.raises(ModelError, match="not an n-gram model"):
+        asr.load_language_model(rewritten(with_words, tmp_path / "kinds", kinds))
+    double = arrays | {"words_unigrams": arrays["words_unigrams"].astype("float64")}
+    same = asr.load_language_model(rewritten(with_words, tmp_path / "double", double))
+    assert same.fit(["CDE AB"]) == asr.load_language_model(with_words).fit(["CDE AB"])
     del arrays["words_vocabulary"]
     with pytest.raises(ModelError, match="not a vocabulary"):
         asr.load_language_model(rewritten(with_words, tmp_path / "none", arrays))

@@ -26,7 +26,10 @@ def shipped(tmp_path, monkeypatch):
         path = tmp_path / "share" / "recipes" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("name: x\n")
-    (tmp_path / "share" / "data" / "models" / "english").mkdir(parents=True)
+    models = tmp_path / "share" / "data" / "models"
+    for name in ("english", "no-model"):
+        (models / name).mkdir(parents=True)
+    (models / "english" / "config.json").write_text("{}")
     monkeypatch.setattr(resources, "_PACKAGE", tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path / "share"
@@ -67,6 +70,7 @@ def test_unknown_recipe_lists_all(shipped):
 
 
 def test_model_by_name_and_by_folder(shipped, tmp_path):
+    assert list(resources.bundled_models()) == ["english"]
     assert model_path("english") == shipped / "data" / "models" / "english"
     own = tmp_path / "own"
     own.mkdir()

@@ -10,6 +10,7 @@ import pytest
 import asr
 from asr.config import load_recipe
 from asr.corpora import corpus
+from asr.errors import DataError
 from asr.language_model import learned_texts
 from asr.manifest import read_manifest
 from asr.resources import recipe_path
@@ -55,7 +56,17 @@ def test_a_recipe_withholds(tones, tmp_path, monkeypatch, caplog):
     assert f"left out {len(same)} of the training data: data.withhold" in caplog.text
 
 
-def test_a_language_model_withholds(tmp_path, monkeypatch):
+def test_everything_withheld(tones, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    (tmp_path / "recipe.yaml").write_text(
+        "data:\n  train: [{path: clips.jsonl}]\n  withhold: [{path: clips.jsonl}]\n"
+    )
+    with pytest.raises(DataError, match="leaves nothing to learn from"):
+        begin(load_recipe(tmp_path / "recipe.yaml"), tmp_path / "run")
+    assert not (tmp_path / "run" / "train.jsonl").exists()
+
+
+def test_a_language_model_withholds(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("ASR_DATA", str(tmp_path))
     (tmp_path / "texts.txt").write_text(f"A B C\n{EIGHT}\nA C\n")
     (tmp_path / "test.txt").write_text(f"a b c\nx {EIGHT.lower()} y\n")
@@ -66,6 +77,7 @@ def test_a_language_model_withholds(tmp_path, monkeypatch):
     )
     model = asr.train_language_model(load_recipe(tmp_path / "lm.yaml"), tmp_path / "lm")
     assert asr.describe(model)["texts"] == 1
+    assert "left out 2 of the training data: data.withhold" in caplog.text
 
 
 DATA = Path(os.environ.get("ASR_DATA", "nowhere"))

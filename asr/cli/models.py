@@ -33,11 +33,12 @@ def command(as_json: bool) -> None:
 
 
 def _described(name: str, folder: Path) -> dict[str, Any]:
-    _, about, _ = (folder / "README.md").read_text(encoding="utf-8").split("\n\n", 2)
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    _, _, rest = card.partition("\n\n")
     size = sum(file.stat().st_size for file in folder.iterdir())
     return {
         "name": name,
         "task": model_task(folder),
         "megabytes": round(size / 1e6, 1),
-        "about": " ".join(about.split()),
+        "about": " ".join(rest.partition("\n\n")[0].split()),
     }

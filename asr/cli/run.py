@@ -69,7 +69,7 @@ def command(
 def _download(recipe: Recipe, *, verify: bool) -> None:
     data = recipe.data
     wanted: dict[tuple[str, str], list[str]] = {}
-    for source in (*data.train, *data.dev, *data.test):
+    for source in (*data.train, *data.dev, *data.test, *data.withhold):
         if source.corpus not in TEXT_CORPORA:
             wanted.setdefault((source.corpus, source.path), []).append(source.subset)
     for (corpus, path), subsets in wanted.items():

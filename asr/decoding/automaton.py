@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from keras import ops
 
 from asr.decoding.ctc_prefix import NEVER
-from asr.decoding.guides import TableGuide
+from asr.decoding.guides import TableGuide, WordGuide
 from asr.tensors import Tensor
+
+_TOGETHER = 4096  # texts that are scored at once
 
 
 class Automaton(NamedTuple):
@@ -105,3 +108,32 @@ def phrases_automaton(
         scores[state, space] += earned[state]
         scores[state, end] = earned[state] - held[state]
     return Automaton(scores, following, before)
+
+
+def text_score(
+    automaton: Automaton | WordGuide, texts: Iterable[Sequence[int]]
+) -> float:
+    """Return what an automaton adds to all tokens of texts.
+
+    Args:
+        automaton: Any.
+        texts: Tokens of each.
+    """
+    guide = automaton.guide(ops.convert_to_tensor)
+    rows, total = sorted(texts, key=len, reverse=True), 0.0
+    for first in range(0, len(rows), _TOGETHER):
+        some = rows[first : first + _TOGETHER]
+        # As many in each turn: some backends compile for each number of them.
+        count, longest = min(len(rows), _TOGETHER), len(some[0])
+        tokens = np.zeros((longest, count, 1), np.int32)
+        real = np.zeros((longest, count, 1), np.float32)
+        for column, row in enumerate(some):
+            tokens[: len(row), column, 0] = row
+            real[: len(row), column] = 1.0
+        state = guide.begin(np.full((count, 1), automaton.start, np.int32))
+        for written, weight in zip(tokens, real, strict=True):
+            gains = guide.scores(state)
+            gains = ops.take_along_axis(gains, written[..., None], axis=-1)
+            total += float(ops.sum(gains[..., 0] * weight))
+            state = guide.follow(state, written)
+    return total

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import keras
@@ -11,8 +11,6 @@ from keras import ops
 
 from asr.decoding.lexicon import ROOT, Lexicon
 from asr.tensors import Tensor
-
-_TOGETHER = 4096  # texts that are scored at once
 
 
 class Guide(Protocol):
@@ -215,32 +213,6 @@ class WordGuide(NamedTuple):
             longer=longer,
             closing=ops.where(written, closing, 0.0),
         )
-
-
-def text_score(guide: Guide, start: int, texts: Sequence[Sequence[int]]) -> float:
-    """Return what a guide adds to all tokens of texts.
-
-    Args:
-        guide: Any.
-        start: Where texts begin in it.
-        texts: Tokens of each.
-    """
-    rows, total = sorted(texts, key=len, reverse=True), 0.0
-    for first in range(0, len(rows), _TOGETHER):
-        some = rows[first : first + _TOGETHER]
-        state = guide.begin(np.full((len(some), 1), start, np.int32))
-        for place in range(len(some[0])):
-            alive = [row[place] for row in some if len(row) > place]
-            tokens = np.array(alive, np.int32)[:, None]
-            state = keras.tree.map_structure(
-                lambda leaf: leaf[: len(tokens)],  # noqa: B023 - called at once
-                state,
-            )
-            gains = guide.scores(state)
-            gains = ops.take_along_axis(gains, tokens[..., None], axis=-1)
-            total += float(ops.sum(gains))
-            state = guide.follow(state, tokens)
-    return total
 
 
 def entry(table: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

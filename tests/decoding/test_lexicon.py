@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.guides import TableGuide, WordGuide, text_score
+from asr.decoding.automaton import text_score
+from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import ROOT, lexicon
 from asr.ngrams import train_ngrams
 
@@ -93,7 +94,7 @@ def expected(words, ngrams, text):
 @given(texts=st.lists(TEXTS, min_size=1, max_size=3))
 def test_a_text_is_worth_its_words(words, ngrams, texts):
     rows = [[*text, END] for text in texts]
-    found = text_score(words.guide(np.asarray), words.start, rows)
+    found = text_score(words, rows)
     total = sum(expected(words, ngrams, text) for text in texts)
     assert found == pytest.approx(total, abs=0.01)
 
@@ -108,7 +109,5 @@ def test_without_trigrams(words, ngrams):
         bigrams=short.rows(1),
         trigrams=short.rows(2),
     )
-    found = text_score(
-        automaton.guide(np.asarray), automaton.start, [[4, 3, 4, 5, END]]
-    )
+    found = text_score(automaton, [[4, 3, 4, 5, END]])
     assert found == pytest.approx(expected(automaton, short, [4, 3, 4, 5]), abs=0.01)

@@ -11,9 +11,9 @@ from keras import ops
 
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
-from asr.decoding.automaton import Automaton
+from asr.decoding.automaton import Automaton, text_score
 from asr.decoding.ctc_prefix import NEVER
-from asr.decoding.guides import TableGuide, WordGuide, text_score
+from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import lexicon
 from asr.decoding.search import Tokens, beam_search, greedy_search
 from asr.ngrams import train_ngrams
@@ -210,7 +210,7 @@ def test_words_guide_a_search():
     starts = np.array([words.start], "int32")
     found = hypotheses(search(toy, config, [LONGEST], frames, [(guide, starts)]))
     truth = {
-        tokens: score + text_score(guide, words.start, [[*tokens, SPECIAL.end]])
+        tokens: score + text_score(words, [[*tokens, SPECIAL.end]])
         for tokens, score in exhaustive(toy, 0, LONGEST, frames, 0.4)
     }
     assert found[0][0] == max(truth, key=lambda tokens: truth[tokens])

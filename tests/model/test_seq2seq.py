@@ -133,7 +133,15 @@ def test_what_stands_in_the_padding_of_the_source_does_not_matter(model, recordi
         np.testing.assert_array_equal(np.asarray(model(noisy)[name]), np.asarray(value))
 
 
-@pytest.mark.parametrize("config", [DecodingConfig(beam_size=3, n_best=2), GREEDY])
+# The last one has a prefix, but nothing that would make it begin with it.
+@pytest.mark.parametrize(
+    "config",
+    [
+        DecodingConfig(beam_size=3, n_best=2),
+        GREEDY,
+        DecodingConfig(beam_size=2, prefix="A"),
+    ],
+)
 def test_search_knows_no_neighbours(model, recordings, config):
     search = Search(model, Tokens(1, 2), config)
     together = search.hypotheses(recordings)

@@ -112,9 +112,9 @@ class NGrams(NamedTuple):
                 and len(level.grams) == len(level.kept)
                 and np.all(np.diff(keys) > 0)
                 and np.all(np.diff(level.grams) > 0)
-                and np.all(np.isin(keys // vocabulary, shorter))
-                and np.all(np.isin(keys % vocabulary ** (size - 1), shorter))
-                and np.all(np.isin(level.grams // vocabulary, keys))
+                and np.all(_rows_of(keys // vocabulary, shorter))
+                and np.all(_rows_of(keys % vocabulary ** (size - 1), shorter))
+                and np.all(_rows_of(level.grams // vocabulary, keys))
                 and np.all(level.passed <= 0)
                 and np.all(level.kept <= 0)
             )
@@ -182,18 +182,26 @@ class NGrams(NamedTuple):
             for at in (size - 1, size)
         )
         counts = np.searchsorted(level.grams // vocabulary, level.contexts)
-        place = np.searchsorted(longer.contexts, level.grams)
-        place = np.minimum(place, len(longer.contexts) - 1)
-        there = np.isin(level.grams, longer.contexts)
+        above = np.append(_rows_of(level.grams, longer.contexts), 0)
         starts = np.concatenate([[0], counts, [len(level.grams)]]).astype(np.int32)
         return WordRows(
             starts=starts,
             passed=np.exp(np.append(0.0, level.passed)).astype(np.float32),
             words=np.append(level.grams % vocabulary, 0).astype(np.int32),
             kept=np.append(np.exp(level.kept.astype(np.float32)), np.float32(0.0)),
-            longer=np.append(np.where(there, place + 1, 0), 0).astype(np.int32),
+            longer=above.astype(np.int32),
             rounds=int(np.diff(starts).max()).bit_length(),
         )
+
+
+def _rows_of(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
+    """Return 1 + the place of each value among sorted keys, 0 where it is not there.
+
+    `np.isin` would sort or hash what is sorted already.
+    """
+    places = np.searchsorted(keys, values)
+    there = np.append(keys, np.iinfo(np.int64).max)[places] == values
+    return np.where(there, places + 1, 0)
 
 
 class _Counts(NamedTuple):

@@ -22,7 +22,7 @@ from asr.errors import RecipeError
 
 T = TypeVar("T")
 
-BATCH_SECONDS = 160.0
+BATCH_SECONDS = 96.0
 """Padded audio transcribed at once, in seconds, unless the caller says otherwise."""
 
 

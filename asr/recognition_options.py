@@ -25,7 +25,7 @@ class Options(TypedDict, total=False):
         end: Seconds from the start of the recording to read up to; all if not given.
         channel: Channel of files to read, from 1 on; the mean of all if not given.
             Entries of manifests are read as the model was trained on them.
-        batch_seconds: Audio decoded at once, in seconds; 160 if not given.
+        batch_seconds: Audio decoded at once, in seconds; 96 if not given.
         on_progress: Called with the seconds of audio that are done since it was called
             last.
         on_segment: Called with each segment that has text, in the order of recordings

@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from asr.cli import outputs
+from asr.config import BATCH_SECONDS
 from asr.errors import ModelError
 from asr.writers import WRITERS
 
@@ -144,7 +145,7 @@ def test_options_reach_the_recognizer(run, recognizer, wav):
     assert first["decoding"].beam_size == 3
     assert first["decoding"].ctc_weight == 0.25  # the model's own
     assert first["decoding"].n_best == 2
-    assert first["batch_seconds"] == 160
+    assert first["batch_seconds"] == BATCH_SECONDS
     assert second["decoding"].beam_size == 4
     assert second["decoding"].ctc_weight == 0.5
     assert second["batch_seconds"] == 7

@@ -132,7 +132,8 @@ def test_translates(elsewhere):
 
 def test_bundled_models_are_small(root):
     folders = [path.parent for path in (root / "data/models").glob("*/SHA256SUMS")]
-    assert {folder.name for folder in folders} == {"english", "en-fr", "title"}
+    names = {"english", "english-lm", "en-fr", "title"}
+    assert {folder.name for folder in folders} == names
     for folder in folders:
         assert sum(file.stat().st_size for file in folder.iterdir()) < 20e6
         card = (folder / "README.md").read_text(encoding="utf-8")

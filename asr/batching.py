@@ -247,7 +247,7 @@ def collate(
     label_lengths = np.array([len(labels) for _, labels in pairs], dtype="int32")
     samples, width = int(source_lengths.max()), int(label_lengths.max())
     if fixed_shapes:
-        samples, width = _grid(samples), _grid(width)
+        samples, width = grid(samples, bits=3), grid(width, bits=3)
     source = np.zeros((len(pairs), samples), dtype="float32")
     labels = np.zeros((len(pairs), width), dtype="int32")
     for row, (samples_of, labels_of) in enumerate(pairs):
@@ -259,9 +259,9 @@ def collate(
     return inputs, {"labels": labels, "label_lengths": label_lengths}
 
 
-def _grid(length: int) -> int:
-    """Round up to three significant bits: at most 25 % more, few distinct values."""
-    step = 1 << max(length.bit_length() - 3, 0)
+def grid(length: int, *, bits: int) -> int:
+    """Round up to so many significant bits: with 3, up to 25 % more."""
+    step = 1 << max(length.bit_length() - bits, 0)
     return -(-length // step) * step
 
 

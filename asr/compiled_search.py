@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,6 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from asr.batching import grid
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton
@@ -17,6 +20,26 @@ from asr.decoding.guides import WordGuide
 from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
+
+_C = None if sys.platform == "win32" else ctypes.CDLL(None)
+_malloc_trim = getattr(_C, "malloc_trim", None)
+
+
+def padded(length: int) -> int:
+    """Return what a source of that length is padded to: one of few lengths.
+
+    Libraries below prepare for each shape that they meet, and keep what they prepared.
+    """
+    return grid(length, bits=5)
+
+
+def release_memory() -> None:
+    """Give the system back what batches of many shapes left in pieces.
+
+    The GNU C library keeps freed memory below what is in use; others do not.
+    """
+    if _malloc_trim:
+        _malloc_trim(0)
 
 
 class Found(NamedTuple):
@@ -143,7 +166,7 @@ class Search(keras.Model):
                 given.
         """
         lengths = np.array([len(source) for source in sources], dtype="int32")
-        source = np.zeros((len(sources), int(lengths.max())), dtype="float32")
+        source = np.zeros((len(sources), padded(int(lengths.max()))), dtype="float32")
         for row, samples in enumerate(sources):
             source[row, : len(samples)] = samples
         inputs = {"source": source, "source_lengths": lengths}
@@ -151,8 +174,26 @@ class Search(keras.Model):
             inputs["starts"] = np.tile(self.starts, (len(sources), 1))
             if self.config.prefix and begins is not None:
                 inputs["starts"][~np.array(begins), -1] = self.free
+        if self.predict_function is None:
+            self._compile(inputs)
         found = self.predict_on_batch(inputs)
         frames = found.pop("ctc_log_probs", ())
         counts = found.pop("ctc_lengths", ())
         heard = [row[:count] for row, count in zip(frames, counts, strict=True)]
         return Found(Hypotheses(**found), heard)
+
+    def _compile(self, inputs: dict[str, np.ndarray]) -> None:
+        """Have TensorFlow compile for all shapes, not for the first and then again.
+
+        A graph takes seconds to compile, and tens of megabytes.
+        """
+        if keras.backend.backend() != "tensorflow":
+            return
+        import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+        self.make_predict_function()
+        shapes = {
+            name: tf.TensorSpec((None,) * value.ndim, value.dtype)
+            for name, value in inputs.items()
+        }
+        self.predict_function.get_concrete_function([(shapes,)])

@@ -14,7 +14,7 @@ import numpy as np
 from asr import audio
 from asr.calibration import calibrated
 from asr.checkpoint import CARD, read_model
-from asr.compiled_search import Found
+from asr.compiled_search import Found, padded, release_memory
 from asr.config import DecodingConfig
 from asr.doubts import best_path, doubt
 from asr.draft import Draft
@@ -141,9 +141,7 @@ class Recognizer(Predictor):
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Compile the search now, so that the first recording does not wait for it."""
         search = self.search(decoding)
-        # The second shape teaches TensorFlow that shapes vary.
-        for count, seconds in ((1, 1), (2, 2)):
-            search.hypotheses([np.zeros(seconds * self.rate, "float32")] * count)
+        search.hypotheses([np.zeros(self.rate, "float32")])
 
     def align(
         self, source: Source, text: str, *, rate: int | None = None
@@ -345,7 +343,7 @@ class Recognizer(Predictor):
         search = self.search(chosen.decoding)
         left = sorted(pieces, key=lambda entry: entry[1].samples.size)
         while left:
-            longest = left[-1][1].samples.size
+            longest = padded(left[-1][1].samples.size)
             count = max(1, math.floor(chosen.batch_seconds * self.rate / longest))
             batch, left = left[-count:], left[:-count]
             found = search.found(
@@ -362,6 +360,7 @@ class Recognizer(Predictor):
             for draft, piece in batch:
                 end = min(piece.last, first.get(draft, piece.last))
                 chosen.on_progress(draft.advance(end) / self.rate)
+        release_memory()
         told = []
         for draft in dict.fromkeys(draft for draft, _ in pieces):
             for segment in draft.take():

@@ -260,7 +260,10 @@ def collate(
 
 
 def grid(length: int, *, bits: int) -> int:
-    """Round up to so many significant bits: with 3, up to 25 % more."""
+    """Round a length up to so many significant bits, so that few lengths remain.
+
+    With 3 of them it grows by up to 25 %, with 5 by up to 6 %.
+    """
     step = 1 << max(length.bit_length() - bits, 0)
     return -(-length // step) * step
 

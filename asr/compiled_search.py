@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +10,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from asr.batching import grid
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton
@@ -20,26 +17,6 @@ from asr.decoding.guides import WordGuide
 from asr.decoding.search import Hypotheses, Tokens, beam_search, greedy_search
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
-
-_C = None if sys.platform == "win32" else ctypes.CDLL(None)
-_malloc_trim = getattr(_C, "malloc_trim", None)
-
-
-def padded(length: int) -> int:
-    """Return what a source of that length is padded to: one of few lengths.
-
-    Libraries below prepare for each shape that they meet, and keep what they prepared.
-    """
-    return grid(length, bits=5)
-
-
-def release_memory() -> None:
-    """Give the system back what batches of many shapes left in pieces.
-
-    The GNU C library keeps freed memory below what is in use; others do not.
-    """
-    if _malloc_trim:
-        _malloc_trim(0)
 
 
 class Found(NamedTuple):
@@ -156,7 +133,11 @@ class Search(keras.Model):
         return self.found(sources).hypotheses
 
     def found(
-        self, sources: Sequence[np.ndarray], begins: Sequence[bool] | None = None
+        self,
+        sources: Sequence[np.ndarray],
+        begins: Sequence[bool] | None = None,
+        *,
+        width: int = 0,
     ) -> Found:
         """Search a batch of sources, and tell what CTC makes of them.
 
@@ -164,9 +145,11 @@ class Search(keras.Model):
             sources: (N,) each.
             begins: Whether each begins a text, so that a prefix binds it; all do if not
                 given.
+            width: Length to pad sources to; that of the longest if it is longer.
         """
         lengths = np.array([len(source) for source in sources], dtype="int32")
-        source = np.zeros((len(sources), padded(int(lengths.max()))), dtype="float32")
+        shape = (len(sources), max(width, int(lengths.max())))
+        source = np.zeros(shape, dtype="float32")
         for row, samples in enumerate(sources):
             source[row, : len(samples)] = samples
         inputs = {"source": source, "source_lengths": lengths}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import math
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,9 +14,10 @@ from typing import BinaryIO, Unpack
 import numpy as np
 
 from asr import audio
+from asr.batching import grid
 from asr.calibration import calibrated
 from asr.checkpoint import CARD, read_model
-from asr.compiled_search import Found, padded, release_memory
+from asr.compiled_search import Found
 from asr.config import DecodingConfig
 from asr.doubts import best_path, doubt
 from asr.draft import Draft
@@ -31,6 +34,8 @@ from asr.voice_activity import detector
 from asr.word_times import Spans, align_labels, timed_words
 
 _LONGEST_ALIGNED = 120.0
+_C = None if sys.platform == "win32" else ctypes.CDLL(None)
+_malloc_trim = getattr(_C, "malloc_trim", None)
 
 Source = str | Path | BinaryIO | RawSamples | np.ndarray | Utterance
 """A recording: a file, an open one, samples, or an entry of a manifest."""
@@ -139,7 +144,10 @@ class Recognizer(Predictor):
         chosen.on_progress(draft.advance(draft.size) / self.rate)
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
-        """Compile the search now, so that the first recording does not wait for it."""
+        """Compile the search now, so that the first recording does not wait for it.
+
+        JAX compiles again for each shape of a batch.
+        """
         search = self.search(decoding)
         search.hypotheses([np.zeros(self.rate, "float32")])
 
@@ -175,7 +183,7 @@ class Recognizer(Predictor):
                 "parts"
             )
         tokens = tuple(self.task.encode_target(text))
-        greedy = replace(chosen.decoding, beam_size=1, n_best=1, ctc_weight=0.0)
+        greedy = DecodingConfig(beam_size=1, ctc_weight=0.0)
         (log_probs,) = self.search(greedy).found([samples]).ctc
         spans = align_labels(log_probs, tokens)
         piece = Piece(0, samples, 0, samples.size)
@@ -343,12 +351,13 @@ class Recognizer(Predictor):
         search = self.search(chosen.decoding)
         left = sorted(pieces, key=lambda entry: entry[1].samples.size)
         while left:
-            longest = padded(left[-1][1].samples.size)
+            longest = grid(left[-1][1].samples.size, bits=5)
             count = max(1, math.floor(chosen.batch_seconds * self.rate / longest))
             batch, left = left[-count:], left[:-count]
             found = search.found(
                 [piece.samples for _, piece in batch],
                 [piece.start == draft.first for draft, piece in batch],
+                width=longest,
             )
             for row, (draft, piece) in enumerate(batch):
                 draft.parts[piece.start] = self._segment(found, row, piece, chosen)
@@ -360,9 +369,13 @@ class Recognizer(Predictor):
             for draft, piece in batch:
                 end = min(piece.last, first.get(draft, piece.last))
                 chosen.on_progress(draft.advance(end) / self.rate)
-        release_memory()
+        if len(pieces) > 1:  # not after each of what is just being said
+            _release_memory()
+        return self._tell(dict.fromkeys(draft for draft, _ in pieces), chosen)
+
+    def _tell(self, drafts: Iterable[Draft], chosen: Chosen) -> list[Segment]:
         told = []
-        for draft in dict.fromkeys(draft for draft, _ in pieces):
+        for draft in drafts:
             for segment in draft.take():
                 told.append(segment)
                 if chosen.on_segment:
@@ -444,6 +457,15 @@ class Recognizer(Predictor):
         return draft.finished(
             self.rate, skipped=chosen.start, language=self.config.language
         )
+
+
+def _release_memory() -> None:
+    """Give the system back what batches of many shapes left in pieces.
+
+    The GNU C library keeps what was freed below memory in use; others do not.
+    """
+    if _malloc_trim is not None:
+        _malloc_trim(ctypes.c_size_t(0))
 
 
 def _mean_probability(words: tuple[Word, ...] | None) -> float | None:

@@ -62,9 +62,10 @@ def model_path(name: str | Path) -> Path:
         ModelError: There is no such folder and no bundled model of that name.
     """
     path = Path(name)
-    if path.is_dir():
-        return path
     bundled = bundled_models()
+    # A run's folder may have a bundled model's name, and holds the model further down.
+    if path.is_dir() and ((path / "config.json").exists() or str(name) not in bundled):
+        return path
     if str(name) in bundled:
         return bundled[str(name)]
     raise ModelError(f"no model {name}; {_hint(str(name), bundled)}")

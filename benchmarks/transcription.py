@@ -50,7 +50,7 @@ def measure(job: dict[str, Any]) -> dict[str, float]:
     recognizer = asr.load(job["model"])
     decoding = replace(recognizer.decoding, beam_size=job["beam"], n_best=1)
     if job["beam"] == 1:
-        decoding = replace(decoding, ctc_weight=0.0)
+        decoding = replace(decoding, ctc_weight=0.0, language_model="")
     recognizer.warm_up(decoding)
     figures = {"startup": time.perf_counter() - start}
     utterances = read_corpus(Path(job["data"]), job["subset"], job["limit"])

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.batching import Example, Loader, as_dataset, batches, collate, plan_epoch
+from asr.batching import (
+    Example,
+    Loader,
+    as_dataset,
+    batches,
+    collate,
+    grid,
+    plan_epoch,
+)
 from asr.config import AugmentConfig
 from asr.distortion import Distortion
 from asr.errors import AudioError, DataError
@@ -299,6 +307,15 @@ def test_collate_by_hand():
     assert targets["label_lengths"].tolist() == [3, 2]
     types = {array.dtype.name for array in (*inputs.values(), *targets.values())}
     assert types == {"float32", "int32"}
+
+
+@given(length=st.integers(1, 2**40), bits=st.integers(1, 8))
+def test_the_grid(length, bits):
+    found = grid(length, bits=bits)
+    assert length <= found <= length * (1 + 2 ** (1 - bits))
+    assert grid(found, bits=bits) == found
+    # No more bits than that: all others below the highest are zero.
+    assert found % 2 ** max(0, found.bit_length() - bits) == 0
 
 
 @given(samples=st.integers(1, 5000), labels=st.integers(1, 300))

@@ -9,7 +9,14 @@ import subprocess
 import sys
 
 import asr
-from asr.config import LANGUAGE_MODEL, LINES, DataConfig, Recipe, SourceConfig
+from asr.config import (
+    BATCH_SECONDS,
+    LANGUAGE_MODEL,
+    LINES,
+    DataConfig,
+    Recipe,
+    SourceConfig,
+)
 
 
 def test_a_task_of_your_own(root, tmp_path):
@@ -58,3 +65,10 @@ def test_python_of_the_page_runs(
     assert printed.count(names["transcript"].text) in (4, 5)
     assert "not read: gone.flac: No such file" in printed
     assert names["subtitles"].startswith("1\n00:00:")
+
+
+def test_the_default_batch_is_told(root):
+    for name in ("docs/python.md", "asr/recognition_options.py"):
+        text = (root / name).read_text(encoding="utf-8")
+        (line,) = [line for line in text.splitlines() if "decoded at once" in line]
+        assert f"{BATCH_SECONDS:g}" in line

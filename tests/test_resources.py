@@ -77,6 +77,15 @@ def test_model_by_name_and_by_folder(shipped, tmp_path):
     assert model_path(own) == own
 
 
+def test_a_run_of_a_bundled_name_is_no_model(shipped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "english"
+    run.mkdir()
+    assert model_path("english") == shipped / "data" / "models" / "english"
+    (run / "config.json").touch()
+    assert model_path("english") == Path("english")
+
+
 def test_unknown_model(shipped):
     with pytest.raises(ModelError, match=r"no model englsh; did you mean english\?"):
         model_path("englsh")

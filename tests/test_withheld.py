@@ -115,6 +115,15 @@ def test_english_hears_nothing_that_its_tests_say(tested, tmp_path):
     assert not quotes & set().union(*map(windows, learned))
 
 
+@pytest.mark.parametrize("name", ["ctc", "synthetic", "joint"])
+def test_what_comes_before_it_withholds_the_same(name):
+    base, other = (
+        load_recipe(recipe_path(f"english/{name}")).data for name in ("base", name)
+    )
+    assert base.withhold == base.test
+    assert other.withhold == base.withhold
+
+
 def test_its_language_model_reads_nothing_of_them(tested):
     learned = learned_texts(load_recipe(recipe_path("lm/books")).data)
     assert len(learned) > 850_000

@@ -366,8 +366,8 @@ def test_what_was_not_heard_is_not_written(recognizer, clips, monkeypatch):
     """The search is made to loop, and to write where CTC hears nothing."""
     search = Search.found
 
-    def looping(self, sources, begins):
-        found = search(self, sources, begins)
+    def looping(self, sources, begins, **settings):
+        found = search(self, sources, begins, **settings)
         tokens = np.tile(np.array([4, 5, 3], "int32"), 60)[None, None]
         shape = (len(sources), self.config.n_best)
         return found._replace(

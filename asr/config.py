@@ -347,7 +347,7 @@ class DecodingConfig:
             bundled one's name; nothing searches without.
         lm_weight: Factor of its log probabilities.
         word_bonus: What each word adds to the score beside a language model, which
-            alone wants few words.
+            alone wants few words. One that knows words gives none for a single letter.
         hotwords: Words and phrases to look out for.
         hotword_bonus: What each character of a hotword adds to the score.
         prefix: What each recording begins with.

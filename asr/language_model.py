@@ -29,7 +29,7 @@ from asr.checkpoint import (
 from asr.config import LANGUAGE_MODEL, DataConfig, Recipe, to_dict
 from asr.decoding.automaton import Automaton, text_score
 from asr.decoding.guides import TableGuide, WordGuide
-from asr.decoding.lexicon import lexicon
+from asr.decoding.lexicon import ROOT, lexicon
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.model_card import language_model_card
 from asr.ngrams import NGrams, train_ngrams
@@ -149,6 +149,8 @@ class LanguageModel:
             tokenizer: Of the model that searches.
             weight: Factor of natural log probabilities.
             bonus: What each word adds, since a language model alone wants few of them.
+                Beside n-grams of words a single letter is none: who spells "A S R"
+                says one word.
 
         Raises:
             ModelError: The two do not write the same characters.
@@ -176,15 +178,18 @@ class LanguageModel:
             if known.issuperset(word)
         ]
         ngrams = self.words.ngrams
+        tree = lexicon(
+            [tokens for tokens, _ in spelled],
+            [number for _, number in spelled],
+            tokenizer.size,
+            space=space,
+            unknown=_UNKNOWN,
+        )
+        bonuses = np.full(len(tree.words), bonus, np.float32)
+        bonuses[[tree.children[ROOT, tokens[0]] for tokens, _ in spelled]] = 0
         return WordGuide(
             letters=TableGuide(scores, following),
-            lexicon=lexicon(
-                [tokens for tokens, _ in spelled],
-                [number for _, number in spelled],
-                tokenizer.size,
-                space=space,
-                unknown=_UNKNOWN,
-            ),
+            lexicon=tree,
             unigrams=ngrams.unigrams,
             rows=ngrams.first_rows(),
             bigrams=ngrams.rows(1),
@@ -195,7 +200,7 @@ class LanguageModel:
             space=space,
             end=END,
             weight=weight,
-            bonus=bonus,
+            bonus=bonuses,
         )
 
     def fit(self, texts: Iterable[str]) -> Fit:

@@ -63,7 +63,8 @@ def automata(config: DecodingConfig) -> list[Automaton | WordGuide]:
         TableGuide(gains, following),
         lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
         ngrams.unigrams, ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
-        start=1, first=1, unknown=3, space=3, end=2, weight=0.8, bonus=0.5,
+        start=1, first=1, unknown=3, space=3, end=2, weight=0.8,
+        bonus=np.array([0.5, -0.4, 0.2, -0.3, 0.1], "float32"),
     )  # fmt: skip
     return [words, prefix_automaton([4, 5], VOCABULARY)]
 

@@ -17,9 +17,10 @@ import asr
 from asr.checkpoint import read_arrays
 from asr.cli.main import main
 from asr.config import DecodingConfig, load_recipe
+from asr.decoding.automaton import text_score
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.manifest import read_manifest
-from asr.tokenizers import CharacterTokenizer, make_tokenizer
+from asr.tokenizers import END, CharacterTokenizer, make_tokenizer
 
 RECIPE = """
 name: tiny-lm
@@ -274,6 +275,27 @@ def test_columns_are_those_of_the_model_that_searches(language_model):
         np.testing.assert_array_equal(
             guide.following[:, place], own.following[:, column]
         )
+
+
+def test_what_is_spelled_gets_no_bonus_a_letter(with_words):
+    """A bonus is the text's, where a word is more than a letter."""
+    model = asr.load_language_model(with_words)
+    tokenizer = model.tokenizer
+
+    def gain(text):
+        rows = [[*tokenizer.encode(text), END]]
+        with_bonus, without = (
+            text_score(model.guide(tokenizer, weight=0.5, bonus=bonus), rows)
+            for bonus in (-2.0, 0.0)
+        )
+        return with_bonus - without
+
+    (known,) = model.words.vocabulary
+    letter = known[0]
+    assert gain(known) == pytest.approx(-2)
+    assert gain(f"{known} {known}") == pytest.approx(-4)
+    assert gain(f"{letter} {known} {letter} {letter}") == pytest.approx(-2)
+    assert gain(letter) == pytest.approx(0, abs=1e-5)
 
 
 def test_models_that_it_cannot_guide(language_model):

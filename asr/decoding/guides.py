@@ -143,7 +143,7 @@ class WordGuide(NamedTuple):
         space: Token between words.
         end: Token after a text.
         weight: Factor of natural log probabilities.
-        bonus: What each word adds.
+        bonus: What a word adds that ends at each node of the lexicon, (N,) float32.
 
     Reference:
         T. Hori et al., Multi-level Language Modeling and Decoding for Open Vocabulary
@@ -162,7 +162,7 @@ class WordGuide(NamedTuple):
     space: int
     end: int
     weight: float
-    bonus: float
+    bonus: Tensor
 
     def guide(self, table: Callable[[np.ndarray], Tensor]) -> WordGuide:
         """Return it in tensors, each of which `table` makes of an array."""
@@ -187,8 +187,9 @@ class WordGuide(NamedTuple):
         at_space = closing - ops.where(written, gains[..., self.space], 0.0)
         tokens = ops.arange(gains.shape[-1], dtype="int32")
         spaces, ends = tokens == self.space, tokens == self.end
-        gains = gains + ops.where(spaces, (at_space + self.bonus)[..., None], 0.0)
-        return gains + ops.where(ends, (closing + self.bonus)[..., None], 0.0)
+        bonus = ops.take(self.bonus, state.node)
+        gains = gains + ops.where(spaces, (at_space + bonus)[..., None], 0.0)
+        return gains + ops.where(ends, (closing + bonus)[..., None], 0.0)
 
     def follow(self, state: WordState, tokens: Tensor) -> WordState:
         """See `Guide`."""

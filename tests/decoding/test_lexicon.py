@@ -15,7 +15,7 @@ from asr.decoding.lexicon import ROOT, lexicon
 from asr.ngrams import train_ngrams
 
 SPACE, END, VOCABULARY = 3, 2, 7
-UNKNOWN, WEIGHT, BONUS = 3, 0.7, 0.4
+UNKNOWN, WEIGHT = 3, 0.7
 SPELLINGS = {(4,): 4, (4, 5): 5, (5, 4, 6): 6, (6, 6): 7}
 WORDS = st.lists(st.integers(4, 6), min_size=1, max_size=4).map(tuple)
 TEXTS = st.lists(st.integers(3, 6), max_size=12)
@@ -58,11 +58,19 @@ def words(ngrams):
     random = np.random.default_rng(6)
     scores = -random.uniform(0.1, 3.0, (5, VOCABULARY)).astype("float32")
     following = random.integers(0, 5, scores.shape).astype("int32")
+    found = tree(SPELLINGS)
     return WordGuide(
-        TableGuide(scores, following), tree(SPELLINGS), ngrams.unigrams,
-        ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
-        2, 1, UNKNOWN, SPACE, END, WEIGHT, BONUS,
+        TableGuide(scores, following), found, ngrams.unigrams,
+        ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2), 2, 1, UNKNOWN, SPACE,
+        END, WEIGHT, random.normal(size=len(found.words)).astype("float32"),
     )  # fmt: skip
+
+
+def node_of(words, word):
+    node = ROOT
+    for letter in word:
+        node = words.lexicon.children[node, letter]
+    return node
 
 
 def expected(words, ngrams, text):
@@ -74,7 +82,7 @@ def expected(words, ngrams, text):
         gain = float(words.letters.gains[state, token])
         state = words.letters.following[state, token]
         if token in (SPACE, END):
-            total += BONUS
+            total += float(words.bonus[node_of(words, word)])
             if word:
                 number = SPELLINGS.get(word, UNKNOWN)
                 total += WEIGHT * float(whole.scores[history, number])

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     _Decoded = tuple[tf.Tensor, tf.Tensor]  # samples (N, channels), their rate
 
 _TENSORFLOW = "2.16."
-_INSTALL = "pip install 'asr[tfio]' in an environment of its own"
+_INSTALL = "pip install '.[tfio]' from asr's checkout, in an environment of its own"
 # Half the filter of tensorflow-io's resampler (Speex, quality 4), in samples of the
 # lower rate: by so much its output is late.
 _HALF_FILTER = 32

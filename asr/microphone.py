@@ -67,7 +67,7 @@ def sound_library() -> Any:  # noqa: ANN401 - sounddevice has no types
         return importlib.import_module("sounddevice")
     except ImportError:
         raise UsageError(
-            "listening needs the extra `mic`: pip install 'asr[mic]'"
+            "listening needs the extra `mic`: pip install '.[mic]' from asr's checkout"
         ) from None
     except OSError:  # what it raises without the library it stands on
         raise UsageError(

@@ -259,7 +259,7 @@ def _av_container(
     except ImportError as error:
         raise AudioError(
             f"{name}: libsndfile cannot read it ({why}); for m4a, mp4, webm and the "
-            "like: pip install 'asr[video]'"
+            "like: pip install '.[video]' from asr's checkout"
         ) from error
     if isinstance(file, Path):
         file = stack.enter_context(file.open("rb"))  # FFmpeg would take names for URLs

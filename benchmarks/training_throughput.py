@@ -29,7 +29,7 @@ import tensorflow as tf
 from asr import batching
 from asr.checkpoint import build
 from asr.config import AugmentConfig, DataConfig, ModelConfig, TrainConfig, to_dict
-from asr.corpora.prepare import prepare
+from asr.corpora.prepare import Preparation
 from asr.distortion import Distortion
 from asr.optimization import WeightAverage, build_optimizer
 from asr.tasks import SpeechRecognition
@@ -96,7 +96,7 @@ class Ours:
             batching.Example(
                 u, (*self.task.encode_target(u.text), self.task.end), u.duration
             )
-            for u in prepare("librispeech", corpus.parent, corpus.name).utterances
+            for u in Preparation("librispeech", corpus.parent, corpus.name)
             if u.duration <= data.longest
         ]
         self.config = ModelConfig()

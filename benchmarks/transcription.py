@@ -49,6 +49,8 @@ def measure(job: dict[str, Any]) -> dict[str, float]:
 
     recognizer = asr.load(job["model"])
     decoding = replace(recognizer.decoding, beam_size=job["beam"], n_best=1)
+    if job["alone"]:
+        decoding = replace(decoding, language_model="")
     if job["beam"] == 1:
         decoding = replace(decoding, ctc_weight=0.0, language_model="")
     recognizer.warm_up(decoding)
@@ -111,6 +113,9 @@ def main() -> None:
     parser.add_argument("--subset", help="part of the corpus, such as dev-clean")
     parser.add_argument("--limit", type=int, help="only the first so many clips")
     parser.add_argument("--beam", type=int, default=8)
+    parser.add_argument(
+        "--no-language-model", action="store_true", help="leave out the model's own"
+    )
     parser.add_argument("--quick", action="store_true", help="40 clips, 3 runs alone")
     options = parser.parse_args()
     harness.announce()
@@ -119,6 +124,7 @@ def main() -> None:
         "data": str(options.data.resolve()),
         "subset": options.subset,
         "limit": options.limit or (40 if options.quick else None),
+        "alone": options.no_language_model,
         "runs": 3 if options.quick else 5,
     }
     beam = in_fresh_process({**job, "kind": "corpus", "beam": options.beam})

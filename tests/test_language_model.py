@@ -390,8 +390,9 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
     assert ended.out.strip() in " ".join(["AB CDE"] * 20)
     ended = run("evaluate", model, tones / "clips.jsonl", "--json")
     assert json.loads(ended.out)["texts"] == 16
-    ended = run("evaluate", model, folder / "unseen.txt", "--calibrate")
-    assert ended.status == 2
+    for given in (["--calibrate"], ["--predictions", "out.jsonl"]):
+        ended = run("evaluate", model, folder / "unseen.txt", *given)
+        assert ended.status == 2
     options = ("--language-model", "none", "--lm-weight", 1)
     ended = run("transcribe", tones / "clip00.wav", *options)
     assert ended.status == 2

@@ -97,10 +97,14 @@ def command(
         raise UsageError("--json and --alignments - both want standard output")
     task = model_task(model)
     if task in options.SPEECH_TASKS:
+        if lowercase:
+            raise UsageError("--lowercase is for texts; recordings have --normalizer")
         _score_speech(model, data, limit, predictions, as_json=as_json, given=given)
         return
     if given["calibrate"]:
         raise UsageError("--calibrate is for models that read recordings")
+    if predictions and task == LANGUAGE_MODEL:
+        raise UsageError("--predictions: a language model writes no texts")
     options.refuse_error_rates(
         by=given["by"],
         errors=given["errors"],

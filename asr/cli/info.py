@@ -20,7 +20,7 @@ from asr.resources import model_path
 @click.argument("target", metavar="MODEL|FILE")
 @options.as_json
 def command(target: str, as_json: bool) -> None:
-    """Describe a model (its size, alphabet, training, scores) or a recording.
+    """Describe a model (its size, training, scores, search) or a recording.
 
     MODEL is the name of a bundled model, or a model folder.
     """

@@ -128,7 +128,12 @@ def _stem(path: Path) -> str:
 
 
 def check(
-    output_format: str, *, folder: Path | None, several: bool, resume: bool = False
+    output_format: str,
+    *,
+    folder: Path | None,
+    several: bool,
+    n_best: int = 1,
+    resume: bool = False,
 ) -> None:
     """Refuse output that nobody could read apart, or find again.
 
@@ -136,11 +141,14 @@ def check(
         output_format: One of `FORMATS`.
         folder: Output folder, or None for standard output.
         several: Whether there may be more than one recording.
+        n_best: Readings of each.
         resume: Whether files of recordings are looked for.
 
     Raises:
-        UsageError: The output folder is missing.
+        UsageError: The output folder is missing, or the format has no room.
     """
+    if n_best > 1 and output_format not in ("json", "all"):
+        raise UsageError("--n-best lists readings in json; give --output-format json")
     if resume and folder is None:
         raise UsageError("--resume looks for files; give --output-dir")
     if folder is not None or output_format in ("txt", "json", "ctm", "trn"):

@@ -12,6 +12,7 @@ import asr
 from asr import audio, plots
 from asr.cli import options, terminal, texts
 from asr.config import FrontendConfig
+from asr.errors import UsageError
 from asr.resources import model_task
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def _output(kind: str) -> Callable[[F], F]:
+def _output(kind: str, stem: str) -> Callable[[F], F]:
     return click.option(
         "-o",
         "--output",
         type=click.Path(path_type=Path, dir_okay=False),
-        help=f"Picture to write, .png or .svg.  [default: FILE's stem and .{kind}.png]",
+        help=f"Picture to write, .png or .svg.  [default: {stem} and .{kind}.png]",
     )
 
 
@@ -38,13 +39,15 @@ def command() -> None:
 @click.argument("source", metavar="FILE|TEXT")
 @options.model
 @click.option("--animate", is_flag=True, help="Draw it as it grows, into a .gif.")
-@_output("attention")
+@_output("attention", "the stem of FILE, or text,")
 def attention(source: str, model: str, animate: bool, output: Path | None) -> None:
     """Draw each token's attention over a recording, or over a text.
 
     With a model of texts, such as en-fr or title, the source is a file or the text
-    itself.
+    itself. A recording may last up to 20 s.
     """
+    if animate and output and output.suffix.lower() != ".gif":
+        raise UsageError(f"{output}: --animate writes .gif; change the suffix")
     suffix = ".gif" if animate else ".png"
     if model_task(model) not in options.SPEECH_TASKS:
         output = output or Path(f"text.attention{suffix}")
@@ -64,7 +67,7 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
 
 @command.command(epilog="Example: asr plot spectrogram talk.wav --output talk.png")
 @click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
-@_output("spectrogram")
+@_output("spectrogram", "FILE's stem")
 def spectrogram(recording: Path, output: Path | None) -> None:
     """Draw a recording's log-mel energies, as models read them."""
     config = FrontendConfig(normalization="none")

@@ -52,7 +52,7 @@ class _Options(TypedDict):
     "--subset",
     "subsets",
     multiple=True,
-    help="Part of the corpus, may be given again.  [default: all]",
+    help="Part of the corpus, may be given again.  [default: all, of speech]",
 )
 @click.option(
     "-o",
@@ -103,8 +103,9 @@ def command(
 ) -> None:
     """Check a corpus and write SUBSET.jsonl for each part.
 
-    DIR is the corpus's folder, by default the one below the data directory where
-    recipes look for it, such as speech/LibriSpeech.
+    DIR is the corpus's folder. Corpora of speech that are usually unpacked under one
+    name have a default, where recipes look below the data directory, such as
+    speech/LibriSpeech.
 
     Of speech these are manifests: recordings that are missing, unreadable, without text
     or shorter than 0.1 s are left out and counted. Of texts they are pairs of source

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Readings of each recording, listed in json.",
+    help="Readings of each recording that is one segment, listed in json.",
 )
 @click.option(
     "--vad/--no-vad",
@@ -137,13 +137,15 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> int:
     """Write down what recordings say.
 
-    Takes audio files of any format, folders (walked) and - (standard input). A
-    recording that cannot be read is reported and left out, and its error gives the
-    exit status.
+    Takes audio files (m4a, mp4 and webm with the extra `video`), folders (walked) and
+    - (standard input), in the language of the model. A recording that cannot be read is
+    reported and left out, and its error gives the exit status.
     """
     several = len(sources) > 1 or Path(sources[0]).is_dir()
     at_once = folder is None and output_format == "txt" and not several
-    outputs.check(output_format, folder=folder, several=several, resume=resume)
+    outputs.check(
+        output_format, folder=folder, several=several, n_best=n_best, resume=resume
+    )
     outputs.check_input(sources, rate, start, end)
     found = list(outputs.find(sources, rate))
     failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]

@@ -68,7 +68,9 @@ def _builder(name: str, root: Path) -> Any:  # noqa: ANN401 - tfds has no types
     try:
         import tensorflow_datasets as tfds  # noqa: PLC0415 - an extra, and slow
     except ImportError as error:
-        raise UsageError(f"tfds:{name} needs: pip install 'asr[tfds]'") from error
+        raise UsageError(
+            f"tfds:{name} needs: pip install '.[tfds]' from asr's checkout"
+        ) from error
     try:
         return tfds.builder(name, data_dir=root)
     except Exception as error:  # whatever the builder's own code raises

@@ -72,6 +72,11 @@ def test_options_reach_the_evaluation(run, calls, manifest):
     assert call["decoding"].ctc_weight == 0.25
 
 
+def test_options_of_texts_are_refused(run, calls, manifest):
+    ended = run("evaluate", "english", manifest, "--lowercase")
+    assert (ended.status, "--lowercase is for texts" in ended.err) == (2, True)
+
+
 def test_alignments_on_stdout(run, calls, manifest):
     out = run("evaluate", "english", manifest, "--limit", 1, "--alignments", "-").out
     first, reference, hypothesis, operations = out.splitlines()[:4]

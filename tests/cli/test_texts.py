@@ -112,6 +112,8 @@ def test_plot(run, model, tmp_path, monkeypatch):
     assert (tmp_path / "text.attention.gif").read_bytes().startswith(b"GIF89a")
     ended = run("plot", "attention", "a b", "--model", model, "-o", "a.svg")
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+    ended = run("plot", "attention", "a b", "--animate", "-o", "a.png")
+    assert (ended.status, "--animate writes .gif" in ended.err) == (2, True)
 
 
 def test_prepare(run, tiny_texts, tmp_path):

@@ -110,7 +110,8 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "--resume"], "--resume looks for files"),
         (["a.wav", "--start", "5", "--end", "2"], "--end 2 is not after --start 5"),
         (["a.wav", "--rate", "8000"], "--rate is that of standard input"),
-        (["a.wav", "--n-best", "9"], "--n-best 9 needs a beam of as many"),
+        (["a.wav", "--n-best", "9", "-f", "json"], "needs a beam of as many"),
+        (["a.wav", "--n-best", "2"], "--n-best lists readings in json"),
     ],
 )
 def test_what_cannot_be_is_refused(run, recognizer, wav, arguments, message):
@@ -139,7 +140,7 @@ def test_all_formats(run, recognizer, wav, tmp_path):
 
 def test_options_reach_the_recognizer(run, recognizer, wav):
     wav("a.wav")
-    run("transcribe", "a.wav", "--beam-size", "3", "--n-best", "2")
+    run("transcribe", "a.wav", "--beam-size", "3", "--n-best", "2", "-f", "json")
     run("transcribe", "a.wav", "--ctc-weight", "0.5", "--batch-seconds", "7")
     first, second = recognizer.calls
     assert first["decoding"].beam_size == 3

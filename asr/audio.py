@@ -164,23 +164,33 @@ def find_audio(path: str | Path) -> list[Path]:
         The recordings, sorted by path.
 
     Raises:
-        AudioError: There is no such path, or no recording in the folder.
+        AudioError: There is no such path, no recording in the folder, or no permission.
     """
     path = Path(path)
-    if not path.is_dir():
-        if not path.exists():
-            raise AudioError(f"{path}: no such file or folder")
-        return [path]
-    found = sorted(
-        file
-        for file in path.rglob("*")
-        if file.suffix.lower() in AUDIO_EXTENSIONS
-        and not file.name.startswith(".")
-        and file.is_file()
-    )
+    try:
+        if not path.is_dir():
+            if not path.exists():
+                raise AudioError(f"{path}: no such file or folder")
+            return [path]
+        found = sorted(
+            file
+            for file in path.rglob("*")
+            if file.suffix.lower() in AUDIO_EXTENSIONS
+            and not file.name.startswith(".")
+            and _may_be_file(file)
+        )
+    except OSError as error:
+        raise AudioError(f"{path}: {error.strerror}") from error
     if not found:
         raise AudioError(f"{path}: no recordings in this folder")
     return found
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # it is told of when its turn comes
+        return True
 
 
 def _check_span(rate: int, offset: float, duration: float | None) -> None:

@@ -6,7 +6,7 @@ import importlib
 import logging
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -37,7 +37,8 @@ class _Stream:
         """Take in samples; the card's callback."""
         if status.input_overflow:
             log.warning("%s: some sound was lost", self.name)
-        self._delivered.put(bytes(data))
+        if not self.stopped:
+            self._delivered.put(bytes(data))
 
     def end(self) -> None:
         """Note that the card delivers no more."""
@@ -115,7 +116,11 @@ def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
     # Before the card delivers, so that no Ctrl-C is missed.
     before = signal.signal(signal.SIGINT, stop)
     try:
-        with opened:
+        with ExitStack() as delivering:
+            try:
+                delivering.enter_context(opened)
+            except sounddevice.PortAudioError as error:
+                raise AudioError(f"{_Stream.name}: {error}") from error
             yield RawSamples(stream, rate)  # type: ignore[arg-type]  # all that is read
             stream.stopped = True  # the card ends because we do
     finally:

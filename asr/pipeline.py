@@ -403,10 +403,16 @@ class Recognizer(Predictor):
                 alternatives = (Alternative(text, score), *alternatives)[: len(best)]
             spans = align_labels(log_probs, tokens)
             words, tokens = self._words(tokens, spans, piece, chosen.start)
+        start = chosen.start + piece.first / self.rate
+        end = chosen.start + piece.last / self.rate
+        if words and not piece.goes_on:
+            start = min(start, words[0].start)
+        if words and not piece.cut_off:
+            end = max(end, words[-1].end)
         segment = Segment(
             id=0,
-            start=chosen.start + piece.first / self.rate,
-            end=chosen.start + piece.last / self.rate,
+            start=start,
+            end=end,
             text=self.task.decode(tokens).strip(),
             tokens=tokens,
             avg_logprob=mean,

@@ -229,7 +229,8 @@ def _sound_chunks(
         sound.seek(first - lead)
         sound.read(out=np.empty((lead, sound.channels), np.float32))
         while position < end:
-            size = min(_CHUNK, end - position)
+            # A rate of a few samples a second, which is damage, makes seconds long.
+            size = min(_CHUNK, 60 * sound.samplerate, end - position)
             buffer = np.full((size, sound.channels), np.nan, np.float32)
             block = sound.read(out=buffer)
             if not len(block):

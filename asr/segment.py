@@ -146,7 +146,7 @@ class _Search:
                 yield self._piece(found)
                 self._before = found
             else:
-                self._before = found._replace(off=False)
+                self._before = found._replace(off=False, after=0)  # nobody read it
             self._forget(found.last)
 
     def _find(self, final: bool) -> _Found | None:

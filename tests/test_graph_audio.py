@@ -54,7 +54,7 @@ def test_without_the_extra(monkeypatch):
         lambda: graph_audio.files_dataset(["a.wav"]),
         graph_audio.register_operations,
     ):
-        with pytest.raises(UsageError, match=r"pip install 'asr\[tfio\]'"):
+        with pytest.raises(UsageError, match=r"pip install '\.\[tfio\]'"):
             use()
 
 

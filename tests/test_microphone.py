@@ -22,7 +22,7 @@ class PortAudioError(Exception):
 class Card:
     """Delivers the numbers 0, 1, 2, ... in a thread, faster than they are read."""
 
-    enough, unplugged, lost = 4000, False, False
+    enough, unplugged, lost, busy = 4000, False, False, False
 
     def __init__(
         self, *, samplerate, channels, dtype, device, callback, finished_callback
@@ -31,12 +31,16 @@ class Card:
             raise ValueError("No input device matching 'none'")
         self.callback, self.finished = callback, finished_callback
         self.thread = threading.Thread(target=self.play)
+        self.closed = threading.Event()
 
     def __enter__(self):
+        if self.busy:
+            raise PortAudioError("Device unavailable")
         self.thread.start()
         return self
 
     def __exit__(self, *_):
+        self.closed.set()
         self.thread.join()
 
     def play(self):
@@ -48,6 +52,10 @@ class Card:
             self.finished()
         else:
             os.kill(os.getpid(), signal.SIGINT)
+        while not (
+            self.unplugged or self.closed.wait(0.01)
+        ):  # a card does not know of Ctrl-C
+            self.callback(memoryview(bytes(1000)), 500, None, status)
 
 
 @pytest.fixture
@@ -66,7 +74,8 @@ def test_samples_come_until_ctrl_c(card):
         assert source.rate == 8000
         read = b"".join(iter(lambda: source.file.read(1000), b""))
     samples = np.frombuffer(read, "<i2")
-    np.testing.assert_array_equal(samples, np.arange(card.enough))
+    np.testing.assert_array_equal(samples[: card.enough], np.arange(card.enough))
+    assert not samples[card.enough :].any()
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -84,6 +93,10 @@ def test_a_card_that_is_not_there_or_fails(card, monkeypatch):
         microphone(8000, "none"),
     ):
         pass
+    with monkeypatch.context() as patch:
+        patch.setattr(card, "busy", True)
+        with pytest.raises(AudioError, match="Device unavailable"), microphone(8000):
+            pass
     monkeypatch.setattr(card, "unplugged", True)
     with microphone(8000, "3") as source:
         assert len(source.file.read(2 * card.enough)) == 2 * card.enough
@@ -101,5 +114,5 @@ def test_lost_sound_is_told(card, monkeypatch, caplog):
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(UsageError, match=r"asr\[mic\]"), microphone(8000):
+    with pytest.raises(UsageError, match=r"'\.\[mic\]'"), microphone(8000):
         pass

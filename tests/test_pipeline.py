@@ -6,6 +6,7 @@ import io
 import tracemalloc
 from dataclasses import replace
 from itertools import pairwise
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from asr.evaluation import evaluate
 from asr.manifest import Utterance, read_manifest
 from asr.recording import RawSamples
 from asr.transcript import Transcript
+from asr.voice_activity import HOP
 
 # One search for all tests: each costs seconds to compile.
 DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
@@ -289,6 +291,22 @@ def test_words_have_the_times_at_which_they_are_said(recognizer, clips, alone):
         place += 1
     plain = recognizer.transcribe(clip.audio, vad=False)
     assert plain.segments[0].words is None
+
+
+def test_a_segment_holds_its_words(recognizer, clips, monkeypatch):
+    """Also those that were said just before and after what looked like speech."""
+    late = SimpleNamespace(stream=lambda blocks: map(_late, blocks))
+    monkeypatch.setattr(pipeline, "detector", lambda: late)
+    found = recognizer.transcribe(clips[0].audio, word_timestamps=True)
+    (segment,) = found.segments
+    assert segment.start <= segment.words[0].start < 0.1
+    assert segment.end >= segment.words[-1].end
+
+
+def _late(block):
+    speech = np.ones(len(block) // HOP + 1, np.float32)
+    speech[:6] = 0
+    return speech
 
 
 def test_segments_come_while_the_rest_is_still_to_be_read(recognizer, long):

@@ -15,7 +15,7 @@ import soundfile
 
 from asr import audio
 from asr.errors import AudioError, UsageError
-from asr.recording import RawSamples
+from asr.recording import RawSamples, opened
 
 RATE = 16000
 
@@ -60,6 +60,16 @@ def either(request, monkeypatch):
         monkeypatch.setitem(sys.modules, "av", None)
     else:
         pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
+
+
+def test_a_rate_of_a_few_samples_a_second(tmp_path):
+    """A minute becomes a million samples: not days of it at once."""
+    path = tmp_path / "damaged.wav"
+    soundfile.write(path, noise(500, 1), 1)
+    with opened(path) as track:
+        sizes = [len(chunk) for chunk in track.chunks(0, None)]
+    assert sum(sizes) == 500
+    assert max(sizes) <= 60
 
 
 def test_missing_file_and_folder(tmp_path):

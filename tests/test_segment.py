@@ -137,6 +137,15 @@ def test_too_short_for_speech():
     assert found(np.zeros(0, np.float32)) == []
 
 
+def test_nothing_is_lost_after_what_is_hardly_speech():
+    """What was left out took nothing of the speech that goes on behind it."""
+    samples = speaking((15, 35), seconds=39)
+    samples[: 15 * 16000] = 0.55
+    pieces = found(samples, overlap=True)
+    assert pieces[0].start <= 15 * 16000
+    assert all(piece.start <= piece.first for piece in pieces)
+
+
 def test_what_is_hardly_speech_is_left_out():
     samples = speaking((1, 2), (4, 5), seconds=6)
     samples[: 3 * 16000] *= 0.65  # 0.585: now and then music is as likely

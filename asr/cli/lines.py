@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from asr.alignment import alignment_text
+from asr.cli.terminal import prints_to_terminal
 from asr.resources import atomic_write
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def write_alignments(
         path: File; `-` is standard output.
         alignments: Utterances and their steps.
     """
-    terminal = path == Path("-") and sys.stdout.isatty()
+    terminal = path == Path("-") and prints_to_terminal()
     write(path, _texts(alignments, terminal=terminal))
 
 

@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         context = cli.make_context("asr", arguments)
         with context:
             status = int(cli.invoke(context) or 0)
-        sys.stdout.flush()  # a full disk or a closed pipe shows here, not at exit
+        terminal.flush_stdout()  # a full disk or a closed pipe shows here, not at exit
     except Exit as exit_:
         return exit_.exit_code
     except NoArgsIsHelpError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from asr.audio import find_audio, inspect
+from asr.cli import terminal
 from asr.errors import AsrError, OutputError, UsageError
 from asr.recording import RawSamples
 from asr.resources import atomic_write
@@ -67,11 +69,11 @@ def seconds(
     """
     total = 0.0
     for source in sources:
-        if not isinstance(source, Path) or not source.is_file():
-            return None  # a pipe can be read but once
         try:
+            if not isinstance(source, Path) or not source.is_file():
+                return None  # a pipe can be read but once
             whole = inspect(source).duration
-        except AsrError:  # it is told of when its turn comes
+        except (AsrError, OSError):  # it is told of when its turn comes
             continue
         total += max(0.0, (whole if end is None else min(end, whole)) - start)
     return total
@@ -82,7 +84,9 @@ def label(source: Source) -> str:
     return str(source) if isinstance(source, Path) else "-"
 
 
-def name_all(sources: Iterable[Source], arguments: Iterable[str]) -> dict[Source, str]:
+def name_all(
+    sources: Iterable[Source], arguments: Iterable[str], *, resume: bool = False
+) -> dict[Source, str]:
     """Give each recording an output name, no two of them the same.
 
     A file below a folder that was walked keeps its path below it. Two with the same
@@ -92,12 +96,16 @@ def name_all(sources: Iterable[Source], arguments: Iterable[str]) -> dict[Source
     Args:
         sources: Recordings.
         arguments: Files and folders that the user named.
+        resume: Whether a name must be the same next time, beside other recordings.
 
     Returns:
         Recording -> path below the output folder without the output's ending, `/`
         between its parts.
+
+    Raises:
+        UsageError: One would have to be numbered, and is looked for next time.
     """
-    folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
+    folders = [Path(argument) for argument in arguments if is_folder(argument)]
     paths = {source: _below(source, folders) for source in sources}
     stems = Counter(_stem(path).casefold() for path in paths.values())
     names: dict[Source, str] = {}
@@ -107,6 +115,11 @@ def name_all(sources: Iterable[Source], arguments: Iterable[str]) -> dict[Source
         base = name = _stem(path) if unique else path.as_posix()
         number = 1
         while name.casefold() in taken:
+            if resume:
+                raise UsageError(
+                    f"--resume: several recordings are called {base}; give the folder "
+                    "that holds theirs"
+                )
             number += 1
             name = f"{base}-{number}"
         taken.add(name.casefold())
@@ -114,12 +127,22 @@ def name_all(sources: Iterable[Source], arguments: Iterable[str]) -> dict[Source
     return names
 
 
+def is_folder(argument: str) -> bool:
+    """Tell whether an argument is a folder that may be looked into."""
+    try:
+        return Path(argument).is_dir()
+    except OSError:
+        return False
+
+
 def _below(source: Source, folders: Iterable[Path]) -> Path:
     if not isinstance(source, Path):
         return Path("stdin")
     for folder in folders:
         if source.is_relative_to(folder):
-            return source.relative_to(folder)
+            below = source.relative_to(folder)
+            if ".." not in below.parts:  # ../a.wav has the parts of . and more
+                return below
     return Path(source.name)
 
 
@@ -190,7 +213,7 @@ def worded(output_format: str, times_words: bool) -> bool:
 def segment_to_stdout(segment: Segment) -> None:
     """Print the text of a part of a recording."""
     click.echo(segment.text)
-    sys.stdout.flush()
+    terminal.flush_stdout()
 
 
 def to_stdout(
@@ -211,8 +234,9 @@ def to_stdout(
         text = json.dumps(named, ensure_ascii=False) + "\n"
     elif name is not None and output_format == "txt":
         text = f"{name}: {transcript.text}".rstrip() + "\n"
-    click.echo(text, nl=False)
-    sys.stdout.flush()  # whoever reads along gets each text when it is there
+    # A file's name may hold bytes that are no UTF-8.
+    click.echo(text.encode("utf-8", "backslashreplace").decode(), nl=False)
+    terminal.flush_stdout()  # whoever reads along gets each text when it is there
 
 
 def to_files(
@@ -267,7 +291,7 @@ def make_folder(folder: Path) -> None:
     """Make an output folder and those above it.
 
     Raises:
-        OutputError: It cannot be made.
+        OutputError: It cannot be made, or nothing can be written into it.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -275,3 +299,5 @@ def make_folder(folder: Path) -> None:
         raise OutputError(
             f"cannot make the folder {folder}: {error.strerror}"
         ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write into the folder {folder}: not permitted")

@@ -56,6 +56,17 @@ def _usage(error: click.ClickException) -> str:
     return f"{error.format_message().rstrip('.')}; see {command} --help"
 
 
+def prints_to_terminal() -> bool:
+    """Tell whether a person reads standard output, which may be closed."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def flush_stdout() -> None:
+    """Pass on what was printed, where standard output is not closed."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
 def silence_stdout() -> None:
     """Point standard output nowhere after it failed or its reader has gone.
 

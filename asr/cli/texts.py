@@ -131,7 +131,7 @@ def write(sources: Sequence[str], given: Options, *, whole: bool) -> None:
                 err=True,
             )
         _print(number, generation, given)
-        sys.stdout.flush()
+        terminal.flush_stdout()
 
 
 def _print(number: int, generation: Generation, given: Options) -> None:

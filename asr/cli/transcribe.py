@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
@@ -141,7 +140,7 @@ def command(  # noqa: PLR0913 - one for each option
     - (standard input), in the language of the model. A recording that cannot be read is
     reported and left out, and its error gives the exit status.
     """
-    several = len(sources) > 1 or Path(sources[0]).is_dir()
+    several = len(sources) > 1 or outputs.is_folder(sources[0])
     at_once = folder is None and output_format == "txt" and not several
     outputs.check(
         output_format, folder=folder, several=several, n_best=n_best, resume=resume
@@ -150,9 +149,11 @@ def command(  # noqa: PLR0913 - one for each option
     found = list(outputs.find(sources, rate))
     failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]
     recordings = [it for it in found if not isinstance(it, AsrError)]
-    names = outputs.name_all(recordings, sources)
-    if resume and folder is not None:
-        recordings = outputs.missing(recordings, names, folder, output_format)
+    names = outputs.name_all(recordings, sources, resume=resume)
+    if folder is not None:
+        outputs.make_folder(folder)  # before hours of work, not after them
+        left = outputs.missing(recordings, names, folder, output_format)
+        recordings = left if resume else recordings
     if not recordings:
         return next(iter(failures), 0)
 
@@ -167,7 +168,7 @@ def command(  # noqa: PLR0913 - one for each option
         **search,
     )
     worded = outputs.worded(output_format, recognizer.times_words)
-    quiet = folder is None and sys.stdout.isatty()
+    quiet = folder is None and terminal.prints_to_terminal()
     shown = json_progress or terminal.shows_bar(quiet)
     total = outputs.seconds(recordings, start, end) if shown else None
     with terminal.audio_progress(total, quiet=quiet, as_json=json_progress) as advance:

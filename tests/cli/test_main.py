@@ -204,6 +204,16 @@ def test_stdout_on_a_full_disk(root):
     assert result.stderr == b"error: the output: No space left on device\n"
 
 
+def test_without_standard_output(root):
+    result = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m asr models >&-"],
+        stderr=subprocess.PIPE,
+        cwd=root,
+        check=False,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+
+
 def test_the_checkout_script(root):
     result = subprocess.run(
         [sys.executable, "cli.py", "--version"],

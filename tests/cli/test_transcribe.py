@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import shutil
 import threading
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ import soundfile
 
 from asr.cli import outputs
 from asr.config import BATCH_SECONDS
-from asr.errors import ModelError
+from asr.errors import ModelError, UsageError
 from asr.writers import WRITERS
 
 
@@ -271,6 +273,8 @@ def test_output_folder_that_cannot_be(run, recognizer, wav):
         (["a.wav", "a.flac"], ["a.wav", "a.flac"], ["a.wav", "a.flac"]),
         (["x/a.wav", "y/a.wav"], ["x/a.wav", "y/a.wav"], ["a.wav", "a.wav-2"]),
         (["x/a.wav", "y/a.wav"], ["."], ["x/a", "y/a"]),
+        (["a.wav", "x/../y/b.wav"], [".", "x/../y"], ["a", "y/b", "b"]),
+        (["x/a.wav", "y/b.wav"], ["x", "x/../y"], ["a", "b"]),
         (["A.wav", "a.wav"], ["A.wav", "a.wav"], ["A.wav", "a.wav-2"]),
         (
             ["a.wav", "a.mp3", "a.wav.wav"],
@@ -285,3 +289,39 @@ def test_output_names_are_distinct(wav, files, arguments, expected):
     found = list(outputs.find(arguments))
     names = outputs.name_all(found, arguments)
     assert list(names.values()) == expected
+    if any(name.endswith("-2") for name in expected):
+        with pytest.raises(UsageError, match="several recordings are called"):
+            outputs.name_all(found, arguments, resume=True)
+
+
+def test_what_may_not_be_read_is_reported(run, recognizer, wav, monkeypatch):
+    """The others are transcribed all the same."""
+    wav("a.wav", "closed/b.wav")
+    is_dir = Path.is_dir
+
+    def forbidden(path):
+        if "closed" in path.parts:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return is_dir(path)
+
+    monkeypatch.setattr(Path, "is_dir", forbidden)
+    ended = run("transcribe", "closed/b.wav", "a.wav")
+    assert (ended.status, ended.out) == (4, "a.wav: A\n")
+    assert "closed/b.wav: Permission denied" in ended.err
+
+
+def test_a_folder_that_cannot_be_written_is_told_first(
+    run, recognizer, wav, monkeypatch, tmp_path
+):
+    wav("a.wav")
+    monkeypatch.setattr(outputs.os, "access", lambda _, mode: mode == os.R_OK)
+    ended = run("transcribe", "a.wav", "-o", tmp_path)
+    assert (ended.status, recognizer.calls) == (8, [])
+    assert "cannot write into the folder" in ended.err
+
+
+def test_a_name_that_is_no_text(run, recognizer, wav):
+    wav("a.wav")
+    Path("a.wav").rename(os.fsdecode(b"caf\xe9.wav"))
+    ended = run("transcribe", ".", "-f", "json")
+    assert json.loads(ended.out)["audio_filepath"] == "caf\udce9.wav"

@@ -405,10 +405,11 @@ class Recognizer(Predictor):
             words, tokens = self._words(tokens, spans, piece, chosen.start)
         start = chosen.start + piece.first / self.rate
         end = chosen.start + piece.last / self.rate
-        if words and not piece.goes_on:
-            start = min(start, words[0].start)
-        if words and not piece.cut_off:
-            end = max(end, words[-1].end)
+        # Some is read around what looked like speech, and a word may be all in there.
+        if words and not piece.goes_on and words[0].end <= start:
+            start = words[0].start
+        if words and not piece.cut_off and words[-1].start >= end:
+            end = words[-1].end
         segment = Segment(
             id=0,
             start=start,

@@ -297,15 +297,16 @@ def test_a_segment_holds_its_words(recognizer, clips, monkeypatch):
     """Also those that were said just before and after what looked like speech."""
     late = SimpleNamespace(stream=lambda blocks: map(_late, blocks))
     monkeypatch.setattr(pipeline, "detector", lambda: late)
-    found = recognizer.transcribe(clips[0].audio, word_timestamps=True)
+    (clip,) = [clip for clip in clips if clip.text[1] == " "][:1]
+    found = recognizer.transcribe(clip.audio, word_timestamps=True)
     (segment,) = found.segments
-    assert segment.start <= segment.words[0].start < 0.1
-    assert segment.end >= segment.words[-1].end
+    assert segment.words[0].end < 0.2
+    assert segment.start <= segment.words[0].start
 
 
 def _late(block):
     speech = np.ones(len(block) // HOP + 1, np.float32)
-    speech[:6] = 0
+    speech[:10] = 0
     return speech
 
 

@@ -227,6 +227,8 @@ class SourceConfig:
         subset: Which part of the corpus; manifests have just `all`.
         repeat: How often each record is seen in one epoch.
         limit: Only the first so many records; 0 takes all.
+        domain: For language models: the texts of all sources of one name, such as
+            `spelled`, make n-grams of their own, which are mixed in.
     """
 
     path: str
@@ -234,6 +236,7 @@ class SourceConfig:
     subset: str = "all"
     repeat: int = 1
     limit: int = 0
+    domain: str = ""
 
 
 @dataclass(frozen=True)
@@ -392,10 +395,13 @@ class NGramConfig:
         words: So many of the words that were seen twice and more, the most frequent
             ones, are foretold as a whole as well, by the two words before; 0 for
             characters alone.
+        share: Probability of each domain of the data before anything was said; what
+            was said then decides.
     """
 
     least: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
     words: int = 0
+    share: float = 0.05
 
 
 @dataclass(frozen=True)
@@ -485,6 +491,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (TrainConfig, "checkpoint_minutes"): (0, 10**6),
     (NGramConfig, "least"): (1, 10**9),
     (NGramConfig, "words"): (0, 10**6),
+    (NGramConfig, "share"): (1e-6, 0.5),
     (DecodingConfig, "beam_size"): (1, 256),
     (DecodingConfig, "lm_weight"): (0, 10),
     (DecodingConfig, "word_bonus"): (-100, 100),

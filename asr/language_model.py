@@ -6,11 +6,12 @@ as well, by the two before; a word that the vocabulary lacks is still spelled ou
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ from asr.checkpoint import (
     verify,
     write_model,
 )
-from asr.config import LANGUAGE_MODEL, DataConfig, Recipe, to_dict
+from asr.config import LANGUAGE_MODEL, DataConfig, NGramConfig, Recipe, to_dict
 from asr.decoding.automaton import Automaton, text_score
 from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import ROOT, lexicon
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.model_card import language_model_card
+from asr.ngram_mixture import mixed
 from asr.ngrams import NGrams, train_ngrams
 from asr.resources import model_path
 from asr.run_state import MODEL, replaced_folder
@@ -258,21 +260,23 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     data = recipe.data
     if data.tokenizer != "characters" or data.tokenizer_file:
         raise RecipeError("data.tokenizer: a language model is one of characters")
-    started = time.monotonic()
-    texts = learned_texts(data)
+    config, started = recipe.ngrams, time.monotonic()
+    domains = learned_texts(data)
+    texts = [text for domain in domains for text in domain]
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
     known = set(tokenizer.characters)
-    spelled = [text for text in texts if known.issuperset(text)]
-    if len(spelled) < len(texts):
-        log.warning("left out %d texts: unknown characters", len(texts) - len(spelled))
-    if recipe.ngrams.words and " " not in known:
+    spelled = [
+        [text for text in domain if known.issuperset(text)] for domain in domains
+    ]
+    count = sum(map(len, spelled))
+    if count < len(texts):
+        log.warning("left out %d texts: unknown characters", len(texts) - count)
+    if config.words and " " not in known:
         raise RecipeError("ngrams.words: there are no spaces between words")
-    rows = [tokenizer.encode(text) for text in spelled]
-    ngrams = train_ngrams(
-        rows, tokenizer.size, start=START, end=END, least=recipe.ngrams.least
-    )
+    rows = [list(map(tokenizer.encode, domain)) for domain in spelled]
+    ngrams = _ngrams(rows, tokenizer.size, config.share, least=config.least)
     ngrams.check_size()
-    words = _words(spelled, recipe.ngrams.words) if recipe.ngrams.words else None
+    words = _words(spelled, config) if config.words else None
     model = LanguageModel(tokenizer, data.normalizer, ngrams, words)
     scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
     training = {
@@ -280,8 +284,8 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         "order": len(ngrams.levels) + 1,
         "contexts": 1 + sum(len(level.contexts) for level in ngrams.levels),
         "words": len(words.vocabulary) if words else 0,
-        "texts": len(rows),
-        "characters": sum(map(len, rows)),
+        "texts": count,
+        "characters": sum(len(row) for domain in rows for row in domain),
         "minutes": round((time.monotonic() - started) / 60, 1),
         "sources": [to_dict(source) for source in data.train],
         "scores": scores,
@@ -299,22 +303,35 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     return output / MODEL
 
 
-def _words(texts: Iterable[str], size: int) -> Words:
+def _ngrams(
+    domains: Sequence[Sequence[Sequence[int]]],
+    vocabulary: int,
+    share: float,
+    **options: Any,  # noqa: ANN401 - of `train_ngrams`
+) -> NGrams:
+    """Count each domain's n-grams, and mix those of all others into the first's."""
+    found = (
+        train_ngrams(rows, vocabulary, start=START, end=END, **options)
+        for rows in domains
+    )
+    return functools.reduce(lambda common, own: mixed(common, own, share), found)
+
+
+def _words(domains: Sequence[Iterable[str]], config: NGramConfig) -> Words:
     """Count the n-grams of the most frequent words.
 
     A word seen once stands for those that were never seen.
     """
-    rows = [text.split() for text in texts]
-    counts = Counter(word for row in rows for word in row)
+    rows = [[text.split() for text in domain] for domain in domains]
+    counts = Counter(word for domain in rows for row in domain for word in row)
     known = [word for word in counts if counts[word] > 1 and len(word) <= _LONGEST]
     known.sort(key=lambda word: (-counts[word], word))
-    vocabulary = tuple(sorted(known[:size]))
+    vocabulary = tuple(sorted(known[: config.words]))
     tokens = {word: number for number, word in enumerate(vocabulary, start=_FIRST)}
-    ngrams = train_ngrams(
-        ([tokens.get(word, _UNKNOWN) for word in row] for row in rows),
+    ngrams = _ngrams(
+        [[[tokens.get(word, _UNKNOWN) for word in row] for row in it] for it in rows],
         _FIRST + len(vocabulary),
-        start=START,
-        end=END,
+        config.share,
         least=_LEAST,
         rare=len(_LEAST),
     )
@@ -350,16 +367,23 @@ def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
     return Words(tuple(vocabulary), ngrams)
 
 
-def learned_texts(data: DataConfig) -> list[str]:
-    """Read the normalised texts that a language model learns from.
+def learned_texts(data: DataConfig) -> list[list[str]]:
+    """Read the normalised texts that a language model learns from, by domain.
 
     Raises:
         DataError: A source cannot be read.
     """
     normalize = normalizer(data.normalizer)
     withheld = Withheld(map(normalize, read_texts(data.withhold)))
-    texts = [text for text in map(normalize, read_texts(data.train)) if text]
-    return withheld.without(texts, lambda text: (text,))
+    texts = [
+        (source.domain, written)
+        for source in data.train
+        for text in read_texts([source])
+        if (written := normalize(text))
+    ]
+    kept = withheld.without(texts, lambda text: (text[1],))
+    names = dict.fromkeys(name for name, _ in kept)
+    return [[text for other, text in kept if other == name] for name in names]
 
 
 def load_language_model(name: str | Path) -> LanguageModel:

@@ -167,6 +167,29 @@ class NGrams(NamedTuple):
             start=int(table[0, self.start]),
         )
 
+    def probabilities(
+        self, size: int, contexts: np.ndarray, tokens: np.ndarray
+    ) -> np.ndarray:
+        """Return the probability of each token after its context, (N,) float64.
+
+        Args:
+            size: Tokens of a context.
+            contexts: Their tokens as the digits of a number, (N,) int64.
+            tokens: Token after each, (N,) int64.
+        """
+        if not size:
+            return self.unigrams[tokens].astype(np.float64)
+        vocabulary = len(self.unigrams)
+        tails = contexts % vocabulary ** (size - 1)
+        shorter = self.probabilities(size - 1, tails, tokens)
+        if size > len(self.levels):
+            return shorter
+        level = self.levels[size - 1]
+        passed = np.append(1.0, np.exp(level.passed.astype(np.float64)))
+        kept = np.append(0.0, np.exp(level.kept.astype(np.float64)))
+        seen = kept[_rows_of(contexts * vocabulary + tokens, level.grams)]
+        return seen + passed[_rows_of(contexts, level.contexts)] * shorter
+
     def first_rows(self) -> np.ndarray:
         """Return the row of each token as the only one of a context, (V,) int32."""
         found = np.zeros(len(self.unigrams), np.int32)

@@ -34,8 +34,8 @@ FLOORS = [
     {"tensors", "model", "decoding"},
     {"tasks"},
     {
-        "ngrams", "source_texts", "language_model", "checkpoint", "model_card",
-        "predictor", "recognition_options", "draft",
+        "ngrams", "ngram_mixture", "source_texts", "language_model", "checkpoint",
+        "model_card", "predictor", "recognition_options", "draft",
         "pipeline",
         "text_pipeline",
         "evaluation", "evaluation_page", "experiment", "text_evaluation", "training",

@@ -74,6 +74,24 @@ def recipe(folder, monkeypatch):
     return lambda *changes: load_recipe(folder / "lm.yaml", changes)
 
 
+@pytest.mark.parametrize("words", [0, 2])
+def test_a_domain_is_mixed_in(folder, recipe, tmp_path, words):
+    """What is said in a domain alone costs less, by the character and by the word."""
+    (folder / "spelled.txt").write_text("A B C D E\nE D C B A\n")
+    spelled = "{corpus: lines, path: spelled.txt%s}"
+    models = []
+    for domain in ("", ", domain: spelled"):
+        common = "{corpus: lines, path: texts.txt, repeat: 100}"
+        change = f"data.train=[{common}, {spelled % domain}]"
+        output = tmp_path / f"run{len(models)}"
+        asr.train_language_model(recipe(change, f"ngrams.words={words}"), output)
+        models.append(asr.load_language_model(output / "model"))
+    pooled, mixed = (model.fit(["C A D", "B D E"]).perplexity for model in models)
+    assert mixed < 0.8 * pooled
+    pooled, mixed = (model.fit(LINES).perplexity for model in models)
+    assert mixed < 1.1 * pooled
+
+
 def test_it_foretells_what_it_has_read(language_model):
     known = language_model.fit(LINES)
     assert known.texts == len(LINES)

@@ -1,7 +1,7 @@
-"""Average models, of which one began as the other, and store half precision.
+"""Average models, of which one began as the other, or take one; store half precision.
 
-    python recipes/english/average.py runs/english/model runs/english-base/model \
-        --output english
+    python recipes/english/average.py runs/english-augmented/model \
+        runs/english-base/model --output runs/english-mean
 
 The mean hears better than either: training that goes on with spoilt recordings gains on
 those, and loses a little on clean ones. All but the weights is that of the first model.

@@ -370,6 +370,8 @@ def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
 def learned_texts(data: DataConfig) -> list[list[str]]:
     """Read the normalised texts that a language model learns from, by domain.
 
+    Those of no domain come first: the others are mixed into them.
+
     Raises:
         DataError: A source cannot be read.
     """
@@ -382,7 +384,7 @@ def learned_texts(data: DataConfig) -> list[list[str]]:
         if (written := normalize(text))
     ]
     kept = withheld.without(texts, lambda text: (text[1],))
-    names = dict.fromkeys(name for name, _ in kept)
+    names = sorted({name for name, _ in kept})
     return [[text for other, text in kept if other == name] for name in names]
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asr.decoding.automaton import text_score
 from asr.ngram_mixture import mixed
 from asr.ngrams import train_ngrams
 
@@ -21,14 +22,8 @@ def trained(texts, least=(1, 1)):
 
 
 def perplexity(model, texts):
-    rows, total, count = model.automaton(), 0.0, 0
-    for text in texts:
-        state = rows.start
-        for token in [*text, END]:
-            total -= rows.scores[state, token]
-            state = rows.following[state, token]
-            count += 1
-    return np.exp(total / count)
+    rows = [[*text, END] for text in texts]
+    return np.exp(-text_score(model.automaton(), rows) / sum(map(len, rows)))
 
 
 @settings(max_examples=60, deadline=None)

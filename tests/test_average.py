@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 from click.testing import CliRunner
@@ -19,13 +17,9 @@ from asr.checkpoint import (
     read_config,
     write_model,
 )
+from tests.script_module import script_module
 
-_SCRIPT = Path(__file__).parent.parent / "recipes" / "english" / "average.py"
-_SPEC = importlib.util.spec_from_file_location("average", _SCRIPT)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-average = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(average)
+average = script_module("english/average.py")
 
 
 def test_the_mean_lies_between(tiny_run, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import sys
 from collections import Counter
@@ -14,13 +13,9 @@ import soundfile
 from click.testing import CliRunner
 
 from asr.corpora import corpus
+from tests.script_module import script_module
 
-_SCRIPT = Path(__file__).parent.parent / "recipes" / "english" / "speak.py"
-_SPEC = importlib.util.spec_from_file_location("speak", _SCRIPT)
-assert _SPEC is not None
-assert _SPEC.loader is not None
-speak = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(speak)
+speak = script_module("english/speak.py")
 
 
 def test_the_engines_are_drawn_in_their_shares() -> None:

@@ -27,7 +27,14 @@ _ORDINALS = {
 _CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro"}
 _MOST_DIGITS = 15  # longer numbers are read digit by digit
 
-_MONEY = re.compile(r"([$£€])\s?(\d[\d,]*)(?:\.(\d\d))?(?![\d.])")
+_FRACTIONS = {"½": "a half", "¼": "a quarter", "¾": "three quarters"}
+
+_FRACTION = re.compile(r"(\d?)\s?([½¼¾])")
+_MONEY = re.compile(
+    r"([$£€])\s?(\d[\d,]*)(?:\.(\d+))?"
+    r"(?:\s(hundred|thousand|million|billion|trillion)\b)?(?!\d|[.,]\d)",
+    re.IGNORECASE,
+)
 _CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b")
 _ORDINAL = re.compile(r"\b(\d[\d,]*)(?:st|nd|rd|th)\b", re.IGNORECASE)
 _YEAR = re.compile(r"(?<![\d,.$£€])(1[1-9]\d\d|20[1-9]\d)(s?)(?![\d%]|[.,]\d)")
@@ -72,6 +79,16 @@ def year(number: int) -> str:
     return f"{cardinal(century)} {tail}"
 
 
+def say_fractions(text: str) -> str:
+    """Write `½` and its like in words, which Unicode would make digits of."""
+
+    def said(found: re.Match[str]) -> str:
+        joint = f"{found[1]} and " if found[1] else " "
+        return f"{joint}{_FRACTIONS[found[2]]} "
+
+    return _FRACTION.sub(said, text)
+
+
 def say_numbers(text: str) -> str:
     """Write all numbers of a text in words, with amounts, times, years and shares."""
     text = _MONEY.sub(_money, text)
@@ -85,9 +102,13 @@ def say_numbers(text: str) -> str:
 def _money(found: re.Match[str]) -> str:
     unit = _CURRENCIES[found[1]]
     whole = _said(found[2], cardinal)
+    fraction, magnitude = found[3], found[4]
+    if magnitude or (fraction and len(fraction) != 2):  # `1.5 million`, no cents
+        point = f" point {_digits(fraction)}" if fraction else ""
+        return f" {whole}{point} {magnitude or ''} {unit}s "
     said = f"{whole} {unit}" if whole == "one" else f"{whole} {unit}s"
-    if found[3] and int(found[3]):
-        said += f" {cardinal(int(found[3]))}"
+    if fraction and int(fraction):
+        said += f" {cardinal(int(fraction))}"
     return f" {said} "
 
 
@@ -228,5 +249,5 @@ def _said_word(word: str) -> str:
         return word
     for ending, said in _ENDINGS.items():
         if word.endswith(ending) and len(word) > len(ending):
-            return word.removesuffix(ending) + said
+            return _said_word(word.removesuffix(ending)) + said
     return word

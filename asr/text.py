@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from asr.english import say_numbers, say_words
+from asr.english import say_fractions, say_numbers, say_words
 from asr.errors import RecipeError
 
 # Letters that Unicode does not decompose, yet English spells with base letters.
@@ -43,7 +43,7 @@ def _english_1(text: str) -> str:
     in their American spelling, common short forms at full length (`DR`, `WON'T`,
     `GONNA`); fillers (`UM`) are left out, and so is what stands in brackets.
     """
-    text = unicodedata.normalize("NFKC", text)
+    text = unicodedata.normalize("NFKC", say_fractions(text))
     text = re.sub(r"\[[^\[\]]*\]|<[^<>]*>", " ", text)
     text = _librispeech_1(say_numbers(text.replace("&", " and ")))
     return say_words(text.lower()).upper()

@@ -19,6 +19,15 @@ english = normalizer("english-1")
         ("at 10:30 or 9:05 or 7:00", "AT TEN THIRTY OR NINE OH FIVE OR SEVEN O'CLOCK"),
         ("$1,250 and £3.50, not $1", "ONE THOUSAND TWO HUNDRED FIFTY DOLLARS AND "
          "THREE POUNDS FIFTY NOT ONE DOLLAR"),
+        ("He paid $1,250. It cost $5.", "HE PAID ONE THOUSAND TWO HUNDRED FIFTY "
+         "DOLLARS IT COST FIVE DOLLARS"),
+        ("£3.50.", "THREE POUNDS FIFTY"),
+        ("$5 million, $1.5 billion", "FIVE MILLION DOLLARS ONE POINT FIVE BILLION "
+         "DOLLARS"),
+        ("$1.255 or $1.2.3", "ONE POINT TWO FIVE FIVE DOLLARS OR ONE POINT TWO THREE"),
+        ("2½ miles in ¾ of an hour", "TWO AND A HALF MILES IN THREE QUARTERS "
+         "OF AN HOUR"),
+        ("you couldn't've; Dr'll", "YOU COULD NOT HAVE DOCTOR WILL"),
         ("in 1984, 1905, 1900 and the 1990s", "IN NINETEEN EIGHTY FOUR NINETEEN OH "
          "FIVE NINETEEN HUNDRED AND THE NINETEEN NINETIES"),
         ("the 1st, 22nd and 30th of 2,000", "THE FIRST TWENTY SECOND AND THIRTIETH OF "

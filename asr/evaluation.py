@@ -48,16 +48,10 @@ class Result:
             "id": self.utterance.id,
             **audio_entry(self.utterance.audio, None),
             "duration": self.seconds,
-            **self.facts,
+            **self.utterance.facts,
             "text": self.reference,
             "pred_text": self.hypothesis,
         }
-
-    @property
-    def facts(self) -> dict[str, str]:
-        """What is known of the utterance: its `speaker` and `lang`."""
-        known = {"speaker": self.utterance.speaker, "lang": self.utterance.lang}
-        return {key: value for key, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -195,7 +189,7 @@ def evaluate(
         report=ScoreReport(
             [result.reference for result in results],
             [result.hypothesis for result in results],
-            [result.facts for result in results],
+            [result.utterance.facts for result in results],
         ),
         audio_seconds=audio_seconds,
         rtf=elapsed / max(audio_seconds, 1e-9),

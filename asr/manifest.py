@@ -62,6 +62,12 @@ class Utterance:
         """What messages call it."""
         return f"{self.id} ({self.audio})" if self.id else str(self.audio)
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What is known of it beside its text: its `speaker` and `lang`."""
+        known = {"speaker": self.speaker, "lang": self.lang}
+        return {key: value for key, value in known.items() if value is not None}
+
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 

@@ -175,14 +175,18 @@ def read_texts(
     return {name: entry.text for name, entry in entries.items()}
 
 
-def read_vocabulary(path: str | Path) -> set[str]:
+def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
     """Read the words of a file.
+
+    Args:
+        path: The file.
+        normal: What the texts go through in which they are looked for.
 
     Raises:
         DataError: The file cannot be read.
     """
     lines = _read_lines(Path(path))
-    return {word for line in lines for word in line.text.split()}
+    return {word for line in lines for word in normal(line.text).split()}
 
 
 def _entries(path: Path, form: str | None, *, predicted: bool) -> dict[str, Entry]:

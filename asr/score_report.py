@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,6 +21,23 @@ _LENGTHS = (0, 1, 6, 11, 21, 41)  # where groups of lengths begin
 _ERRORS = 10  # most frequent ones that are shown
 
 
+def check_groups(keys: Iterable[str], facts: Sequence[Mapping[str, str]]) -> None:
+    """Refuse groups that no utterance is in.
+
+    Args:
+        keys: `length`, or a fact.
+        facts: What is known of each utterance.
+
+    Raises:
+        UsageError: No utterance has one of these facts.
+    """
+    known = {LENGTH}.union(*facts)
+    for key in keys:
+        if key not in known:
+            there = ", ".join(sorted(known))
+            raise UsageError(f"no {key!r} is known; there is {there}")
+
+
 @dataclass(frozen=True)
 class ScoreReport:
     """What a system recognised, compared with what was said.
@@ -30,7 +47,8 @@ class ScoreReport:
         hypotheses: What was recognised, in the same order.
         facts: What is known of each utterance, such as its `speaker`.
         aligner: From reference and hypothesis to steps; the fewest errors if not given.
-        vocabulary: Words that the system knows, if that is known.
+        vocabulary: Words that the system knows, if that is known; beside an aligner,
+            which is sclite's, case-folded.
 
     Raises:
         UsageError: They have different lengths.
@@ -73,9 +91,7 @@ class ScoreReport:
         """
         if key == LENGTH:
             return [_length(words) for words in self.counts[:, :3].sum(axis=1)]
-        if not any(key in facts for facts in self.facts):
-            known = sorted({LENGTH}.union(*self.facts))
-            raise UsageError(f"no {key!r} is known; there is {', '.join(known)}")
+        check_groups([key], self.facts)
         return [facts.get(key, "") for facts in self.facts]
 
     def by(self, key: str) -> dict[str, Score]:
@@ -98,7 +114,9 @@ class ScoreReport:
         if self.aligner:  # of alternatives, those that were taken
             pairs = zip(self.references, self.hypotheses, strict=True)
             steps = (self.aligner(*pair) for pair in pairs)
-            texts = [" ".join(step.reference for step in found) for found in steps]
+            texts = [
+                " ".join(step.reference for step in found).casefold() for found in steps
+            ]
         return out_of_vocabulary(texts, self.vocabulary)
 
     def to_json(self, by: Sequence[str] = (), top: int = 0) -> dict[str, Any]:

@@ -123,6 +123,20 @@ def test_evaluation_groups_references(generator):
         asr.evaluate_texts(generator, [])
 
 
+def test_evaluation_reads_nothing_but_the_pairs(generator, monkeypatch):
+    """A model may not know the letters of anything else."""
+    generate, read = generator.generate_many, []
+
+    def noted(texts, **options):
+        texts = list(texts)
+        read.extend(texts)
+        return generate(texts, **options)
+
+    monkeypatch.setattr(type(generator), "generate_many", staticmethod(noted))
+    asr.evaluate_texts(generator, [asr.Pair("c", "c!")])
+    assert set(read) == {"c"}
+
+
 def test_evaluation_counts_what_was_not_read(generator):
     found = asr.evaluate_texts(generator, [asr.Pair("a b " * 20, "a!")], lowercase=True)
     assert found.left_out == 1

@@ -18,6 +18,7 @@ from asr.corpora import detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
 from asr.resources import model_path, model_task
+from asr.score_report import check_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,6 +73,7 @@ class _Options(options.Guided):
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path, dir_okay=False),
+    callback=options.a_file,
     help="Write JSON lines with references and pred_text here.",
 )
 @options.as_json
@@ -95,6 +97,7 @@ def command(
     """
     if as_json and given["alignments"] == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
+    lines.check(predictions, given["alignments"], given["report"])
     task = model_task(model)
     if task in options.SPEECH_TASKS:
         if lowercase:
@@ -133,6 +136,7 @@ def _score_speech(
 ) -> None:
     found = _utterances(data, given["corpus"], given["subset"])
     utterances = list(islice(found, limit))
+    check_groups(given["by"], [utterance.facts for utterance in utterances])
 
     terminal.start_backend()
     recognizer = asr.load(model)

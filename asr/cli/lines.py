@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ import click
 
 from asr.alignment import alignment_text
 from asr.cli.terminal import prints_to_terminal
+from asr.errors import OutputError
 from asr.resources import atomic_write
 
 if TYPE_CHECKING:
@@ -18,6 +20,21 @@ if TYPE_CHECKING:
     from asr.alignment import Aligned, Operation
 
 _COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
+
+
+def check(*paths: Path | None) -> None:
+    """Make sure, before hours of work, that files can be written after them.
+
+    Raises:
+        OutputError: A file's folder is not there, or not open to us.
+    """
+    for path in paths:
+        if path is None or path == Path("-"):
+            continue
+        if not path.parent.is_dir():
+            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise OutputError(f"cannot write {path}: not permitted")
 
 
 def write(path: Path, lines: Iterable[str]) -> None:

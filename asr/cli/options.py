@@ -110,9 +110,10 @@ def decoding(command: F) -> F:
     return command
 
 
-def _a_file(
+def a_file(
     _: click.Context, parameter: click.Parameter, path: Path | None
 ) -> Path | None:
+    """Refuse standard output, where results are printed already."""
     if path == Path("-"):
         raise UsageError(f"--{parameter.name} - : needs a file; results are printed")
     return path
@@ -125,7 +126,8 @@ def error_rates(command: F) -> F:
             "--by",
             multiple=True,
             metavar="KEY",
-            help="Score each group by itself: speaker, length, or a manifest's key.",
+            help="Score each group by itself: speaker, lang, length or, "
+            "with asr score, another key of a manifest.",
         ),
         click.option(
             "--errors",
@@ -142,7 +144,7 @@ def error_rates(command: F) -> F:
         click.option(
             "--report",
             type=click.Path(path_type=Path, dir_okay=False),
-            callback=_a_file,
+            callback=a_file,
             help="Write a page of HTML with all of it here.",
         ),
     )

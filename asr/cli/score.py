@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -31,7 +32,7 @@ from asr.text import normalizer as normalizer_of
 from asr.text_scores import SCORERS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from asr.alignment import Aligner
 
@@ -114,9 +115,11 @@ def command(
     for path in (hypothesis, other) if other else (hypothesis,):
         texts = read_hypotheses(path, references, form=form)
         pairs = pair(references.texts, texts, allow_extra=allow_extra)
+        if metric == "wer" and not given["sclite_"]:
+            _refuse_alternatives(pairs)
         systems.append(pairs.mapped(normal))
     if metric == "wer":
-        found = _error_rates(systems, references, given, as_json=as_json)
+        found = _error_rates(systems, references, normal, given, as_json=as_json)
     else:
         scores = [SCORERS[metric](p.references, p.hypotheses) for p in systems]
         found = [x.to_json() if as_json else x.summary() for x in scores]
@@ -151,14 +154,17 @@ def _check(
 def _error_rates(
     systems: Sequence[Pairs],
     references: References,
+    normal: Callable[[str], str],
     given: _ErrorRates,
     *,
     as_json: bool,
 ) -> list[Any]:
     """Return figures of each system and, of two, of their difference."""
-    aligner, facts = _aligner(systems, given), list(references.facts.values())
+    aligner, facts = _aligner(given), list(references.facts.values())
     words = given["vocabulary"]
-    vocabulary = read_vocabulary(words) if words else None
+    if given["sclite_"]:
+        normal = str.casefold
+    vocabulary = read_vocabulary(words, normal) if words else None
     found: list[Any] = []
     for pairs in systems:
         report = ScoreReport(
@@ -188,13 +194,15 @@ def _error_rates(
     return found
 
 
-def _aligner(systems: Sequence[Pairs], given: _ErrorRates) -> Aligner | None:
+def _aligner(given: _ErrorRates) -> Aligner | None:
     if given["sclite_"]:
         rules = sclite.Rules(given["fragments"], given["optional"])
         # Counts, errors, alignments and page all ask for the same ones.
         return cache(partial(sclite.align, rules=rules))
-    texts = (text for pairs in systems for side in pairs[:2] for text in side)
-    for text in texts:
+    return None
+
+
+def _refuse_alternatives(pairs: Pairs) -> None:
+    for text in chain(pairs.references, pairs.hypotheses):
         if _ALTERNATIVES.search(text):
             raise UsageError(f"alternatives, as in {text!r}, need --sclite")
-    return None

@@ -26,7 +26,7 @@ def calls(recognizer, public):
         report = ScoreReport(
             [item.reference for item in results],
             [item.hypothesis for item in results],
-            [item.facts for item in results],
+            [item.utterance.facts for item in results],
         )
         return Evaluation(report, 12.5, 0.5, options["normalizer"], 1, results)
 
@@ -96,6 +96,24 @@ def test_alignments_and_predictions_in_files(run, calls, manifest, tmp_path):
     lines = (tmp_path / "p.jsonl").read_text().splitlines()
     assert len(lines) == 5
     assert json.loads(lines[0])["pred_text"].startswith("OLD MAN")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "message"),
+    [
+        (("--by", "accent"), 2, "no 'accent' is known; there is lang"),
+        (("--predictions", "-"), 2, "needs a file"),
+        (("--predictions", "gone/p.jsonl"), 8, "there is no folder gone"),
+        (("--alignments", "gone/a.txt"), 8, "there is no folder gone"),
+        (("--report", "gone/a.html"), 8, "there is no folder gone"),
+    ],
+)
+def test_what_cannot_be_said_is_refused_first(
+    run, calls, manifest, options, status, message
+):
+    ended = run("evaluate", "english", manifest, *options)
+    assert (ended.status, ended.out, calls) == (status, "", [])
+    assert message in ended.err
 
 
 def test_json_and_alignments_cannot_share_stdout(run, calls, manifest):

@@ -109,6 +109,15 @@ def test_groups_errors_and_unknown_words(run, texts):
         assert part in out
 
 
+@pytest.mark.parametrize("options", [("--sclite",), ("--normalizer", "librispeech-1")])
+def test_known_words_are_written_as_the_texts(run, texts, options):
+    texts(ref="One two, THREE (u1)\n", hyp="one (u1)\n", words="one Two, three\n")
+    options = (*options, "--vocabulary", "words", "--json")
+    assert (
+        json.loads(run("score", "ref", "hyp", *options).out)["out_of_vocabulary"] == 0
+    )
+
+
 def test_a_key_that_nobody_knows(run, texts):
     texts(ref="one (u1)\n", hyp="one (u1)\n")
     ended = run("score", "ref", "hyp", "--by", "accent")
@@ -149,9 +158,10 @@ def test_a_page_with_all_of_it(run, texts, tmp_path):
 
 def test_alternatives_as_sclite(run, texts):
     texts(ref="{ um / uh / @ } Yes (u1)\n", hyp="uh yes (u1)\n")
-    ended = run("score", "ref", "hyp")
-    assert (ended.status, ended.out) == (2, "")
-    assert "need --sclite" in ended.err
+    for options in ((), ("--normalizer", "basic-1")):
+        ended = run("score", "ref", "hyp", *options)
+        assert (ended.status, ended.out) == (2, "")
+        assert "need --sclite" in ended.err
     found = json.loads(run("score", "ref", "hyp", "--sclite", "--json").out)
     assert (found["hits"], found["wer"]) == (2, 0.0)
 

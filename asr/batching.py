@@ -130,13 +130,12 @@ class Loader:
             raise DataError(f"{record.name}: there is nothing in it")
         if samples.dtype.kind != "f":
             return samples
-        if self._cached_bytes + 2 * samples.size <= self.cache_mb * 1_000_000:
-            # Rounded on first sight too, so that a resumed run reads the same.
-            kept = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("int16")
+        # Rounded on first sight too, so that a resumed run reads the same.
+        kept = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("int16")
+        if self._cached_bytes + kept.nbytes <= self.cache_mb * 1_000_000:
             self._cache[record] = kept
             self._cached_bytes += kept.nbytes
-        rounded = np.round(np.clip(samples, -1.0, 1.0) * 32767.0)
-        return rounded.astype("float32") / 32767.0
+        return kept.astype("float32") / 32767.0
 
 
 def batches(  # noqa: PLR0913 - options, each of them named by the caller

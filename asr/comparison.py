@@ -19,11 +19,11 @@ from asr.batching import Loader
 from asr.checkpoint import read_model
 from asr.config import Recipe, load_recipe
 from asr.dev_scores import write_all
-from asr.errors import DataError
+from asr.errors import DataError, RecipeError
 from asr.predictor import Predictor
 from asr.resources import atomic_write
 from asr.run_state import DEV, MODEL, load_run_recipe
-from asr.training import begin, is_finished, resume
+from asr.training import begin, check_names, is_finished, resume
 
 log = logging.getLogger(__name__)
 
@@ -79,15 +79,19 @@ def compare(
 
     Raises:
         DataError: The recipe has no dev part.
-        RecipeError: A key or value is not valid; nothing is trained then.
+        RecipeError: A key or value is not valid, or sets the seed; nothing is trained
+            then.
         TrainingError: The folder holds other trainings than these.
     """
+    if "seed" in {*vary, *(text.partition("=")[0].strip() for text in overrides)}:
+        raise RecipeError(f"seed: each variant is trained with seeds 1 to {seeds}")
     runs: list[tuple[str, Recipe]] = []
     for values in itertools.product(*vary.values()):
         chosen = dict(zip(vary, values, strict=True))
         changes = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
         for seed in range(1, seeds + 1):
             loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
+            check_names(loaded)
             runs.append((_label(chosen), loaded))
     if not runs[0][1].data.dev:
         raise DataError(f"{recipe}: data.dev is empty; a comparison is scored on it")

@@ -98,9 +98,16 @@ class Search(keras.Model):
         if log_probs is not None:
             lengths = encoded.state_lengths
             heard = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
-        if config.beam_size == 1 and not (joint or self.guides):
+        plain = not (config.length_penalty or config.end_threshold)
+        if config.beam_size == 1 and plain and not (joint or self.guides):
             found = greedy_search(step, state, limits, self.special, longest=longest)
             return found._asdict() | heard
+        if joint and config.ctc_weight == 1:  # no need to ask the decoder
+            state = ops.zeros((ops.shape(log_probs)[0], config.beam_size))
+
+            def step(tokens: Any, state: Any) -> tuple[Any, Any]:  # noqa: ANN401 - tensors
+                return ops.zeros((*ops.shape(tokens), log_probs.shape[-1])), state
+
         frames = None
         if joint:
             mask = sequence_mask(encoded.state_lengths, ops.shape(log_probs)[1])

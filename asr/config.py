@@ -570,8 +570,9 @@ def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with what `tree` says otherwise; lists are replaced whole."""
     merged = dict(base)
     for key, value in tree.items():
-        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        _put(merged, key, _merged(merged[key], value) if both else value)
+        there = _expanded(key, merged.get(key))
+        both = isinstance(value, dict) and isinstance(there, dict)
+        _put(merged, key, _merged(there, value) if both else value)
     return merged
 
 
@@ -586,11 +587,17 @@ def _assign(tree: dict[str, Any], override: str) -> None:
     *parents, last = key.strip().split(".")
     node = tree
     for parent in parents:
-        child = node.setdefault(parent, {})
+        child = _expanded(parent, node.get(parent, {}))
         if not isinstance(child, dict):
             raise RecipeError(f"--set {override}: {parent!r} has no keys below it")
-        node = child
+        node[parent] = node = child
     _put(node, last, value)
+
+
+def _expanded(key: str, value: Any) -> Any:  # noqa: ANN401 - parsed YAML
+    """Return the keys that the mere name of an attention stands for."""
+    named = key == "attention" and isinstance(value, str)
+    return {"kind": value} if named else value
 
 
 def _put(node: dict[str, Any], key: str, value: Any) -> None:  # noqa: ANN401 - parsed YAML

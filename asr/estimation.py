@@ -203,9 +203,17 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
         recipe.data,
         train=(SourceConfig(str(folder / "noise.jsonl")),),
         dev=(),
+        withhold=(),
+        tokenizer_file="",
         longest=max(_CLIP, recipe.data.longest),
     )
-    return dataclasses.replace(recipe, data=data)
+    # Nor need what it starts from be there, or what guides the search of the dev part.
+    return dataclasses.replace(
+        recipe,
+        data=data,
+        train=dataclasses.replace(recipe.train, start=""),
+        decoding=dataclasses.replace(recipe.decoding, language_model=""),
+    )
 
 
 def _peak() -> int:

@@ -33,8 +33,9 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         self.factor = 1.0
 
     def __call__(self, step: Any) -> Any:  # noqa: ANN401 - tensor
-        """Return the learning rate of an update, counted from 0."""
-        step = ops.cast(step, "float32")
+        """Return the learning rate of a batch, counted from 0."""
+        # Keras counts batches, of which an update takes several.
+        step = ops.cast(step // self.config.accumulate, "float32")
         warmup = max(1, min(self.config.warmup_steps, self.total_steps // 2))
         rising = (step + 1.0) / warmup
         if self.config.schedule == "cosine":

@@ -22,6 +22,7 @@ from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
 from asr.distortion import Distortion
 from asr.errors import DataError, RecipeError, TrainingError
+from asr.model.attention import attention_class
 from asr.model.seq2seq import Seq2Seq
 from asr.model_card import model_card
 from asr.monitoring import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
@@ -46,6 +47,7 @@ from asr.run_state import (
     save_state,
     sweep,
 )
+from asr.text import normalizer
 from asr.training_data import collect, fit_statistics, task_of, usable
 
 log = logging.getLogger(__name__)
@@ -85,10 +87,15 @@ def begin(recipe: Recipe, output: Path) -> None:
         TrainingError: The folder holds a run of another recipe.
         OutputError: The folder cannot be written.
     """
+    check_names(recipe)
     check_recipe(recipe, output)
     for name in (recipe.train.start, recipe.decoding.language_model):
         if name:
             model_path(name)
+    if recipe.model.ctc and not recipe.train.ctc_weight:
+        raise RecipeError(
+            "train.ctc_weight: 0 leaves the CTC head as it is; set model.ctc to false"
+        )
     ctc_alone = recipe.model.ctc and recipe.train.ctc_weight == 1
     if ctc_alone and recipe.decoding.ctc_weight < 1:
         raise RecipeError(
@@ -101,6 +108,17 @@ def begin(recipe: Recipe, output: Path) -> None:
         collect(recipe, output)
     elif load_run_recipe(output) != recipe:  # in what is to be scored
         save_recipe(output, recipe)
+
+
+def check_names(recipe: Recipe) -> None:
+    """Look up what a recipe calls by name, before anything is read.
+
+    Raises:
+        RecipeError: There is no such task, normaliser or attention.
+    """
+    task_of(recipe)
+    normalizer(recipe.data.normalizer)
+    attention_class(recipe.model.attention.kind)
 
 
 def check_recipe(recipe: Recipe, output: Path) -> None:
@@ -231,6 +249,9 @@ class Run:
         """Run the epochs that are left."""
         epochs = self.recipe.train.epochs
         self._set_factor(self.progress.factor)
+        if self.progress.history:  # a stop may have come before it was written
+            with report_failed_writes(self.output):
+                self._write_history()
         if self.progress.epoch >= epochs:
             log.warning("%s: all %d epochs are done", self.output, epochs)
         with ProgressBar(epochs, self.task.unit) as bar:
@@ -352,16 +373,19 @@ class Run:
     def _report(
         self, bar: ProgressBar, record: dict[str, Any], image: np.ndarray | None
     ) -> None:
-        history = self.progress.history
-        with atomic_write(self.output / LOG) as file:
-            file.writelines(json.dumps(line) + "\n" for line in history)
-        plots.learning_curves(history, self.output / "curves.png")
+        self._write_history()
         if self.board:
             self.board.write(record["epoch"], record, image)
         bar.finish_epoch(record)
         if "focus" in record and record["epoch"] > self.recipe.data.ascending_epochs:
             monotonic = record["monotonicity"] if self.task.monotonic else 1.0
             warn_if_dead(monotonic, record["focus"])
+
+    def _write_history(self) -> None:
+        history = self.progress.history
+        with atomic_write(self.output / LOG) as file:
+            file.writelines(json.dumps(line) + "\n" for line in history)
+        plots.learning_curves(history, self.output / "curves.png")
 
     @contextlib.contextmanager
     def _averaged_weights(self) -> Iterator[None]:

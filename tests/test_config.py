@@ -12,6 +12,7 @@ import pytest
 
 from asr import config as config_module
 from asr.config import (
+    AttentionConfig,
     DecodingConfig,
     EncoderConfig,
     FrontendConfig,
@@ -217,6 +218,14 @@ def test_overrides(recipe):
     assert loaded.augment.speeds == (1.0,)
     assert not loaded.train.tensorboard
     assert loaded.data.dev == (SourceConfig("dev.jsonl"),)
+
+
+def test_the_name_of_an_attention_may_be_followed_by_its_keys(recipe, tmp_path):
+    named = recipe("", "model.attention=multi_head", "model.attention.heads=8")
+    (tmp_path / "named.yaml").write_text("model: {attention: multi_head}\n")
+    based = recipe("base: named.yaml\nmodel: {attention: {heads: 8}}\n")
+    for loaded in (named, based):
+        assert loaded.model.attention == AttentionConfig(kind="multi_head", heads=8)
 
 
 def test_the_last_override_counts(recipe):

@@ -55,6 +55,19 @@ def test_of_hours_that_are_not_there(tiny_recipe, here):
     assert large.memory - small.memory > 0.9e9  # audio that is kept
 
 
+def test_of_hours_when_nothing_is_there(tiny_recipe, here):
+    recipe = load_recipe(
+        tiny_recipe,
+        [
+            "data.withhold=[{path: gone.jsonl}]",
+            "data.tokenizer_file=gone.json",
+            "train.start=gone",
+            "decoding.language_model=gone",
+        ],
+    )
+    assert estimate(recipe, hours=1).examples == 300
+
+
 def test_hours_of_texts(tiny_texts):
     with pytest.raises(RecipeError, match="hours of speech"):
         estimate(load_recipe(tiny_texts / "tiny-text.yaml"), 3)

@@ -33,6 +33,12 @@ def test_warm_up_and_nothing(schedule):
     np.testing.assert_allclose(rates(config, 12, 0, 2, 4, 99), [0.125, 0.375, 0.5, 0.5])
 
 
+def test_batches_that_are_added_up_are_one_update():
+    """Keras asks for the rate at each batch, and counts these."""
+    twice = dataclasses.replace(CONFIG, accumulate=2)
+    assert rates(twice, 12, 0, 1, 2, 9, 16, 17) == rates(CONFIG, 12, 0, 0, 1, 4, 8, 8)
+
+
 def test_warm_up_is_at_most_half():
     np.testing.assert_allclose(rates(CONFIG, 4, 0, 1, 2), [0.25, 0.5, 0.5], rtol=1e-6)
 

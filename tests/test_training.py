@@ -292,6 +292,21 @@ def test_full_disk_leaves_checkpoint_and_model(recipe, toy, monkeypatch, tmp_pat
     assert describe(tmp_path / "run" / MODEL)["epochs"] == 2
 
 
+def test_killed_before_the_last_epoch_was_told(recipe, toy, monkeypatch, tmp_path):
+    def die(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Run, "_report", die)
+        with pytest.raises(KeyboardInterrupt):
+            training.train(recipe("train.epochs=1"), tmp_path / "run")
+    assert not training.is_finished(tmp_path / "run")
+    training.resume(tmp_path / "run")
+    assert training.is_finished(tmp_path / "run")
+    assert len(history(tmp_path / "run")) == 1
+    assert (tmp_path / "run" / "curves.png").is_file()
+
+
 def test_killed_between_model_and_checkpoint(recipe, toy, monkeypatch, tmp_path):
     """The epoch is closed again, with the same result."""
 
@@ -413,6 +428,12 @@ def test_nothing_to_learn_from(recipe, tmp_path):
     assert not (tmp_path / "other" / TRAIN).exists()
     with pytest.raises(DataError, match="gone"):
         training.train(recipe("data.train=[{path: gone.jsonl}]"), tmp_path / "third")
+
+
+def test_a_head_that_nothing_would_train(recipe, tmp_path):
+    with pytest.raises(RecipeError, match=r"set model\.ctc to false"):
+        training.train(recipe("train.ctc_weight=0"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_pieces_are_not_split_under_ctc(recipe, tmp_path):

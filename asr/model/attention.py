@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
+from asr.config import nearest
 from asr.errors import RecipeError
 from asr.model.attention_base import MASKED, Attention, mask_bias
 from asr.model.bahdanau import BahdanauAttention
@@ -19,7 +20,7 @@ class Keys(NamedTuple):
     """What attention by products needs of the memory.
 
     Attributes:
-        keys: Projected memory, (B, S, n).
+        keys: Projected memory, (B, n, S); of `concat` (B, S, n).
         values: Memory, (B, S, D).
         bias: See `mask_bias`, (B, 1, S).
     """
@@ -68,7 +69,8 @@ class LuongAttention(Attention):
         if self.config.score != "dot":
             keys = product(memory, self.kernel)
         if self.config.score != "concat":
-            keys = keys / math.sqrt(keys.shape[-1])
+            # Laid out for the products of all steps at once.
+            keys = ops.transpose(keys / math.sqrt(keys.shape[-1]), (0, 2, 1))
         return Keys(keys, memory, mask_bias(mask))
 
     def attend(
@@ -82,7 +84,7 @@ class LuongAttention(Attention):
     def energies(self, query: Tensor, memory: Keys) -> Tensor:
         """Return the energies of all frames, (B, K, S)."""
         if self.config.score != "concat":
-            return ops.matmul(query, ops.transpose(memory.keys, (0, 2, 1)))
+            return ops.matmul(query, memory.keys)
         hidden = ops.expand_dims(memory.keys, 1)
         hidden = hidden + ops.expand_dims(product(query, self.query_kernel), 2)
         return ops.squeeze(ops.matmul(ops.tanh(hidden), self.energy), -1)
@@ -316,3 +318,15 @@ ATTENTIONS: dict[str, type[Attention]] = {
     "none": NoAttention,
     "hard": HardAttention,
 }
+
+
+def attention_class(kind: str) -> type[Attention]:
+    """Look a kind of attention up.
+
+    Raises:
+        RecipeError: There is no attention of that kind.
+    """
+    if kind not in ATTENTIONS:
+        hint = nearest(kind, list(ATTENTIONS))
+        raise RecipeError(f"model.attention.kind: unknown {kind!r}{hint}")
+    return ATTENTIONS[kind]

@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from asr.config import AttentionConfig, DecoderConfig, nearest
-from asr.errors import RecipeError
-from asr.model.attention import ATTENTIONS
+from asr.config import AttentionConfig, DecoderConfig
+from asr.model.attention import attention_class
 from asr.model.attention_base import Memory
 from asr.model.copying import mixture
 from asr.model.decoder_loop import (
@@ -78,12 +77,9 @@ class Decoder(keras.layers.Layer):
         **kwargs: Any,  # noqa: ANN401 - Keras layer arguments
     ) -> None:
         super().__init__(dtype="float32", **kwargs)
-        if attention.kind not in ATTENTIONS:
-            hint = nearest(attention.kind, list(ATTENTIONS))
-            raise RecipeError(f"model.attention.kind: unknown {attention.kind!r}{hint}")
         self.config = config
         self.vocabulary = vocabulary
-        self.attention = ATTENTIONS[attention.kind](attention, name="attention")
+        self.attention = attention_class(attention.kind)(attention, name="attention")
         self.embedding = keras.layers.Embedding(
             vocabulary, config.embedding, dtype="float32", name="embedding"
         )

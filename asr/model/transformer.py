@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from asr.config import AttentionConfig, EncoderConfig
+from asr.errors import RecipeError
 from asr.model.attention import MultiHeadAttention
 from asr.model.loops import branch
 from asr.model.normalization import LayerNormalization
@@ -107,11 +108,19 @@ class Transformer(keras.layers.Layer):
 
     Returns:
         (T, B, 2 * units) float32.
+
+    Raises:
+        RecipeError: The heads do not divide the units.
     """
 
     def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:  # noqa: ANN401 - Keras layer arguments
         super().__init__(autocast=False, **kwargs)
         self.units = 2 * config.units
+        if self.units % config.heads:
+            raise RecipeError(
+                f"model.encoder.heads: {config.heads} heads do not divide twice "
+                f"model.encoder.units, {self.units}"
+            )
         self.entry = keras.layers.Dense(
             self.units, dtype=self.dtype_policy, name="entry"
         )

@@ -83,7 +83,7 @@ def test_dropout_only_in_training_and_all_weights_learn():
 
 
 def test_heads_that_do_not_divide_the_units():
-    with pytest.raises(RecipeError, match="3 heads do not divide"):
+    with pytest.raises(RecipeError, match=r"model\.encoder\.heads: 3 heads"):
         Transformer(replace(CONFIG, heads=3)).build((None, None, 5))
 
 

@@ -188,6 +188,7 @@ class LanguageModel:
             unknown=_UNKNOWN,
         )
         bonuses = np.full(len(tree.words), bonus, np.float32)
+        bonuses[ROOT] = 0
         bonuses[[tree.children[ROOT, tokens[0]] for tokens, _ in spelled]] = 0
         return WordGuide(
             letters=TableGuide(scores, following),
@@ -373,7 +374,7 @@ def learned_texts(data: DataConfig) -> list[list[str]]:
     Those of no domain come first: the others are mixed into them.
 
     Raises:
-        DataError: A source cannot be read.
+        DataError: A source cannot be read, or all of them hold no text.
     """
     normalize = normalizer(data.normalizer)
     withheld = Withheld(map(normalize, read_texts(data.withhold)))
@@ -384,6 +385,8 @@ def learned_texts(data: DataConfig) -> list[list[str]]:
         if (written := normalize(text))
     ]
     kept = withheld.without(texts, lambda text: (text[1],))
+    if not kept:
+        raise DataError(f"data.train: no text is left by {data.normalizer}")
     names = sorted({name for name, _ in kept})
     return [[text for other, text in kept if other == name] for name in names]
 

@@ -314,6 +314,7 @@ def test_what_is_spelled_gets_no_bonus_a_letter(with_words):
     assert gain(f"{known} {known}") == pytest.approx(-4)
     assert gain(f"{letter} {known} {letter} {letter}") == pytest.approx(-2)
     assert gain(letter) == pytest.approx(0, abs=1e-5)
+    assert gain("") == pytest.approx(0, abs=1e-5)
 
 
 def test_models_that_it_cannot_guide(language_model):
@@ -418,3 +419,10 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
     ended = run("train", folder / "lm.yaml", "--estimate")
     assert ended.status == 2
     assert "a language model is counted" in ended.err
+
+
+def test_texts_of_which_nothing_is_left(folder, recipe, tmp_path):
+    (folder / "foreign.txt").write_text("\u043f\u0440\u0438\u0432\u0435\u0442\n\n")
+    foreign = recipe("data.train=[{corpus: lines, path: foreign.txt}]")
+    with pytest.raises(DataError, match="no text is left by librispeech-1"):
+        asr.train_language_model(foreign, tmp_path / "run")

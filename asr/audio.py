@@ -6,6 +6,8 @@ their name; PyAV (the extra `video`) what it cannot; soxr resamples.
 
 from __future__ import annotations
 
+import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr.recording import Source
+
+_log = logging.getLogger(__name__)
 
 _LIBSNDFILE = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .sph .w64 .wav"
 _PYAV = ".3gp .aac .amr .avi .m4a .m4b .mkv .mov .mp4 .mpeg .mpg .ts .webm .wma .wmv"
@@ -158,7 +162,8 @@ def find_audio(path: str | Path) -> list[Path]:
 
     Args:
         path: A file, taken whatever its name, or a folder, walked to its depth for
-            names with one of `AUDIO_EXTENSIONS`; hidden files are left out.
+            names with one of `AUDIO_EXTENSIONS`; hidden files are left out, and, with a
+            warning, folders within that may not be read.
 
     Returns:
         The recordings, sorted by path.
@@ -172,9 +177,11 @@ def find_audio(path: str | Path) -> list[Path]:
             if not path.exists():
                 raise AudioError(f"{path}: no such file or folder")
             return [path]
+        next(path.iterdir(), None)  # whether it may be read
         found = sorted(
             file
-            for file in path.rglob("*")
+            for folder, _, names in os.walk(path, onerror=_warn)
+            for file in (Path(folder, name) for name in names)
             if file.suffix.lower() in AUDIO_EXTENSIONS
             and not file.name.startswith(".")
             and _may_be_file(file)
@@ -184,6 +191,10 @@ def find_audio(path: str | Path) -> list[Path]:
     if not found:
         raise AudioError(f"{path}: no recordings in this folder")
     return found
+
+
+def _warn(error: OSError) -> None:
+    _log.warning("%s: left out: %s", error.filename, error.strerror)
 
 
 def _may_be_file(path: Path) -> bool:

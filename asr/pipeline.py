@@ -422,7 +422,7 @@ class Recognizer(Predictor):
             doubt=reason,
             confidence=_mean_probability(words),
         )
-        return segment, alternatives
+        return segment, alternatives if chosen.n_best > 1 else ()
 
     def _words(
         self,

@@ -268,7 +268,9 @@ def _av_container(
         file.seek(0)
     try:
         options = {"format_whitelist": _CONTAINERS}
-        container = stack.enter_context(av.open(file, options=options))
+        # Titles in other encodings than UTF-8 must not be in the way of the sound.
+        opened = av.open(file, options=options, metadata_errors="ignore")
+        container = stack.enter_context(opened)
     except av.FFmpegError as error:
         raise AudioError(f"{name}: no decoder can read it ({why})") from error
     streams = container.streams.audio
@@ -286,7 +288,7 @@ def _av_track(name: str, container: InputContainer, channel: int | None) -> Trac
     if container.duration is not None:
         seconds = container.duration / av.time_base
     if stream.duration is not None and stream.time_base is not None:
-        seconds = float(stream.duration * stream.time_base)
+        seconds = _lead(container) + float(stream.duration * stream.time_base)
     return Track(
         name=name,
         rate=stream.rate,
@@ -325,11 +327,32 @@ def _av_chunks(
         _log.warning("%s: truncated or damaged after %.2f s", name, seconds)
 
 
+def _lead(container: InputContainer) -> float:
+    """Return how many seconds before the sound something else begins, such as video.
+
+    Players count from there.
+    """
+    import av  # noqa: PLC0415  an extra, and slow to import
+
+    stream = container.streams.audio[0]
+    if stream.start_time is None or stream.time_base is None:
+        return 0.0
+    begin = (container.start_time or 0) / av.time_base
+    lead = float(stream.start_time * stream.time_base) - begin
+    # A damaged file may name any time.
+    return lead if 0.0 < lead < (container.duration or 0) / av.time_base else 0.0
+
+
 def _av_blocks(container: InputContainer) -> Iterator[np.ndarray]:
     """Decode the first audio stream to (N, channels) float32 blocks."""
     from av import AudioResampler  # noqa: PLC0415  an extra, and slow to import
 
-    resampler = AudioResampler(format="fltp", rate=container.streams.audio[0].rate)
+    stream = container.streams.audio[0]
+    silence = round(_lead(container) * stream.rate)
+    for first in range(0, silence, _CHUNK):
+        size = min(_CHUNK, silence - first)
+        yield np.zeros((size, stream.channels), np.float32)
+    resampler = AudioResampler(format="fltp", rate=stream.rate)
     for frame in container.decode(audio=0):
         for part in resampler.resample(frame):
             yield part.to_ndarray().T

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -222,6 +224,23 @@ def test_find_audio_walks_folders(tmp_path):
     assert found == ["a.opus", "b.WAV", "sub/deep/c.m4a"]
     text = tmp_path / "notes.txt"
     assert audio.find_audio(str(text)) == [text]  # named outright: the decoder decides
+
+
+def test_find_audio_tells_of_folders_that_it_may_not_read(
+    tmp_path, monkeypatch, caplog
+):
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.wav").touch()
+    scan = os.scandir
+
+    def scandir(path):
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    assert audio.find_audio(tmp_path) == [tmp_path / "a.wav"]
+    assert f"{tmp_path}/closed: left out: Permission denied" in caplog.text
 
 
 def test_find_audio_says_what_is_missing(tmp_path):

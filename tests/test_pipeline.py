@@ -123,6 +123,12 @@ def test_every_kind_of_source(recognizer, clips, alone):
     assert recognizer.transcribe(part, vad=False).duration == pytest.approx(0.4)
 
 
+def test_alternatives_are_there_where_they_were_asked_for(recognizer, clips):
+    decoding = replace(DECODING, n_best=1)
+    found = recognizer.transcribe(clips[0].audio, vad=False, decoding=decoding)
+    assert (found.alternatives, bool(found.text)) == ((), True)
+
+
 def test_n_best_are_distinct_and_sorted(alone):
     for found in alone:
         scores = [reading.score for reading in found.alternatives]

@@ -316,6 +316,42 @@ def test_video_without_sound(tmp_path):
     assert refused(path) == f"{path}: holds no sound that can be decoded"
 
 
+def test_sound_that_begins_after_the_video(tmp_path):
+    """Times are those of players, which count from where the video begins."""
+    av = pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
+    path = tmp_path / "late.mkv"
+    with av.open(str(path), "w") as container:
+        late, early = (
+            container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+            for _ in range(2)
+        )
+        for stream, start in ((early, 0), (late, RATE // 2)):
+            sound = np.full((1, RATE), 8000, np.int16)
+            frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+            frame.sample_rate, frame.pts = RATE, start
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    samples = audio.read(path)
+    assert audio.inspect(path).duration == pytest.approx(1.5, abs=0.01)
+    assert len(samples) == pytest.approx(1.5 * RATE, abs=RATE // 100)
+    assert np.flatnonzero(samples)[0] == pytest.approx(RATE // 2, abs=RATE // 100)
+
+
+def test_titles_that_are_not_utf_8(tmp_path):
+    av = pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
+    path = tmp_path / "titled.avi"
+    with av.open(str(path), "w", metadata_encoding="latin-1") as container:
+        container.metadata["title"] = "caf\u00e9"
+        stream = container.add_stream("pcm_s16le", rate=RATE, layout="mono")
+        sound = np.full((1, RATE), 8000, np.int16)
+        frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+        frame.sample_rate, frame.pts = RATE, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert b"caf\xe9" in path.read_bytes()
+    assert len(audio.read(path)) == RATE
+
+
 def test_playlists_are_not_followed(tmp_path):
     pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
     soundfile.write(tmp_path / "noise.wav", noise(1.0), RATE)

@@ -100,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, an error's own status, 130 after Ctrl-C, 141 when the reader of
         standard output has gone.
     """
+    terminal.prepare_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
     context: click.Context | None = None
     try:

@@ -234,8 +234,7 @@ def to_stdout(
         text = json.dumps(named, ensure_ascii=False) + "\n"
     elif name is not None and output_format == "txt":
         text = f"{name}: {transcript.text}".rstrip() + "\n"
-    # A file's name may hold bytes that are no UTF-8.
-    click.echo(text.encode("utf-8", "backslashreplace").decode(), nl=False)
+    click.echo(text, nl=False)
     terminal.flush_stdout()  # whoever reads along gets each text when it is there
 
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from asr.manifest import Utterance
 
 
+_READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
+
+
 class _Options(TypedDict):
     data: Path | None
     download: bool
@@ -168,6 +171,7 @@ def _prepare_texts(
     for subset in subsets or (root.name.partition(".")[0],):
         pairs = list(text_corpus(corpus)(root, subset))
         path = output / f"{subset}.jsonl"
+        _keep_source(path, corpus, root)
         write_pairs(path, pairs)
         sources = len({pair.source for pair in pairs})
         reports[subset] = {
@@ -194,12 +198,16 @@ def _prepare_speech(
     wanted = subsets or tuple(there) or ("",)
     for subset in wanted:
         check_subset(corpus, root, subset, there)
+    manifests = {
+        subset: output / f"{subset.replace('/', '-')}.jsonl" for subset in wanted
+    }
+    for manifest in manifests.values():
+        _keep_source(manifest, corpus, root)
     make_folder(output)
     reports: dict[str, dict[str, Any]] = {}
     with terminal.progress(None, "clips") as advance:
-        for subset in wanted:
+        for subset, manifest in manifests.items():
             prepared = Preparation(corpus, root, subset)
-            manifest = output / f"{subset.replace('/', '-')}.jsonl"
             found = _counted(prepared, advance)
             if packing:
                 from asr.shards import packed  # noqa: PLC0415 - start-up time
@@ -224,6 +232,19 @@ def _prepare_speech(
         for utterance in read_manifest(report["manifest"])
     )
     return reports, texts
+
+
+def _keep_source(target: Path, corpus: str, root: Path) -> None:
+    """Refuse to write over what is read.
+
+    Raises:
+        UsageError: The message says where else to write.
+    """
+    if not target.exists():
+        return
+    beside = corpus in _READ_FROM_JSON and target.parent.resolve() == root.resolve()
+    if beside or (root.is_file() and target.samefile(root)):
+        raise UsageError(f"{target}: would replace what is read; choose an --output")
 
 
 def _counted(

@@ -47,6 +47,7 @@ class Clips:
 
     def __init__(self) -> None:
         self._folders: dict[Path, dict[str, Path]] = {}
+        self._names: dict[Path, set[str]] = {}
 
     def folder(self, path: Path) -> dict[str, Path]:
         """List the recordings directly in a folder.
@@ -59,13 +60,15 @@ class Clips:
         """
         if path not in self._folders:
             if len(self._folders) == _FOLDERS:
-                del self._folders[next(iter(self._folders))]
+                oldest = next(iter(self._folders))
+                del self._folders[oldest], self._names[oldest]
             files = sorted(path.iterdir()) if path.is_dir() else []
             found: dict[str, Path] = {}
             for file in files:
                 if file.suffix.lower() in AUDIO_EXTENSIONS:
                     found.setdefault(file.stem, file)
             self._folders[path] = found
+            self._names[path] = {file.name for file in files}
         return self._folders[path]
 
     def find(self, path: Path) -> Path:
@@ -77,7 +80,9 @@ class Clips:
         Returns:
             The recording that is there, or `path` where there is none.
         """
-        return self.folder(path.parent).get(path.stem, path)
+        others = self.folder(path.parent)
+        there = path.name in self._names[path.parent]
+        return path if there else others.get(path.stem, path)
 
 
 def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -> None:

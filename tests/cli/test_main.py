@@ -214,6 +214,33 @@ def test_without_standard_output(root):
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+def test_without_standard_error(root):
+    """A model is loaded all the same, which silences its backend's greetings."""
+    command = f"{sys.executable} -m asr translate Hello. --model en-fr"
+    result = subprocess.run(
+        ["/bin/sh", "-c", f"exec {command} 2>&-"],
+        stdout=subprocess.PIPE,
+        cwd=root,
+        check=False,
+    )
+    assert result.returncode == 0
+    assert result.stdout
+
+
+def test_names_that_are_not_utf_8(root, samples, tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
+    result = subprocess.run(
+        [sys.executable, "-m", "asr", "plot", "spectrogram",
+         str(samples / "river.wav"), "--output", name],
+        capture_output=True,
+        cwd=root,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        check=False,
+    )  # fmt: skip
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout.endswith(b"/caf\\udce9.png\n")
+
+
 def test_the_checkout_script(root):
     result = subprocess.run(
         [sys.executable, "cli.py", "--version"],

@@ -113,3 +113,17 @@ def test_real_corpus(run, speech_data, tmp_path):
     )
     assert ended.status == 0
     assert len(list(read_manifest(tmp_path / "test.jsonl"))) == 130
+
+
+@pytest.mark.parametrize("corpus", ["jsonl", "lhotse", "pairs"])
+def test_what_is_read_is_not_replaced(run, tmp_path, monkeypatch, corpus):
+    monkeypatch.chdir(tmp_path)
+    names = {"jsonl": "all.jsonl", "lhotse": "cuts.jsonl", "pairs": "train.jsonl"}
+    source = tmp_path / names[corpus]
+    source.write_text('{"source": "a", "target": "b"}\n')
+    folder = ["--subset", "train"] if corpus == "pairs" else []
+    for arguments in ([names[corpus]], [".", *folder]):
+        ended = run("prepare", corpus, *arguments)
+        assert (ended.status, ended.out) == (2, "")
+        assert ended.err.endswith("would replace what is read; choose an --output\n")
+    assert source.read_text() == '{"source": "a", "target": "b"}\n'

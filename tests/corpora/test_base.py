@@ -99,6 +99,9 @@ def test_clips_are_found_whatever_their_extension(tmp_path, clip):
     assert clips.find(tmp_path / "gone.wav") == tmp_path / "gone.wav"
     assert clips.find(tmp_path / "no" / "x.wav") == tmp_path / "no" / "x.wav"
     assert list(clips.folder(tmp_path)) == ["a.b", "c"]
+    both = clip(tmp_path / "both" / "x.wav")
+    clip(tmp_path / "both" / "x.flac")
+    assert clips.find(both) == both
 
 
 def test_tables(tmp_path, text):

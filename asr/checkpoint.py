@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -45,8 +47,11 @@ _UNREADABLE = (
     ValueError,
     EOFError,
     RuntimeError,
+    MemoryError,
     zipfile.BadZipFile,
     zlib.error,
+    lzma.LZMAError,
+    tokenize.TokenError,
 )
 
 
@@ -266,6 +271,11 @@ def verify(folder: Path) -> None:
             raise ModelError(f"{path}: larger than any model of this kind")
         if listed.get(name) != _digest(path):
             raise ModelError(f"{path}: damaged: it does not match {SUMS}")
+
+
+def read_card(folder: Path) -> str:
+    """Return the model card of a folder."""
+    return (folder / CARD).read_text(encoding="utf-8", errors="replace")
 
 
 def _digest(path: Path) -> str:

@@ -10,6 +10,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import os
+import re
+import reprlib
+import stat
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -393,7 +397,7 @@ class NGramConfig:
             training text to be kept; it must not fall. There are as many as the
             longest context has tokens.
         words: So many of the words that were seen twice and more, the most frequent
-            ones, are foretold as a whole as well, by the two words before; 0 for
+            ones, are predicted as a whole as well, by the two words before; 0 for
             characters alone.
         share: Probability of each domain of the data before anything was said; what
             was said then decides.
@@ -425,6 +429,8 @@ class Recipe:
 
 
 _MOST_BASES = 8
+_LARGEST = 1_000_000  # bytes of a file
+_MOST_DIGITS = 300  # of a number
 # Inclusive ranges of the numbers; a key is the class and the field.
 _SHARE = (0.0, 0.999)
 _RANGES: dict[tuple[type, str], tuple[float, float]] = {
@@ -502,6 +508,8 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (DecodingConfig, "length_ratio"): (0, 100),
     (DecodingConfig, "length_extra"): (0, 10**5),
     (DecodingConfig, "n_best"): (1, 256),
+    (Calibration, "scale"): (0, 1000),
+    (Calibration, "bias"): (-1000, 1000),
     (Recipe, "seed"): (0, 2**31 - 1),
 }
 
@@ -534,19 +542,24 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{path}: {error}") from error
     if not recipe.data.train:
         raise RecipeError(f"{path}: data.train names no data to learn from")
+    if not re.fullmatch(r"[^\x00-\x1f/\\]+", recipe.name) or recipe.name in (".", ".."):
+        raise RecipeError(f"{path}: name: {recipe.name!r} is no name for a folder")
     return recipe
 
 
 def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a recipe's file, and the one it starts from."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = _read_text(path)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
+    try:
+        tree = yaml.load(text, _Loader)
     except (
         yaml.YAMLError,
         ValueError,
+        RecursionError,
     ) as error:  # ValueError: a date such as 2024-13-1
         first = str(error).splitlines()[0]
         mark = getattr(error, "problem_mark", None)
@@ -560,10 +573,35 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     if base is None:
         return tree
     if not isinstance(base, str):
-        raise RecipeError(f"{path}: base: expected the name of a file, got {base!r}")
+        raise RecipeError(
+            f"{path}: base: expected the name of a file, got {reprlib.repr(base)}"
+        )
     if depth == _MOST_BASES:
         raise RecipeError(f"{path}: base: more than {depth} recipes deep")
     return _merged(_read_tree(path.parent / base, depth + 1), tree)
+
+
+def _read_text(path: Path) -> str:
+    """Read a file of a recipe's size; a device would never end."""
+    with path.open("rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "no plain file")
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise OSError(0, f"larger than {_LARGEST:,} bytes")
+    return content.decode()
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain data; `<<` could make a few lines into any number of keys."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse what would be merged."""
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "<< is not read; write base:", key.start_mark
+                )
 
 
 def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
@@ -616,7 +654,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:  # noqa: ANN401 - 
     """
     if not isinstance(tree, Mapping):
         raise RecipeError(
-            f"{where or 'recipe'}: expected keys and values, got {tree!r}"
+            f"{where or 'recipe'}: expected keys and values, got {reprlib.repr(tree)}"
         )
     hints = typing.get_type_hints(cls)
     values = {}
@@ -667,7 +705,7 @@ def _convert(hint: Any, value: Any, full: str) -> Any:  # noqa: ANN401 - type hi
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{full}: expected a list, got {value!r}")
+            raise RecipeError(f"{full}: expected a list, got {reprlib.repr(value)}")
         inner = typing.get_args(hint)[0]
         return tuple(_convert(inner, v, f"{full}[{i}]") for i, v in enumerate(value))
     return _scalar(hint, value, full)
@@ -679,12 +717,17 @@ def _scalar(hint: type, value: Any, full: str) -> Any:  # noqa: ANN401 - parsed 
         try:
             value = float(value)
         except ValueError:
-            raise RecipeError(f"{full}: expected a number, got {value!r}") from None
+            raise RecipeError(
+                f"{full}: expected a number, got {reprlib.repr(value)}"
+            ) from None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if (hint is not bool and isinstance(value, bool)) or not isinstance(value, hint):
         names = {int: "a whole number", float: "a number", bool: "true or false"}
-        raise RecipeError(f"{full}: expected {names.get(hint, 'text')}, got {value!r}")
+        kind = names.get(hint, "text")
+        raise RecipeError(f"{full}: expected {kind}, got {reprlib.repr(value)}")
+    if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
+        raise RecipeError(f"{full}: a number of more than {_MOST_DIGITS} digits")
     if isinstance(value, float) and value != value:
         raise RecipeError(f"{full}: not a number")
     return value

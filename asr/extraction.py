@@ -43,11 +43,12 @@ _DAMAGED = (
 
 
 class _Member(NamedTuple):
-    """An entry: its name, whether it is a folder or a plain file, and its content."""
+    """An entry: its name, whether it is a folder or a plain file, size and content."""
 
     name: str
     folder: bool
     file: bool
+    size: int
     open: Callable[[], IO[bytes] | None]
 
 
@@ -94,7 +95,7 @@ def _unpack(
 ) -> list[str]:
     names: dict[str, str] = {}  # casefolded: some file systems take A for a
     left = most
-    for member in members:
+    for member in _bounded(members, path, most):
         name = _safe(member, path, strip)
         if name.casefold() in names:
             raise DataError(f"{path}: holds {name!r} twice")
@@ -111,6 +112,16 @@ def _unpack(
         if len(names) > MOST_FILES:
             raise DataError(f"{path}: holds more than {MOST_FILES:,} files")
     return list(names.values())
+
+
+def _bounded(members: Iterator[_Member], path: Path, most: int) -> Iterator[_Member]:
+    """Yield entries, those that nothing comes of too, unless they are too many."""
+    for count, member in enumerate(members):
+        if count == 2 * MOST_FILES:
+            raise DataError(f"{path}: holds more than {count:,} entries")
+        if member.size > most:
+            raise DataError(f"{path}: more than {most:,} bytes come out of it")
+        yield member
 
 
 def _write(member: _Member, target: Path, most: int) -> int:
@@ -150,7 +161,7 @@ def _tar(path: Path) -> Generator[_Member, None, None]:
         for info in archive:
             file = info.isreg() and not info.issparse()
             read = partial(archive.extractfile, info)
-            yield _Member(info.name, info.isdir(), file, read)
+            yield _Member(info.name, info.isdir(), file, info.size, read)
 
 
 def _zip(path: Path) -> Generator[_Member, None, None]:
@@ -162,7 +173,7 @@ def _zip(path: Path) -> Generator[_Member, None, None]:
             folder = info.is_dir() and kind in (0, stat.S_IFDIR)
             file = not info.is_dir() and kind in (0, stat.S_IFREG)
             read = partial(archive.open, info)
-            yield _Member(info.filename, folder, file, read)
+            yield _Member(info.filename, folder, file, info.file_size, read)
 
 
 def _move(source: Path, target: Path) -> None:

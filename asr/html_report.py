@@ -167,8 +167,8 @@ def inline(content: bytes, kind: str) -> str:
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], first: str = ""
 ) -> Iterator[str]:
-    """Yield a table whose columns can be sorted; cells are HTML."""
-    cells = "".join(f"<th>{name or first}" for name in head)
+    """Yield a table whose columns can be sorted; cells are HTML, its head is text."""
+    cells = "".join(f"<th>{html.escape(name or first)}" for name in head)
     yield f"<table><thead><tr>{cells}</thead><tbody>\n"
     for row in rows:
         yield "<tr>" + "".join(f"<td>{cell}" for cell in row) + "\n"

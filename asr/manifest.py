@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import lzma
-import math
 import os
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -69,6 +69,8 @@ class Utterance:
         return {key: value for key, value in known.items() if value is not None}
 
 
+_LONGEST = 1e9  # seconds
+_LONGEST_LINE = 100_000_000  # bytes
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -88,7 +90,10 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-            for number, raw in enumerate(file, 1):
+            lines = iter(partial(file.readline, _LONGEST_LINE + 1), b"")
+            for number, raw in enumerate(lines, 1):
+                if len(raw) > _LONGEST_LINE:
+                    raise DataError(f"{path}:{number}: a line without end")
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -119,7 +124,7 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
     for number, line in text_lines(path):
         if line.strip():
             try:
-                yield _from_json(json.loads(line), path.parent)
+                yield _from_json(parsed(line), path.parent)
             except json.JSONDecodeError as error:
                 raise DataError(
                     f"{path}:{number}: not JSON ({error.msg}, column {error.colno}); "
@@ -127,6 +132,18 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
                 ) from error
             except ValueError as error:
                 raise DataError(f"{path}:{number}: {error}") from error
+
+
+def parsed(line: str) -> Any:  # noqa: ANN401 - parsed JSON
+    """Read a line of JSON.
+
+    Raises:
+        ValueError: It is not JSON, or too deep.
+    """
+    try:
+        return json.loads(line)
+    except RecursionError:
+        raise ValueError("brackets within brackets without end") from None
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
@@ -239,7 +256,7 @@ def _seconds(entry: dict[str, Any], key: str) -> float | None:
     if value is None:
         return None
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value < 0:
+    if not number or not 0 <= value <= _LONGEST:
         raise ValueError(
             f"{key} is {json.dumps(value)}; it must be a number of seconds, 0 or more"
         )

@@ -21,6 +21,7 @@ from asr.errors import DataError
 _KEY_BITS = 63
 _UNIFORM = 0.001  # share of the unigrams that all tokens have alike
 _TINY = 1e-30
+_MOST = 100_000_000  # n-grams of one length
 _LARGEST = 250_000_000  # probabilities in all rows, 2 GB with what follows them
 
 
@@ -76,6 +77,8 @@ class NGrams(NamedTuple):
             size, levels = 1, []
             while size == 1 or f"contexts_{size}" in arrays:
                 level = Level(*(arrays[f"{name}_{size}"] for name in Level._fields))
+                if max(len(level.contexts), len(level.grams)) > _MOST:
+                    raise ValueError("too many n-grams")
                 levels.append(
                     level._replace(
                         contexts=np.cumsum(level.contexts, dtype=np.int64),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.errors import DataError
-from asr.manifest import text_lines
+from asr.manifest import parsed, text_lines
 from asr.resources import atomic_write
 
 
@@ -98,7 +98,7 @@ def _tsv(line: str, _: tuple[str, str]) -> tuple[str, str, str]:
 
 
 def _json(line: str, keys: tuple[str, str]) -> tuple[str, str, str]:
-    entry = json.loads(line)
+    entry = parsed(line)
     if not isinstance(entry, Mapping):
         raise ValueError("not a JSON object; write one object a line")
     for key in keys:

@@ -16,7 +16,7 @@ import numpy as np
 from asr import audio
 from asr.batching import grid
 from asr.calibration import calibrated
-from asr.checkpoint import CARD, read_model
+from asr.checkpoint import read_card, read_model
 from asr.compiled_search import Found
 from asr.config import DecodingConfig
 from asr.doubts import best_path, doubt
@@ -34,6 +34,7 @@ from asr.voice_activity import detector
 from asr.word_times import Spans, align_labels, timed_words
 
 _LONGEST_ALIGNED = 120.0
+_LONGEST_SHOWN = 20.0
 _C = None if sys.platform == "win32" else ctypes.CDLL(None)
 _malloc_trim = getattr(_C, "malloc_trim", None)
 
@@ -170,10 +171,8 @@ class Recognizer(Predictor):
                 of them than the recording has room for.
             UsageError: The model has no CTC head.
         """
-        chosen = self._chosen({"word_timestamps": True})
-        bounded = replace(chosen, end=_LONGEST_ALIGNED + 1)
-        blocks = list(self._blocks(source, rate, bounded))
-        samples = np.concatenate([np.zeros(0, np.float32), *blocks])
+        self._chosen({"word_timestamps": True})  # whether the model can tell
+        samples = self._beginning(source, rate, _LONGEST_ALIGNED)
         seconds = samples.size / self.rate
         if not samples.size:
             raise AudioError(f"{_name(source)}: there is no sound to align")
@@ -199,7 +198,7 @@ class Recognizer(Predictor):
         Raises:
             AudioError: The recording cannot be read, is empty or too long.
         """
-        samples = self._samples(source, rate)
+        samples = self._beginning(source, rate, _LONGEST_SHOWN)
         if not samples.size or len(cut(samples, self.rate)) > 1:
             raise AudioError(f"{source}: attention is shown for up to 20 s of sound")
         found = self.search(self.decoding).hypotheses([samples])
@@ -218,6 +217,13 @@ class Recognizer(Predictor):
             features=np.asarray(features)[0],
             hop_seconds=hop,
         )
+
+    def _beginning(
+        self, source: Source, rate: int | None, seconds: float
+    ) -> np.ndarray:
+        """Read a recording, but hardly more of it than so many seconds."""
+        blocks = self._blocks(source, rate, replace(self._chosen({}), end=seconds + 1))
+        return np.concatenate([np.zeros(0, np.float32), *blocks])
 
     def _samples(self, source: Source, rate: int | None) -> np.ndarray:
         if isinstance(source, Utterance):
@@ -503,4 +509,4 @@ def load(name: str | Path = "english") -> Recognizer:
             f"{name}: reads texts, not recordings (task {loaded.config.task}); use "
             "asr translate or asr summarize, or asr.load_text"
         )
-    return Recognizer(loaded, (folder / CARD).read_text(encoding="utf-8"))
+    return Recognizer(loaded, read_card(folder))

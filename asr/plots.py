@@ -180,6 +180,7 @@ def spectrogram(
     axes = figure.add_subplot()
     image = _draw_features(axes, features, hop_seconds)
     axes.set_xlabel("time (s)")
+    title = title.encode("utf-8", "replace").decode()  # of a file's name, any bytes
     axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     _bar(figure, axes, image, "log energy")
     _save(figure, path)

@@ -178,8 +178,9 @@ def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
             raise AudioError(f"{name}: this is {kind}; name a recording")
         with path.open("rb") as file:  # a clear word where reading is forbidden
             _seekable(name, file, stack)
-    except OSError as error:
-        raise AudioError(f"{name}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise AudioError(f"{name}: {reason}") from error
     return name, path
 
 

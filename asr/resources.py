@@ -82,7 +82,10 @@ def model_task(name: str | Path) -> str:
     """
     path = model_path(name) / "config.json"
     try:
-        task = json.loads(path.read_bytes()[:10_000_000])["task"]
+        if not path.is_file():
+            raise OSError
+        with path.open("rb") as file:
+            task = json.loads(file.read(10_000_000))["task"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable model configuration") from error
     return str(task)

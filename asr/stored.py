@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import stat
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 
 from asr.errors import AudioError
 
@@ -46,17 +48,26 @@ class StoredClip:
 
     def _local(self) -> bytes:
         try:
-            with open(self.shard, "rb") as file:  # noqa: PTH123 - the string is at hand
+            path = Path(self.shard)
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):
+                raise AudioError(f"{self}: no plain file")
+            if self.position + self.size > status.st_size:
+                return b""
+            with path.open("rb") as file:
                 file.seek(self.position)
                 return file.read(self.size)
-        except OSError as error:
-            raise AudioError(f"{self}: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+            reason = getattr(error, "strerror", None) or error
+            raise AudioError(f"{self}: {reason}") from error
 
     def _remote(self) -> bytes:
         import tensorflow as tf  # local files are read without it
 
         try:
             with tf.io.gfile.GFile(self.shard, "rb") as file:
+                if self.position + self.size > file.size():
+                    return b""
                 file.seek(self.position)
                 content: bytes = file.read(self.size)
         except tf.errors.OpError as error:

@@ -11,7 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from asr.batching import collate
-from asr.checkpoint import CARD, LoadedModel, read_model
+from asr.checkpoint import LoadedModel, read_card, read_model
 from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.errors import DataError, ModelError
@@ -34,7 +34,7 @@ class Generation:
         source: The text it was.
         text: The best reading; empty where the source holds nothing.
         score: Its log probability, normalised as the decoding asks for.
-        alternatives: All readings, the best one first.
+        alternatives: All hypotheses, the best one first.
         source_tokens: Tokens of the source.
         left_out: How many of them, from the end, the model did not read.
     """
@@ -172,4 +172,4 @@ def load_text(name: str | Path) -> TextGenerator:
             f"{name}: reads recordings, not texts (task {loaded.config.task}); use "
             "asr transcribe, or asr.load"
         )
-    return TextGenerator(loaded, (folder / CARD).read_text(encoding="utf-8"))
+    return TextGenerator(loaded, read_card(folder))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -53,9 +53,9 @@ class CharacterTokenizer:
                 "list one character per entry"
             )
         if len(set(self.characters)) != len(self.characters):
-            twice = sorted(c for c in self._ids if self.characters.count(c) > 1)
+            twice, _ = Counter(self.characters).most_common(1)[0]
             raise DataError(
-                f"tokenizer: {twice[0]!r} is listed twice; list each character once"
+                f"tokenizer: {twice!r} is listed twice; list each character once"
             )
 
     @cached_property
@@ -154,7 +154,7 @@ class SubwordTokenizer:
 
     def __post_init__(self) -> None:
         """Load the model now, so that a damaged one is found at once."""
-        special = [self._processor.id_to_piece(i) for i in range(len(SPECIALS))]
+        special = list(self.pieces[: len(SPECIALS)])
         if tuple(special) != SPECIALS or self._processor.unk_id() != len(SPECIALS):
             raise DataError(
                 f"tokenizer: the SentencePiece model begins with {special}, not with "
@@ -167,6 +167,8 @@ class SubwordTokenizer:
         from sentencepiece import SentencePieceProcessor  # noqa: PLC0415
 
         try:
+            if not self.model:
+                raise RuntimeError
             return SentencePieceProcessor(model_proto=self.model)
         except RuntimeError as error:
             raise DataError("tokenizer: not a SentencePiece model") from error
@@ -187,7 +189,8 @@ class SubwordTokenizer:
         Args:
             text: Normalised text; `""` gives an empty list.
         """
-        return list(self._processor.encode(text))
+        # Half a surrogate pair, of a name that is not UTF-8, is no character.
+        return list(self._processor.encode(text.encode("utf-8", "replace").decode()))
 
     def decode(self, ids: Iterable[int]) -> str:
         """Turn identifiers into text; see `CharacterTokenizer.decode`.
@@ -210,7 +213,7 @@ class SubwordTokenizer:
         """
         try:
             return cls(base64.b64decode(stored["model"], validate=True))
-        except (KeyError, TypeError, binascii.Error, DataError) as error:
+        except (KeyError, TypeError, ValueError, DataError) as error:
             raise ModelError(
                 f"tokenizer.json holds no SentencePiece model: {error}; restore the "
                 "model folder"

@@ -22,6 +22,7 @@ from asr.checkpoint import (
     WEIGHTS,
     FolderConfig,
     describe,
+    read_card,
     read_config,
     read_model,
     verify,
@@ -244,8 +245,40 @@ def npy(array):
     return file.getvalue()
 
 
+def packed(content, method=zipfile.ZIP_STORED):
+    """An archive of one member that calls itself compressed in some way."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", content)
+    stored = zipfile.ZIP_STORED.to_bytes(2, "little")
+    data = bytearray(file.getvalue())
+    for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        at = data.index(mark) + place
+        assert data[at : at + 2] == stored
+        data[at : at + 2] = method.to_bytes(2, "little")
+    return bytes(data)
+
+
+def header(text):
+    """A file of NumPy whose header is any text."""
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
 @pytest.mark.parametrize(
-    "content", [b"", b"PK\x05\x06" + bytes(18), b"PK nonsense", npy(np.zeros(3))]
+    "content",
+    [
+        b"",
+        b"PK\x05\x06" + bytes(18),
+        b"PK nonsense",
+        npy(np.zeros(3)),
+        packed(b"\x09\x04\x05\x00" + bytes(60), zipfile.ZIP_LZMA),
+        packed(header("{'descr': (")),
+        packed(
+            header(
+                "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}"
+            )
+        ),
+    ],
 )
 def test_what_is_no_archive_of_weights(folder, content):
     (folder / WEIGHTS).write_bytes(content)
@@ -340,6 +373,10 @@ def test_a_tokenizer_of_another_size(folder):
             ["model.encoder.dropout"],
         ),
         (
+            lambda tree: tree.update(calibration={"scale": float("inf")}),
+            ["calibration.scale"],
+        ),
+        (
             lambda tree: tree["model"]["attention"].update(kind="bahdanu"),
             ["model.attention.kind", "'bahdanau'"],
         ),
@@ -382,3 +419,8 @@ def test_calibration_is_put_into_the_folder(tiny_run, tmp_path):
     after = read_config(folder)
     assert after.calibration == Calibration(0.5, -1.0)
     assert replace(after, calibration=before.calibration) == before
+
+
+def test_a_card_in_another_encoding(folder):
+    (folder / CARD).write_bytes(b"caf\xe9")
+    assert read_card(folder) == "caf\ufffd"

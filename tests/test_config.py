@@ -13,6 +13,7 @@ import pytest
 from asr import config as config_module
 from asr.config import (
     AttentionConfig,
+    Calibration,
     DecodingConfig,
     EncoderConfig,
     FrontendConfig,
@@ -176,6 +177,29 @@ def test_what_is_not_valid_yaml(recipe, text):
     refused(lambda: recipe(text, data=""), "recipe.yaml", "not valid YAML")
 
 
+def test_files_that_would_never_end(recipe, tmp_path):
+    refused(lambda: recipe("base: /dev/zero\n"), "/dev/zero", "no plain file")
+    refused(lambda: recipe("#" * 1_000_001), "larger than")
+
+
+def test_a_few_lines_that_stand_for_many(recipe):
+    lists = "".join(
+        f"- &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9)
+    )
+    refused(lambda: recipe(f"name:\n- &x0 [x]\n{lists}"), "name: expected text")
+    maps = "a: &a {k: 1}\nb: {<<: [*a, *a]}\n"
+    refused(lambda: recipe(maps), "<< is not read", "at line")
+    refused(lambda: recipe("name: " + "[" * 5000), "not valid YAML")
+    refused(lambda: recipe(f"seed: 0x{'F' * 5000}\n"), "seed: a number of more than")
+
+
+@pytest.mark.parametrize(
+    "name", ["/home/you", "../../x", "a/b", "..", "", "a\nb", "a\\b"]
+)
+def test_a_name_is_that_of_a_folder(recipe, name):
+    refused(lambda: recipe(f"name: {json.dumps(name)}\n"), "is no name for a folder")
+
+
 def test_the_line_of_a_yaml_error(recipe):
     refused(lambda: recipe("name: x\nseed: [1\n", data=""), "at line")
 
@@ -296,7 +320,7 @@ def config_classes(cls=Recipe):
 
 
 def test_every_number_has_a_range_that_holds_its_default():
-    classes = config_classes()
+    classes = config_classes() | {Calibration}
     assert {FrontendConfig, TrainConfig, DecodingConfig} <= classes
     ranges = dict(config_module._RANGES)
     for cls in classes:

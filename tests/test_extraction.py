@@ -42,6 +42,14 @@ def special(path: Path, **changes: object) -> Path:
     return path
 
 
+def endless(path: Path) -> Path:
+    """Write a header that announces more than there is, of a file to be skipped."""
+    info = tarfile.TarInfo("readme")
+    info.size = 2**62
+    path.write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    return path
+
+
 def zipped(path: Path, files: dict[str, bytes], mode: int = stat.S_IFREG) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
@@ -120,6 +128,7 @@ HOSTILE: dict[str, tuple[Make, str]] = {
         lambda path: tar(path, {"a": b"x", "zeros": bytes(200_000_000)}),
         "bytes come out",
     ),
+    "endless": (endless, "bytes come out"),
     "zip above": (lambda path: zipped(path, {"../evil": b"x"}), "outside"),
     "zip absolute": (lambda path: zipped(path, {"/evil": b"x"}), "outside"),
     "zip link": (
@@ -181,3 +190,13 @@ def test_what_is_damaged_leaves_nothing(tmp_path: Path, cut: int) -> None:
     with pytest.raises(DataError, match="damaged"):
         extract(path, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_folders_are_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(extraction, "MOST_FILES", 3)
+    path = tmp_path / "folders.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(7):
+            archive.mkdir(str(number))
+    with pytest.raises(DataError, match="more than 6 entries"):
+        extract(path, tmp_path / "out")

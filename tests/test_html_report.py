@@ -6,7 +6,7 @@ import html.parser
 import re
 
 from asr import sclite
-from asr.html_report import Media, html_report
+from asr.html_report import Media, html_report, table
 from asr.score_report import ScoreReport
 
 
@@ -45,6 +45,10 @@ def test_what_texts_hold_is_text_and_nothing_else():
         assert part.split()[0] in reader.text
     assert "<b>cat</b>" in reader.text
     assert reader.links == []
+
+
+def test_heads_of_tables_are_text():
+    assert "<th>&lt;img&gt;</thead>" in "".join(table(["<img>"], []))
 
 
 def test_figures_are_those_of_the_report():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 from pathlib import Path
@@ -99,6 +100,8 @@ def test_foreign_keys_numbers_as_names_blank_lines_and_marks_are_accepted(tmp_pa
         ('{"audio_filepath": "a", "duration": -1}', "duration is -1"),
         ('{"audio_filepath": "a", "duration": NaN}', "duration is NaN"),
         ('{"audio_filepath": "a", "offset": true}', "offset is true"),
+        (f'{{"audio_filepath": "a", "duration": 1{"0" * 400}}}', "duration is 1000"),
+        ("[" * 100_000, "brackets within brackets"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path, line, says):
@@ -135,3 +138,11 @@ def test_a_failed_write_leaves_the_old_manifest(tmp_path):
 def test_no_folder_to_write_to(tmp_path):
     with pytest.raises(OutputError):
         write_manifest(tmp_path / "gone" / "m.jsonl", [])
+
+
+def test_a_line_without_end(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.manifest._LONGEST_LINE", 100)
+    path = tmp_path / "m.jsonl.gz"
+    path.write_bytes(gzip.compress(b"\n" + b" " * 101))
+    with pytest.raises(DataError, match=r"m\.jsonl\.gz:2: a line without end"):
+        list(read_manifest(path))

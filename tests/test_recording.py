@@ -77,6 +77,7 @@ def test_missing_file_and_folder(tmp_path):
         "gone.wav: No such file or directory"
     )
     assert refused(str(tmp_path)) == f"{tmp_path}: this is a folder; name a recording"
+    assert "null" in refused("a\0b.wav")
     assert refused("/dev/null") == "/dev/null: this is no plain file; name a recording"
 
 

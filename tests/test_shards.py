@@ -264,3 +264,18 @@ def test_another_programs_key(tmp_path):
 def test_options_that_do_not_fit(tmp_path, options, capsys):
     assert main(["prepare", options[0], str(tmp_path), *options[1:]]) == 2
     assert "--shards N packs recordings" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shard", "place", "message"),
+    [
+        ("/dev/zero", {}, "no plain file"),
+        ("a\0b", {}, "null"),
+        ("", {"size": 10**13}, "damaged there"),
+        ("", {"position": 10**30}, "damaged there"),
+    ],
+)
+def test_places_that_are_none(utterances, tmp_path, shard, place, message):
+    clip = packed(utterances, tmp_path, 1)[0].audio
+    with pytest.raises(AudioError, match=message):
+        replace(clip, shard=shard or clip.shard, **place).read()

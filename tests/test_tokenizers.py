@@ -114,6 +114,8 @@ def test_characters_must_be_single_and_distinct(
         {"kind": "sentencepiece", "characters": ["A"]},
         {"kind": "sentencepiece", "model": 3},
         {"kind": "sentencepiece", "model": "not base64"},
+        {"kind": "sentencepiece", "model": "\u00e9"},
+        {"kind": "sentencepiece", "model": ""},
         {"kind": "sentencepiece", "model": base64.b64encode(b"junk").decode()},
         {"kind": "characters", "characters": "AB"},
         {"kind": "characters", "characters": ["A"], "code": "import os"},
@@ -160,6 +162,10 @@ def test_an_unknown_character_is_an_unknown_token(subwords: SubwordTokenizer) ->
     ids = subwords.encode("river 你")
     assert END + 1 in ids
     assert subwords.decode(ids).startswith("river")
+
+
+def test_half_a_surrogate_pair_is_no_character(subwords: SubwordTokenizer) -> None:
+    assert subwords.encode("river \udce9") == subwords.encode("river ?")
 
 
 def test_subwords_refuse_foreign_identifiers(subwords: SubwordTokenizer) -> None:

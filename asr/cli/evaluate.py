@@ -68,7 +68,7 @@ class _Options(options.Guided):
 @click.option(
     "--calibrate",
     is_flag=True,
-    help="Have the model state on these how sure it may be of words; changes MODEL.",
+    help="Fit the confidence of words on these recordings, and store that in MODEL.",
 )
 @click.option(
     "--predictions",
@@ -116,7 +116,7 @@ def command(
     )
     found: Fit | TextEvaluation
     if task == LANGUAGE_MODEL:
-        found = _foretell(model, data, given["corpus"], given["subset"], limit)
+        found = _predict(model, data, given["corpus"], given["subset"], limit)
     else:
         pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
         found = _evaluate_texts(model, pairs, lowercase, _search(given))
@@ -162,13 +162,13 @@ def _score_speech(
     if as_json:
         click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
     else:
-        click.echo(evaluation.summary(*shown))
+        click.echo(terminal.visible(evaluation.summary(*shown)))
     if given["calibrate"]:
         calibration = asr.calibrate(evaluation, recognizer.config.calibration)
         asr.write_calibration(model_path(model), calibration)
 
 
-def _foretell(
+def _predict(
     model: str, data: Path, corpus: str | None, subset: str | None, limit: int | None
 ) -> Fit:
     if corpus is None:

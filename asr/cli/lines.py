@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.alignment import alignment_text
-from asr.cli.terminal import prints_to_terminal
+from asr.cli.terminal import prints_to_terminal, visible
 from asr.errors import OutputError
 from asr.resources import atomic_write
 
@@ -65,6 +65,15 @@ def _texts(
 ) -> Iterator[str]:
     columns = shutil.get_terminal_size().columns if terminal else None
     for name, steps in alignments:
+        if terminal:
+            name = visible(name)
+            steps = [
+                step._replace(
+                    reference=visible(step.reference),
+                    hypothesis=visible(step.hypothesis),
+                )
+                for step in steps
+            ]
         text = alignment_text(
             steps, columns=columns, paint=_paint if terminal else None
         )

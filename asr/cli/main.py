@@ -77,10 +77,9 @@ class _LazyGroup(click.Group):
 )
 def cli(debug: bool, log_level: str) -> None:  # noqa: ARG001 - main reads debug
     """Recognise speech, translate and summarise; train models and score them."""
-    logging.basicConfig(
-        level=log_level.upper(), format="%(levelname)s: %(message)s", force=True
-    )
+    logging.basicConfig(level=log_level.upper(), force=True)
     for handler in logging.getLogger().handlers:
+        handler.setFormatter(terminal.Formatter("%(levelname)s: %(message)s"))
         handler.setLevel(log_level.upper())  # a log file may want to know more
     if log_level != "debug":  # it warns of graphs that are compiled for several sizes
         logging.getLogger("tensorflow").setLevel(logging.ERROR)

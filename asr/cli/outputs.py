@@ -171,7 +171,7 @@ def check(
         UsageError: The output folder is missing, or the format has no room.
     """
     if n_best > 1 and output_format not in ("json", "all"):
-        raise UsageError("--n-best lists readings in json; give --output-format json")
+        raise UsageError("--n-best lists hypotheses in json; give --output-format json")
     if resume and folder is None:
         raise UsageError("--resume looks for files; give --output-dir")
     if folder is not None or output_format in ("txt", "json", "ctm", "trn"):
@@ -210,9 +210,13 @@ def worded(output_format: str, times_words: bool) -> bool:
     return times_words and output_format in (*WORD_FORMATS, "all")
 
 
+def _shown(text: str) -> str:
+    return terminal.visible(text) if terminal.prints_to_terminal() else text
+
+
 def segment_to_stdout(segment: Segment) -> None:
     """Print the text of a part of a recording."""
-    click.echo(segment.text)
+    click.echo(_shown(segment.text))
     terminal.flush_stdout()
 
 
@@ -234,7 +238,7 @@ def to_stdout(
         text = json.dumps(named, ensure_ascii=False) + "\n"
     elif name is not None and output_format == "txt":
         text = f"{name}: {transcript.text}".rstrip() + "\n"
-    click.echo(text, nl=False)
+    click.echo(_shown(text), nl=False)
     terminal.flush_stdout()  # whoever reads along gets each text when it is there
 
 

@@ -14,6 +14,7 @@ import click
 from asr import sclite
 from asr.alignment import align
 from asr.cli import lines, options
+from asr.cli.terminal import visible
 from asr.errors import UsageError
 from asr.html_report import html_report
 from asr.score_files import (
@@ -130,7 +131,7 @@ def command(
         else:
             found[place] += f"\nnormalizer {normalizer}; {pairs.policy()}"
     if not as_json:
-        click.echo("\n\n".join(found))
+        click.echo(visible("\n\n".join(found)))
         return
     names = ("first", "second", "comparison")
     whole = dict(zip(names, found, strict=False)) if other else found[0]

@@ -7,7 +7,9 @@ import errno
 import importlib
 import io
 import json
+import logging
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
 def prepare_streams() -> None:
     """Have standard error where it is closed, and names that are not UTF-8 printed."""
     if sys.stderr is None:
@@ -29,6 +34,19 @@ def prepare_streams() -> None:
         sys.stderr = os.fdopen(2, "w")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def visible(text: str) -> str:
+    """Write control characters out, which a terminal would obey; not tabs and lines."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class Formatter(logging.Formatter):
+    """Log lines without control characters of what they tell of."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See the class."""
+        return visible(super().format(record))
 
 
 def report(error: Exception) -> int:
@@ -41,7 +59,7 @@ def report(error: Exception) -> int:
         The exit status that belongs to it.
     """
     message, status = _describe(error)
-    click.echo(f"error: {' '.join(message.split())}", err=True)
+    click.echo(f"error: {visible(' '.join(message.split()))}", err=True)
     return status
 
 

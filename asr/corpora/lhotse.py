@@ -9,13 +9,12 @@ channel: a command, an address, samples in memory or a change of speed are refus
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.corpora.base import Corpus, check_subset
 from asr.errors import DataError
-from asr.manifest import Utterance, text_lines
+from asr.manifest import Utterance, parsed, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,7 +50,7 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
     for number, line in text_lines(path):
         if line.strip():
             try:
-                yield from _cut(json.loads(line), path.parent)
+                yield from _cut(parsed(line), path.parent)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(f"{path}:{number}: no cut of lhotse: {error}") from None
 

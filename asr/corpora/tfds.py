@@ -9,6 +9,7 @@ split; remove these to have them written anew.
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,7 @@ _TEXTS = (
 )
 _SPEAKERS = ("speaker_id", "speaker", "client_id")
 _IDS = ("id", "utt_id", "path")
+_CLASSES = ("type", "pythonClassName")  # what stored features call their class
 
 
 def tfds_corpus(name: str) -> Corpus:
@@ -71,11 +73,36 @@ def _builder(name: str, root: Path) -> Any:  # noqa: ANN401 - tfds has no types
         raise UsageError(
             f"tfds:{name} needs: pip install '.[tfds]' from asr's checkout"
         ) from error
+    if not re.fullmatch(r"\w+(/[\w.-]+)?(:[\d.*]+)?", name):
+        # A namespace, whose register names code of strangers.
+        raise UsageError(f"tfds:{name}: write NAME, NAME/CONFIG or NAME:VERSION")
+    _check_features(root / re.split("[/:]", name)[0])
     try:
         return tfds.builder(name, data_dir=root)
     except Exception as error:  # whatever the builder's own code raises
         reason = str(error).partition("\n")[0]
         raise UsageError(f"tfds:{name}: {reason}") from error
+
+
+def _check_features(folder: Path) -> None:
+    """Refuse stored features that would have modules of others imported.
+
+    Raises:
+        DataError: The message names the file and the class.
+    """
+    for path in sorted(folder.rglob("features.json")):
+        kinds: list[str] = []
+
+        def note(entry: dict[str, Any], kinds: list[str] = kinds) -> None:
+            kinds += [str(entry[key]) for key in _CLASSES if key in entry]
+
+        try:
+            json.loads(path.read_bytes(), object_hook=note)
+        except (OSError, ValueError, RecursionError) as error:
+            raise DataError(f"{path}: not readable: {error}") from error
+        for kind in kinds:
+            if not kind.startswith("tensorflow_datasets."):
+                raise DataError(f"{path}: {kind} is no feature of TensorFlow Datasets")
 
 
 def _subsets(name: str, root: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
@@ -83,3 +84,24 @@ def test_standard_error_comes_back_after_a_failure(monkeypatch, capfd):
         terminal.start_backend()
     os.write(2, b"heard")
     assert capfd.readouterr().err == "heard"
+
+
+def test_a_terminal_is_not_told_what_to_do(run):
+    """Names and messages may hold what moves its cursor or sets its clipboard."""
+    assert terminal.visible("a\tb\n\x1b]52;\x07\x9b") == "a\tb\n\\x1b]52;\\x07\\x9b"
+    ended = run("info", "\x1b[2Jgone.wav")
+    assert "\x1b" not in ended.err
+    assert "\\x1b[2Jgone.wav" in ended.err
+
+
+def test_nor_by_the_log():
+    record = logging.LogRecord("a", 30, "", 0, "%s", ("\x1b[2J",), None)
+    assert terminal.Formatter("%(message)s").format(record) == "\\x1b[2J"
+
+
+def test_nor_by_a_transcript(recognizer, run, samples, tmp_path, monkeypatch):
+    path = tmp_path / "\x07a.wav"
+    path.write_bytes((samples / "river.wav").read_bytes())
+    assert run("transcribe", path).out == "\x07A\n"
+    monkeypatch.setattr(terminal, "prints_to_terminal", lambda: True)
+    assert run("transcribe", path).out.startswith("\\x07A")

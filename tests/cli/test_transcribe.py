@@ -113,7 +113,7 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "--start", "5", "--end", "2"], "--end 2 is not after --start 5"),
         (["a.wav", "--rate", "8000"], "--rate is that of standard input"),
         (["a.wav", "--n-best", "9", "-f", "json"], "needs a beam of as many"),
-        (["a.wav", "--n-best", "2"], "--n-best lists readings in json"),
+        (["a.wav", "--n-best", "2"], "--n-best lists hypotheses in json"),
     ],
 )
 def test_what_cannot_be_is_refused(run, recognizer, wav, arguments, message):

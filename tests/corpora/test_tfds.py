@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 
 import numpy as np
@@ -122,3 +123,14 @@ def test_what_is_not_there(root, tmp_path):
     with pytest.raises(DataError, match="no recording with a text"):
         list(corpus("tfds:tiny_pictures").read(root, "train"))
     assert not os.listdir(root / "flac" / "tiny_pictures" / "train")  # noqa: PTH208
+
+
+def test_modules_of_strangers_are_not_imported(root, tmp_path):
+    with pytest.raises(UsageError, match="write NAME"):
+        corpus("tfds:strangers:tiny_speech").subsets(root)
+    folder = tmp_path / "mine" / "1.0.0"
+    folder.mkdir(parents=True)
+    shutil.copy(next(root.rglob("dataset_info.json")), folder)
+    (folder / "features.json").write_text('{"\\u0074ype": "payload.F", "content": {}}')
+    with pytest.raises(DataError, match=r"payload\.F is no feature"):
+        corpus("tfds:mine").subsets(tmp_path)

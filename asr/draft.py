@@ -26,7 +26,7 @@ class Draft:
         parts: What was decoded last, by first sample.
         decoded: How many parts were decoded.
         segments: Those of them that have text, in order.
-        alternatives: The readings of its only part.
+        alternatives: The hypotheses of its only part.
         error: Why it could not be read.
     """
 

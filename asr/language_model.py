@@ -1,7 +1,8 @@
 """Language models: how probable a text is, by what was written before.
 
-Each character is foretold by the ones before it. With a vocabulary, words are foretold
-as well, by the two before; a word that the vocabulary lacks is still spelled out.
+Each character is predicted by the ones before it. With a vocabulary, words are
+predicted as well, by the two before; a word that the vocabulary lacks is still spelled
+out.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ log = logging.getLogger(__name__)
 _HIGHEST = 700.0  # log of a perplexity that is still a number
 _UNKNOWN = 3  # the word that stands for all that the vocabulary lacks
 _FIRST = 4  # the first word of the vocabulary
-_LEAST = (1, 2)  # how often one word, or two, must be seen to foretell the next
+_LEAST = (1, 2)  # how often one word, or two, must be seen to predict the next
 _LONGEST = 60  # characters of a word
 _WORDS = "words_"  # before the names of the arrays of words
 
@@ -72,7 +73,7 @@ class LanguageConfig:
 
 @dataclass(frozen=True)
 class Fit:
-    """How well a language model foretells texts.
+    """How well a language model predicts texts.
 
     Attributes:
         texts: Number of texts.
@@ -128,7 +129,7 @@ class Words:
 
 @dataclass(frozen=True, eq=False)
 class LanguageModel:
-    """N-grams that foretell texts.
+    """N-grams that predict texts.
 
     Attributes:
         tokenizer: Its characters.
@@ -207,7 +208,7 @@ class LanguageModel:
         )
 
     def fit(self, texts: Iterable[str]) -> Fit:
-        """Measure how well it foretells texts.
+        """Measure how well it predicts texts.
 
         Args:
             texts: Any; they go through the model's normaliser. Empty ones do not count.

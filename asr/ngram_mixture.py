@@ -11,7 +11,7 @@ _LEAST_KEPT = 1e-3  # of a probability, or the shorter context says nearly the s
 
 
 def mixed(common: NGrams, domain: NGrams, share: float) -> NGrams:
-    """Mix the n-grams of a domain in, each context by how well each model foretold it.
+    """Mix the n-grams of a domain in, each context by how well each model predicted it.
 
     A fixed mixture pays for every word of the domain anew. Here the context tells:
     after "T H" a model of spelled letters has nearly all the weight, and hardly any
@@ -42,9 +42,9 @@ def mixed(common: NGrams, domain: NGrams, share: float) -> NGrams:
         contexts = np.unique(np.concatenate([level.contexts for level in levels]))
         before, last = np.divmod(contexts, vocabulary)
         chances = [model.probabilities(size - 1, before, last) for model in models]
-        foretold = np.maximum(np.stack(chances, axis=1), 1e-30)
-        foretold[contexts == common.start] = 1.0  # all texts begin with it
-        beliefs = shorter_beliefs[np.searchsorted(shorter, before)] + np.log(foretold)
+        predicted = np.maximum(np.stack(chances, axis=1), 1e-30)
+        predicted[contexts == common.start] = 1.0  # all texts begin with it
+        beliefs = shorter_beliefs[np.searchsorted(shorter, before)] + np.log(predicted)
         grams = np.unique(np.concatenate([level.grams for level in levels]))
         level = _level(found, models, size, contexts, _shares(beliefs), grams)
         found = found._replace(levels=(*found.levels, level))

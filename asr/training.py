@@ -196,8 +196,9 @@ class Run:
             if recipe.model.ctc:
                 raise RecipeError("augment.split_pieces: for texts, without model.ctc")
             self.split = PieceSplitter(tokenizer.pieces, share)
-        spoilt = (recipe.augment.rooms, recipe.augment.noise, recipe.augment.telephone)
-        if any(spoilt) and self.task.rate == 1:
+        augment = recipe.augment
+        distorted = augment.rooms or augment.noise or augment.telephone
+        if distorted and self.task.rate == 1:
             raise RecipeError("augment: texts have no rooms, noise or telephones")
         self.board = None
         if recipe.train.tensorboard:

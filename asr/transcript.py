@@ -78,7 +78,7 @@ class Transcript:
         language: Language code such as `en`, or None where the model does not know.
         duration: Second up to which the recording was read, its end if not told
             otherwise.
-        alternatives: The n best readings, best first, where they were asked for.
+        alternatives: The n best hypotheses, best first, where they were asked for.
         reason: Why `text` is empty (`"no samples"`), or None.
     """
 

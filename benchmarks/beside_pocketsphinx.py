@@ -1,13 +1,16 @@
 """Speed and word error rate beside PocketSphinx with its bundled English model.
 
-Both read the same WAV files, one after the other, each in a process of its own. Texts
-go through the normaliser english-1 on both sides.
+Both read the same WAV files, the one after the other has ended, each in a process of
+its own: `asr` in batches on all cores, PocketSphinx, which cannot do that, clip by clip
+on one. The ratio of processor time is told too. Texts go through the normaliser
+english-1 on both sides.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -46,17 +49,24 @@ def work(model: str, folder: str) -> dict[str, Any]:
 
 def in_process(*command: object) -> dict[str, Any]:
     """Run one of the two; return what it printed, and how long all of it took."""
-    begin = time.perf_counter()
+    begin, used = time.perf_counter(), _processor()
     done = subprocess.run(
         [str(part) for part in command], stdout=subprocess.PIPE, check=True, text=True
     )
     found = json.loads(done.stdout.splitlines()[-1])
-    return found | {"all": time.perf_counter() - begin}
+    clock = time.perf_counter() - begin
+    return found | {"all": clock, "processor": _processor() - used}
+
+
+def _processor() -> float:
+    """Return the processor time that ended children have taken."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
     """Run the benchmark."""
-    if sys.argv[1] == "--worker":
+    if sys.argv[1:2] == ["--worker"]:
         print(json.dumps(work(*sys.argv[2:])))
         return
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -98,6 +108,8 @@ def main() -> None:
     for name, key in (("start-up left out", "work"), ("start-up included", "all")):
         ratio = other[key] / ours[key]
         harness.verdict(f"times as fast, {name}", ratio, FASTER, below=False)
+    ratio = other["processor"] / ours["processor"]
+    print(f"processor time, start-up included: {ratio:.3g} times as little")
 
 
 if __name__ == "__main__":

@@ -31,9 +31,10 @@ def gap(random: np.random.Generator, low: float = 1.0) -> np.ndarray:
     return random.normal(0, 1e-4, count).astype("float32")
 
 
-def edges(recognizer: asr.Recognizer) -> list[float]:
-    """Return how far off segments begin and end, of clips with known words.
+def edges(recognizer: asr.Recognizer) -> tuple[list[float], int]:
+    """Return how far off segments begin and end, and how many segments there are.
 
+    Each true start is compared with the nearest start, each end with the nearest end.
     Two seconds and more lie between clips, so that each is told apart from its pauses.
     """
     folder = harness.speech("LibriSpeech", "dev-aligned")
@@ -44,12 +45,13 @@ def edges(recognizer: asr.Recognizer) -> list[float]:
         for part in (gap(random, 2.0), audio.read(clip, RATE)):
             start, count = count, count + len(part)
             parts.append(part)
-        truth += [start / RATE + said[0][0], start / RATE + said[-1][1]]
+        truth.append((start / RATE + said[0][0], start / RATE + said[-1][1]))
     found = recognizer.transcribe(np.concatenate(parts)).segments
-    times = np.array([edge for it in found for edge in (it.start, it.end)])
-    if np.any(np.diff([0.0, *times, count / RATE]) < 0):
+    times = np.array([(it.start, it.end) for it in found])
+    if np.any(np.diff([0.0, *times.ravel(), count / RATE]) < 0):
         sys.exit("times go back, or leave the recording")
-    return [float(np.abs(times - edge).min()) for edge in truth]
+    off = [float(np.abs(times - pair).min(axis=0)[i]) for pair in truth for i in (0, 1)]
+    return off, len(found)
 
 
 def hour(recognizer: asr.Recognizer, hours: float) -> tuple[float, float, int]:
@@ -90,9 +92,8 @@ def transcribe(path: Path, model: str) -> tuple[float, float]:
     """Run the command; return seconds and peak memory in MB."""
     command = [sys.executable, "-m", "asr", "transcribe", str(path), "--model", model]
     begin = time.perf_counter()
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, cwd=harness.ROOT
-    ) as process:
+    where = {**os.environ, "PYTHONPATH": str(harness.ROOT)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, env=where) as process:
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
@@ -110,11 +111,17 @@ def main() -> None:
     harness.announce()
     if options.joined:
         recognizer = asr.load(options.model)
-        off = edges(recognizer)
-        print(f"{len(off)} edges: 90th percentile {np.quantile(off, 0.9):.3f} s")
+        off, segments = edges(recognizer)
+        print(
+            f"{len(off) // 2} clips, {segments} segments; edges: 90th percentile "
+            f"{np.quantile(off, 0.9):.3f} s"
+        )
         harness.verdict("median of edges", float(np.median(off)), EDGE, below=True)
         joined, alone, words = hour(recognizer, options.joined)
-        print(f"WER of {words} words: joined {joined:.2%}, one by one {alone:.2%}")
+        print(
+            f"WER of {words} words: joined {joined:.2%}, one by one {alone:.2%}, "
+            f"ratio {joined / alone:.3f}"
+        )
         harness.verdict("difference", abs(joined - alone), WORSE, below=True)
     if options.hours:
         with tempfile.TemporaryDirectory() as folder:

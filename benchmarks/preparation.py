@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import resource
 import tempfile
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 import harness
 import soundfile
 
+from asr.audio import AUDIO_EXTENSIONS
 from asr.corpora.prepare import Preparation
 
 RATE = 300.0  # clips a second
@@ -51,7 +51,14 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one copy of the corpus")
     options = parser.parse_args()
     harness.announce()
-    corpus = Path(os.environ["ASR_DATA"]) / "speech" / "LibriSpeech"
+    corpus = harness.speech("LibriSpeech").resolve()
+    files = [
+        path
+        for path in (corpus / _SUBSET).rglob("*")
+        if path.suffix.lower() in AUDIO_EXTENSIONS
+    ]
+    for path in files:  # from the disk, once
+        soundfile.info(path)
     clips, seconds, memory = prepare(corpus)
     print(f"{clips} clips: {seconds:.2f} s, memory +{memory:.1f} MB")
     if not options.quick:
@@ -61,7 +68,6 @@ def main() -> None:
             more, longer, rise = prepare(Path(name))
         print(f"{more} clips: {longer:.2f} s, memory +{rise:.1f} MB beyond that")
     start = time.perf_counter()
-    files = [path for path in (corpus / _SUBSET).rglob("*") if path.suffix == ".opus"]
     for path in files:
         soundfile.info(path)
     bare = len(files) / (time.perf_counter() - start)

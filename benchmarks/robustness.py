@@ -1,4 +1,4 @@
-"""Word error rate of a model on clips that were spoilt in known ways."""
+"""Word error rate of a model on clips that were distorted in known ways."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def main() -> None:
     for name, change in CONDITIONS.items():
         wer = score(said, list(texts(recognizer, sounds, change))).wer
         base = wer if base is None else base
-        print(f"{name:22} WER {wer:6.2%}, {wer - base:+.2%}", flush=True)
+        print(f"{name:22} WER {wer:6.2%}, ratio {wer / base:.2f}", flush=True)
 
 
 def texts(

@@ -92,7 +92,7 @@ def test_a_domain_is_mixed_in(folder, recipe, tmp_path, words, order):
     assert mixed < 1.1 * pooled
 
 
-def test_it_foretells_what_it_has_read(language_model):
+def test_it_predicts_what_it_has_read(language_model):
     known = language_model.fit(LINES)
     assert known.texts == len(LINES)
     assert known.words == sum(len(line.split()) for line in LINES)
@@ -197,7 +197,7 @@ def test_networks_and_language_models_are_told_apart(
         asr.train(recipe(), tmp_path / "run")
 
 
-def test_words_are_foretold_as_a_whole(with_words, language_model):
+def test_words_are_predicted_as_a_whole(with_words, language_model):
     model = asr.load_language_model(with_words)
     assert model.words.vocabulary == ("AB",)  # as frequent as CDE, and before it
     rows = model.words.ngrams.automaton()

@@ -1,4 +1,4 @@
-"""Mixtures of n-grams: rows add up to one, and turn to the model that foretold more."""
+"""Mixtures of n-grams: rows add up to one, and favour the model that predicts more."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,9 @@ from asr.corpora.tfds import PREFIX, prepare_tfds
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+log = logging.getLogger(__name__)
 
 
 class CorpusName(click.Choice[str]):
@@ -33,7 +37,9 @@ class CorpusName(click.Choice[str]):
 
 
 download = click.option(
-    "--download", is_flag=True, help="Fetch what of the corpus is missing."
+    "--download",
+    is_flag=True,
+    help="Download what is missing and has an address.",
 )
 
 no_verify = click.option(
@@ -75,3 +81,5 @@ def fetch_missing(
         fetch(corpus, root, verify=verify)
     elif found := tuple(subset for subset in online if subset in absent):
         fetch(corpus, root, found, verify=verify)
+    for subset in sorted(absent.difference(online, known(corpus).subsets(root))):
+        log.warning("%s: nowhere to download %s from", root, subset)

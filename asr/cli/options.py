@@ -194,7 +194,7 @@ def decoding_config(default: DecodingConfig, **given: Unpack[Search]) -> Decodin
         The settings to decode with.
 
     Raises:
-        UsageError: More readings are asked for than the beam holds, or weights of a
+        UsageError: More hypotheses are asked for than the beam holds, or weights of a
             language model that there is not.
     """
     known: dict[str, Any] = {**given}

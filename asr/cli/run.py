@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ from asr.run_report import REPORT, SCORES
 
 if TYPE_CHECKING:
     from asr.config import Recipe
+
+
+log = logging.getLogger(__name__)
 
 
 @click.command(epilog="Example: asr run librispeech/mini --download")
@@ -70,9 +74,10 @@ def _download(recipe: Recipe, *, verify: bool) -> None:
     data = recipe.data
     wanted: dict[tuple[str, str], list[str]] = {}
     for source in (*data.train, *data.dev, *data.test, *data.withhold):
-        if source.corpus not in TEXT_CORPORA:
-            wanted.setdefault((source.corpus, source.path), []).append(source.subset)
+        wanted.setdefault((source.corpus, source.path), []).append(source.subset)
     for (corpus, path), subsets in wanted.items():
-        corpora.fetch_missing(
-            corpus, data_directory() / path, tuple(subsets), verify=verify
-        )
+        root = data_directory() / path
+        if corpus not in TEXT_CORPORA:
+            corpora.fetch_missing(corpus, root, tuple(subsets), verify=verify)
+        elif not root.exists():
+            log.warning("%s: nowhere to download %s from", root, corpus)

@@ -124,7 +124,7 @@ class WordState(NamedTuple):
 
 
 class WordGuide(NamedTuple):
-    """Letters foretold one by one until a word ends, and then the word as a whole.
+    """Letters predicted one by one until a word ends, and then the word as a whole.
 
     At the end of a word that the lexicon knows, what its letters have added gives way
     to the log probability of the word; an unknown word keeps it, and adds that of

@@ -80,3 +80,15 @@ def test_what_is_not_the_archive_leaves_nothing(run, online, tmp_path):
     assert ended.status == 5
     assert ended.err.splitlines()[-1].startswith("error: dev-clean.tar.gz: cannot be")
     assert not any(root.rglob("*"))
+
+
+def test_what_has_no_address_is_told(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_DATA", str(tmp_path))
+    speech = "{corpus: kaldi, path: speech/mine, subset: train}"
+    texts = "{corpus: pairs, path: text/mine, subset: dev}"
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(f"data: {{train: [{speech}], dev: [{texts}]}}")
+    ended = run("run", recipe, "--download", "--output", tmp_path / "out")
+    assert (ended.status, ended.out) == (5, "")
+    assert f"{tmp_path}/speech/mine: nowhere to download train from" in ended.err
+    assert f"{tmp_path}/text/mine: nowhere to download pairs from" in ended.err

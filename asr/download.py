@@ -36,6 +36,7 @@ TIMEOUT = 30.0
 
 _TRIES = 5  # in a row that bring hardly anything, at each address
 _LEAST = 1 << 16  # bytes of a connection that was worth its while
+_TOGETHER = 3  # files that are fetched at a time
 _PAUSE = 1.0  # seconds before the second try; doubles each time
 _BLOCK = 1 << 18
 
@@ -77,12 +78,11 @@ def fetch_all(
     folder: Path,
     *,
     verify: bool = True,
-    jobs: int = 3,
     progress: Progress = lambda _: None,
 ) -> Iterator[Path]:
     """Fetch files, several at once, and yield each in its turn; see `fetch`."""
     stop = threading.Event()
-    with ThreadPoolExecutor(jobs) as pool:
+    with ThreadPoolExecutor(_TOGETHER) as pool:
         futures = [
             pool.submit(
                 fetch, archive, folder, verify=verify, progress=progress, stop=stop

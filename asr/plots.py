@@ -33,7 +33,7 @@ _MARKERS = "osD^vP*X"
 _FRAME_MS = 250
 _LAST_FRAME_MS = 2000
 
-LOSSES = {"loss": "training", "ctc_loss": "training, CTC", "dev_loss": "dev"}
+LOSSES = {"loss": "training", "ctc_loss": "training, CTC"}
 """Key of a history row -> its label in the panel of losses."""
 
 RATES = {"dev_cer": "dev CER", "dev_wer": "dev WER"}

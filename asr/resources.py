@@ -39,11 +39,6 @@ def bundled_models() -> dict[str, Path]:
     return {config.parent.name: config.parent for config in configs}
 
 
-def samples_dir() -> Path:
-    """Return the folder of bundled sample recordings."""
-    return share() / "data" / "samples"
-
-
 def data_directory() -> Path:
     """Return the folder that holds corpora: `ASR_DATA`, or the one we are in."""
     return Path(os.environ.get("ASR_DATA", "."))

@@ -56,7 +56,6 @@ class Segment(NamedTuple):
         speaker: Who spoke.
         begin: In seconds.
         end: In seconds.
-        labels: Names of the subsets that it belongs to.
         text: What was said, or None where it is not to be scored.
     """
 
@@ -65,7 +64,6 @@ class Segment(NamedTuple):
     speaker: str
     begin: float
     end: float
-    labels: tuple[str, ...]
     text: str | None
 
     @property
@@ -116,7 +114,6 @@ def read_segments(lines: Iterable[Line]) -> dict[str, Segment]:
                 found["speaker"],
                 float(found["begin"]),
                 float(found["end"]),
-                tuple(filter(None, (found["labels"] or "").split(","))),
                 None if text.casefold() == _IGNORED else text,
             )
         )

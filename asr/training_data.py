@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -24,6 +23,7 @@ from asr.tasks.base import Task
 from asr.text import normalizer
 from asr.tokenizers import make_tokenizer, read_tokenizer, write_tokenizer
 from asr.withheld import Withheld
+from asr.word_times import frames_needed
 
 log = logging.getLogger(__name__)
 
@@ -132,8 +132,7 @@ def _unusable(length: float, labels: Sequence[int], recipe: Recipe, unit: str) -
     hop = recipe.model.frontend.hop_ms / 1000
     frames = int(length / fastest / hop) + 1
     states = state_lengths(frames, recipe.model.encoder.reduction)
-    repeats = sum(a == b for a, b in itertools.pairwise(labels))
-    if len(labels) + repeats > states:
+    if frames_needed(labels) > states:
         return "more characters than CTC frames"
     return ""
 

@@ -85,6 +85,13 @@ def test_epochs_and_seeds_differ():
     assert sets[0] != sets[1]  # neighbours change, not only the order of batches
 
 
+def test_later_epochs_mix_short_and_long():
+    seconds = np.random.default_rng(0).uniform(1, 10, 200)
+    plan = plan_epoch(seconds, batch_length=40, seed=0, epoch=1, ascending=False)
+    longest = [seconds[batch].max() for batch in plan]
+    assert abs(np.corrcoef(range(len(plan)), longest)[0, 1]) < 0.5
+
+
 def test_ascending():
     seconds = np.random.default_rng(0).uniform(1, 10, 50)
     plan = plan_epoch(seconds, batch_length=30, seed=3, epoch=0, ascending=True)

@@ -92,7 +92,7 @@ def test_a_domain_is_mixed_in(folder, recipe, tmp_path, words, order):
     assert mixed < 1.1 * pooled
 
 
-def test_it_predicts_what_it_has_read(language_model):
+def test_it_predicts_what_it_has_read(language_model, monkeypatch):
     known = language_model.fit(LINES)
     assert known.texts == len(LINES)
     assert known.words == sum(len(line.split()) for line in LINES)
@@ -101,6 +101,8 @@ def test_it_predicts_what_it_has_read(language_model):
     assert language_model.fit(["DBE ACC", "EEE"]).bits > 3
     total = known.bits * known.characters * math.log(2)
     assert known.perplexity == pytest.approx(math.exp(total / known.words))
+    monkeypatch.setattr("asr.decoding.automaton._TOGETHER", 3)
+    assert language_model.fit(LINES).bits == pytest.approx(known.bits)
 
 
 def test_one_text_by_hand(language_model):
@@ -355,7 +357,10 @@ def test_hotwords_are_written_where_they_may_be(recognizer, tones):
     assert other in biased.split()
 
 
-def test_a_prefix_begins_a_recording_and_no_later_part(recognizer, tones):
+@pytest.mark.parametrize("guided", [False, True])
+def test_a_prefix_begins_a_recording_and_no_later_part(
+    recognizer, tones, folder, guided
+):
     import soundfile
 
     first, second = (soundfile.read(tones / f"clip0{i}.wav")[0] for i in (1, 2))
@@ -363,10 +368,15 @@ def test_a_prefix_begins_a_recording_and_no_later_part(recognizer, tones):
     assert text.startswith("ED")
     pause = np.zeros(16000 * 30, "float32")
     joined = np.concatenate([first, pause, second]).astype("float32")
-    whole = transcribed(recognizer, joined, prefix="ED")
+    name = str(folder / "run" / "model") if guided else ""
+    free, whole = (
+        transcribed(recognizer, joined, prefix=prefix, language_model=name)
+        for prefix in ("", "ED")
+    )
     assert len(whole.segments) > 1
     assert whole.segments[0].text.startswith("ED")
-    assert not whole.segments[-1].text.startswith("ED")
+    assert not free.segments[0].text.startswith("ED")
+    assert whole.segments[-1].tokens == free.segments[-1].tokens
 
 
 def test_what_no_model_can_write(recognizer, tones):

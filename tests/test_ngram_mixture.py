@@ -57,6 +57,8 @@ def test_what_was_seen_has_the_probability_of_both_by_their_weights():
     expected = np.average(both, weights=weights)
     assert chance(model, 6, 7, 8) == pytest.approx(expected, rel=5e-3)
     assert weights[1] > 100 * weights[0]
+    expected = 0.9 * books.unigrams + 0.1 * spelled.unigrams
+    np.testing.assert_allclose(model.unigrams, expected, rtol=1e-6)
 
 
 def test_it_costs_the_common_texts_little_and_helps_the_domain_much():

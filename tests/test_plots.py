@@ -155,7 +155,7 @@ def test_learning_curves(tmp_path: Path, figures: list[Figure]) -> None:
     history = [
         {"epoch": 1, "loss": 9.0, "ctc_loss": 12.0, "dev_cer": 1.4},
         {"epoch": 2, "loss": 5.0, "ctc_loss": math.nan, "dev_cer": 0.9},
-        {"epoch": 3, "loss": 4.0, "ctc_loss": 6.0, "dev_loss": 7.0, "dev_cer": 0.5},
+        {"epoch": 3, "loss": 4.0, "ctc_loss": 6.0, "dev_cer": 0.5},
     ]
     plots.learning_curves(history, tmp_path / "h.png")
     losses, rates = figures[0].axes
@@ -163,7 +163,6 @@ def test_learning_curves(tmp_path: Path, figures: list[Figure]) -> None:
     assert drawn == {
         "training": [[1, 9], [2, 5], [3, 4]],
         "training, CTC": [[1, 12], [3, 6]],
-        "dev": [[3, 7]],
     }
     assert [line.get_label() for line in rates.lines] == ["dev CER"]
     assert rates.get_ylim() == (0.0, 1.0)

@@ -39,7 +39,6 @@ def test_checkout_is_its_own_share(root):
     if (root / "asr" / "share").exists():
         pytest.skip("this is no checkout")
     assert resources.share() == root
-    assert resources.samples_dir() == root / "data" / "samples"
 
 
 def test_wheel_has_its_share(shipped):

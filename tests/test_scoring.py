@@ -181,6 +181,7 @@ def test_an_aligner_decides_what_is_counted() -> None:
     result = total(count(references, hypotheses, sclite.align))
     assert (result.hits, result.substitutions, result.words) == (3, 3, 6)
     assert result.characters == len("a b c") + len("well uh yes")
+    assert result.character_errors == 3
 
 
 def test_out_of_vocabulary() -> None:

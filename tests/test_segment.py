@@ -173,7 +173,7 @@ def test_where_there_is_no_pause_a_second_is_read_twice():
 @settings(max_examples=60, deadline=None)
 @given(
     lengths=st.lists(st.integers(1, 400), max_size=12),
-    size=st.integers(100, 200_000),
+    size=st.integers(1000, 200_000),
     longest=st.sampled_from([5.0, 8.3, 20.0]),
     pause=st.sampled_from([0.1, 1.0]),
 )
@@ -205,7 +205,7 @@ def test_all_speech_belongs_to_one_piece(lengths, size, longest, pause):
         st.tuples(st.sampled_from([0.0, 0.4, 0.55, 0.9]), st.integers(1, 500)),
         max_size=12,
     ),
-    size=st.integers(100, 200_000),
+    size=st.integers(1000, 200_000),
     longest=st.sampled_from([5.0, 8.3, 20.0]),
     pause=st.sampled_from([0.1, 1.0]),
 )

@@ -62,6 +62,9 @@ def test_highlighting_covers_the_whole_time_once():
         (1.0, 1.2, None),
         (1.2, 2.0, 1),
     ]
+    (short,) = cues([spoken((0.5, 0.7))], 9.0)
+    last = list(highlighted(short))[-1]
+    assert (last.start, last.end, last.said) == (0.7, short.end, None)
 
 
 @given(

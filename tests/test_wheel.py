@@ -99,7 +99,7 @@ def test_shipped_files_are_found(elsewhere):
     program = (
         "from asr import resources\n"
         "print(resources.recipe_path('an4'))\n"
-        "print(resources.samples_dir())\n"
+        "print(resources.share() / 'data' / 'samples')\n"
     )
     recipe, samples = elsewhere("python", "-c", program).split()
     assert "asr/share/recipes/" in recipe

@@ -6,6 +6,7 @@ import html
 import json
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import srt
@@ -112,6 +113,12 @@ def test_json_has_words_alternatives_and_reason_only_where_they_are() -> None:
         "alternatives": [{"text": "A", "score": None}],
         "reason": "no samples",
     }
+
+
+def test_json_has_confidence_and_doubt_where_they_are() -> None:
+    sure = replace(segment(0, 1), confidence=0.5, doubt="repetition")
+    (written,) = json.loads(WRITERS["json"](transcript(sure)))["segments"]
+    assert (written["confidence"], written["doubt"]) == (0.5, "repetition")
 
 
 def test_json_has_no_number_that_json_lacks() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
+from asr.config import nearest
 from asr.corpora.an4 import AN4
 from asr.corpora.audio_folder import AUDIO_FOLDER
 from asr.corpora.base import Corpus
@@ -66,9 +66,7 @@ def corpus(name: str) -> Corpus:
         return CORPORA[name]
     if name.startswith(PREFIX):
         return tfds_corpus(name)
-    near = difflib.get_close_matches(name, CORPORA, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(CORPORA)}"
-    raise UsageError(f"no corpus {name!r}; {hint}")
+    raise UsageError(f"no corpus {name!r}{nearest(name, list(CORPORA))}")
 
 
 def detect(root: Path) -> str:

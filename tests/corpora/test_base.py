@@ -49,9 +49,9 @@ def test_names():
 
 
 def test_mistyped_name_gets_the_nearest():
-    with pytest.raises(UsageError, match="did you mean librispeech"):
+    with pytest.raises(UsageError, match="did you mean 'librispeech'"):
         corpus("librispech")
-    with pytest.raises(UsageError, match="known: an4"):
+    with pytest.raises(UsageError, match="takes one of: an4"):
         corpus("zzz")
 
 

@@ -231,6 +231,35 @@ def test_a_local_window(centre):
         )
 
 
+def test_a_predicted_centre_by_hand():
+    config = CONFIGS["local-predicted"]
+    memory, query = numbers(config)
+    layer = build(config)
+    _, weights, _ = look(layer, memory, query)
+    last = LENGTHS[:, None, None] - 1.0
+    hidden = np.tanh(query @ np.asarray(layer.place_kernel)) @ np.asarray(layer.place)
+    distance = np.arange(FRAMES) - last / (1.0 + np.exp(-hidden))
+    keys = memory @ np.asarray(layer.kernel) / np.sqrt(QUERY)
+    energies = query @ keys.transpose(0, 2, 1) - np.square(distance) / (0.5 * 2.0**2)
+    seen = (np.abs(distance) <= 2.0) & (np.arange(FRAMES) <= last)
+    expected = softmax(np.where(seen, energies, -1e9))
+    np.testing.assert_allclose(weights, expected, atol=1e-5)
+
+
+@everywhere
+def test_what_is_dropped_is_not_seen(config):
+    if config.kind in ("none", "hard"):
+        pytest.skip("it has no weights to drop")
+    memory, query = numbers(config)
+    layer = build(config)
+    prepared = layer.prepare(memory, sequence_mask(LENGTHS, FRAMES))
+    state = layer.initial_state(prepared, BEAM)
+    keep = np.zeros((3, BEAM, FRAMES), "float32")
+    context, _, _ = layer.attend(tf.constant(query), prepared, state, keep)
+    nothing = np.asarray(layer.biases["output"]) if config.kind == "multi_head" else 0.0
+    np.testing.assert_allclose(context, np.broadcast_to(nothing, context.shape))
+
+
 def test_without_attention_the_query_does_not_matter():
     config = CONFIGS["none"]
     memory, query = numbers(config)

@@ -193,6 +193,10 @@ def test_the_loss_by_its_parts(recordings):
         loss = model.compute_loss(inputs, targets, found, training=True)
         expected = (1 - weight) * float(attention) + weight * float(characters)
         assert float(loss) == pytest.approx(expected, rel=1e-5)
+        model.replicas = 2  # whose gradients are added up
+        halved = model.compute_loss(inputs, targets, found, training=True)
+        assert float(halved) == pytest.approx(expected / 2, rel=1e-5)
+        model.replicas = 1
     model.loss_config = TrainConfig(ctc_weight=0.3, label_smoothing=0.0)
     logs = model.evaluate(inputs, targets, verbose=0, return_dict=True)
     assert logs["attention_loss"] == pytest.approx(float(attention), rel=1e-4)
@@ -220,6 +224,10 @@ def test_smoothing_starts_late_and_only_in_training(recordings):
     model.masking.batches.assign(2)  # the first batch and this one
     assert loss(training=True) == pytest.approx(smooth, rel=1e-5)
     assert loss(training=False) == pytest.approx(plain, rel=1e-5)
+    model.loss_config = replace(model.loss_config, accumulate=3)
+    assert loss(training=True) == pytest.approx(plain, rel=1e-5)
+    model.masking.batches.assign(4)  # the three of the first update and this one
+    assert loss(training=True) == pytest.approx(smooth, rel=1e-5)
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])

@@ -115,7 +115,9 @@ def test_english_hears_nothing_that_its_tests_say(tested, tmp_path):
     assert not quotes & set().union(*map(windows, learned))
 
 
-@pytest.mark.parametrize("name", ["ctc", "synthetic", "joint", "augmented", "longer"])
+@pytest.mark.parametrize(
+    "name", ["ctc", "synthetic", "joint", "augmented", "longer", "accents"]
+)
 def test_what_comes_before_it_withholds_the_same(name):
     base, other = (
         load_recipe(recipe_path(f"english/{name}")).data for name in ("base", name)

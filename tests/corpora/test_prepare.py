@@ -96,7 +96,7 @@ def test_nothing_usable_is_an_error(tmp_path):
         prepared("jsonl", path, "all")
     with pytest.raises(DataError, match="no utterances in all"):
         prepared("jsonl", manifest(tmp_path), "all")
-    with pytest.raises(UsageError, match="did you mean jsonl"):
+    with pytest.raises(UsageError, match="did you mean 'jsonl'"):
         prepared("json", path, "all")
 
 

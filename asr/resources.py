@@ -119,6 +119,18 @@ def _hint(wanted: str, known: Iterable[str]) -> str:
     return f"give a path, or one of: {', '.join(known) or 'none are shipped'}"
 
 
+def check_folder(folder: Path) -> None:
+    """Make sure that files can be written into a folder.
+
+    Raises:
+        OutputError: It is not there, or not open to us.
+    """
+    if not folder.is_dir():
+        raise OutputError(f"cannot write there: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"cannot write into the folder {folder}: not permitted")
+
+
 @contextmanager
 def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
     r"""Open a file that appears under its name only when complete.

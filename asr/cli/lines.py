@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +10,7 @@ import click
 
 from asr.alignment import alignment_text
 from asr.cli.terminal import prints_to_terminal, visible
-from asr.errors import OutputError
-from asr.resources import atomic_write
+from asr.resources import atomic_write, check_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,12 +27,8 @@ def check(*paths: Path | None) -> None:
         OutputError: A file's folder is not there, or not open to us.
     """
     for path in paths:
-        if path is None or path == Path("-"):
-            continue
-        if not path.parent.is_dir():
-            raise OutputError(f"cannot write {path}: there is no folder {path.parent}")
-        if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise OutputError(f"cannot write {path}: not permitted")
+        if path is not None and path != Path("-"):
+            check_folder(path.parent)
 
 
 def write(path: Path, lines: Iterable[str]) -> None:

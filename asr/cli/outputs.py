@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,7 +14,7 @@ from asr.audio import find_audio, inspect
 from asr.cli import terminal
 from asr.errors import AsrError, OutputError, UsageError
 from asr.recording import RawSamples
-from asr.resources import atomic_write
+from asr.resources import atomic_write, check_folder
 from asr.writers import WORD_FORMATS, WRITERS, Layout
 
 if TYPE_CHECKING:
@@ -302,5 +301,4 @@ def make_folder(folder: Path) -> None:
         raise OutputError(
             f"cannot make the folder {folder}: {error.strerror}"
         ) from error
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"cannot write into the folder {folder}: not permitted")
+    check_folder(folder)

@@ -46,8 +46,7 @@ class Clips:
     """Finds recordings whatever their extension, listing each folder once."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, dict[str, Path]] = {}
-        self._names: dict[Path, set[str]] = {}
+        self._folders: dict[Path, tuple[set[str], dict[str, Path]]] = {}
 
     def folder(self, path: Path) -> dict[str, Path]:
         """List the recordings directly in a folder.
@@ -58,18 +57,7 @@ class Clips:
         Returns:
             Name without extension -> recording, sorted by name.
         """
-        if path not in self._folders:
-            if len(self._folders) == _FOLDERS:
-                oldest = next(iter(self._folders))
-                del self._folders[oldest], self._names[oldest]
-            files = sorted(path.iterdir()) if path.is_dir() else []
-            found: dict[str, Path] = {}
-            for file in files:
-                if file.suffix.lower() in AUDIO_EXTENSIONS:
-                    found.setdefault(file.stem, file)
-            self._folders[path] = found
-            self._names[path] = {file.name for file in files}
-        return self._folders[path]
+        return self._listed(path)[1]
 
     def find(self, path: Path) -> Path:
         """Find a recording under its name, or under that name with another extension.
@@ -80,9 +68,21 @@ class Clips:
         Returns:
             The recording that is there, or `path` where there is none.
         """
-        others = self.folder(path.parent)
-        there = path.name in self._names[path.parent]
-        return path if there else others.get(path.stem, path)
+        names, recordings = self._listed(path.parent)
+        return path if path.name in names else recordings.get(path.stem, path)
+
+    def _listed(self, path: Path) -> tuple[set[str], dict[str, Path]]:
+        """Return the names of all files in a folder, and its recordings by stem."""
+        if path not in self._folders:
+            if len(self._folders) == _FOLDERS:
+                del self._folders[next(iter(self._folders))]
+            files = sorted(path.iterdir()) if path.is_dir() else []
+            found: dict[str, Path] = {}
+            for file in files:
+                if file.suffix.lower() in AUDIO_EXTENSIONS:
+                    found.setdefault(file.stem, file)
+            self._folders[path] = {file.name for file in files}, found
+        return self._folders[path]
 
 
 def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -> None:

@@ -314,7 +314,7 @@ def test_a_folder_that_cannot_be_written_is_told_first(
     run, recognizer, wav, monkeypatch, tmp_path
 ):
     wav("a.wav")
-    monkeypatch.setattr(outputs.os, "access", lambda _, mode: mode == os.R_OK)
+    monkeypatch.setattr(os, "access", lambda _, mode: mode == os.R_OK)
     ended = run("transcribe", "a.wav", "-o", tmp_path)
     assert (ended.status, recognizer.calls) == (8, [])
     assert "cannot write into the folder" in ended.err

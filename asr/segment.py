@@ -22,6 +22,7 @@ _DOUBTFUL = 0.7, 0.65  # mean and third quartile that music has less of than spe
 _REACH = 25  # how far unsure frames may be from a sure one
 _SHORTEST = 5  # sure frames that a stretch of speech has at least
 _PADDING = 10  # silence that is read on each side of speech
+_EDGE = 50  # silence that is read whole at the ends of a recording
 _PAUSE = 5  # shortest pause to cut in
 _OVERLAP = 50  # what is read beyond a cut that is no pause
 _MEMORY = 50  # what is kept while nobody speaks
@@ -64,10 +65,11 @@ def speech_pieces(
     """Find the speech in a recording that comes in blocks.
 
     Speech with pauses of at most `pause` is one piece, and 0.2 s of silence are read on
-    each side. Where it is longer than `longest` it is cut in the longest pause of its
-    second half, or, if there is none of 0.1 s, where it is quietest; what lies within
-    a second of such a cut is then read with both pieces. A stretch of which not even a
-    quarter is certain to be speech is left out.
+    each side; what is left at the ends of the recording is read whole if it is no
+    longer than a second, since words may be faint there. Speech longer than `longest`
+    is cut in the longest pause of its second half, or, if there is none of 0.1 s, where
+    it is quietest; what lies within a second of such a cut is then read with both
+    pieces. A stretch of which not even a quarter is certain to be speech is left out.
 
     Args:
         blocks: The recording in order, each (N,) float32 of any length.
@@ -169,6 +171,8 @@ class _Search:
         room = starts[count] - last if count < len(starts) else known - last
         if not final and room <= self._pause:
             return None
+        if count == len(starts) and room <= min(self._pause, _EDGE):
+            return self._found(starts[0], last, room)
         # What comes after the longest pause may not be known yet.
         room = min(room, self._pause + 1)
         return self._found(starts[0], last, min(_PADDING, room // 2))
@@ -205,9 +209,13 @@ class _Search:
         return bool(active >= mean or np.quantile(inside, 0.75) >= quartile)
 
     def _piece(self, found: _Found) -> Piece:
-        before = self._before or _Found(-_PADDING, -_PADDING, 0, False)
-        gap = found.first - before.last
-        padding = self._overlap if before.off else min(_PADDING, gap - before.after)
+        before, goes_on = self._before, False
+        if before is None:
+            padding = found.first if found.first <= _EDGE else _PADDING
+        elif goes_on := before.off:
+            padding = self._overlap
+        else:
+            padding = min(_PADDING, found.first - before.last - before.after)
         start = self._sample(found.first - padding)
         inside = slice(found.first - self._start, found.last - self._start)
         return Piece(
@@ -216,7 +224,7 @@ class _Search:
             samples=self._read(start, self._sample(found.last + found.after)).copy(),
             first=self._sample(found.first),
             last=self._sample(found.last),
-            goes_on=before.off,
+            goes_on=goes_on,
             cut_off=found.off,
             speech=float(self._speech[inside].mean()),
         )

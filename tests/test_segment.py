@@ -132,6 +132,17 @@ def test_speech_is_found_with_some_silence_around():
     assert pieces[0].speech == pytest.approx(0.9 * 1.5 / 2)
 
 
+def test_the_ends_of_a_recording_are_read_whole():
+    (piece,) = found(speaking((1, 2), seconds=2.9))
+    assert (piece.start, len(piece.samples)) == (0, 2.9 * 16000)
+    assert spoken([piece]) == [(1.0, 2.0)]
+
+
+def test_long_silence_at_the_ends_of_a_recording_is_not_read():
+    (piece,) = found(speaking((1.1, 2), seconds=3.1))
+    assert (piece.start, len(piece.samples)) == (0.9 * 16000, 1.3 * 16000)
+
+
 def test_too_short_for_speech():
     assert found(speaking((1, 1.04), seconds=3)) == []
     assert found(np.zeros(0, np.float32)) == []

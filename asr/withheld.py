@@ -27,7 +27,7 @@ class Withheld:
 
     def __contains__(self, text: str) -> bool:
         """Return whether a normalised text is one, or has eight words of one."""
-        return text in self._texts or any(run in self._runs for run in _runs(text))
+        return text in self._texts or not self._runs.isdisjoint(_runs(text))
 
     def without(
         self, records: Sequence[_T], texts: Callable[[_T], Iterable[str]]

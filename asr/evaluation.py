@@ -134,7 +134,7 @@ def evaluate(
     recognizer: Recognizer,
     utterances: Sequence[Utterance],
     *,
-    normalizer: str = "librispeech-1",
+    normalizer: str | None = None,
     decoding: DecodingConfig | None = None,
     batch_seconds: float = BATCH_SECONDS,
 ) -> Evaluation:
@@ -145,14 +145,17 @@ def evaluate(
     Args:
         recognizer: The model.
         utterances: Recordings with text.
-        normalizer: A key of `asr.text.NORMALIZERS`, applied to both sides.
+        normalizer: A key of `asr.text.NORMALIZERS`, applied to both sides; that of the
+            model's training if not given.
         decoding: How to search; the model's own choice if not given.
         batch_seconds: Audio decoded at once, in seconds.
 
     Raises:
-        DataError: There are no utterances, or one has no text.
+        DataError: There are no utterances, one has no text, or the normaliser leaves
+            nothing of any.
         RecipeError: There is no such normaliser.
     """
+    normalizer = normalizer or recognizer.config.normalizer
     normalize = normalizer_of(normalizer)
     if not utterances:
         raise DataError("no utterances to evaluate on")
@@ -160,6 +163,12 @@ def evaluate(
         if utterance.text is None:
             name = utterance.id or utterance.audio
             raise DataError(f"{name}: no text to compare with")
+    references = [normalize(utterance.text or "") for utterance in utterances]
+    if not any(references) and any(utterance.text for utterance in utterances):
+        raise DataError(
+            f"{normalizer} leaves nothing of these texts; name another normalizer, "
+            "such as basic-1"
+        )
     recognizer.warm_up(decoding)
     started = time.perf_counter()
     results, unreadable = [], 0
@@ -170,7 +179,9 @@ def evaluate(
         vad=False,
         word_timestamps=recognizer.times_words,
     )
-    for utterance, (_, transcript) in zip(utterances, found, strict=True):
+    for utterance, reference, (_, transcript) in zip(
+        utterances, references, found, strict=True
+    ):
         text, seconds, words = "", 0.0, tuple[Word, ...]()
         if isinstance(transcript, AsrError):
             unreadable += 1
@@ -180,7 +191,6 @@ def evaluate(
             words = tuple(
                 word for segment in transcript.segments for word in segment.words or ()
             )
-        reference = normalize(utterance.text or "")
         result = Result(utterance, reference, normalize(text), seconds, words)
         results.append(result)
     elapsed = time.perf_counter() - started

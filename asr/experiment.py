@@ -233,7 +233,7 @@ def _score_speech(
     recognizer = load(output / MODEL)
     for name, path in files:
         utterances = list(recognizer.task.read(path))
-        found = evaluate(recognizer, utterances, normalizer=recipe.data.normalizer)
+        found = evaluate(recognizer, utterances)
         with atomic_write(output / SCORES / f"{name}.html") as file:
             file.writelines(
                 f"{part}\n" for part in page(name, recipe.name, recognizer, found)

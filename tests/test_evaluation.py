@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from asr.calibration import calibrated, fit_calibration
+from asr.checkpoint import FolderConfig
 from asr.config import Calibration, DecodingConfig
 from asr.errors import AudioError, DataError, RecipeError
 from asr.evaluation import calibrate, evaluate
@@ -23,6 +24,7 @@ class Recognizer:
     """Hears what `HEARD` says; a recording that is not in it cannot be read."""
 
     times_words = True
+    config = FolderConfig(normalizer="librispeech-1")
 
     def __init__(self):
         self.calls = []
@@ -128,6 +130,21 @@ def test_options_are_passed_on():
         ("warm_up", decoding),
         ("transcribe_many", decoding, 7.0),
     ]
+
+
+def test_the_normaliser_is_the_model_s_unless_one_is_named():
+    recognizer = Recognizer()
+    recognizer.config = FolderConfig(normalizer="basic-1")
+    found = evaluate(recognizer, [utterance("a", "One, zwölf")])
+    assert found.normalizer == "basic-1"
+    assert found.results[0].reference == "one zwölf"
+
+
+def test_texts_of_which_the_normaliser_leaves_nothing():
+    utterances = [utterance("a", "раз два"), utterance("b", "три")]
+    with pytest.raises(DataError, match=r"librispeech-1 leaves nothing .* basic-1"):
+        evaluate(Recognizer(), utterances)
+    assert evaluate(Recognizer(), [utterance("c", "")]).score.wer == 0
 
 
 def test_what_cannot_be_evaluated():

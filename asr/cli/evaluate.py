@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 class _Options(options.Guided):
     corpus: str | None
     subset: str | None
-    normalizer: str
+    normalizer: str | None
     batch_seconds: float
     by: tuple[str, ...]
     errors: int
@@ -59,8 +59,9 @@ class _Options(options.Guided):
 @click.option("--subset", help="Part of the corpus.  [default: its only one]")
 @click.option("--limit", type=click.IntRange(1), help="Score only the first so many.")
 @options.normalizer(
-    "librispeech-1",
-    "What transcripts and references go through before they are compared.",
+    None,
+    "What transcripts and references go through before they are compared.  "
+    "[default: what the model was trained with]",
 )
 @click.option("--lowercase", is_flag=True, help="BLEU and chrF without regard to case.")
 @options.decoding

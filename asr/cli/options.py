@@ -41,7 +41,7 @@ def overrides(helped: str) -> Callable[[F], F]:
     )
 
 
-def normalizer(name: str, helped: str) -> Callable[[F], F]:
+def normalizer(name: str | None, helped: str) -> Callable[[F], F]:
     """Return the option of a text normaliser, by default the one of that name."""
     return click.option(
         "--normalizer",

@@ -28,7 +28,8 @@ def calls(recognizer, public):
             [item.hypothesis for item in results],
             [item.utterance.facts for item in results],
         )
-        return Evaluation(report, 12.5, 0.5, options["normalizer"], 1, results)
+        used = options["normalizer"] or "librispeech-1"
+        return Evaluation(report, 12.5, 0.5, used, 1, results)
 
     public("evaluate", evaluate)
     return made

@@ -23,6 +23,7 @@ from typing import Any, Literal, TypeVar
 import yaml
 
 from asr.errors import RecipeError
+from asr.resources import recipe_path
 
 T = TypeVar("T")
 
@@ -254,6 +255,7 @@ class DataConfig:
         withhold: Parts whose texts are not learned either: what repeats one of them, or
             eight words of one in a row, is left out of the training data, and counted.
         normalizer: A key of `asr.text.NORMALIZERS`.
+        language: ISO 639-1 code of what is spoken or written; transcripts name it.
         tokenizer: `characters`, pieces of words that SentencePiece finds in the
             training text by a `unigram` model or by `bpe`, or `labels`, where each
             text is one token.
@@ -274,6 +276,7 @@ class DataConfig:
     test: tuple[SourceConfig, ...] = ()
     withhold: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
+    language: str = "en"
     tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
     characters: str = ""
     pieces: int = 500
@@ -306,7 +309,7 @@ class TrainConfig:
             one's name; nothing starts from random weights.
         ctc_weight: Share of the CTC loss; the cross-entropy has the rest. With 1 the
             decoder is neither computed nor changed.
-        label_smoothing: Probability mass spread over the other tokens.
+        label_smoothing: Probability mass spread evenly over all tokens.
         smoothing_start: Update from which labels are smoothed.
         coverage_weight: Weight of the coverage loss, which grows where attention
             returns to what it has seen.
@@ -526,13 +529,14 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe and apply `--set` overrides.
 
     Args:
-        path: YAML file.
+        path: YAML file, or a shipped recipe such as `an4` or `librispeech/mini`.
         overrides: Assignments such as `model.encoder.layers=3`; values are YAML.
 
     Raises:
-        RecipeError: The file cannot be read, or a key or value is not valid.
+        RecipeError: There is no such recipe, its file cannot be read, or a key or value
+            is not valid.
     """
-    path = Path(path)
+    path = recipe_path(path)
     tree = _read_tree(path)
     for override in overrides:
         _assign(tree, override)

@@ -296,7 +296,9 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     with replaced_folder(output / MODEL) as folder:
         write_model(
             folder,
-            LanguageConfig(normalizer=data.normalizer, training=training),
+            LanguageConfig(
+                normalizer=data.normalizer, language=data.language, training=training
+            ),
             tokenizer=tokenizer.to_json(),
             weights=_arrays(model),
             card=language_model_card(training),

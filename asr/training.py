@@ -417,6 +417,7 @@ class Run:
         config = FolderConfig(
             task=recipe.task,
             normalizer=recipe.data.normalizer,
+            language=recipe.data.language,
             model=recipe.model,
             decoding=recipe.decoding,
             training=training,

@@ -27,6 +27,7 @@ from asr.config import (
     to_dict,
 )
 from asr.errors import RecipeError
+from asr.resources import recipe_path
 
 DATA = "data:\n  train:\n    - {corpus: an4, path: speech/an4, subset: train}\n"
 
@@ -50,6 +51,11 @@ def refused(load, *words):
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_shipped_recipe_by_its_name():
+    assert load_recipe("an4") == load_recipe(recipe_path("an4"))
+    assert load_recipe("an4").name == "an4"
 
 
 def test_a_recipe_is_a_difference_from_the_defaults(recipe):
@@ -210,8 +216,8 @@ def test_a_recipe_that_is_no_mapping(recipe, text):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    refused(lambda: load_recipe(tmp_path / "none.yaml"), "none.yaml", "No such file")
-    refused(lambda: load_recipe(tmp_path), "cannot read")
+    refused(lambda: load_recipe(tmp_path / "none.yaml"), "none.yaml", "no recipe")
+    refused(lambda: load_recipe(tmp_path), "no recipe")
     (tmp_path / "latin.yaml").write_bytes(b"name: \xe9\n")
     refused(lambda: load_recipe(tmp_path / "latin.yaml"), "latin.yaml", "not UTF-8")
 

@@ -170,6 +170,11 @@ def test_equal_score_takes_the_newer(toy, recipe, tmp_path):
     assert describe(training.train(recipe(), tmp_path / "run"))["epochs"] == 2
 
 
+def test_the_model_knows_its_language(toy, recipe, tmp_path):
+    trained = training.train(recipe("data.language=cy"), tmp_path / "run")
+    assert describe(trained)["language"] == "cy"
+
+
 def test_without_a_dev_part_the_loss_chooses(recipe, toy, monkeypatch, tmp_path):
     monkeypatch.setattr(DevScorer, "score", SCORE)  # the real one
     training.train(recipe("data.dev=[]"), tmp_path / "run")

@@ -13,7 +13,7 @@ import asr
 from asr.cli import corpora, options, terminal
 from asr.config import STAGES, load_recipe
 from asr.corpora.text import TEXT_CORPORA
-from asr.resources import data_directory, recipe_path
+from asr.resources import data_directory
 from asr.run_report import REPORT, SCORES
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def command(
     resolved recipe, the environment (versions, machine, git revision, seed), logs,
     curves, the model, scores, and report.html.
     """
-    loaded = load_recipe(recipe_path(recipe), overrides)
+    loaded = load_recipe(recipe, overrides)
     if download:
         _download(loaded, verify=verify)
     terminal.start_backend()

@@ -11,7 +11,6 @@ import asr
 from asr.cli import options, terminal
 from asr.config import LANGUAGE_MODEL, load_recipe
 from asr.errors import UsageError
-from asr.resources import recipe_path
 
 
 @click.command(
@@ -64,7 +63,7 @@ def command(
         raise UsageError("--estimate writes nothing; leave --output out")
     if recipe is None:
         raise UsageError("name a recipe, or a run with --resume")
-    loaded = load_recipe(recipe_path(recipe), overrides)
+    loaded = load_recipe(recipe, overrides)
     if estimate and loaded.task == LANGUAGE_MODEL:
         raise UsageError("--estimate is for networks; a language model is counted")
     terminal.start_backend()

@@ -155,6 +155,7 @@ def check(
     folder: Path | None,
     several: bool,
     n_best: int = 1,
+    word_timestamps: bool = False,
     resume: bool = False,
 ) -> None:
     """Refuse output that nobody could read apart, or find again.
@@ -164,6 +165,7 @@ def check(
         folder: Output folder, or None for standard output.
         several: Whether there may be more than one recording.
         n_best: Readings of each.
+        word_timestamps: Whether times of words are asked for.
         resume: Whether files of recordings are looked for.
 
     Raises:
@@ -171,6 +173,11 @@ def check(
     """
     if n_best > 1 and output_format not in ("json", "all"):
         raise UsageError("--n-best lists hypotheses in json; give --output-format json")
+    if word_timestamps and output_format in ("txt", "tsv", "trn"):
+        raise UsageError(
+            f"--word-timestamps: {output_format} has no times of words; give "
+            "--output-format json"
+        )
     if resume and folder is None:
         raise UsageError("--resume looks for files; give --output-dir")
     if folder is not None or output_format in ("txt", "json", "ctm", "trn"):

@@ -143,7 +143,12 @@ def command(  # noqa: PLR0913 - one for each option
     several = len(sources) > 1 or outputs.is_folder(sources[0])
     at_once = folder is None and output_format == "txt" and not several
     outputs.check(
-        output_format, folder=folder, several=several, n_best=n_best, resume=resume
+        output_format,
+        folder=folder,
+        several=several,
+        n_best=n_best,
+        word_timestamps=word_timestamps,
+        resume=resume,
     )
     outputs.check_input(sources, rate, start, end)
     found = list(outputs.find(sources, rate))

@@ -114,6 +114,7 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "--rate", "8000"], "--rate is that of standard input"),
         (["a.wav", "--n-best", "9", "-f", "json"], "needs a beam of as many"),
         (["a.wav", "--n-best", "2"], "--n-best lists hypotheses in json"),
+        (["a.wav", "--word-timestamps"], "--word-timestamps: txt has no times"),
     ],
 )
 def test_what_cannot_be_is_refused(run, recognizer, wav, arguments, message):
@@ -157,7 +158,7 @@ def test_options_reach_the_recognizer(run, recognizer, wav):
 def test_more_options_reach_the_recognizer(run, recognizer, wav):
     wav("a.wav")
     span = ["--start", "0.5", "--end", "2", "--channel", "1", "--no-vad"]
-    run("transcribe", "a.wav", *span, "--word-timestamps")
+    run("transcribe", "a.wav", *span, "--word-timestamps", "-f", "json")
     run("transcribe", "a.wav", "-f", "srt")
     first, second = recognizer.calls
     assert (first["start"], first["end"], first["channel"]) == (0.5, 2.0, 1)

@@ -129,10 +129,8 @@ def ctc_losses(
         betas = ops.flip(alphas_of[batch:], 1)
         # State s of the reversed labels is state 2L - s of the labels.
         mirror = 2 * lengths[:, None] - ops.arange(states, dtype="int32")[None]
-        within = ops.cast(mirror >= 0, "float32")[:, None]  # (B, 1, 2U + 1)
-        index = ops.maximum(mirror, 0)
-        swap = ops.one_hot(index, states, axis=1) * within  # (B, 2U + 1, 2U + 1)
-        betas = ops.matmul(betas, swap) + (1.0 - within) * _NEVER
+        betas = _columns(betas, ops.maximum(mirror, 0))
+        betas = ops.where(mirror[:, None] >= 0, betas, _NEVER)
         joint = alphas_of[:batch] + betas - emitted[:batch] - total[:, None, None]
         posterior = ops.exp(ops.minimum(joint, 0.0)) * time[..., None]
         symbols = ops.one_hot(_with_blanks(labels), vocabulary)  # (B, 2U + 1, V)
@@ -163,12 +161,21 @@ def _both_ways(
         (_reverse(labels, lengths), ops.flip(log_probs, 1), ops.flip(time, 1)),
     ):
         symbols = _with_blanks(sequence)  # (B, 2U + 1)
-        one_hot = ops.one_hot(symbols, log_probs.shape[-1], axis=1)  # (B, V, 2U + 1)
-        emitted = ops.matmul(scores, one_hot)
+        emitted = _columns(scores, symbols)
         before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
         skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
         ways.append((emitted, skip, real))
     return tuple(ops.concatenate(pair, axis=0) for pair in zip(*ways, strict=True))
+
+
+def _columns(values: Tensor, places: Tensor) -> Tensor:
+    """Pick columns of each matrix: (B, S, n) and (B, m) -> (B, S, m).
+
+    Not by a product with ones and zeros, which graphics cards round to ten bits.
+    """
+    shape = (*ops.shape(values)[:2], ops.shape(places)[1])
+    places = ops.broadcast_to(places[:, None], shape)
+    return ops.take_along_axis(values, places, axis=2)
 
 
 def _total(final: Tensor, lengths: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from asr.html_report import Media, html_report
 from asr.pipeline import Recognizer
 
 _HEARD = 10  # utterances that can be heard
+_LONGEST = 60.0  # seconds of one; longer ones make pages too large
 
 
 def page(
@@ -60,25 +61,35 @@ def media(
         most: How many utterances; each takes some 600 kB of the page.
 
     Returns:
-        Position of an utterance -> its media; those that cannot be read are left out.
+        Position of an utterance -> its media. Those that cannot be read or last more
+        than a minute are left out; where attention cannot be shown there is sound only.
     """
     errors = evaluation.report.counts[:, 1:4].sum(axis=1)
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        worst = np.argsort(-errors, kind="stable")[:most].tolist()
-        for place in filter(lambda place: errors[place], worst):
-            utterance = evaluation.results[place].utterance
-            try:
-                samples = recognizer.task.encode_source(utterance)
-                seen = recognizer.attention(samples, rate=recognizer.rate)
-            except AsrError:
-                continue
-            picture = Path(folder) / "attention.png"
-            plots.attention(**vars(seen), path=picture)
-            sound = io.BytesIO()
-            soundfile.write(sound, samples, recognizer.rate, format="FLAC")
-            found[place] = Media(
-                (sound.getvalue(), "audio/flac"),
-                {"spectrogram and attention": picture.read_bytes()},
-            )
+    found: dict[int, Media] = {}
+    for place in np.argsort(-errors, kind="stable").tolist():
+        if len(found) == most or not errors[place]:
+            break
+        result = evaluation.results[place]
+        if result.seconds > _LONGEST:
+            continue
+        try:
+            samples = recognizer.task.encode_source(result.utterance)
+        except AsrError:
+            continue
+        sound = io.BytesIO()
+        soundfile.write(sound, samples, recognizer.rate, format="FLAC")
+        found[place] = Media(
+            (sound.getvalue(), "audio/flac"), _pictures(recognizer, samples)
+        )
     return found
+
+
+def _pictures(recognizer: Recognizer, samples: np.ndarray) -> dict[str, bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "attention.png"
+        try:
+            seen = recognizer.attention(samples, rate=recognizer.rate)
+        except AsrError:
+            return {}
+        plots.attention(**vars(seen), path=picture)
+        return {"spectrogram and attention": picture.read_bytes()}

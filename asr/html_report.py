@@ -194,11 +194,12 @@ summary{font-size:.85em;color:GrayText;cursor:pointer}td:first-child{white-space
 _SCRIPT = """
 document.querySelectorAll('th').forEach(head=>head.onclick=()=>{
 const body=head.closest('table').tBodies[0],place=head.cellIndex,rows=[...body.rows];
-const number=row=>parseFloat(row.cells[place].textContent);
+const text=row=>row.cells[place].textContent.trim();
+const number=row=>text(row)?Number(text(row).replace(/ ?%$/,'')):NaN;
 const down=head.dataset.down!=='1';head.dataset.down=down?'1':'0';
 rows.sort((a,b)=>{const x=number(a),y=number(b);
-const order=isNaN(x)||isNaN(y)?a.cells[place].textContent.localeCompare(
-b.cells[place].textContent):x-y;return down?-order:order});body.append(...rows)})
+const order=isNaN(x)||isNaN(y)?text(a).localeCompare(text(b),undefined,
+{numeric:true}):x-y;return down?-order:order});body.append(...rows)})
 """
 
 CLOSING = f"<script>{_SCRIPT}</script>\n</html>\n"

@@ -197,7 +197,10 @@ class Recognizer(Predictor):
 
         Raises:
             AudioError: The recording cannot be read, is empty or too long.
+            ModelError: The model recognises by CTC alone.
         """
+        if self.decoding.ctc_weight == 1:
+            raise ModelError("this model recognises by CTC alone: it has no attention")
         samples = self._beginning(source, rate, _LONGEST_SHOWN)
         if not samples.size or len(cut(samples, self.rate)) > 1:
             raise AudioError(f"{source}: attention is shown for up to 20 s of sound")

@@ -32,6 +32,8 @@ _CELL = 0.16  # inches of a square between two texts
 _MARKERS = "osD^vP*X"
 _FRAME_MS = 250
 _LAST_FRAME_MS = 2000
+_FRAMES = 60  # of an animation: more take gigabytes
+_ANIMATION_DPI = 100
 
 LOSSES = {"loss": "training", "ctc_loss": "training, CTC"}
 """Key of a history row -> its label in the panel of losses."""
@@ -49,7 +51,16 @@ ROUGE = {
 }
 """Key of a history row (a fraction) -> its label in the panel of ROUGE."""
 
-_PANELS = {"loss": LOSSES, "error rate": RATES, "score": SCORES, "ROUGE": ROUGE}
+ACCURACY = {"dev_accuracy": "dev accuracy"}
+"""Key of a history row (a fraction) -> its label in the panel of accuracy."""
+
+_PANELS = {
+    "loss": LOSSES,
+    "error rate": RATES,
+    "score": SCORES,
+    "ROUGE": ROUGE,
+    "accuracy": ACCURACY,
+}
 
 
 def attention(
@@ -154,8 +165,10 @@ def text_attention(
 
 
 def _growing(image: AxesImage, weights: np.ndarray) -> Iterator[None]:
-    """Show the first row, then the first two, and so on."""
-    for row in range(1, len(weights) + 1):
+    """Show the first rows, then more and more of them, at last all."""
+    count = len(weights)
+    stops = np.linspace(1, count, min(count, _FRAMES)).round().astype(int)
+    for row in stops:
         seen = np.arange(len(weights))[:, None] < row
         image.set_data(np.where(seen, weights, 0.0))
         yield
@@ -191,7 +204,8 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
 
     Args:
         history: One row an epoch with `epoch` and any keys of `LOSSES` (nats), `RATES`,
-            `SCORES` and `ROUGE`. What is absent, None or not finite leaves a gap.
+            `SCORES`, `ROUGE` and `ACCURACY`. What is absent, None or not finite leaves
+            a gap.
         path: Where to write, `.png` or `.svg`.
 
     Raises:
@@ -441,6 +455,7 @@ def _save(
 
 
 def _save_animation(figure: Figure, path: str | Path, frames: Iterable[None]) -> None:
+    figure.set_dpi(_ANIMATION_DPI)
     canvas, pictures = FigureCanvasAgg(figure), []
     for _ in frames:
         canvas.draw()

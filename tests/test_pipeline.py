@@ -457,6 +457,13 @@ def test_attention_is_for_plotting(recognizer, clips, long):
         recognizer.attention(long)
 
 
+def test_ctc_alone_has_no_attention(recognizer, clips, monkeypatch):
+    alone = replace(recognizer.decoding, ctc_weight=1.0)
+    monkeypatch.setattr(recognizer, "decoding", alone)
+    with pytest.raises(ModelError, match="CTC alone"):
+        recognizer.attention(clips[0].audio)
+
+
 def test_evaluation_counts(recognizer, clips, alone, tmp_path):
     gone = Utterance(tmp_path / "gone.wav", "A B")
     found = evaluate(recognizer, [*clips, gone], decoding=DECODING)

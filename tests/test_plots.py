@@ -290,6 +290,22 @@ def test_an_animation_grows(tmp_path: Path) -> None:
     assert (tmp_path / "b.gif").read_bytes().startswith(b"GIF89a")
 
 
+def test_a_long_animation_has_few_frames_and_shows_all_in_the_end(
+    tmp_path: Path,
+) -> None:
+    weights = np.eye(100, 4) + 0.1
+    path = tmp_path / "a.gif"
+    plots.attention(weights, ["a"] * 100, frame_seconds=0.1, path=path)
+    with Image.open(path) as picture:
+        assert picture.n_frames == 60
+        picture.seek(59)
+        last = np.asarray(picture.convert("L"), int)
+    # Below the middle of the panel, where only the last rows are.
+    height, width = last.shape
+    rows = last[int(0.8 * height) : int(0.85 * height), int(0.3 * width)]
+    assert rows.max() < 255
+
+
 def test_text_attention_that_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a row for each token"):
         plots.text_attention(np.eye(3), list("ab"), list("abc"), tmp_path / "a.png")
@@ -306,3 +322,5 @@ def test_curves_of_other_tasks(tmp_path: Path, figures: list[Figure]) -> None:
     assert [axes.get_ylabel() for axes in figures[0].axes] == ["loss", "score"]
     plots.learning_curves([{"epoch": 1, "dev_rouge1": 0.3}], tmp_path / "b.png")
     assert [axes.get_ylabel() for axes in figures[1].axes] == ["ROUGE"]
+    plots.learning_curves([{"epoch": 1, "dev_accuracy": 0.9}], tmp_path / "c.png")
+    assert [axes.get_ylabel() for axes in figures[2].axes] == ["accuracy"]

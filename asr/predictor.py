@@ -41,7 +41,13 @@ class Predictor:
     def search(self, decoding: DecodingConfig | None = None) -> Search:
         """Return the compiled search; by default the model's own choice."""
         config = decoding or self.decoding
-        config = replace(config, n_best=min(config.n_best, config.beam_size))
+        if isinstance(config.hotwords, str):
+            raise DataError("hotwords: several phrases, not one text")
+        config = replace(
+            config,
+            n_best=min(config.n_best, config.beam_size),
+            hotwords=tuple(config.hotwords),
+        )
         search = self._searches.get(config)
         if search is None:
             special = Tokens(self.task.start, self.task.end)
@@ -75,8 +81,6 @@ def guides(config: DecodingConfig, task: Task) -> list[Automaton | WordGuide]:
     if config.hotwords:
         if " " not in tokenizer.pieces:
             raise ModelError("hotwords are for models that write characters")
-        if isinstance(config.hotwords, str):
-            raise DataError("hotwords: a tuple of phrases, not one text")
         found.append(
             phrases_automaton(
                 [_written("hotword", phrase, task) for phrase in config.hotwords],

@@ -94,10 +94,17 @@ class TextGenerator(Predictor):
             texts: Sources; however many, only some are in memory.
             batch_tokens: Padded source tokens read at once.
             decoding: As in `generate`.
+
+        Raises:
+            DataError: A text has a character that the model does not know; what came
+                before it has been yielded.
         """
         search, source = self.search(decoding), iter(texts)
         while window := list(islice(source, _WINDOW)):
-            yield from self._window(window, search, batch_tokens)
+            sources, error = self._sources(window)
+            yield from self._window(window, sources, search, batch_tokens)
+            if error:
+                raise error
 
     def attention(self, text: str) -> TextAttention:
         """Return where the decoder looked while it wrote.
@@ -124,16 +131,29 @@ class TextGenerator(Predictor):
     def _texts(self) -> TextTask:
         return cast("TextTask", self.task)
 
+    def _sources(self, texts: list[str]) -> tuple[list[list[int]], DataError | None]:
+        """Return the tokens of texts up to the first that cannot be read."""
+        sources: list[list[int]] = []
+        for text in texts:
+            try:
+                sources.append(self._texts.source_tokens(text))
+            except DataError as error:
+                return sources, error
+        return sources, None
+
     def _window(
-        self, texts: list[str], search: Search, batch_tokens: int
+        self,
+        texts: list[str],
+        sources: list[list[int]],
+        search: Search,
+        batch_tokens: int,
     ) -> list[Generation]:
         longest = self.config.model.text.longest
-        sources = [self._texts.source_tokens(text) for text in texts]
         lengths = [min(len(source), longest) for source in sources]
         # One token is the end symbol alone: there is nothing to read.
         filled = (index for index, length in enumerate(lengths) if length > 1)
         order = sorted(filled, key=lengths.__getitem__)
-        done = [Generation(text) for text in texts]
+        done = [Generation(text) for text in texts[: len(sources)]]
         while order:
             count = max(1, batch_tokens // lengths[order[-1]])
             batch, order = order[-count:], order[:-count]

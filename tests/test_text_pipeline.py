@@ -87,6 +87,14 @@ def test_unknown_characters_are_named(generator):
         generator.generate("ж")
 
 
+def test_what_comes_before_an_unknown_character_is_not_lost(generator):
+    found = generator.generate_many(["a b", "c", "ж", "a"])
+    assert next(found).text == "b a!"
+    assert next(found).text == "c!"
+    with pytest.raises(DataError, match="tokenizer has no 'ж'"):
+        next(found)
+
+
 def test_attention_has_the_tokens_of_both_sides(generator):
     seen = generator.attention("a b")
     assert seen.source == ("a", " ", "b", "</s>")

@@ -35,7 +35,7 @@ class Seq2Seq(keras.Model):
         vocabulary: Number of tokens; 0 is padding and the CTC blank.
         frontend: What turns the source into features.
         augment: Masking in training.
-        seed: Seed of dropout and masking.
+        seed: Seed of dropout and masking behind the frontend.
 
     Raises:
         RecipeError: The parts do not fit each other.

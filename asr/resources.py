@@ -126,7 +126,7 @@ def check_folder(folder: Path) -> None:
         OutputError: It is not there, or not open to us.
     """
     if not folder.is_dir():
-        raise OutputError(f"cannot write there: there is no folder {folder}")
+        raise OutputError(f"there is no folder {folder} to write into")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write into the folder {folder}: not permitted")
 

@@ -102,7 +102,9 @@ class TextGenerator(Predictor):
         search, source = self.search(decoding), iter(texts)
         while window := list(islice(source, _WINDOW)):
             sources, error = self._sources(window)
-            yield from self._window(window, sources, search, batch_tokens)
+            yield from self._window(
+                window[: len(sources)], sources, search, batch_tokens
+            )
             if error:
                 raise error
 
@@ -153,7 +155,7 @@ class TextGenerator(Predictor):
         # One token is the end symbol alone: there is nothing to read.
         filled = (index for index, length in enumerate(lengths) if length > 1)
         order = sorted(filled, key=lengths.__getitem__)
-        done = [Generation(text) for text in texts[: len(sources)]]
+        done = [Generation(text) for text in texts]
         while order:
             count = max(1, batch_tokens // lengths[order[-1]])
             batch, order = order[-count:], order[:-count]

@@ -42,7 +42,7 @@ def overrides(helped: str) -> Callable[[F], F]:
 
 
 def normalizer(name: str | None, helped: str) -> Callable[[F], F]:
-    """Return the option of a text normaliser, by default the one of that name."""
+    """Return the option of a text normaliser; None leaves the default to others."""
     return click.option(
         "--normalizer",
         type=click.Choice(list(NORMALIZERS)),

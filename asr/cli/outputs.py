@@ -173,7 +173,7 @@ def check(
     """
     if n_best > 1 and output_format not in ("json", "all"):
         raise UsageError("--n-best lists hypotheses in json; give --output-format json")
-    if word_timestamps and output_format in ("txt", "tsv", "trn"):
+    if word_timestamps and output_format not in (*WORD_FORMATS, "json", "all"):
         raise UsageError(
             f"--word-timestamps: {output_format} has no times of words; give "
             "--output-format json"

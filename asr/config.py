@@ -347,7 +347,7 @@ class DecodingConfig:
         beam_size: Hypotheses kept for each utterance; 1 is greedy search.
         ctc_weight: Share of the CTC prefix score; 0 decodes by attention alone.
         length_penalty: Exponent of the length normalisation
-            (length / 10 characters) ** penalty; 0 switches it off.
+            (length / 10 tokens) ** penalty; 0 switches it off.
         end_threshold: A hypothesis may end only where the end symbol's log probability
             exceeds this factor times that of the best other symbol; 0 lifts the rule.
         length_ratio: Longest hypothesis in tokens for each state of the encoder.
@@ -402,7 +402,8 @@ class NGramConfig:
         words: So many of the words that were seen twice and more, the most frequent
             ones, are predicted as a whole as well, by the two words before; 0 for
             characters alone.
-        share: Probability of each domain of the data before anything was said; what
+        share: Probability of a domain of the data before anything was said, beside the
+            texts without one and the domains that come before it in the alphabet; what
             was said then decides.
     """
 

@@ -49,13 +49,14 @@ def write_all(
 
 
 class DevScorer:
-    """Decodes the dev part freely, with the recipe's scores and a beam of one.
+    """Decodes the dev part freely, with a beam of one and nothing that guides it.
 
     Args:
         model: The network in training; its weights are shared.
         task: Encodes and decodes texts, knows the metrics.
         records: The dev part; one that cannot be read is left out.
-        decoding: How the model will be used; only the beam is narrower here.
+        decoding: How the model will be used; here the beam is of one, and language
+            model, hotwords and prefix are left out.
         loader: Reads sources.
         batch_length: Padded length decoded at once, in seconds or tokens.
     """

@@ -331,6 +331,8 @@ def _words(domains: Sequence[Iterable[str]], config: NGramConfig) -> Words:
     known = [word for word in counts if counts[word] > 1 and len(word) <= _LONGEST]
     known.sort(key=lambda word: (-counts[word], word))
     vocabulary = tuple(sorted(known[: config.words]))
+    if not vocabulary:
+        raise DataError("ngrams.words: no word of the texts is in them twice")
     tokens = {word: number for number, word in enumerate(vocabulary, start=_FIRST)}
     ngrams = _ngrams(
         [[[tokens.get(word, _UNKNOWN) for word in row] for row in it] for it in rows],

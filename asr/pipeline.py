@@ -23,7 +23,7 @@ from asr.doubts import best_path, doubt
 from asr.draft import Draft
 from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.manifest import Utterance
-from asr.predictor import Predictor, readings
+from asr.predictor import Predictor, distinct, readings
 from asr.recognition_options import Chosen, Options
 from asr.recording import RawSamples
 from asr.resources import model_path
@@ -31,7 +31,7 @@ from asr.segment import Piece, all_pieces, cut, speech_pieces
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.transcript import Alternative, Segment, Transcript, Word
 from asr.voice_activity import detector
-from asr.word_times import Spans, align_labels, timed_words
+from asr.word_times import Spans, align_labels, tells_words, timed_words
 
 _LONGEST_ALIGNED = 120.0
 _LONGEST_SHOWN = 20.0
@@ -73,6 +73,11 @@ class Recognizer(Predictor):
     def times_words(self) -> bool:
         """Whether it can tell when words are said, which takes a CTC head."""
         return self.config.model.ctc
+
+    @property
+    def _overlaps(self) -> bool:
+        """Whether to read on beyond cuts: words tell what was read twice."""
+        return self.times_words and tells_words(self.task.tokenizer.pieces)
 
     def transcribe(
         self, source: Source, *, rate: int | None = None, **options: Unpack[Options]
@@ -203,7 +208,9 @@ class Recognizer(Predictor):
             raise ModelError("this model recognises by CTC alone: it has no attention")
         samples = self._beginning(source, rate, _LONGEST_SHOWN)
         if not samples.size or len(cut(samples, self.rate)) > 1:
-            raise AudioError(f"{source}: attention is shown for up to 20 s of sound")
+            raise AudioError(
+                f"{_name(source)}: attention is shown for up to 20 s of sound"
+            )
         found = self.search(self.decoding).hypotheses([samples])
         written = found.tokens[0, 0, : found.lengths[0, 0]].tolist()
         tokens = np.array([[self.task.start, *written]], dtype="int32")
@@ -292,7 +299,7 @@ class Recognizer(Predictor):
             if chosen.on_partial and isinstance(draft.source, RawSamples):
                 counted = self._overheard(counted, draft, chosen, chosen.on_partial)
             found = (
-                speech_pieces(counted, self.rate, detector(), overlap=self.times_words)
+                speech_pieces(counted, self.rate, detector(), overlap=self._overlaps)
                 if chosen.vad
                 else all_pieces(counted, self.rate)
             )
@@ -395,8 +402,9 @@ class Recognizer(Predictor):
         self, found: Found, row: int, piece: Piece, chosen: Chosen
     ) -> tuple[Segment, tuple[Alternative, ...]]:
         best = readings(found.hypotheses, row, chosen.n_best)
-        alternatives = tuple(
-            Alternative(self.task.decode(tokens), score) for tokens, score in best
+        alternatives = distinct(
+            Alternative(self.task.decode(tokens).strip(), score)
+            for tokens, score in best
         )
         tokens, score = best[0] if best else ((), 0.0)
         mean, reason = score / (len(tokens) + 1), None
@@ -408,8 +416,8 @@ class Recognizer(Predictor):
             if reason is not None:
                 score = float(log_probs.max(axis=-1).sum())
                 tokens, mean = heard, score / (len(heard) + 1)
-                text = self.task.decode(heard)
-                alternatives = (Alternative(text, score), *alternatives)[: len(best)]
+                by_ctc = Alternative(self.task.decode(heard).strip(), score)
+                alternatives = distinct((by_ctc, *alternatives))[: len(best)]
             spans = align_labels(log_probs, tokens)
             words, tokens = self._words(tokens, spans, piece, chosen.start)
         start = chosen.start + piece.first / self.rate

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from asr.checkpoint import LoadedModel
 from asr.compiled_search import Search
-from asr.config import DecodingConfig
+from asr.config import DecodingConfig, from_dict, to_dict
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton, phrases_automaton, prefix_automaton
 from asr.decoding.guides import WordGuide
@@ -15,6 +16,7 @@ from asr.errors import DataError, ModelError
 from asr.language_model import load_language_model
 from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
+from asr.transcript import Alternative
 
 _SEARCHES = 8  # compiled ones that are kept; each has its own language model
 
@@ -39,15 +41,14 @@ class Predictor:
         self._searches: dict[DecodingConfig, Search] = {}
 
     def search(self, decoding: DecodingConfig | None = None) -> Search:
-        """Return the compiled search; by default the model's own choice."""
-        config = decoding or self.decoding
-        if isinstance(config.hotwords, str):
-            raise DataError("hotwords: several phrases, not one text")
-        config = replace(
-            config,
-            n_best=min(config.n_best, config.beam_size),
-            hotwords=tuple(config.hotwords),
-        )
+        """Return the compiled search; by default the model's own choice.
+
+        Raises:
+            AsrError: A value is not of its type or out of its range, or as `guides`.
+        """
+        chosen = to_dict(decoding or self.decoding)
+        config = from_dict(DecodingConfig, chosen, "decoding")
+        config = replace(config, n_best=min(config.n_best, config.beam_size))
         search = self._searches.get(config)
         if search is None:
             special = Tokens(self.task.start, self.task.end)
@@ -80,7 +81,9 @@ def guides(config: DecodingConfig, task: Task) -> list[Automaton | WordGuide]:
         )
     if config.hotwords:
         if " " not in tokenizer.pieces:
-            raise ModelError("hotwords are for models that write characters")
+            raise ModelError(
+                "hotwords are for models that write characters, a space among them"
+            )
         found.append(
             phrases_automaton(
                 [_written("hotword", phrase, task) for phrase in config.hotwords],
@@ -116,3 +119,11 @@ def readings(
             tokens = found.tokens[row, rank, : found.lengths[row, rank]].tolist()
             best.append((tuple(tokens), float(found.scores[row, rank])))
     return best
+
+
+def distinct(readings: Iterable[Alternative]) -> tuple[Alternative, ...]:
+    """Keep the first of those that are written alike."""
+    first: dict[str, Alternative] = {}
+    for reading in readings:
+        first.setdefault(reading.text, reading)
+    return tuple(first.values())

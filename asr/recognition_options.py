@@ -70,14 +70,19 @@ class Chosen:
             decoding: How the model searches by itself.
 
         Raises:
-            UsageError: `start` is negative, or `end` not after it.
+            UsageError: `start` is negative, `end` not after it, or one of them or
+                `batch_seconds` no number of seconds.
         """
         given = {key: value for key, value in options.items() if key != "decoding"}
         chosen = cls(options.get("decoding") or decoding, **given)  # type: ignore[arg-type]
         if not 0 <= chosen.start < math.inf:
             raise UsageError(f"start is {chosen.start}; it must be 0 s or more")
-        if chosen.end is not None and not chosen.end > chosen.start:
+        if chosen.end is not None and not chosen.start < chosen.end < math.inf:
             raise UsageError(f"end is {chosen.end}; it must be after {chosen.start} s")
+        if not 0 <= chosen.batch_seconds < math.inf:
+            raise UsageError(
+                f"batch_seconds is {chosen.batch_seconds}; it must be 0 s or more"
+            )
         return chosen
 
     @property

@@ -15,7 +15,7 @@ from asr.checkpoint import LoadedModel, read_card, read_model
 from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.errors import DataError, ModelError
-from asr.predictor import Predictor, readings
+from asr.predictor import Predictor, distinct, readings
 from asr.resources import model_path
 from asr.tasks.text import TextTask
 from asr.transcript import Alternative
@@ -163,7 +163,7 @@ class TextGenerator(Predictor):
                 [np.array(sources[i][: lengths[i]], "int32") for i in batch]
             )
             for row, index in enumerate(batch):
-                best = tuple(
+                best = distinct(
                     Alternative(self.task.decode(tokens), score)
                     for tokens, score in readings(found, row, search.config.n_best)
                 )

@@ -61,7 +61,8 @@ class Alternative:
 
     Args:
         text: The reading.
-        score: What the search ranked it by; higher is better.
+        score: What the search ranked it by; higher is better. That of what CTC heard,
+            where the decoder was doubted, is its log-probability and comes first.
     """
 
     text: str

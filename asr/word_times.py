@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -177,3 +177,8 @@ def words_of(pieces: Sequence[str]) -> list[tuple[str, int, int]]:
             words.append((written, place, place + 1))
         inside = text[-1] != " "
     return words
+
+
+def tells_words(pieces: Iterable[str]) -> bool:
+    """Tell whether some token of a vocabulary begins a word."""
+    return any(piece[:1] in {" ", _WORD_MARK} for piece in pieces)

@@ -7,6 +7,9 @@ from dataclasses import replace
 import pytest
 
 import asr
+from asr.errors import RecipeError
+from asr.predictor import distinct
+from asr.transcript import Alternative
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +34,32 @@ def test_the_oldest_give_way(recognizer):
     found = [search(bonus) for bonus in range(2, 10)]
     assert [search(bonus) for bonus in range(2, 10)] == found
     assert search(1.0) is not first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_best": 0}, r"decoding\.n_best: 0 is not between"),
+        ({"beam_size": 0}, r"decoding\.beam_size: 0 is not between"),
+        ({"ctc_weight": 1.5}, r"decoding\.ctc_weight: 1\.5 is not between"),
+        ({"lm_weight": float("nan")}, r"decoding\.lm_weight: not a number"),
+        ({"word_bonus": float("nan")}, r"decoding\.word_bonus: not a number"),
+        ({"hotwords": "AB"}, r"decoding\.hotwords: "),
+    ],
+)
+def test_a_search_that_makes_no_sense(recognizer, changes, message):
+    with pytest.raises(RecipeError, match=message):
+        recognizer.search(replace(recognizer.decoding, **changes))
+
+
+def test_hotwords_may_be_a_list(recognizer):
+    first, second = (
+        recognizer.search(replace(recognizer.decoding, hotwords=hotwords))
+        for hotwords in (("AB",), ["AB"])
+    )
+    assert first is second
+
+
+def test_readings_that_are_written_alike():
+    found = [Alternative("A", -1.0), Alternative("B", -2.0), Alternative("A", -3.0)]
+    assert distinct(found) == tuple(found[:2])

@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.errors import DataError
-from asr.word_times import Spans, align_labels, timed_words, words_of
+from asr.word_times import (
+    Spans,
+    align_labels,
+    tells_words,
+    timed_words,
+    words_of,
+)
 
 
 def brute_force(log_probs: np.ndarray, labels: list[int]) -> tuple[float, list[tuple]]:
@@ -71,6 +77,12 @@ def test_nothing_said():
 )
 def test_words(pieces, words):
     assert words_of(list(pieces)) == words
+
+
+def test_vocabularies_that_begin_words():
+    assert tells_words(["A", " "])
+    assert tells_words(["a", "▁b"])
+    assert not tells_words(["語", "音"])
 
 
 def test_many_labels():

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 256),
     default=1,
     show_default=True,
-    help="Readings of each recording that is one segment, listed in json.",
+    help="Readings of each recording that is decoded in one part, listed in json.",
 )
 @click.option(
     "--vad/--no-vad",

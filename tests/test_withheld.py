@@ -117,7 +117,16 @@ def test_english_hears_nothing_that_its_tests_say(tested, tmp_path):
 
 @pytest.mark.parametrize(
     "name",
-    ["ctc", "synthetic", "joint", "augmented", "longer", "accents", "short-batches"],
+    [
+        "ctc",
+        "synthetic",
+        "joint",
+        "augmented",
+        "longer",
+        "accents",
+        "short-batches",
+        "read-speech",
+    ],
 )
 def test_what_comes_before_it_withholds_the_same(name):
     base, other = (

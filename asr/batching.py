@@ -32,7 +32,7 @@ _Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its lab
 _Jobs = list[Future[_Pair | None]]
 
 # Two clips of one bucket differ in length by about this share of the longer.
-_JITTER = 0.1
+_JITTER = 0.05
 # Unreadable clips are skipped up to this share of the data, then training stops.
 MOST_UNREADABLE = 0.05
 
@@ -53,7 +53,7 @@ class Example:
 
 
 def plan_epoch(
-    lengths: Sequence[float],
+    lengths: Sequence[float] | np.ndarray,
     *,
     batch_length: float,
     seed: int,
@@ -114,12 +114,14 @@ class Loader:
     def load(self, record: Record) -> np.ndarray | None:
         """Return the source of a record, or None if it cannot be read."""
         try:
-            return self._source(record)
+            source = self._source(record)
         except AsrError as error:
             if record not in self.unreadable:
                 self.unreadable[record] = str(error)
                 log.warning("left out: %s", error)
             return None
+        self.unreadable.pop(record, None)
+        return source
 
     def _source(self, record: Record) -> np.ndarray:
         kept = self._cache.get(record)
@@ -158,7 +160,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         plan: Indices of each batch.
         loader: Reads the sources.
         start_token: What the decoder reads first.
-        distort: Changes waveforms.
+        distort: Changes sources, which then have to be waveforms.
         split: Writes sources and labels, both texts, in other pieces.
         seed: Seed of the draws.
         epoch: Number of the epoch, part of the seed.
@@ -171,19 +173,10 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         targets `labels` (B, U), `label_lengths` (B,), all int32.
 
     Raises:
-        DataError: More than 5 % of the examples cannot be read.
+        DataError: More than 5 % of the records cannot be read.
     """
-
-    def read(index: int) -> _Pair | None:
-        source, labels = loader.load(examples[index].record), examples[index].labels
-        random = np.random.default_rng((seed, epoch, index))
-        if source is None:
-            return None
-        if split:
-            return split(source, random), split(labels, random)
-        if distort and source.dtype.kind == "f":
-            source = distort(source, random)
-        return source, labels
+    clips = len({example.record for example in examples})
+    read = _reader(examples, loader, distort, split, seed, epoch)
 
     def submit(indices: np.ndarray) -> _Jobs:
         return [pool.submit(read, int(index)) for index in indices]
@@ -194,9 +187,36 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
     ):
         for jobs in submitted:
             pairs = [pair for job in jobs if (pair := job.result()) is not None]
-            _check_unreadable(loader, len(examples))
+            _check_unreadable(loader, clips)
             if pairs:
                 yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
+
+
+def _reader(
+    examples: Sequence[Example],
+    loader: Loader,
+    distort: Distortion | None,
+    split: PieceSplitter | None,
+    seed: int,
+    epoch: int,
+) -> Callable[[int], _Pair | None]:
+    """Return what reads an example, all of whose draws follow from its index."""
+    speeds = np.ones(len(examples))
+    if distort:
+        speeds = distort.speeds(len(examples), seed=seed, epoch=epoch)
+
+    def read(index: int) -> _Pair | None:
+        source, labels = loader.load(examples[index].record), examples[index].labels
+        random = np.random.default_rng((seed, epoch, index))
+        if source is None:
+            return None
+        if split:
+            return split(source, random), split(labels, random)
+        if distort:
+            source = distort(source, random, float(speeds[index]))
+        return source, labels
+
+    return read
 
 
 def _submitted(

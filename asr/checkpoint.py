@@ -25,6 +25,7 @@ from asr.config import (
     Calibration,
     DecodingConfig,
     ModelConfig,
+    SourceConfig,
     from_dict,
     to_dict,
 )
@@ -199,6 +200,19 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
         raise ModelError(f"{folder}: its {TOKENIZER} is not that of the recipe's data")
     _assign(model, folder / WEIGHTS)
     model.masking.batches.assign(0)  # masks and smoothing begin anew
+
+
+def sources_of(folder: Path) -> list[dict[str, Any]]:
+    """Return what `config.json` says that a model was trained on.
+
+    Raises:
+        ModelError: It is missing or not valid.
+    """
+    sources = read_config(folder).training.get("sources", [])
+    try:
+        return [to_dict(from_dict(SourceConfig, source)) for source in sources]
+    except (RecipeError, TypeError) as error:
+        raise ModelError(f"{folder / CONFIG}: training.sources: {error}") from error
 
 
 def read_config(folder: Path) -> FolderConfig:

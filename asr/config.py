@@ -73,7 +73,7 @@ class AugmentConfig:
         noise: Share of recordings with steady noise, at 0 to 25 dB.
         telephone: Share of recordings in the band of a telephone.
         frequency_masks: Number of frequency masks (SpecAugment).
-        frequency_width: Widest frequency mask in mel bands.
+        frequency_width: Widest frequency mask in mel bands; a third of all at most.
         time_masks: Number of time masks.
         time_share: Widest time mask as a share of the utterance.
         ramp_steps: Batches over which the masks grow from nothing to full width.
@@ -266,7 +266,8 @@ class DataConfig:
         batch_length: Padded length of a batch, in seconds of audio or source tokens.
         longest: Sources of more seconds, or tokens, are left out, and counted.
         ascending_epochs: Epochs read from the shortest clip to the longest.
-        dev_utterances: Clips of the dev part decoded after each epoch.
+        dev_utterances: Clips of the dev part, spread evenly over it, decoded after each
+            epoch.
         workers: Threads that decode audio.
         cache_mb: Decoded audio kept in memory, in MB.
     """
@@ -302,8 +303,9 @@ class TrainConfig:
             or `constant`.
         warmup_steps: Steps from zero to the peak.
         patience: Epochs that `plateau` waits.
-        clip_norm: Bound on the global norm of the gradient.
-        weight_decay: Decoupled weight decay (`adamw`).
+        clip_norm: Bound on the global norm of the gradient, with several devices of
+            that of each.
+        weight_decay: Decoupled weight decay (`adamw`), of all but biases and gains.
         accumulate: Batches whose gradients make one update.
         start: Model whose weights training starts from, as its folder or a bundled
             one's name; nothing starts from random weights.
@@ -326,7 +328,7 @@ class TrainConfig:
     warmup_steps: int = 500
     patience: int = 3
     clip_norm: float = 5.0
-    weight_decay: float = 1e-5
+    weight_decay: float = 0.01
     accumulate: int = 1
     start: str = ""
     ctc_weight: float = 0.3

@@ -113,7 +113,8 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
         data = dataclasses.replace(recipe.data, cache_mb=0)
         begin(dataclasses.replace(recipe, data=data), folder / "run")
         run = Run(dataclasses.replace(recipe, data=data), folder / "run")
-        plan, lengths = run.plan_of(data.ascending_epochs), np.array(run.lengths)
+        epoch = run.progress.epoch = data.ascending_epochs  # the first that is shuffled
+        plan, lengths = run.plan_of(epoch), run.lengths_in(epoch)
         chosen = _sample(plan, lengths, recipe.seed)
         clock = _Clock()
         run.fit(chosen, clock)  # compiles, and reaches its size
@@ -126,7 +127,7 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
         if recipe.train.ema:
             run.average.sample(run.model.trainable_variables)
         save_state(folder, run.model, run.average, run.progress)
-        length = float(lengths.sum()) * share
+        length = sum(run.lengths) * share
         steps = round(len(plan) * share)
         kept = 2 * length * run.task.rate if run.task.unit == "s" else 0.0
         epoch_seconds = float(seconds.sum()) / seen * total * share

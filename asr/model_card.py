@@ -12,6 +12,7 @@ _OTHER = {
     "epochs",
     "steps",
     "minutes",
+    "start",
     "sources",
     "scores",
 }
@@ -33,11 +34,14 @@ def model_card(training: Mapping[str, Any]) -> str:
         for name, value in training["scores"].items()
         if isinstance(value, float)
     )
+    start = training.get("start")
+    begun = f" It went on from `{start}`." if start else ""
     return f"""# {training["name"]}
 
 Attention encoder-decoder, {training["parameters"]:,} parameters,
 {training["vocabulary"]} tokens. Trained on {amounts} for {training["epochs"]} epochs,
-{training["minutes"]} minutes. A model inherits duties from the licences of its data.
+{training["minutes"]} minutes.{begun}
+A model inherits duties from the licences of its data.
 
 | training data | corpus | subset |
 | --- | --- | --- |

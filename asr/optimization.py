@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from asr.config import TrainConfig
+from asr.devices import replicas
 
 _FINAL_SHARE = 0.01  # of the peak, at the end of the cosine
 
@@ -70,13 +71,17 @@ def build_optimizer(
     }
     options: dict[str, Any] = {
         "learning_rate": schedule or WarmupSchedule(config, total_steps),
-        "global_clipnorm": config.clip_norm,
+        # Keras clips on each device, before gradients of shares of the loss are added.
+        "global_clipnorm": config.clip_norm / replicas(),
     }
     if config.optimizer == "adamw":
         options["weight_decay"] = config.weight_decay
     if config.accumulate > 1:
         options["gradient_accumulation_steps"] = config.accumulate
-    return classes[config.optimizer](**options)
+    optimizer = classes[config.optimizer](**options)
+    if config.optimizer == "adamw":
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
 
 
 class WeightAverage:

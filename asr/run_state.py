@@ -41,6 +41,7 @@ class Progress:
         logs: Figures of the epoch in progress.
         metrics: State of the metrics behind these figures.
         history: One record for each finished epoch.
+        heard: Sources of what the model was trained on that it started from.
     """
 
     epoch: int = 0
@@ -53,6 +54,7 @@ class Progress:
     logs: dict[str, float] = field(default_factory=dict)
     metrics: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
 
 
 def save_recipe(folder: Path, recipe: Recipe) -> None:

@@ -9,6 +9,7 @@ import math
 import time
 import warnings
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,14 @@ import keras
 import numpy as np
 
 from asr import batching, plots
-from asr.checkpoint import FolderConfig, build, start_from, weights_of, write_model
+from asr.checkpoint import (
+    FolderConfig,
+    build,
+    sources_of,
+    start_from,
+    weights_of,
+    write_model,
+)
 from asr.config import Recipe, differences, to_dict
 from asr.dev_scores import DevScorer
 from asr.devices import devices, on, precision, replicas, sync
@@ -48,7 +56,7 @@ from asr.run_state import (
     sweep,
 )
 from asr.text import normalizer
-from asr.training_data import collect, fit_statistics, task_of, usable
+from asr.training_data import collect, fit_statistics, spread, task_of, usable
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +97,10 @@ def begin(recipe: Recipe, output: Path) -> None:
     """
     check_names(recipe)
     check_recipe(recipe, output)
-    for name in (recipe.train.start, recipe.decoding.language_model):
-        if name:
-            model_path(name)
+    if recipe.train.start and not (output / CHECKPOINT).is_file():
+        model_path(recipe.train.start)
+    if recipe.decoding.language_model:
+        model_path(recipe.decoding.language_model)
     if recipe.model.ctc and not recipe.train.ctc_weight:
         raise RecipeError(
             "train.ctc_weight: 0 leaves the CTC head as it is; set model.ctc to false"
@@ -200,6 +209,9 @@ class Run:
         distorted = augment.rooms or augment.noise or augment.telephone
         if distorted and self.task.rate == 1:
             raise RecipeError("augment: texts have no rooms, noise or telephones")
+        self.distort = None
+        if self.task.rate > 1:
+            self.distort = Distortion(augment, self.task.rate)
         self.board = None
         if recipe.train.tensorboard:
             self.board = TensorBoard(output / "tensorboard")
@@ -209,14 +221,16 @@ class Run:
         self.dev = DevScorer(
             self.model,
             self.task,
-            list(self.task.read(output / DEV))[: data.dev_utterances],
+            spread(list(self.task.read(output / DEV)), data.dev_utterances),
             decoding=recipe.decoding,
             loader=dev_loader,
             batch_length=data.batch_length,
         )
-        if recipe.train.start and not (output / CHECKPOINT).is_file():
-            start_from(self.model, self.task, model_path(recipe.train.start))
         self.progress = load_state(output, self.model, self.average)
+        if recipe.train.start and not (output / CHECKPOINT).is_file():
+            start = model_path(recipe.train.start)
+            start_from(self.model, self.task, start)
+            self.progress.heard = sources_of(start)
 
     def _build(self) -> Seq2Seq:
         recipe = self.recipe
@@ -235,11 +249,20 @@ class Run:
             fit_statistics(model.frontend, records, self.loader, recipe.seed)
         return model
 
+    def lengths_in(self, epoch: int) -> np.ndarray:
+        """Return the lengths of all examples at their speeds in an epoch."""
+        lengths = np.array(self.lengths)
+        if self.distort is None:
+            return lengths
+        return lengths / self.distort.speeds(
+            len(lengths), seed=self.recipe.seed, epoch=epoch
+        )
+
     def plan_of(self, epoch: int) -> list[np.ndarray]:
         """Return the examples of each batch of an epoch, from 0."""
         data = self.recipe.data
         return batching.plan_epoch(
-            self.lengths,
+            self.lengths_in(epoch),
             batch_length=data.batch_length,
             seed=self.recipe.seed,
             epoch=epoch,
@@ -319,7 +342,7 @@ class Run:
                     plan,
                     self.loader,
                     start_token=self.task.start,
-                    distort=Distortion(self.recipe.augment, self.task.rate),
+                    distort=self.distort,
                     split=self.split,
                     seed=self.recipe.seed,
                     epoch=self.progress.epoch,
@@ -411,7 +434,8 @@ class Run:
             "epochs": self.progress.epoch,
             "steps": self.progress.step,
             "minutes": round(self.progress.seconds / 60, 1),
-            "sources": [to_dict(source) for source in recipe.data.train],
+            "start": recipe.train.start,
+            "sources": self._sources(),
             "scores": self.progress.history[-1],
         }
         config = FolderConfig(
@@ -430,6 +454,13 @@ class Run:
                 weights=weights_of(self.model),
                 card=model_card(training),
             )
+
+    def _sources(self) -> list[dict[str, Any]]:
+        """Return what the weights come from: that of the model they began as, too."""
+        kind = itemgetter("corpus", "path", "subset")
+        own = [to_dict(source) for source in self.recipe.data.train]
+        again = set(map(kind, own))
+        return [it for it in self.progress.heard if kind(it) not in again] + own
 
     def _set_factor(self, factor: float) -> None:
         """Change the learning rate for good, and have the step compiled anew."""

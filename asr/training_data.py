@@ -87,6 +87,12 @@ def _read_sources(sources: Iterable[SourceConfig], task: type[Task]) -> list[Any
     return records
 
 
+def spread(records: Sequence[Any], count: int) -> list[Any]:
+    """Return so many records, from all over a part that may be sorted by speaker."""
+    count = min(count, len(records))
+    return [records[i * len(records) // count] for i in range(count)]
+
+
 def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
     """Encode the texts of records, and leave out what cannot be learned from.
 

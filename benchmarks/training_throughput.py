@@ -113,8 +113,10 @@ class Ours:
 
     def train(self, epoch: int, steps: int) -> tuple[Clock, list[batching.Batch]]:
         """Train on the first batches of an epoch; return times and the batches."""
+        distort = Distortion(AugmentConfig(), self.task.rate)
+        speeds = distort.speeds(len(self.examples), seed=1, epoch=epoch)
         plan = batching.plan_epoch(
-            [example.length for example in self.examples],
+            np.array([example.length for example in self.examples]) / speeds,
             batch_length=self.data.batch_length,
             seed=1,
             epoch=epoch,
@@ -134,7 +136,7 @@ class Ours:
                 plan,
                 loader,
                 start_token=self.task.start,
-                distort=Distortion(AugmentConfig(), self.task.rate),
+                distort=distort,
                 seed=1,
                 epoch=epoch,
             ):

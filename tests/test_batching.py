@@ -184,6 +184,17 @@ def test_batches_follow_the_plan():
             assert targets["labels"][row].tolist() == list(examples[index].labels)
 
 
+def test_clips_have_the_speeds_of_their_epoch():
+    examples, plan, options = make(distort=AT_SOME_SPEED)
+    found, _ = run(examples, plan, options)
+    speeds = AT_SOME_SPEED.speeds(len(examples), seed=1, epoch=2)
+    assert len(set(speeds)) == 3
+    for (inputs, _), indices in zip(found, plan, strict=True):
+        for row, index in enumerate(indices):
+            length = examples[index].length * RATE / speeds[index]
+            assert inputs["source_lengths"][row] == pytest.approx(length, abs=2)
+
+
 @settings(max_examples=10)
 @given(ahead=st.integers(0, 5), workers=st.integers(1, 3), skip=st.integers(0, 12))
 def test_a_resumed_epoch_is_the_tail(ahead, workers, skip):
@@ -238,6 +249,33 @@ def test_an_unreadable_clip_is_left_out_and_counted(caplog):
     # It is counted once, however often it is met.
     list(batches(examples, plan, loader, **options))
     assert len(loader.unreadable) == 1
+
+
+def test_a_clip_that_can_be_read_again_is_no_longer_counted():
+    broken = True
+
+    def read(utterance):
+        if broken:
+            raise AudioError("away")
+        return samples_of(utterance)
+
+    loader, clip = Loader(read), example(1).record
+    assert loader.load(clip) is None
+    assert clip in loader.unreadable
+    broken = False
+    assert loader.load(clip) is not None
+    assert not loader.unreadable
+
+
+def test_clips_that_are_repeated_count_once():
+    def read(utterance):
+        raise AudioError(f"{utterance.audio}: damaged")
+
+    examples, _, options = make(count=2)
+    examples = examples * 30  # two of 60 would be few
+    plan = [np.arange(60)]
+    with pytest.raises(DataError, match="2 of 2 clips cannot be read"):
+        run(examples, plan, options, read=read)
 
 
 def test_a_clip_without_samples_is_unreadable():

@@ -80,6 +80,18 @@ def test_adamw_decays_weights_too():
     np.testing.assert_allclose(updated(config, [3.0, -4.0]), [0.85, -1.8], rtol=1e-5)
 
 
+def test_biases_and_gains_do_not_decay():
+    config = dataclasses.replace(PLAIN, optimizer="adamw", weight_decay=0.5)
+    weights = [
+        keras.Variable([1.0, -2.0], name=name) for name in ("bias", "gamma", "kernel")
+    ]
+    optimizer = build_optimizer(config, 100)
+    optimizer.build(weights)
+    optimizer.apply([keras.ops.convert_to_tensor([3.0, -4.0])] * 3)
+    for weight, first in zip(weights, (0.9, 0.9, 0.85), strict=True):
+        assert float(weight[0]) == pytest.approx(first, rel=1e-5)
+
+
 def test_adadelta():
     config = dataclasses.replace(PLAIN, optimizer="adadelta", learning_rate=1.0)
     # E[g2] = 0.05 g2; the step is sqrt(eps / (E[g2] + eps)) g with eps = 1e-7.

@@ -6,20 +6,21 @@ import errno
 import json
 import logging
 import os
+import shutil
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from asr import training
-from asr.checkpoint import describe, read_model, weights_of, write_model
+from asr import checkpoint, training
+from asr.checkpoint import CONFIG, describe, read_model, weights_of, write_model
 from asr.config import load_recipe
 from asr.dev_scores import DevScorer
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.manifest import read_manifest, write_manifest
-from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN
-from asr.training_data import collect
+from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN, load_run_recipe
+from asr.training_data import collect, spread
 
 SCORE = DevScorer.score
 
@@ -120,6 +121,10 @@ def test_tiny_recipe_learns_by_heart(tiny_run):
     described = describe(tiny_run / MODEL)
     assert described["utterances"] == 16
     assert (tiny_run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    last = history(tiny_run)[-1]
+    share = load_run_recipe(tiny_run).train.ctc_weight
+    both = (1 - share) * last["attention_loss"] + share * last["ctc_loss"]
+    assert last["loss"] == pytest.approx(both, rel=1e-5)
     card = (tiny_run / MODEL / "README.md").read_text()
     assert "| clips.jsonl | jsonl | all |" in card
     assert "| dev_wer | 0." in card
@@ -144,6 +149,34 @@ def test_ctc_alone_leaves_the_decoder_and_can_be_started_from(
     moved = {path for path in before if not np.array_equal(before[path], after[path])}
     assert {"ctc/kernel", "encoder/gru_0/forward_kernel"} <= moved
     assert not any(path.startswith(("decoder/", "encoder/memory/")) for path in moved)
+
+
+def test_dev_clips_come_from_all_over_the_part():
+    assert spread("aaabbbccc", 3) == ["a", "b", "c"]
+    assert spread("abcde", 4) == ["a", "b", "c", "d"]
+    assert spread("ab", 9) == ["a", "b"]
+    assert spread("ab", 0) == []
+
+
+def test_a_model_says_what_the_one_it_started_from_heard(recipe, tiny_run, tmp_path):
+    start = tmp_path / "start"
+    shutil.copytree(tiny_run / MODEL, start)
+    config = json.loads((start / CONFIG).read_text())
+    (source,) = config["training"]["sources"]
+    config["training"]["sources"] = [source, {**source, "path": "others.jsonl"}]
+    (start / CONFIG).write_text(json.dumps(config))
+    checkpoint._write_sums(start)
+    plan = recipe(f"train.start={start}", "train.epochs=1")
+    folder = training.train(plan, tmp_path / "run")
+    found = describe(folder)
+    assert [it["path"] for it in found["sources"]] == ["others.jsonl", "clips.jsonl"]
+    card = (folder / "README.md").read_text()
+    assert f"It went on from `{start}`." in card
+    assert "| others.jsonl | jsonl | all |" in card
+    # What has begun needs it no more.
+    shutil.rmtree(start)
+    training.begin(plan, tmp_path / "run")
+    training.resume(tmp_path / "run")
 
 
 def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):

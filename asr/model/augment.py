@@ -68,7 +68,9 @@ class SpecAugment(keras.layers.Layer):
             bands,
             count=config.frequency_masks,
             extent=size,
-            widest=ramp * config.frequency_width * ops.ones_like(size, "float32"),
+            widest=ramp
+            * min(config.frequency_width, -(-bands // 3))
+            * ops.ones_like(size, "float32"),
         )
         features = features * keep[:, None, :]
         keep = self._keep(

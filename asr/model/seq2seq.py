@@ -159,7 +159,7 @@ class Seq2Seq(keras.Model):
             started = seen >= config.smoothing_start * config.accumulate
             smoothing = config.label_smoothing * ops.cast(started, "float32")
         attention_loss = cross_entropy(y_pred["logits"], labels, lengths, smoothing)
-        self.attention_tracker.update_state(attention_loss)
+        self._track(self.attention_tracker, attention_loss, labels)
         ctc_weight = 0.0 if self.ctc_head is None else config.ctc_weight
         loss = (1.0 - ctc_weight) * attention_loss
         if config.coverage_weight:
@@ -171,5 +171,10 @@ class Seq2Seq(keras.Model):
 
     def _ctc_loss(self, y_pred: Any, labels: Tensor, lengths: Tensor) -> Tensor:  # noqa: ANN401 - as in `compute_loss`
         loss = ctc(y_pred["ctc_logits"], y_pred["ctc_lengths"], labels, lengths - 1)
-        self.ctc_tracker.update_state(loss)
+        self._track(self.ctc_tracker, loss, labels)
         return loss
+
+    @staticmethod
+    def _track(tracker: keras.metrics.Mean, loss: Tensor, labels: Tensor) -> None:
+        """Weigh batches by their sequences, as Keras does for the whole loss."""
+        tracker.update_state(loss, sample_weight=ops.shape(labels)[0])

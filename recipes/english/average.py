@@ -4,8 +4,8 @@
         runs/english-base/model --output runs/english-mean
 
 The mean hears better than either: training that goes on with distorted recordings gains
-on those, and loses a little on clean ones. All but the weights is that of the first
-model.
+on those, and loses a little on clean ones. All but the weights, scores too, is that of
+the first model.
 
 Reference:
     M. Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.

@@ -126,6 +126,7 @@ def test_english_hears_nothing_that_its_tests_say(tested, tmp_path):
         "accents",
         "short-batches",
         "read-speech",
+        "fewer-masks",
     ],
 )
 def test_what_comes_before_it_withholds_the_same(name):

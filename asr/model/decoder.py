@@ -89,13 +89,10 @@ class Decoder(keras.layers.Layer):
             dtype="float32",
             name="bridge",
         )
-        # Layers that are never built would have Keras build the model in each `fit`.
-        if not config.tied:
-            self.output_layer = keras.layers.Dense(
-                vocabulary, dtype="float32", name="logits"
-            )
-        if config.copy:
-            self.gate = keras.layers.Dense(1, dtype="float32", name="gate")
+        self.output_layer = keras.layers.Dense(
+            vocabulary, dtype="float32", name="logits"
+        )
+        self.gate = keras.layers.Dense(1, dtype="float32", name="gate")
         self.dropout = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32")
         self.embedding_dropout = keras.layers.Dropout(
             config.embedding_dropout, seed=seed + 1, dtype="float32"

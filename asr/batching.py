@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +51,23 @@ class Example:
     record: Record
     labels: tuple[int, ...]
     length: float
+
+
+def distorted_lengths(
+    examples: Sequence[Example], distort: Distortion | None, *, seed: int, epoch: int
+) -> np.ndarray:
+    """Return how long each example will be in an epoch, at the speed drawn for it."""
+    lengths = np.array([example.length for example in examples])
+    if distort is None:
+        return lengths
+    return lengths / [
+        distort.speed(_draws(seed, epoch, index)) for index in range(len(lengths))
+    ]
+
+
+def _draws(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Return the random stream that an example has in an epoch."""
+    return np.random.default_rng((seed, epoch, index))
 
 
 def plan_epoch(
@@ -175,8 +193,18 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
     Raises:
         DataError: More than 5 % of the records cannot be read.
     """
-    clips = len({example.record for example in examples})
-    read = _reader(examples, loader, distort, split, seed, epoch)
+    clips = len(set(map(attrgetter("record"), examples)))
+
+    def read(index: int) -> _Pair | None:
+        source, labels = loader.load(examples[index].record), examples[index].labels
+        random = _draws(seed, epoch, index)
+        if source is None:
+            return None
+        if split:
+            return split(source, random), split(labels, random)
+        if distort:
+            source = distort(source, random)
+        return source, labels
 
     def submit(indices: np.ndarray) -> _Jobs:
         return [pool.submit(read, int(index)) for index in indices]
@@ -190,33 +218,6 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
             _check_unreadable(loader, clips)
             if pairs:
                 yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
-
-
-def _reader(
-    examples: Sequence[Example],
-    loader: Loader,
-    distort: Distortion | None,
-    split: PieceSplitter | None,
-    seed: int,
-    epoch: int,
-) -> Callable[[int], _Pair | None]:
-    """Return what reads an example, all of whose draws follow from its index."""
-    speeds = np.ones(len(examples))
-    if distort:
-        speeds = distort.speeds(len(examples), seed=seed, epoch=epoch)
-
-    def read(index: int) -> _Pair | None:
-        source, labels = loader.load(examples[index].record), examples[index].labels
-        random = np.random.default_rng((seed, epoch, index))
-        if source is None:
-            return None
-        if split:
-            return split(source, random), split(labels, random)
-        if distort:
-            source = distort(source, random, float(speeds[index]))
-        return source, labels
-
-    return read
 
 
 def _submitted(

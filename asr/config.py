@@ -303,8 +303,7 @@ class TrainConfig:
             or `constant`.
         warmup_steps: Steps from zero to the peak.
         patience: Epochs that `plateau` waits.
-        clip_norm: Bound on the global norm of the gradient, with several devices of
-            that of each.
+        clip_norm: Bound on the global norm of the gradient.
         weight_decay: Decoupled weight decay (`adamw`), of all but biases and gains.
         accumulate: Batches whose gradients make one update.
         start: Model whose weights training starts from, as its folder or a bundled

@@ -25,9 +25,6 @@ _MU = 255.0  # of the companding of ITU-T G.711
 class Distortion:
     """Changes the speed of clips, puts some of them into a room, adds noise, and so on.
 
-    Speeds are drawn for a whole epoch, since they change how long clips are, and so
-    which of them make a batch.
-
     Args:
         config: How often.
         rate: Samples in a second.
@@ -36,17 +33,14 @@ class Distortion:
     config: AugmentConfig
     rate: int
 
-    def speeds(self, clips: int, *, seed: int, epoch: int) -> np.ndarray:
-        """Draw how fast each of so many clips is in an epoch, (clips,)."""
-        # A stream that no clip has, see `asr.batching.batches`.
-        random = np.random.default_rng((seed, epoch, clips))
-        return random.choice(self.config.speeds, clips)
+    def speed(self, random: np.random.Generator) -> float:
+        """Draw a clip's speed: first of its stream, so that it is known beforehand."""
+        return float(random.choice(self.config.speeds))
 
-    def __call__(
-        self, samples: np.ndarray, random: np.random.Generator, speed: float = 1.0
-    ) -> np.ndarray:
+    def __call__(self, samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
         """Return a clip, (N,) float32, as somebody else might have recorded it."""
         config, rate = self.config, self.rate
+        speed = self.speed(random)
         if speed != 1.0:
             samples = audio.resample(samples, round(rate * speed), rate)
         if config.rooms and random.random() < config.rooms:

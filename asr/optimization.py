@@ -71,7 +71,7 @@ def build_optimizer(
     }
     options: dict[str, Any] = {
         "learning_rate": schedule or WarmupSchedule(config, total_steps),
-        # Keras clips on each device, before gradients of shares of the loss are added.
+        # Keras clips on each device, before the gradients of all are added.
         "global_clipnorm": config.clip_norm / replicas(),
     }
     if config.optimizer == "adamw":

@@ -251,11 +251,8 @@ class Run:
 
     def lengths_in(self, epoch: int) -> np.ndarray:
         """Return the lengths of all examples at their speeds in an epoch."""
-        lengths = np.array(self.lengths)
-        if self.distort is None:
-            return lengths
-        return lengths / self.distort.speeds(
-            len(lengths), seed=self.recipe.seed, epoch=epoch
+        return batching.distorted_lengths(
+            self.examples, self.distort, seed=self.recipe.seed, epoch=epoch
         )
 
     def plan_of(self, epoch: int) -> list[np.ndarray]:

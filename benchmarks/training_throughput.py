@@ -114,9 +114,8 @@ class Ours:
     def train(self, epoch: int, steps: int) -> tuple[Clock, list[batching.Batch]]:
         """Train on the first batches of an epoch; return times and the batches."""
         distort = Distortion(AugmentConfig(), self.task.rate)
-        speeds = distort.speeds(len(self.examples), seed=1, epoch=epoch)
         plan = batching.plan_epoch(
-            np.array([example.length for example in self.examples]) / speeds,
+            batching.distorted_lengths(self.examples, distort, seed=1, epoch=epoch),
             batch_length=self.data.batch_length,
             seed=1,
             epoch=epoch,

@@ -35,9 +35,9 @@ def test_nothing_is_done_unless_asked_for():
 
 def test_all_of_it_follows_from_the_seed():
     distort = Distortion(AugmentConfig(rooms=1, noise=1, telephone=1), RATE)
-    one, same, other = (distort(tone(440), random(seed), 0.9) for seed in (1, 1, 2))
+    one, same, other = (distort(tone(440), random(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)
+    assert one.shape != other.shape or not np.array_equal(one, other)
     assert one.dtype == np.float32
     assert np.isfinite(one).all()
 
@@ -56,24 +56,23 @@ def test_each_does_what_it_is_called():
         ("rooms", in_room), ("noise", with_noise), ("telephone", by_telephone),
     ):  # fmt: skip
         drawn = random()
+        drawn.choice((1.0,))
         drawn.random()
         found = Distortion(replace(alone, **{kind: 1.0}), RATE)(sound, random())
         np.testing.assert_array_equal(found, function(sound, RATE, drawn))
 
 
 def test_speed_changes_length_and_pitch():
-    fast = Distortion(AugmentConfig(), RATE)(tone(400), random(), 1.25)
+    fast = Distortion(AugmentConfig(speeds=(1.25,)), RATE)(tone(400), random())
     assert len(fast) == pytest.approx(RATE / 1.25, abs=2)
     loudest = np.argmax(np.abs(np.fft.rfft(fast))) * RATE / len(fast)
     assert loudest == pytest.approx(500, abs=2)
 
 
-def test_speeds_are_drawn_anew_in_each_epoch():
+def test_speeds_are_drawn_anew():
     distort = Distortion(AugmentConfig(speeds=(0.5, 1.0, 2.0)), RATE)
-    first, same, second = (distort.speeds(300, seed=1, epoch=e) for e in (1, 1, 2))
-    np.testing.assert_array_equal(first, same)
-    assert 0.2 < np.mean(first == second) < 0.5
-    assert all(60 < np.sum(first == speed) < 140 for speed in (0.5, 1.0, 2.0))
+    sizes = {len(distort(tone(400), random(seed))) for seed in range(20)}
+    assert sizes == {RATE // 2, RATE, 2 * RATE}
 
 
 def test_noise_has_the_level_and_the_colours_that_it_says():

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from asr import optimization
 from asr.config import TrainConfig
 from asr.optimization import WarmupSchedule, WeightAverage, build_optimizer
 
@@ -106,6 +107,16 @@ def test_gradients_are_clipped_by_their_global_norm():
     small = dataclasses.replace(config, clip_norm=1e6)
     np.testing.assert_allclose(
         updated(config, [30.0, -40.0]), updated(small, [0.6, -0.8]), rtol=1e-6
+    )
+
+
+def test_the_bound_is_divided_among_devices(monkeypatch):
+    monkeypatch.setattr(optimization, "replicas", lambda: 2)
+    config = dataclasses.replace(PLAIN, optimizer="adadelta", clip_norm=1.0)
+    small = dataclasses.replace(config, clip_norm=1e6)
+    # Two such gradients together have the norm of 1.
+    np.testing.assert_allclose(
+        updated(config, [30.0, -40.0]), updated(small, [0.3, -0.4]), rtol=1e-6
     )
 
 

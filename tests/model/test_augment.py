@@ -80,6 +80,12 @@ def test_widths_are_bounded():
         assert frames.sum(-1).max() <= 2 * int(CONFIG.time_share * length)
 
 
+def test_a_frequency_mask_leaves_two_thirds():
+    config = replace(CONFIG, frequency_masks=1, frequency_width=27)
+    hidden = masked(full_width(config), times=20).all(axis=2).sum(-1)
+    assert hidden.max() == 14  # of 40 bands
+
+
 @pytest.mark.parametrize("length", [59, 100])
 def test_one_time_mask_is_no_wider_than_its_share(length):
     config = replace(CONFIG, frequency_masks=0, time_masks=1)

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 _Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its labels
-_Jobs = list[Future[_Pair | None]]
+_Clip = tuple[_Pair, tuple[int, ...]]  # and its phones
+_Jobs = list[Future[_Clip | None]]
 
 # Two clips of one bucket differ in length by about this share of the longer.
 _JITTER = 0.05
@@ -46,11 +47,13 @@ class Example:
         record: Where the source is.
         labels: Tokens of the reference, closed by the end symbol.
         length: Length of the source, in seconds or tokens.
+        phones: How the reference sounds, for models with a head of phones.
     """
 
     record: Record
     labels: tuple[int, ...]
     length: float
+    phones: tuple[int, ...] = ()
 
 
 def distorted_lengths(
@@ -188,23 +191,25 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
 
     Yields:
         Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
-        targets `labels` (B, U), `label_lengths` (B,), all int32.
+        targets `labels` (B, U), `label_lengths` (B,), all int32; where examples have
+        phones, `phones` (B, W) and `phone_lengths` (B,) too.
 
     Raises:
         DataError: More than 5 % of the records cannot be read.
     """
     clips = len(set(map(attrgetter("record"), examples)))
 
-    def read(index: int) -> _Pair | None:
+    def read(index: int) -> _Clip | None:
         source, labels = loader.load(examples[index].record), examples[index].labels
+        phones = examples[index].phones
         random = _draws(seed, epoch, index)
         if source is None:
             return None
         if split:
-            return split(source, random), split(labels, random)
+            return (split(source, random), split(labels, random)), phones
         if distort:
             source = distort(source, random)
-        return source, labels
+        return (source, labels), phones
 
     def submit(indices: np.ndarray) -> _Jobs:
         return [pool.submit(read, int(index)) for index in indices]
@@ -214,10 +219,13 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
         closing(_submitted(plan, submit, ahead)) as submitted,
     ):
         for jobs in submitted:
-            pairs = [pair for job in jobs if (pair := job.result()) is not None]
+            found = [clip for job in jobs if (clip := job.result()) is not None]
             _check_unreadable(loader, clips)
-            if pairs:
-                yield collate(pairs, start_token, fixed_shapes=fixed_shapes)
+            if found:
+                pairs, phones = zip(*found, strict=True)
+                inputs, targets = collate(pairs, start_token, fixed_shapes=fixed_shapes)
+                targets |= _phones(phones, fixed_shapes=fixed_shapes)
+                yield inputs, targets
 
 
 def _submitted(
@@ -268,15 +276,32 @@ def collate(
     samples, width = int(source_lengths.max()), int(label_lengths.max())
     if fixed_shapes:
         samples, width = grid(samples, bits=3), grid(width, bits=3)
-    source = np.zeros((len(pairs), samples), dtype="float32")
-    labels = np.zeros((len(pairs), width), dtype="int32")
-    for row, (samples_of, labels_of) in enumerate(pairs):
-        source[row, : len(samples_of)] = samples_of
-        labels[row, : len(labels_of)] = labels_of
+    source = padded([source for source, _ in pairs], samples, "float32")
+    labels = padded([labels for _, labels in pairs], width, "int32")
     tokens = np.roll(labels, 1, axis=1)
     tokens[:, 0] = start_token
     inputs = {"source": source, "source_lengths": source_lengths, "tokens": tokens}
     return inputs, {"labels": labels, "label_lengths": label_lengths}
+
+
+def _phones(
+    rows: Sequence[Sequence[int]], *, fixed_shapes: bool
+) -> dict[str, np.ndarray]:
+    if not any(rows):
+        return {}
+    lengths = np.array([len(row) for row in rows], dtype="int32")
+    width = int(lengths.max())
+    if fixed_shapes:
+        width = grid(width, bits=3)
+    return {"phones": padded(rows, width, "int32"), "phone_lengths": lengths}
+
+
+def padded(rows: Sequence[Any], width: int, kind: str) -> np.ndarray:
+    """Return rows of numbers with zeros after each, (len(rows), width)."""
+    found = np.zeros((len(rows), width), dtype=kind)
+    for place, row in zip(found, rows, strict=True):
+        place[: len(row)] = row
+    return found
 
 
 def grid(length: int, *, bits: int) -> int:
@@ -288,27 +313,32 @@ def grid(length: int, *, bits: int) -> int:
     return -(-length // step) * step
 
 
-def as_dataset(make: Callable[[], Iterator[Batch]]) -> tf.data.Dataset:
+def as_dataset(
+    make: Callable[[], Iterator[Batch]], *, phones: bool = False
+) -> tf.data.Dataset:
     """Wrap a batch iterator into a `tf.data` pipeline with open shapes.
 
     Args:
         make: Returns a fresh iterator over the batches.
+        phones: Whether their targets have phones.
     """
     import tensorflow as tf  # only where TensorFlow is the backend
 
     def spec(shape: tuple[None, ...], kind: str) -> tf.TensorSpec:
         return tf.TensorSpec(shape, kind)
 
-    signature = (
-        {
-            "source": spec((None, None), "float32"),
-            "source_lengths": spec((None,), "int32"),
-            "tokens": spec((None, None), "int32"),
-        },
-        {
-            "labels": spec((None, None), "int32"),
-            "label_lengths": spec((None,), "int32"),
-        },
-    )
+    inputs = {
+        "source": spec((None, None), "float32"),
+        "source_lengths": spec((None,), "int32"),
+        "tokens": spec((None, None), "int32"),
+    }
+    targets = {
+        "labels": spec((None, None), "int32"),
+        "label_lengths": spec((None,), "int32"),
+    }
+    if phones:
+        targets["phones"] = spec((None, None), "int32")
+        targets["phone_lengths"] = spec((None,), "int32")
+    signature = (inputs, targets)
     dataset = tf.data.Dataset.from_generator(make, output_signature=signature)
     return dataset.prefetch(2)

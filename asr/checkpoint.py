@@ -13,7 +13,7 @@ import lzma
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -183,7 +183,7 @@ def read_model(folder: Path) -> LoadedModel:
         model = build(task)
     except RecipeError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from error
-    _assign(model, folder / WEIGHTS)
+    _assign(model.weights, folder / WEIGHTS)
     return LoadedModel(config, task, model)
 
 
@@ -192,13 +192,19 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
 
     Raises:
         ModelError: The folder is damaged, or of another model: what stands for a token
-            and the shapes of all weights have to be the same.
+            and the shapes of all weights have to be the same. Only a head of phones may
+            be new.
     """
     verify(folder)
     tokenizer = read_tokenizer(folder / TOKENIZER)
     if tokenizer.to_json() != task.tokenizer.to_json():
         raise ModelError(f"{folder}: its {TOKENIZER} is not that of the recipe's data")
-    _assign(model, folder / WEIGHTS)
+    known = read_config(folder).model.phones
+    if known and known != task.model.phones:
+        raise ModelError(f"{folder}: its model.phones are not those of the recipe")
+    head = model.phone_head.weights if model.phone_head and not known else []
+    new = {weight.path for weight in head}
+    _assign([it for it in model.weights if it.path not in new], folder / WEIGHTS)
     model.masking.batches.assign(0)  # masks and smoothing begin anew
 
 
@@ -321,10 +327,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
 
 
-def _assign(model: Seq2Seq, path: Path) -> None:
-    """Put stored arrays into the model, all of them and no others."""
+def _assign(weights: Iterable[Any], path: Path) -> None:
+    """Put stored arrays into the weights of a model, all of them and no others."""
     arrays = read_arrays(path)
-    wanted = {weight.path: weight for weight in model.weights}
+    wanted = {weight.path: weight for weight in weights}
     if missing := sorted(wanted.keys() ^ arrays.keys()):
         raise ModelError(f"{path}: not of a model of this shape: {missing[0]}")
     for name, weight in wanted.items():

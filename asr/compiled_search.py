@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
 from keras import ops
 
+from asr.batching import padded
 from asr.config import DecodingConfig
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton
@@ -29,6 +30,24 @@ class Found(NamedTuple):
 
     hypotheses: Hypotheses
     ctc: list[np.ndarray]
+
+
+class AnySearch(Protocol):
+    """What finds hypotheses for sources: `Search`, or `asr.two_pass_search`."""
+
+    config: DecodingConfig
+
+    def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
+        """Search a batch of sources, (N,) each; arrays come back."""
+
+    def found(
+        self,
+        sources: Sequence[np.ndarray],
+        begins: Sequence[bool] | None = None,
+        *,
+        width: int = 0,
+    ) -> Found:
+        """Search a batch of sources, and tell what CTC makes of them."""
 
 
 class Search(keras.Model):
@@ -154,36 +173,49 @@ class Search(keras.Model):
                 given.
             width: Length to pad sources to; that of the longest if it is longer.
         """
-        lengths = np.array([len(source) for source in sources], dtype="int32")
-        shape = (len(sources), max(width, int(lengths.max())))
-        source = np.zeros(shape, dtype="float32")
-        for row, samples in enumerate(sources):
-            source[row, : len(samples)] = samples
-        inputs = {"source": source, "source_lengths": lengths}
+        inputs = inputs_of(sources, width)
         if self.guides:
             inputs["starts"] = np.tile(self.starts, (len(sources), 1))
             if self.config.prefix and begins is not None:
                 inputs["starts"][~np.array(begins), -1] = self.free
         if self.predict_function is None:
-            self._compile(inputs)
+            compile_for_all_shapes(self, inputs)
         found = self.predict_on_batch(inputs)
         frames = found.pop("ctc_log_probs", ())
         counts = found.pop("ctc_lengths", ())
         heard = [row[:count] for row, count in zip(frames, counts, strict=True)]
         return Found(Hypotheses(**found), heard)
 
-    def _compile(self, inputs: dict[str, np.ndarray]) -> None:
-        """Have TensorFlow compile for all shapes, not for the first and then again.
 
-        A graph takes seconds to compile, and tens of megabytes.
-        """
-        if keras.backend.backend() != "tensorflow":
-            return
-        import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+def inputs_of(sources: Sequence[np.ndarray], width: int = 0) -> dict[str, np.ndarray]:
+    """Return `source` (B, N) and `source_lengths` (B,) of sources, (N,) each.
 
-        self.make_predict_function()
-        shapes = {
-            name: tf.TensorSpec((None,) * value.ndim, value.dtype)
-            for name, value in inputs.items()
-        }
-        self.predict_function.get_concrete_function([(shapes,)])
+    Args:
+        sources: What is to be read.
+        width: Length to pad them to; that of the longest if it is longer.
+    """
+    lengths = np.array([len(source) for source in sources], dtype="int32")
+    source = padded(sources, max(width, int(lengths.max())), "float32")
+    return {"source": source, "source_lengths": lengths}
+
+
+def _open(value: np.ndarray) -> tuple[int | None, ...]:
+    """Return a shape that leaves all open but the size of real vectors."""
+    vectors = value.ndim > 2 and value.dtype.kind == "f"
+    return (None,) * (value.ndim - vectors) + value.shape[value.ndim - vectors :]
+
+
+def compile_for_all_shapes(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
+    """Have TensorFlow compile for all shapes, not for the first and then again.
+
+    A graph takes seconds to compile, and tens of megabytes.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
+
+    model.make_predict_function()
+    shapes = {
+        name: tf.TensorSpec(_open(value), value.dtype) for name, value in inputs.items()
+    }
+    model.predict_function.get_concrete_function([(shapes,)])

@@ -209,6 +209,8 @@ class ModelConfig:
         decoder: Memory to tokens.
         attention: How the decoder looks at the memory.
         ctc: Whether the encoder has a CTC head.
+        phones: What a second CTC head on the encoder writes: phones, by the names that
+            the lexicon gives them. Without any there is no such head.
     """
 
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
@@ -217,6 +219,7 @@ class ModelConfig:
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     attention: AttentionConfig = field(default_factory=AttentionConfig)
     ctc: bool = True
+    phones: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -263,6 +266,9 @@ class DataConfig:
         pieces: Number of pieces of words.
         tokenizer_file: A tokenizer that `asr prepare` wrote, below the data directory;
             the three keys above then do not matter.
+        lexicon: For `model.phones`: a pronunciation dictionary in the format of
+            CMUdict, below the data directory. What has a word that it lacks is left
+            out, and counted.
         batch_length: Padded length of a batch, in seconds of audio or source tokens.
         longest: Sources of more seconds, or tokens, are left out, and counted.
         ascending_epochs: Epochs read from the shortest clip to the longest.
@@ -282,6 +288,7 @@ class DataConfig:
     characters: str = ""
     pieces: int = 500
     tokenizer_file: str = ""
+    lexicon: str = ""
     batch_length: float = 200.0
     longest: float = 20.0
     ascending_epochs: int = 1
@@ -308,8 +315,9 @@ class TrainConfig:
         accumulate: Batches whose gradients make one update.
         start: Model whose weights training starts from, as its folder or a bundled
             one's name; nothing starts from random weights.
-        ctc_weight: Share of the CTC loss; the cross-entropy has the rest. With 1 the
-            decoder is neither computed nor changed.
+        ctc_weight: Share of the CTC loss, or of the mean of both with `model.phones`;
+            the cross-entropy has the rest. With 1 the decoder is neither computed nor
+            changed.
         label_smoothing: Probability mass spread evenly over all tokens.
         smoothing_start: Update from which labels are smoothed.
         coverage_weight: Weight of the coverage loss, which grows where attention
@@ -347,6 +355,11 @@ class DecodingConfig:
     Attributes:
         beam_size: Hypotheses kept for each utterance; 1 is greedy search.
         ctc_weight: Share of the CTC prefix score; 0 decodes by attention alone.
+        phone_weight: Share of the score of phones, for models with `model.phones` and
+            language models that know how their words sound: only these words are
+            found, by phones first, and the best of them are read again by attention,
+            which has the rest. 0 searches by characters, and so it is done with
+            `hotwords` or a `prefix`, which may be no such words.
         length_penalty: Exponent of the length normalisation
             (length / 10 tokens) ** penalty; 0 switches it off.
         end_threshold: A hypothesis may end only where the end symbol's log probability
@@ -366,6 +379,7 @@ class DecodingConfig:
 
     beam_size: int = 8
     ctc_weight: float = 0.3
+    phone_weight: float = 0.0
     length_penalty: float = 0.0
     end_threshold: float = 0.0
     length_ratio: float = 1.0
@@ -508,6 +522,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (DecodingConfig, "word_bonus"): (-100, 100),
     (DecodingConfig, "hotword_bonus"): (0, 100),
     (DecodingConfig, "ctc_weight"): (0, 1),
+    (DecodingConfig, "phone_weight"): (0, 1),
     (DecodingConfig, "length_penalty"): (0, 5),
     (DecodingConfig, "end_threshold"): (0, 100),
     (DecodingConfig, "length_ratio"): (0, 100),

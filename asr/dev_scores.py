@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from asr import batching, plots
-from asr.compiled_search import Search
+from asr.compiled_search import AnySearch, Search
 from asr.config import DecodingConfig
 from asr.decoding.search import Tokens
 from asr.errors import DataError
@@ -21,7 +21,7 @@ _SHOWN = 8  # records whose attention is looked at
 
 
 def write_all(
-    search: Search,
+    search: AnySearch,
     task: Task,
     pairs: Sequence[tuple[Record, np.ndarray]],
     batch_length: float,

@@ -13,7 +13,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,13 @@ from asr.config import LANGUAGE_MODEL, DataConfig, NGramConfig, Recipe, to_dict
 from asr.decoding.automaton import Automaton, text_score
 from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import ROOT, lexicon
+from asr.decoding.phone_search import PhoneSearch, phone_tree
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.model_card import language_model_card
 from asr.ngram_mixture import mixed
 from asr.ngrams import NGrams, train_ngrams
-from asr.resources import model_path
+from asr.pronunciation import Phones, read_lexicon
+from asr.resources import data_directory, model_path
 from asr.run_state import MODEL, replaced_folder
 from asr.source_texts import read_texts
 from asr.text import normalizer
@@ -57,6 +59,7 @@ _UNKNOWN = 3  # the word that stands for all that the vocabulary lacks
 _FIRST = 4  # the first word of the vocabulary
 _LEAST = (1, 2)  # how often one word, or two, must be seen to predict the next
 _LONGEST = 60  # characters of a word
+_TINY = 1e-30
 _WORDS = "words_"  # before the names of the arrays of words
 
 
@@ -121,10 +124,12 @@ class Words:
     Attributes:
         vocabulary: The words, sorted; tokens from 4 on stand for them.
         ngrams: Up to trigrams.
+        ways: How each word is said, none where no lexicon knew it; empty without one.
     """
 
     vocabulary: tuple[str, ...]
     ngrams: NGrams
+    ways: tuple[tuple[Phones, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,6 +212,54 @@ class LanguageModel:
             bonus=bonuses,
         )
 
+    def phone_search(
+        self, phones: Sequence[str], tokenizer: Tokenizer, *, weight: float, beam: int
+    ) -> PhoneSearch | None:
+        """Return what finds its words by how they sound, or None if it cannot tell.
+
+        Args:
+            phones: What a CTC head writes, from 1 on.
+            tokenizer: Of the model that has the head; words that it cannot write are
+                not found.
+            weight: Factor of natural log probabilities beside those of phones.
+            beam: Places kept at a frame.
+        """
+        if self.words is None:
+            return None
+        places = {phone: place for place, phone in enumerate(phones, start=1)}
+        writable = set(tokenizer.pieces)
+        found = [
+            ([places[phone] for phone in way], number)
+            for number, (word, ways) in enumerate(
+                zip(self.words.vocabulary, self.words.ways, strict=False), start=_FIRST
+            )
+            if writable.issuperset(word)
+            for way in ways
+            if places.keys() >= set(way)
+        ]
+        if not found:
+            return None
+        ngrams = self.words.ngrams
+        size = len(ngrams.unigrams)
+
+        def predict(
+            before: np.ndarray, last: np.ndarray, words: np.ndarray
+        ) -> np.ndarray:
+            chances = ngrams.probabilities(2, before * size + last, words)
+            return np.log(np.maximum(chances, _TINY))
+
+        unigrams = np.log(np.maximum(ngrams.unigrams.astype(np.float64), _TINY))
+        ways, numbers = zip(*found, strict=True)
+        return PhoneSearch(
+            phone_tree(ways, numbers, unigrams),
+            predict,
+            [""] * _FIRST + list(self.words.vocabulary),
+            first=START,
+            end=END,
+            weight=weight,
+            beam=beam,
+        )
+
     def fit(self, texts: Iterable[str]) -> Fit:
         """Measure how well it predicts texts.
 
@@ -279,6 +332,8 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     ngrams = _ngrams(rows, tokenizer.size, config.share, least=config.least)
     ngrams.check_size()
     words = _words(spelled, config) if config.words else None
+    if data.lexicon:
+        words = _said(words, data)
     model = LanguageModel(tokenizer, data.normalizer, ngrams, words)
     scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
     training = {
@@ -344,11 +399,31 @@ def _words(domains: Sequence[Iterable[str]], config: NGramConfig) -> Words:
     return Words(vocabulary, ngrams)
 
 
+def _said(words: Words | None, data: DataConfig) -> Words:
+    """Look up how words are said.
+
+    Raises:
+        DataError: The lexicon cannot be read.
+        RecipeError: There are no words.
+    """
+    if words is None:
+        raise RecipeError("data.lexicon: set ngrams.words: characters have no sound")
+    path = data_directory() / data.lexicon
+    lexicon = read_lexicon(path, normalizer(data.normalizer))
+    ways = tuple(lexicon.get(word, ()) for word in words.vocabulary)
+    log.info("%d of %d words are in the lexicon", sum(map(bool, ways)), len(ways))
+    return replace(words, ways=ways)
+
+
 def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
     found = model.ngrams.arrays()
     if model.words:
         text = "\n".join(model.words.vocabulary).encode()
         found[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
+        if model.words.ways:
+            lines = ("\t".join(map(" ".join, ways)) for ways in model.words.ways)
+            text = "\n".join(lines).encode()
+            found[f"{_WORDS}ways"] = np.frombuffer(text, np.uint8)
         arrays = model.words.ngrams.arrays()
         found |= {f"{_WORDS}{name}": array for name, array in arrays.items()}
     return found
@@ -370,7 +445,26 @@ def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
         raise DataError("not a vocabulary: its words do not fit the n-grams")
     if not all(0 < len(word) <= _LONGEST for word in vocabulary):
         raise DataError(f"not a vocabulary: words of no or over {_LONGEST} characters")
-    return Words(tuple(vocabulary), ngrams)
+    return Words(tuple(vocabulary), ngrams, _read_ways(own, len(vocabulary)))
+
+
+def _read_ways(
+    arrays: dict[str, np.ndarray], count: int
+) -> tuple[tuple[Phones, ...], ...]:
+    """Read how words are said: a line for each, with a tab between ways."""
+    if "ways" not in arrays:
+        return ()
+    try:
+        lines = arrays["ways"].tobytes().decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"not a lexicon: {error}") from error
+    ways = tuple(
+        tuple(tuple(way.split()) for way in line.split("\t") if way.strip())
+        for line in lines
+    )
+    if len(ways) != count or any(len(it) > _LONGEST for way in ways for it in way):
+        raise DataError("not a lexicon: its lines do not fit the vocabulary")
+    return ways
 
 
 def learned_texts(data: DataConfig) -> list[list[str]]:

@@ -188,10 +188,9 @@ class NGrams(NamedTuple):
         if size > len(self.levels):
             return shorter
         level = self.levels[size - 1]
-        passed = np.append(1.0, np.exp(level.passed.astype(np.float64)))
-        kept = np.append(0.0, np.exp(level.kept.astype(np.float64)))
-        seen = kept[_rows_of(contexts * vocabulary + tokens, level.grams)]
-        return seen + passed[_rows_of(contexts, level.contexts)] * shorter
+        seen = _looked_up(contexts * vocabulary + tokens, level.grams, level.kept, 0.0)
+        passed = _looked_up(contexts, level.contexts, level.passed, 1.0)
+        return seen + passed * shorter
 
     def first_rows(self) -> np.ndarray:
         """Return the row of each token as the only one of a context, (V,) int32."""
@@ -225,9 +224,22 @@ def _rows_of(values: np.ndarray, keys: np.ndarray) -> np.ndarray:
 
     `np.isin` would sort or hash what is sorted already.
     """
+    if not keys.size:
+        return np.zeros(values.shape, np.int64)
     places = np.searchsorted(keys, values)
-    there = np.append(keys, np.iinfo(np.int64).max)[places] == values
+    there = keys[np.minimum(places, keys.size - 1)] == values
     return np.where(there, places + 1, 0)
+
+
+def _looked_up(
+    values: np.ndarray, keys: np.ndarray, logs: np.ndarray, lacking: float
+) -> np.ndarray:
+    """Return e to the power of what belongs to each value; `lacking` without a key."""
+    rows = _rows_of(values, keys)
+    found = np.full(rows.shape, lacking)
+    there = rows > 0
+    found[there] = np.exp(logs[rows[there] - 1].astype(np.float64))
+    return found
 
 
 class _Counts(NamedTuple):

@@ -6,18 +6,21 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from asr.checkpoint import LoadedModel
-from asr.compiled_search import Search
+from asr.compiled_search import AnySearch, Search
 from asr.config import DecodingConfig, from_dict, to_dict
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton, phrases_automaton, prefix_automaton
 from asr.decoding.guides import WordGuide
+from asr.decoding.phone_search import PhoneSearch
 from asr.decoding.search import Hypotheses, Tokens
 from asr.errors import DataError, ModelError
 from asr.language_model import load_language_model
 from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
 from asr.transcript import Alternative
+from asr.two_pass_search import TwoPassSearch
 
+_PLACES = 25  # in the lexicon, for each hypothesis that attention reads
 _SEARCHES = 8  # compiled ones that are kept; each has its own language model
 
 
@@ -38,9 +41,9 @@ class Predictor:
         self.config = loaded.config
         self.decoding: DecodingConfig = loaded.config.decoding
         self.card = card
-        self._searches: dict[DecodingConfig, Search] = {}
+        self._searches: dict[DecodingConfig, AnySearch] = {}
 
-    def search(self, decoding: DecodingConfig | None = None) -> Search:
+    def search(self, decoding: DecodingConfig | None = None) -> AnySearch:
         """Return the compiled search; by default the model's own choice.
 
         Raises:
@@ -51,12 +54,36 @@ class Predictor:
         config = replace(config, n_best=min(config.n_best, config.beam_size))
         search = self._searches.get(config)
         if search is None:
-            special = Tokens(self.task.start, self.task.end)
-            search = Search(self.model, special, config, guides(config, self.task))
+            search = self._compiled(config)
             self._searches[config] = search
             for oldest in list(self._searches)[:-_SEARCHES]:
                 self._searches.pop(oldest, None)  # another thread may have been first
         return search
+
+    def _compiled(self, config: DecodingConfig) -> AnySearch:
+        special = Tokens(self.task.start, self.task.end)
+        phones = phone_search(config, self.task)
+        if phones is None:
+            return Search(self.model, special, config, guides(config, self.task))
+        encode = self.task.tokenizer.encode
+        return TwoPassSearch(self.model, special, config, phones, encode)
+
+
+def phone_search(config: DecodingConfig, task: Task) -> PhoneSearch | None:
+    """Return what finds words by how they sound, where that is asked for and possible.
+
+    Raises:
+        ModelError: There is no such language model.
+    """
+    asked = config.phone_weight and task.model.phones and config.language_model
+    if not asked or config.hotwords or config.prefix:
+        return None
+    return load_language_model(config.language_model).phone_search(
+        task.model.phones,
+        task.tokenizer,
+        weight=config.lm_weight / config.phone_weight,
+        beam=_PLACES * config.beam_size,
+    )
 
 
 def guides(config: DecodingConfig, task: Task) -> list[Automaton | WordGuide]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from asr.batching import collate
 from asr.checkpoint import LoadedModel, read_card, read_model
-from asr.compiled_search import Search
+from asr.compiled_search import AnySearch
 from asr.config import DecodingConfig
 from asr.errors import DataError, ModelError
 from asr.predictor import Predictor, distinct, readings
@@ -147,7 +147,7 @@ class TextGenerator(Predictor):
         self,
         texts: list[str],
         sources: list[list[int]],
-        search: Search,
+        search: AnySearch,
         batch_tokens: int,
     ) -> list[Generation]:
         longest = self.config.model.text.longest

@@ -105,6 +105,8 @@ def begin(recipe: Recipe, output: Path) -> None:
         raise RecipeError(
             "train.ctc_weight: 0 leaves the CTC head as it is; set model.ctc to false"
         )
+    if bool(recipe.model.phones) != bool(recipe.data.lexicon):
+        raise RecipeError("model.phones and data.lexicon: the one needs the other")
     ctc_alone = recipe.model.ctc and recipe.train.ctc_weight == 1
     if ctc_alone and recipe.decoding.ctc_weight < 1:
         raise RecipeError(
@@ -349,7 +351,10 @@ class Run:
                 failures.append(error)
                 raise
 
-        data = batching.as_dataset(stream) if on("tensorflow") else stream()
+        data: Any = stream()
+        if on("tensorflow"):
+            phones = bool(self.recipe.model.phones)
+            data = batching.as_dataset(stream, phones=phones)
         try:
             with warnings.catch_warnings():
                 # Keras does not know the length of the stream, nor need it mind.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from asr.config import LANGUAGE_MODEL, Recipe, SourceConfig, nearest
 from asr.errors import DataError, RecipeError
 from asr.manifest import Record
 from asr.model.encoder import state_lengths
+from asr.pronunciation import inventory, phones_of, read_lexicon
 from asr.resources import data_directory
 from asr.run_state import DEV, TOKENIZER, TRAIN
 from asr.source_texts import read_texts
@@ -97,8 +98,8 @@ def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
     """Encode the texts of records, and leave out what cannot be learned from.
 
     Left out, and counted in a warning, are sources that are too long, records without
-    text after normalisation, and clips with more characters than CTC frames even where
-    nothing else is wrong with them.
+    text after normalisation, clips with more characters than CTC frames even where
+    nothing else is wrong with them, and those with a word that the lexicon lacks.
 
     Args:
         records: Training data of the task.
@@ -110,20 +111,47 @@ def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
     """
     examples = []
     reasons: Counter[str] = Counter()
+    sounds = _sounds(recipe)
     for record in records:
         labels = task.encode_target(record.text or "")
         length = task.length(record)
-        if reason := _unusable(length, labels, recipe, task.unit):
+        phones = sounds(record.text or "")
+        reason = _unusable(length, labels, recipe, task.unit)
+        if phones is None:
+            reason = reason or "a word that data.lexicon lacks"
+        if reason:
             reasons[reason] += 1
             log.info("left out: %s: %s", record.name, reason)
         else:
-            examples.append(Example(record, (*labels, task.end), length))
+            labels.append(task.end)
+            examples.append(Example(record, tuple(labels), length, tuple(phones or ())))
     for reason, count in reasons.items():
         log.warning("left out %d of the training data: %s", count, reason)
     if not examples:
         told = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
         raise DataError(f"nothing can be trained on: {told or 'the data are empty'}")
     return examples
+
+
+def _sounds(recipe: Recipe) -> Callable[[str], list[int] | None]:
+    """Return what tells the phones of a text: none without a lexicon.
+
+    Raises:
+        DataError: The lexicon cannot be read, or has phones that the recipe lacks.
+    """
+    if not recipe.data.lexicon:
+        return lambda _: []
+    normalize, path = normalizer(recipe.data.normalizer), recipe.data.lexicon
+    lexicon = read_lexicon(data_directory() / path, normalize)
+    places = {phone: place for place, phone in enumerate(recipe.model.phones, start=1)}
+    if unknown := sorted(inventory(lexicon) - places.keys()):
+        raise DataError(f"{path}: {unknown[0]!r} is not among model.phones")
+
+    def sounds(text: str) -> list[int] | None:
+        phones = phones_of(normalize(text), lexicon)
+        return None if phones is None else [places[phone] for phone in phones]
+
+    return sounds
 
 
 def _unusable(length: float, labels: Sequence[int], recipe: Recipe, unit: str) -> str:

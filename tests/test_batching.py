@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -117,6 +118,14 @@ def samples_of(utterance):
     return np.full(count, (int(utterance.id) + 1) / 1000, "float32")
 
 
+def said(examples):
+    """As many phones as the example has in its number, and one more."""
+    return [
+        replace(it, phones=(number + 1,) * (number + 1))
+        for number, it in enumerate(examples)
+    ]
+
+
 AT_SOME_SPEED = Distortion(AugmentConfig(speeds=(0.9, 1.0, 1.1)), RATE)
 
 
@@ -194,6 +203,21 @@ def test_clips_have_the_speeds_of_their_epoch():
     for (inputs, _), indices in zip(found, plan, strict=True):
         expected = pytest.approx(lengths[indices], abs=2)
         assert inputs["source_lengths"] == expected
+
+
+@pytest.mark.parametrize("fixed_shapes", [False, True])
+def test_phones_come_with_their_clips(fixed_shapes):
+    examples, plan, options = make(fixed_shapes=fixed_shapes)
+    examples = said(examples)
+    found, _ = run(examples, plan, options)
+    for (_, targets), indices in zip(found, plan, strict=True):
+        assert targets["phone_lengths"].tolist() == [index + 1 for index in indices]
+        width = targets["phones"].shape[1]
+        longest = int(max(indices)) + 1
+        assert width == (grid(longest, bits=3) if fixed_shapes else longest)
+        for row, index in zip(targets["phones"], indices, strict=True):
+            assert row.tolist() == [index + 1] * (index + 1) + [0] * (width - index - 1)
+        assert targets["phones"].dtype == targets["phone_lengths"].dtype == "int32"
 
 
 @settings(max_examples=10)
@@ -376,15 +400,19 @@ def test_fixed_shapes_are_few_and_not_much_larger(samples, labels):
         assert size % (1 << max(size.bit_length() - 3, 0)) == 0
 
 
-def test_a_dataset_of_ragged_batches():
+@pytest.mark.parametrize("phones", [False, True])
+def test_a_dataset_of_ragged_batches(phones):
     """Lengths that differ from batch to batch, over and over again."""
     examples, plan, options = make()
+    if phones:
+        examples = said(examples)
 
     def fresh():
         return batches(examples, plan, Loader(samples_of), **options)
 
-    dataset = as_dataset(fresh)
+    dataset = as_dataset(fresh, phones=phones)
     expected = list(fresh())
+    assert all(("phones" in targets) == phones for _, targets in expected)
     for _ in range(2):
         found = [
             tuple({name: t.numpy() for name, t in part.items()} for part in batch)

@@ -246,6 +246,66 @@ def spelled_from(letters, model, before, text):
     return total
 
 
+@pytest.fixture(scope="module")
+def said(folder):
+    """A model of the same texts that knows how two of its three words sound."""
+    lines = ["ab E Y B", "ab(2) AA B", "cde S IY D", "unheard AH N"]
+    (folder / "lexicon.txt").write_text("\n".join(lines))
+    (folder / "three.txt").write_text("\n".join([*LINES, "E E"]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASR_DATA", str(folder))
+        changes = ["ngrams.words=3", "data.dev=[]", "data.lexicon=lexicon.txt"]
+        changes += ["data.train=[{corpus: lines, path: three.txt}]"]
+        recipe = load_recipe(folder / "lm.yaml", changes)
+        return asr.train_language_model(recipe, folder / "said")
+
+
+def test_words_know_how_they_sound(said, with_words):
+    model = asr.load_language_model(said)
+    assert model.words.vocabulary == ("AB", "CDE", "E")
+    found = [[" ".join(way) for way in ways] for ways in model.words.ways]
+    assert found == [["E Y B", "AA B"], ["S IY D"], []]
+    assert asr.load_language_model(with_words).words.ways == ()
+
+
+def test_it_finds_words_by_their_phones(said, with_words, language_model):
+    phones = ("AA", "B", "D", "IY", "S")
+    model = asr.load_language_model(said)
+    search = model.phone_search(phones, model.tokenizer, weight=1.0, beam=10)
+    spoken = np.full((5, 6), 0.01)
+    spoken[np.arange(5), [1, 2, 5, 4, 3]] = 0.95
+    found, *_ = search(np.log(spoken), 1)
+    assert found.words == ("AB", "CDE")
+    automaton = model.words.ngrams.automaton()
+    tokens = [4, 5, END]
+    expected = text_score(automaton, [tokens])
+    assert found.text == pytest.approx(expected, abs=0.01)
+    # Neither without ways to say words, nor for others' phones, nor without words.
+    for other, names in (
+        (asr.load_language_model(with_words), phones),
+        (language_model, phones),
+        (model, ("X", "Y")),
+    ):
+        assert other.phone_search(names, model.tokenizer, weight=1, beam=1) is None
+    letters = CharacterTokenizer(tuple(" AB"))
+    only = model.phone_search(phones, letters, weight=1.0, beam=10)
+    assert only(np.log(spoken[:2]), 1)[0].words == ("AB",)
+    assert set(only.tree.words.tolist()) == {4}
+
+
+def test_a_lexicon_that_does_not_fit(said, tmp_path):
+    arrays = read_arrays(said / "model.weights.npz")
+    for number, text in enumerate(("A B", "A\nB\nC\nD", "A\n" + "B " * 61 + "\n")):
+        wrong = np.frombuffer(text.encode(), np.uint8)
+        copy = rewritten(said, tmp_path / str(number), arrays | {"words_ways": wrong})
+        with pytest.raises(ModelError, match="not a lexicon: its lines do not fit"):
+            asr.load_language_model(copy)
+    wrong = np.array([255], np.uint8)
+    copy = rewritten(said, tmp_path / "bytes", arrays | {"words_ways": wrong})
+    with pytest.raises(ModelError, match="not a lexicon: "):
+        asr.load_language_model(copy)
+
+
 def test_a_vocabulary_that_does_not_fit(with_words, tmp_path):
     arrays = read_arrays(with_words / "model.weights.npz")
     broken = {"more": b"AB\nCDE", "no": b"", "code": b"\xff", "long": b"A" * 61}

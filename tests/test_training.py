@@ -7,20 +7,23 @@ import json
 import logging
 import os
 import shutil
+from dataclasses import replace
 
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from asr import checkpoint, training
+import asr
+from asr import checkpoint, scoring, training
 from asr.checkpoint import CONFIG, describe, read_model, weights_of, write_model
-from asr.config import load_recipe
+from asr.config import DecodingConfig, load_recipe
 from asr.dev_scores import DevScorer
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.manifest import read_manifest, write_manifest
 from asr.run_state import CHECKPOINT, LOG, MODEL, TRAIN, load_run_recipe
 from asr.training_data import collect, spread
+from asr.two_pass_search import TwoPassSearch
 
 SCORE = DevScorer.score
 
@@ -190,6 +193,91 @@ def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
         training.train(recipe(start, "model.decoder.units=24"), tmp_path / "b")
     with pytest.raises(ModelError, match="is not that of the recipe's data"):
         training.train(recipe(start, "data.characters=' ABCDEFG'"), tmp_path / "c")
+
+
+@pytest.fixture
+def lexicon(tones, tmp_path):
+    """Say words by letters: `lexicon(without="BAD")`; returns its recipe keys."""
+    texts = [entry.text for entry in read_manifest(tones / "clips.jsonl")]
+
+    def write(without="", phones="A,B,C,D,E"):
+        words = {word for text in texts for word in text.split()} - {without}
+        path = tmp_path / "lexicon.txt"
+        path.write_text("".join(f"{word} {' '.join(word)}\n" for word in words))
+        return f"data.lexicon={path}", f"model.phones=[{phones}]"
+
+    return write
+
+
+@pytest.fixture
+def language_recipe(tmp_path):
+    path = tmp_path / "lm.yaml"
+    path.write_text("""
+task: language_model
+data:
+  train: [{corpus: jsonl, path: clips.jsonl, repeat: 2}]
+ngrams: {least: [1, 1, 1], words: 100}
+""")
+    return path
+
+
+def test_a_head_of_phones_learns_beside_the_others(
+    recipe, lexicon, language_recipe, tones, tiny_run, tmp_path
+):
+    start = f"train.start={tiny_run / MODEL}"
+    plan = recipe(start, *lexicon(), "train.epochs=6", "train.learning_rate=5e-3")
+    folder = training.train(plan, tmp_path / "run")
+    first, *_, last = history(tmp_path / "run")
+    assert last["phone_loss"] < 0.5 * first["phone_loss"]
+    model = read_model(folder).model
+    assert model.phone_head.weights[0].shape[1] == 6
+    assert [it.path for it in model.phone_head.weights] == [
+        "phones/kernel",
+        "phones/bias",
+    ]
+    # Words are found by it that the language model knows how to say.
+    known = load_recipe(language_recipe, [lexicon()[0]])
+    language_model = asr.train_language_model(known, tmp_path / "lm")
+    recognizer = asr.load(folder)
+    by_phones = DecodingConfig(
+        phone_weight=0.5, language_model=str(language_model), word_bonus=0.0
+    )
+    assert isinstance(recognizer.search(by_phones), TwoPassSearch)
+    for changes in ({"hotwords": ("A",)}, {"prefix": "A"}, {"phone_weight": 0.0}):
+        other = recognizer.search(replace(by_phones, **changes))
+        assert not isinstance(other, TwoPassSearch)
+    entries = list(read_manifest(tones / "clips.jsonl"))
+    found = recognizer.transcribe_many(entries, decoding=by_phones, vad=False)
+    texts = [transcript.text for _, transcript in found]
+    assert scoring.score([it.text for it in entries], texts).wer < 0.2
+    # It goes on from there, but not as another's.
+    again = f"train.start={folder}"
+    plan = recipe(again, *lexicon(), "train.epochs=1", "train.learning_rate=1e-9")
+    training.train(plan, tmp_path / "again")
+    (found,) = history(tmp_path / "again")
+    assert found["phone_loss"] < 0.2 * first["phone_loss"]
+    other = recipe(again, *lexicon(phones="E,D,C,B,A"))
+    with pytest.raises(ModelError, match=r"its model\.phones are not those"):
+        training.train(other, tmp_path / "other")
+
+
+def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
+    entries = list(read_manifest(tones / "clips.jsonl"))
+    word = entries[0].text.split()[0]
+    keys = lexicon(without=word)
+    lacking = sum(word in entry.text.split() for entry in entries)
+    training.begin(recipe(*keys), tmp_path / "a")
+    run = training.Run(recipe(*keys), tmp_path / "a")
+    assert len(run.examples) == len(entries) - lacking
+    expected = (
+        f"left out {lacking} of the training data: a word that data.lexicon lacks"
+    )
+    assert expected in caplog.text
+    with pytest.raises(DataError, match=r"'E' is not among model\.phones"):
+        training.train(recipe(*lexicon(phones="A,B,C,D")), tmp_path / "b")
+    for alone in keys:
+        with pytest.raises(RecipeError, match="the one needs the other"):
+            training.train(recipe(alone), tmp_path / "c")
 
 
 def test_the_best_epoch_is_the_model(toy, recipe, scores, tmp_path):

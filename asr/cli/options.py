@@ -83,6 +83,12 @@ def decoding(command: F) -> F:
             help="Share of the CTC score in the search.  [default: the model's]",
         ),
         click.option(
+            "--phone-weight",
+            type=click.FloatRange(0, 1),
+            help="Share of phones in the search; 0 searches by characters.  "
+            "[default: the model's]",
+        ),
+        click.option(
             "--language-model",
             metavar="NAME|DIR",
             help="Language model that guides, or none.  [default: the model's]",
@@ -170,6 +176,7 @@ class Guided(TypedDict, total=False):
 
     beam_size: int | None
     ctc_weight: float | None
+    phone_weight: float | None
     language_model: str | None
     lm_weight: float | None
     word_bonus: float | None

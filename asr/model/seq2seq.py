@@ -25,10 +25,11 @@ class Seq2Seq(keras.Model):
 
     A functional model from `source` (B, N), `source_lengths` (B,) and `tokens` (B, U)
     to `logits` (B, U, V), attention `weights` (B, U, S) and, where it has a CTC head,
-    `ctc_logits` (B, R, V) and `ctc_lengths` (B,). It does not know which task it
-    serves: the frontend is a layer `(source, lengths) -> (features, lengths)` that is
-    handed in. One whose `tokens(source)` are those behind the memory's frames lets the
-    decoder copy them.
+    `ctc_logits` (B, R, V) and `ctc_lengths` (B,); where it has one of P phones, blank
+    included, `phone_logits` (B, R, P). It does not know which task it serves: the
+    frontend is a layer `(source, lengths) -> (features, lengths)` that is handed in.
+    One whose `tokens(source)` are those behind the memory's frames lets the decoder
+    copy them.
 
     Args:
         config: Sizes of all parts.
@@ -66,23 +67,22 @@ class Seq2Seq(keras.Model):
         encoded = encoder(masking(features, feature_lengths), feature_lengths)
         copied: tuple[Any, ...] = ()
         if config.decoder.copy:
-            if config.decoder.kind != "gru":
-                raise RecipeError("model.decoder.copy: only the kind gru can copy")
-            if encoder.frames_per_memory > 1 or not hasattr(frontend, "tokens"):
-                raise RecipeError(
-                    "model.decoder.copy: the memory has no frame for each token of a "
-                    "text; set encoder.stride and encoder.memory_stride to 1"
-                )
+            _check_copying(config, encoder, frontend)
             copied = (frontend.tokens(source),)
         logits, weights = decoder(
             tokens, encoded.memory, encoded.memory_lengths, *copied
         )
         outputs = {"logits": logits, "weights": weights}
-        ctc_head = None
-        if config.ctc:
-            ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
+        ctc_head = _ctc_head(vocabulary, "ctc") if config.ctc else None
+        if ctc_head is not None:
             outputs["ctc_logits"] = ctc_head(encoded.states)
             outputs["ctc_lengths"] = encoded.state_lengths
+        sounds = 1 + len(config.phones)
+        phone_head = _ctc_head(sounds, "phones") if config.phones else None
+        if phone_head is not None:
+            if ctc_head is None:
+                raise RecipeError("model.phones: only beside model.ctc")
+            outputs["phone_logits"] = phone_head(encoded.states)
         super().__init__(
             {"source": source, "source_lengths": lengths, "tokens": tokens},
             outputs,
@@ -94,10 +94,13 @@ class Seq2Seq(keras.Model):
         self.encoder = encoder
         self.decoder = decoder
         self.ctc_head = ctc_head
+        self.phone_head = phone_head
         self.loss_config = TrainConfig()
         self.replicas = 1  # devices that share a batch; their gradients are added up
         if config.ctc:
             self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
+        if config.phones:
+            self.phone_tracker = keras.metrics.Mean(name="phone_loss")
         self.attention_tracker = keras.metrics.Mean(name="attention_loss")
 
     def learn_by(self, config: TrainConfig) -> None:
@@ -144,13 +147,15 @@ class Seq2Seq(keras.Model):
     ) -> Tensor:
         """Return (1 - w) * cross-entropy + w * CTC, both per label.
 
-        Without a CTC head w is 0. Coverage may be added. `y` holds `labels` (B, U),
-        each sequence closed by the end symbol, and `label_lengths` (B,) which count it.
+        Without a CTC head w is 0; with two it weighs their mean. Coverage may be added.
+        `y` holds `labels` (B, U), each sequence closed by the end symbol, and
+        `label_lengths` (B,) which count it; for a head of phones `phones` (B, W), from
+        1 on, and `phone_lengths` (B,).
         """
         config = self.loss_config
         labels, lengths = y["labels"], y["label_lengths"]
         if not self.decoder.trainable:
-            loss = self._ctc_loss(y_pred, labels, lengths)
+            loss = self._ctc_loss(y_pred, y)
             return (loss + sum(self.losses)) / self.replicas
         smoothing = 0.0
         if training and config.label_smoothing:
@@ -166,15 +171,37 @@ class Seq2Seq(keras.Model):
             covered = coverage_loss(y_pred["weights"], lengths)
             loss = loss + config.coverage_weight * covered
         if ctc_weight:
-            loss = loss + ctc_weight * self._ctc_loss(y_pred, labels, lengths)
+            loss = loss + ctc_weight * self._ctc_loss(y_pred, y)
         return (loss + sum(self.losses)) / self.replicas
 
-    def _ctc_loss(self, y_pred: Any, labels: Tensor, lengths: Tensor) -> Tensor:  # noqa: ANN401 - as in `compute_loss`
-        loss = ctc(y_pred["ctc_logits"], y_pred["ctc_lengths"], labels, lengths - 1)
+    def _ctc_loss(self, y_pred: Any, y: Any) -> Tensor:  # noqa: ANN401 - as in `compute_loss`
+        labels, frames = y["labels"], y_pred["ctc_lengths"]
+        loss = ctc(y_pred["ctc_logits"], frames, labels, y["label_lengths"] - 1)
         self._track(self.ctc_tracker, loss, labels)
-        return loss
+        if self.phone_head is None:
+            return loss
+        phones, lengths = y["phones"], y["phone_lengths"]
+        sound_loss = ctc(y_pred["phone_logits"], frames, phones, lengths)
+        self._track(self.phone_tracker, sound_loss, labels)
+        return (loss + sound_loss) / 2
 
     @staticmethod
     def _track(tracker: keras.metrics.Mean, loss: Tensor, labels: Tensor) -> None:
         """Weigh batches by their sequences, as Keras does for the whole loss."""
         tracker.update_state(loss, sample_weight=ops.shape(labels)[0])
+
+
+def _ctc_head(vocabulary: int, name: str) -> keras.layers.Layer:
+    return keras.layers.Dense(vocabulary, dtype="float32", name=name)
+
+
+def _check_copying(
+    config: ModelConfig, encoder: Encoder, frontend: keras.layers.Layer
+) -> None:
+    if config.decoder.kind != "gru":
+        raise RecipeError("model.decoder.copy: only the kind gru can copy")
+    if encoder.frames_per_memory > 1 or not hasattr(frontend, "tokens"):
+        raise RecipeError(
+            "model.decoder.copy: the memory has no frame for each token of a "
+            "text; set encoder.stride and encoder.memory_stride to 1"
+        )

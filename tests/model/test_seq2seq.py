@@ -20,6 +20,7 @@ from asr.config import (
     TrainConfig,
 )
 from asr.decoding.search import Tokens
+from asr.errors import RecipeError
 from asr.model.features import LogMel
 from asr.model.losses import cross_entropy, ctc
 from asr.model.seq2seq import Seq2Seq
@@ -201,6 +202,34 @@ def test_the_loss_by_its_parts(recordings):
     logs = model.evaluate(inputs, targets, verbose=0, return_dict=True)
     assert logs["attention_loss"] == pytest.approx(float(attention), rel=1e-4)
     assert logs["ctc_loss"] == pytest.approx(float(characters), rel=1e-4)
+
+
+def test_phones_have_half_of_the_ctc_loss(recordings):
+    model = build(replace(CONFIG, phones=("A", "B", "C")))
+    model.compile(optimizer=keras.optimizers.SGD(0.0))
+    inputs, targets = batch(recordings)
+    targets["phones"] = np.array([[1, 2, 3], [3, 0, 0], [2, 2, 0]], "int32")
+    targets["phone_lengths"] = np.array([3, 1, 2], "int32")
+    found = model(inputs)
+    assert found["phone_logits"].shape == (*found["ctc_logits"].shape[:2], 4)
+    labels, lengths = targets["labels"], targets["label_lengths"]
+    frames = found["ctc_lengths"]
+    characters = ctc(found["ctc_logits"], frames, labels, lengths - 1)
+    phones = ctc(
+        found["phone_logits"], frames, targets["phones"], targets["phone_lengths"]
+    )
+    model.loss_config = TrainConfig(ctc_weight=0.5, label_smoothing=0.0)
+    logs = model.evaluate(inputs, targets, verbose=0, return_dict=True)
+    assert logs["ctc_loss"] == pytest.approx(float(characters), rel=1e-4)
+    assert logs["phone_loss"] == pytest.approx(float(phones), rel=1e-4)
+    both = (logs["ctc_loss"] + logs["phone_loss"]) / 2
+    expected = 0.5 * logs["attention_loss"] + 0.5 * both
+    assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_phones_need_the_characters():
+    with pytest.raises(RecipeError, match=r"model\.phones: only beside model\.ctc"):
+        build(replace(CONFIG, ctc=False, phones=("A",)))
 
 
 def test_smoothing_starts_late_and_only_in_training(recordings):

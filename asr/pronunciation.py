@@ -1,0 +1,61 @@
+"""How words sound: a pronunciation dictionary in the format of CMUdict."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from asr.errors import DataError
+
+Phones = tuple[str, ...]
+Lexicon = Mapping[str, tuple[Phones, ...]]
+"""The ways to say each word, the usual one first."""
+
+
+def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
+    """Read a pronunciation dictionary.
+
+    Each line is a word and its phones, `tomato T AH0 M EY1 T OW2`; another way to say
+    it is named `tomato(2)`. Digits, which tell stress, are left out, and so is what
+    follows `#` or a line's first `;;;`.
+
+    Args:
+        path: The file, in UTF-8.
+        normalize: What the texts go through whose words are looked up. Entries that it
+            makes no word, or several, are left out.
+
+    Raises:
+        DataError: The file cannot be read, or a line has no phones.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot read the lexicon: {error}") from error
+    found: dict[str, dict[Phones, None]] = {}
+    for number, line in enumerate(lines, start=1):
+        fields = line.partition("#")[0].split()
+        if not fields or fields[0].startswith(";;;"):
+            continue
+        if len(fields) == 1:
+            raise DataError(f"{path}:{number}: {fields[0]!r} has no phones")
+        word = normalize(re.sub(r"\(\d+\)$", "", fields[0]))
+        phones = tuple(field.rstrip("0123456789") for field in fields[1:])
+        if word and len(word.split()) == 1:
+            found.setdefault(word, {})[phones] = None
+    if not found:
+        raise DataError(f"{path}: a lexicon without words")
+    return {word: tuple(ways) for word, ways in found.items()}
+
+
+def phones_of(text: str, lexicon: Lexicon) -> list[str] | None:
+    """Return how a text is usually said, or None where the lexicon lacks a word."""
+    ways = [lexicon.get(word) for word in text.split()]
+    if not all(ways):
+        return None
+    return [phone for way in ways if way for phone in way[0]]
+
+
+def inventory(lexicon: Lexicon) -> set[str]:
+    """Return all phones that a lexicon uses."""
+    return {phone for ways in lexicon.values() for way in ways for phone in way}

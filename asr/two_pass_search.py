@@ -1,0 +1,191 @@
+"""Search in two passes: words by their phones first, the best of them by attention."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from asr.batching import padded
+from asr.compiled_search import Found, compile_for_all_shapes, inputs_of
+from asr.config import DecodingConfig
+from asr.decoding.ctc_prefix import NEVER
+from asr.decoding.phone_search import PhoneSearch, Said
+from asr.decoding.search import Hypotheses, Tokens
+from asr.model.masks import sequence_mask
+from asr.model.seq2seq import Seq2Seq
+
+
+class TwoPassSearch:
+    """Takes the place of `Search` for models with a CTC head of phones.
+
+    Args:
+        model: The network; its weights are shared, not copied.
+        special: Start and end symbols.
+        config: Beam and weights.
+        phones: The first pass.
+        encode: Tokens of a text.
+
+    Reference:
+        T. N. Sainath et al., Two-Pass End-to-End Speech Recognition, Interspeech 2019:
+        hypotheses of a first pass are read again by attention.
+    """
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        special: Tokens,
+        config: DecodingConfig,
+        phones: PhoneSearch,
+        encode: Callable[[str], list[int]],
+    ) -> None:
+        self.special, self.config = special, config
+        self.phones, self.encode = phones, encode
+        self._listener, self._reader = _Listener(model), _Reader(model)
+
+    def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
+        """Search a batch of sources, (N,) each; arrays come back."""
+        return self.found(sources).hypotheses
+
+    def found(
+        self,
+        sources: Sequence[np.ndarray],
+        begins: Sequence[bool] | None = None,  # noqa: ARG002 - for a prefix
+        *,
+        width: int = 0,
+    ) -> Found:
+        """Search a batch of sources, and tell what CTC makes of them; see `Search`."""
+        heard = _run(self._listener, inputs_of(sources, width))
+        counts = heard["ctc_lengths"]
+        said = [
+            self.phones(frames[:count], self.config.beam_size)
+            for frames, count in zip(heard["phone_log_probs"], counts, strict=True)
+        ]
+        labels = [
+            [[*self.encode(" ".join(it.words)), self.special.end] for it in row]
+            for row in said
+        ]
+        attended = self._attention(heard, labels)
+        best = [self._best(*row) for row in zip(said, labels, attended, strict=True)]
+        log_probs = [
+            frames[:count]
+            for frames, count in zip(heard["ctc_log_probs"], counts, strict=True)
+        ]
+        return Found(self._hypotheses(best), log_probs)
+
+    def _attention(
+        self, heard: dict[str, np.ndarray], labels: list[list[list[int]]]
+    ) -> np.ndarray:
+        """Return the log probability of labels by attention, (B, K); K may be 0."""
+        rows, most = len(labels), max(map(len, labels))
+        if not most:
+            return np.zeros((rows, 0))
+        nothing = [self.special.end]
+        flat = [
+            label for row in labels for label in row + [nothing] * (most - len(row))
+        ]
+        lengths = np.array([len(label) for label in flat], np.int32)
+        written = padded(flat, int(lengths.max()), "int32").reshape(rows, most, -1)
+        tokens = np.roll(written, 1, axis=2)
+        tokens[..., 0] = self.special.start
+        scores = _run(
+            self._reader,
+            {
+                "memory": heard["memory"],
+                "memory_lengths": heard["memory_lengths"],
+                "tokens": tokens,
+                "labels": written,
+                "label_lengths": lengths.reshape(rows, most),
+            },
+        )
+        return np.asarray(scores)
+
+    def _best(
+        self, said: list[Said], labels: list[list[int]], attended: np.ndarray
+    ) -> list[tuple[float, list[int]]]:
+        config = self.config
+        scored = [
+            (
+                (1 - config.phone_weight) * float(attention)
+                + config.phone_weight * it.sound
+                + config.lm_weight * it.text
+                # Who spells "A S R" says one word.
+                + config.word_bonus * sum(len(word) > 1 for word in it.words),
+                label[:-1],
+            )
+            for it, label, attention in zip(said, labels, attended, strict=False)
+        ]
+        return sorted(scored, reverse=True)[: config.n_best]
+
+    def _hypotheses(self, best: list[list[tuple[float, list[int]]]]) -> Hypotheses:
+        count = self.config.n_best
+        longest = max((len(tokens) for row in best for _, tokens in row), default=0)
+        tokens = np.zeros((len(best), count, longest), np.int32)
+        lengths = np.zeros((len(best), count), np.int32)
+        scores = np.full((len(best), count), NEVER, np.float32)
+        for row, hypotheses in enumerate(best):
+            for rank, (score, written) in enumerate(hypotheses):
+                tokens[row, rank, : len(written)] = written
+                lengths[row, rank], scores[row, rank] = len(written), score
+        return Hypotheses(tokens, lengths, scores)
+
+
+class _Listener(keras.Model):
+    """What the encoder knows of sources."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        super().__init__(name="listener", dtype="float32")
+        self.model = model
+        self.built = True
+
+    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        model = self.model
+        encoded = model.encoder(
+            *model.frontend(inputs["source"], inputs["source_lengths"])
+        )
+        heads: dict[str, Any] = {
+            "ctc_log_probs": model.ctc_head,
+            "phone_log_probs": model.phone_head,
+        }
+        return {
+            "memory": encoded.memory,
+            "memory_lengths": encoded.memory_lengths,
+            "ctc_lengths": encoded.state_lengths,
+            **{
+                name: ops.log_softmax(head(encoded.states), axis=-1)
+                for name, head in heads.items()
+            },
+        }
+
+
+class _Reader(keras.Model):
+    """How probable the decoder finds labels, (B, K), that it reads all at once."""
+
+    def __init__(self, model: Seq2Seq) -> None:
+        super().__init__(name="reader", dtype="float32")
+        self.model = model
+        self.built = True
+
+    def call(self, inputs: dict[str, Any]) -> Any:  # noqa: ANN401 - a tensor
+        tokens, labels = inputs["tokens"], inputs["labels"]
+        rows, count, width = ops.shape(tokens)
+        logits, _ = self.model.decoder(
+            ops.reshape(tokens, (rows * count, width)),
+            ops.repeat(inputs["memory"], count, axis=0),
+            ops.repeat(inputs["memory_lengths"], count, axis=0),
+        )
+        log_probs = ops.log_softmax(logits, axis=-1)
+        flat = ops.reshape(labels, (rows * count, width, 1))
+        scores = ops.take_along_axis(log_probs, flat, axis=2)[..., 0]
+        lengths = ops.reshape(inputs["label_lengths"], (rows * count,))
+        inside = ops.cast(sequence_mask(lengths, width), scores.dtype)
+        return ops.reshape(ops.sum(scores * inside, axis=1), (rows, count))
+
+
+def _run(model: keras.Model, inputs: dict[str, np.ndarray]) -> Any:  # noqa: ANN401 - arrays
+    if model.predict_function is None:
+        compile_for_all_shapes(model, inputs)
+    return model.predict_on_batch(inputs)

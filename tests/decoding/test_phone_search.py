@@ -1,0 +1,126 @@
+"""Words by their phones: the search against all there is to find."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from asr.decoding.phone_search import ROOT, PhoneSearch, phone_tree
+
+# Words 4 to 8: a part of another, one said in two ways, two that sound alike.
+NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
+WAYS = [((1, 2), 4), ((1, 2, 3), 5), ((3,), 6), ((3,), 7), ((2,), 8), ((2, 1), 8)]
+FIRST, END = 1, 2
+CHANCES = np.random.default_rng(4).dirichlet(np.ones(9), size=(9, 9))
+
+
+def predict(before, last, words):
+    return np.log(CHANCES[before, last, words])
+
+
+def search(**options):
+    ways, words = zip(*WAYS, strict=True)
+    tree = phone_tree(ways, words, np.log(CHANCES.mean((0, 1))))
+    options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
+    return PhoneSearch(tree, predict, NAMES, first=FIRST, end=END, **options)
+
+
+def frames(seed, count, sharpness=2.0):
+    logits = sharpness * np.random.default_rng(seed).normal(size=(count, 4))
+    return np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
+
+
+def ctc(log_probs, phones):
+    """Sum over all alignments, one frame at a time."""
+    total = 0.0
+    for path in itertools.product(range(4), repeat=len(log_probs)):
+        collapsed = [k for k, _ in itertools.groupby(path) if k]
+        if collapsed == list(phones):
+            total += np.exp(sum(row[k] for row, k in zip(log_probs, path, strict=True)))
+    return total
+
+
+def everything(log_probs, weight):
+    """Score all texts of up to three words, by all the ways they can be said."""
+    sounds = {}
+    for count in range(4):
+        for choice in itertools.product(WAYS, repeat=count):
+            text = tuple(word for _, word in choice)
+            phones = [phone for way, _ in choice for phone in way]
+            sounds[text] = sounds.get(text, 0.0) + ctc(log_probs, phones)
+    found = []
+    for text, sound in sounds.items():
+        if sound:
+            context = [FIRST, FIRST, *text]
+            steps = zip(context, context[1:], [*text, END], strict=False)
+            log_prob = sum(float(predict(*step)) for step in steps)
+            words = tuple(NAMES[word] for word in text)
+            score = np.log(sound) + weight * log_prob
+            found.append((score, words, np.log(sound), log_prob))
+    return sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_missed(seed):
+    log_probs = frames(seed, 3)
+    expected = everything(log_probs, 0.7)
+    found = search()(log_probs, 1000)
+    assert [it.words for it in found] == [words for _, words, _, _ in expected]
+    for it, (_, _, sound, text) in zip(found, expected, strict=True):
+        assert it.sound == pytest.approx(sound, abs=1e-9)
+        assert it.text == pytest.approx(text, abs=1e-9)
+    assert search()(log_probs, 2) == found[:2]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_narrow_beam_finds_what_is_clear(seed):
+    random = np.random.default_rng(seed)
+    said = [("ab", (1, 2)), ("abc", (1, 2, 3)), ("c", (3,))]
+    words, ways = zip(*(said[i] for i in random.integers(3, size=12)), strict=True)
+    logits = random.normal(size=(2 * sum(map(len, ways)), 4))
+    phones = np.concatenate(ways)
+    logits[np.arange(len(phones)) * 2, phones] += 9
+    logits[1::2, 0] += 9
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    found, *_ = search(beam=20, width=14.0, weight=0.1)(log_probs, 1)
+    assert "".join(found.words).replace("see", "c") == "".join(words)
+
+
+def test_the_language_model_chooses_among_what_sounds_alike():
+    said = np.log(np.array([[0.01, 0.01, 0.01, 0.97], [0.97, 0.01, 0.01, 0.01]]))
+    both = {it.words: it for it in search()(said, 20) if it.words in {("c",), ("see",)}}
+    assert both["c",].sound == pytest.approx(both["see",].sound)
+    likelier = max(both.values(), key=lambda it: it.text)
+    assert search()(said, 1)[0].words == likelier.words
+
+
+def test_where_no_word_ends_there_is_nothing():
+    """Half a word is none; silence is no word."""
+    half = np.log(np.array([[1e-9, 1 - 3e-9, 1e-9, 1e-9]]))
+    assert [it.words for it in search(width=5.0)(half, 3)] == []
+    silence = np.log(np.array([[1 - 3e-9, 1e-9, 1e-9, 1e-9]] * 5))
+    (found,) = search(width=5.0)(silence, 3)
+    assert found.words == ()
+
+
+def test_the_tree():
+    ways, words = zip(*WAYS, strict=True)
+    unigrams = np.log(np.arange(1.0, 10.0) / 45)
+    tree = phone_tree(ways, words, unigrams)
+    found = {}
+
+    def walk(node, phones):
+        ending = tree.words[tree.begin[node] : tree.begin[node + 1]]
+        found.update({(phones, int(word)): None for word in ending})
+        below = list(map(int, ending))
+        for child in range(tree.first[node], tree.first[node] + tree.children[node]):
+            below += walk(child, (*phones, int(tree.phones[child])))
+        if node != ROOT:
+            assert tree.ahead[node] == max(unigrams[word] for word in below)
+        return below
+
+    assert sorted(walk(ROOT, ())) == sorted(words)
+    assert set(found) == set(WAYS)
+    assert tree.ahead[ROOT] == 0

@@ -357,9 +357,10 @@ class DecodingConfig:
         ctc_weight: Share of the CTC prefix score; 0 decodes by attention alone.
         phone_weight: Share of the score of phones, for models with `model.phones` and
             language models that know how their words sound: only these words are
-            found, by phones first, and the best of them are read again by attention,
-            which has the rest. 0 searches by characters, and so it is done with
-            `hotwords` or a `prefix`, which may be no such words.
+            found, by phones first, and the best `beam_size` texts of them are read
+            again by attention, which has the rest; `ctc_weight` does not matter. 0
+            searches by characters, and so it is done with `hotwords` or a `prefix`,
+            which may be no such words.
         length_penalty: Exponent of the length normalisation
             (length / 10 tokens) ** penalty; 0 switches it off.
         end_threshold: A hypothesis may end only where the end symbol's log probability

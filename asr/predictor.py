@@ -73,10 +73,13 @@ def phone_search(config: DecodingConfig, task: Task) -> PhoneSearch | None:
     """Return what finds words by how they sound, where that is asked for and possible.
 
     Raises:
-        ModelError: There is no such language model.
+        ModelError: The model hears no phones, or there is no such language model.
     """
-    asked = config.phone_weight and task.model.phones and config.language_model
-    if not asked or config.hotwords or config.prefix:
+    if not config.phone_weight:
+        return None
+    if not task.model.phones:
+        raise ModelError("decoding.phone_weight: this model has no head of phones")
+    if not config.language_model or config.hotwords or config.prefix:
         return None
     return load_language_model(config.language_model).phone_search(
         task.model.phones,

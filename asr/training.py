@@ -105,8 +105,7 @@ def begin(recipe: Recipe, output: Path) -> None:
         raise RecipeError(
             "train.ctc_weight: 0 leaves the CTC head as it is; set model.ctc to false"
         )
-    if bool(recipe.model.phones) != bool(recipe.data.lexicon):
-        raise RecipeError("model.phones and data.lexicon: the one needs the other")
+    check_phones(recipe)
     ctc_alone = recipe.model.ctc and recipe.train.ctc_weight == 1
     if ctc_alone and recipe.decoding.ctc_weight < 1:
         raise RecipeError(
@@ -119,6 +118,18 @@ def begin(recipe: Recipe, output: Path) -> None:
         collect(recipe, output)
     elif load_run_recipe(output) != recipe:  # in what is to be scored
         save_recipe(output, recipe)
+
+
+def check_phones(recipe: Recipe) -> None:
+    """Refuse phones that nobody teaches, or that a search misses.
+
+    Raises:
+        RecipeError: The message names the keys.
+    """
+    if bool(recipe.model.phones) != bool(recipe.data.lexicon):
+        raise RecipeError("model.phones and data.lexicon: the one needs the other")
+    if recipe.decoding.phone_weight and not recipe.model.phones:
+        raise RecipeError("decoding.phone_weight: there are no model.phones")
 
 
 def check_names(recipe: Recipe) -> None:

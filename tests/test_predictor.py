@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import asr
-from asr.errors import RecipeError
+from asr.errors import ModelError, RecipeError
 from asr.predictor import distinct
 from asr.transcript import Alternative
 
@@ -50,6 +50,11 @@ def test_the_oldest_give_way(recognizer):
 def test_a_search_that_makes_no_sense(recognizer, changes, message):
     with pytest.raises(RecipeError, match=message):
         recognizer.search(replace(recognizer.decoding, **changes))
+
+
+def test_phones_that_a_model_does_not_hear(recognizer):
+    with pytest.raises(ModelError, match="this model has no head of phones"):
+        recognizer.search(replace(recognizer.decoding, phone_weight=0.5))
 
 
 def test_hotwords_may_be_a_list(recognizer):

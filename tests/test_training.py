@@ -275,6 +275,8 @@ def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
     assert expected in caplog.text
     with pytest.raises(DataError, match=r"'E' is not among model\.phones"):
         training.train(recipe(*lexicon(phones="A,B,C,D")), tmp_path / "b")
+    with pytest.raises(RecipeError, match=r"there are no model\.phones"):
+        training.train(recipe("decoding.phone_weight=0.5"), tmp_path / "c")
     for alone in keys:
         with pytest.raises(RecipeError, match="the one needs the other"):
             training.train(recipe(alone), tmp_path / "c")

@@ -183,7 +183,7 @@ def read_model(folder: Path) -> LoadedModel:
         model = build(task)
     except RecipeError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from error
-    _assign(model.weights, folder / WEIGHTS)
+    _assign(model.weights, read_arrays(folder / WEIGHTS), folder / WEIGHTS)
     return LoadedModel(config, task, model)
 
 
@@ -193,18 +193,22 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
     Raises:
         ModelError: The folder is damaged, or of another model: what stands for a token
             and the shapes of all weights have to be the same. Only a head of phones may
-            be new.
+            be new, or left out.
     """
     verify(folder)
     tokenizer = read_tokenizer(folder / TOKENIZER)
     if tokenizer.to_json() != task.tokenizer.to_json():
         raise ModelError(f"{folder}: its {TOKENIZER} is not that of the recipe's data")
-    known = read_config(folder).model.phones
-    if known and known != task.model.phones:
+    known, wanted = read_config(folder).model.phones, task.model.phones
+    if known and wanted and known != wanted:
         raise ModelError(f"{folder}: its model.phones are not those of the recipe")
-    head = model.phone_head.weights if model.phone_head and not known else []
-    new = {weight.path for weight in head}
-    _assign([it for it in model.weights if it.path not in new], folder / WEIGHTS)
+
+    def shared(name: str) -> bool:
+        return known == wanted or not name.startswith("phones/")
+
+    path = folder / WEIGHTS
+    arrays = {name: it for name, it in read_arrays(path).items() if shared(name)}
+    _assign([it for it in model.weights if shared(it.path)], arrays, path)
     model.masking.batches.assign(0)  # masks and smoothing begin anew
 
 
@@ -327,9 +331,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
 
 
-def _assign(weights: Iterable[Any], path: Path) -> None:
-    """Put stored arrays into the weights of a model, all of them and no others."""
-    arrays = read_arrays(path)
+def _assign(
+    weights: Iterable[Any], arrays: Mapping[str, np.ndarray], path: Path
+) -> None:
+    """Put arrays, stored at a path, into weights: all of them and no others."""
     wanted = {weight.path: weight for weight in weights}
     if missing := sorted(wanted.keys() ^ arrays.keys()):
         raise ModelError(f"{path}: not of a model of this shape: {missing[0]}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -30,24 +30,6 @@ class Found(NamedTuple):
 
     hypotheses: Hypotheses
     ctc: list[np.ndarray]
-
-
-class AnySearch(Protocol):
-    """What finds hypotheses for sources: `Search`, or `asr.two_pass_search`."""
-
-    config: DecodingConfig
-
-    def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
-        """Search a batch of sources, (N,) each; arrays come back."""
-
-    def found(
-        self,
-        sources: Sequence[np.ndarray],
-        begins: Sequence[bool] | None = None,
-        *,
-        width: int = 0,
-    ) -> Found:
-        """Search a batch of sources, and tell what CTC makes of them."""
 
 
 class Search(keras.Model):

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from asr import batching, plots
-from asr.compiled_search import AnySearch, Search
+from asr.compiled_search import Search
 from asr.config import DecodingConfig
 from asr.decoding.search import Tokens
 from asr.errors import DataError
@@ -16,6 +16,7 @@ from asr.manifest import Record
 from asr.model.seq2seq import Seq2Seq
 from asr.monitoring import alignment_quality
 from asr.tasks.base import Task
+from asr.two_pass_search import AnySearch
 
 _SHOWN = 8  # records whose attention is looked at
 

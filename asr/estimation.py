@@ -8,7 +8,7 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import soundfile
 from asr.config import Recipe, SourceConfig
 from asr.errors import RecipeError
 from asr.manifest import Utterance, write_manifest
+from asr.pronunciation import write_lexicon
 from asr.run_state import CHECKPOINT, save_state
 from asr.tasks.text import TextTask
 from asr.training import Run, begin
@@ -202,6 +203,7 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
     write_manifest(folder / "noise.jsonl", utterances)
     data = dataclasses.replace(
         recipe.data,
+        lexicon=_invented_lexicon(recipe, folder, utterances),
         train=(SourceConfig(str(folder / "noise.jsonl")),),
         dev=(),
         withhold=(),
@@ -215,6 +217,25 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
         train=dataclasses.replace(recipe.train, start=""),
         decoding=dataclasses.replace(recipe.decoding, language_model=""),
     )
+
+
+def _invented_lexicon(
+    recipe: Recipe, folder: Path, utterances: Iterable[Utterance]
+) -> str:
+    """Write how invented words are said, each letter by a phone; return the path."""
+    phones = recipe.model.phones
+    if not phones:
+        return ""
+    words = {word for it in utterances for word in (it.text or "").split()}
+    path = folder / "lexicon.txt"
+    write_lexicon(
+        path,
+        {
+            word: (tuple(phones[ord(letter) % len(phones)] for letter in word),)
+            for word in words
+        },
+    )
+    return str(path)
 
 
 def _peak() -> int:

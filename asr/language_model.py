@@ -37,7 +37,7 @@ from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.model_card import language_model_card
 from asr.ngram_mixture import mixed
 from asr.ngrams import NGrams, train_ngrams
-from asr.pronunciation import Phones, read_lexicon
+from asr.pronunciation import Lexicon, Phones, read_lexicon
 from asr.resources import data_directory, model_path
 from asr.run_state import MODEL, replaced_folder
 from asr.source_texts import read_texts
@@ -124,12 +124,13 @@ class Words:
     Attributes:
         vocabulary: The words, sorted; tokens from 4 on stand for them.
         ngrams: Up to trigrams.
-        ways: How each word is said, none where no lexicon knew it; empty without one.
+        pronunciations: Those of each word, none where no lexicon knew it; empty
+            without one.
     """
 
     vocabulary: tuple[str, ...]
     ngrams: NGrams
-    ways: tuple[tuple[Phones, ...], ...] = ()
+    pronunciations: tuple[tuple[Phones, ...], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,20 +223,19 @@ class LanguageModel:
             tokenizer: Of the model that has the head; words that it cannot write are
                 not found.
             weight: Factor of natural log probabilities beside those of phones.
-            beam: Places kept at a frame.
+            beam: Entries kept at a frame; see `PhoneSearch`.
         """
-        if self.words is None:
-            return None
-        places = {phone: place for place, phone in enumerate(phones, start=1)}
         writable = set(tokenizer.pieces)
+        if self.words is None or " " not in writable:
+            return None
+        numbers = {phone: number for number, phone in enumerate(phones, start=1)}
+        known = zip(self.words.vocabulary, self.words.pronunciations, strict=False)
         found = [
-            ([places[phone] for phone in way], number)
-            for number, (word, ways) in enumerate(
-                zip(self.words.vocabulary, self.words.ways, strict=False), start=_FIRST
-            )
-            if writable.issuperset(word)
-            for way in ways
-            if places.keys() >= set(way)
+            ([numbers[phone] for phone in spoken], word)
+            for word, (spelling, pronunciations) in enumerate(known, start=_FIRST)
+            if writable.issuperset(spelling)
+            for spoken in pronunciations
+            if numbers.keys() >= set(spoken)
         ]
         if not found:
             return None
@@ -249,9 +249,9 @@ class LanguageModel:
             return np.log(np.maximum(chances, _TINY))
 
         unigrams = np.log(np.maximum(ngrams.unigrams.astype(np.float64), _TINY))
-        ways, numbers = zip(*found, strict=True)
+        spoken, words = zip(*found, strict=True)
         return PhoneSearch(
-            phone_tree(ways, numbers, unigrams),
+            phone_tree(spoken, words, unigrams),
             predict,
             [""] * _FIRST + list(self.words.vocabulary),
             first=START,
@@ -316,6 +316,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     if data.tokenizer != "characters" or data.tokenizer_file:
         raise RecipeError("data.tokenizer: a language model is one of characters")
     config, started = recipe.ngrams, time.monotonic()
+    spoken = _lexicon(recipe)
     domains = learned_texts(data)
     texts = [text for domain in domains for text in domain]
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
@@ -332,8 +333,8 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     ngrams = _ngrams(rows, tokenizer.size, config.share, least=config.least)
     ngrams.check_size()
     words = _words(spelled, config) if config.words else None
-    if data.lexicon:
-        words = _said(words, data)
+    if words and spoken:
+        words = _pronounced(words, spoken, data.lexicon)
     model = LanguageModel(tokenizer, data.normalizer, ngrams, words)
     scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
     training = {
@@ -341,6 +342,8 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         "order": len(ngrams.levels) + 1,
         "contexts": 1 + sum(len(level.contexts) for level in ngrams.levels),
         "words": len(words.vocabulary) if words else 0,
+        "lexicon": data.lexicon,
+        "pronounced": sum(map(bool, words.pronunciations)) if words else 0,
         "texts": count,
         "characters": sum(len(row) for domain in rows for row in domain),
         "minutes": round((time.monotonic() - started) / 60, 1),
@@ -399,20 +402,31 @@ def _words(domains: Sequence[Iterable[str]], config: NGramConfig) -> Words:
     return Words(vocabulary, ngrams)
 
 
-def _said(words: Words | None, data: DataConfig) -> Words:
+def _lexicon(recipe: Recipe) -> Lexicon:
+    """Read the lexicon of a recipe, or nothing where it names none.
+
+    Raises:
+        DataError: It cannot be read.
+        RecipeError: There are no words to look up.
+    """
+    data = recipe.data
+    if not data.lexicon:
+        return {}
+    if not recipe.ngrams.words:
+        raise RecipeError("data.lexicon: set ngrams.words: characters have no sound")
+    return read_lexicon(data_directory() / data.lexicon, normalizer(data.normalizer))
+
+
+def _pronounced(words: Words, lexicon: Lexicon, name: str) -> Words:
     """Look up how words are said.
 
     Raises:
-        DataError: The lexicon cannot be read.
-        RecipeError: There are no words.
+        DataError: The lexicon has none of them.
     """
-    if words is None:
-        raise RecipeError("data.lexicon: set ngrams.words: characters have no sound")
-    path = data_directory() / data.lexicon
-    lexicon = read_lexicon(path, normalizer(data.normalizer))
-    ways = tuple(lexicon.get(word, ()) for word in words.vocabulary)
-    log.info("%d of %d words are in the lexicon", sum(map(bool, ways)), len(ways))
-    return replace(words, ways=ways)
+    found = tuple(lexicon.get(word, ()) for word in words.vocabulary)
+    if not any(found):
+        raise DataError(f"{name}: none of the words of data.train is in the lexicon")
+    return replace(words, pronunciations=found)
 
 
 def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
@@ -420,10 +434,10 @@ def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
     if model.words:
         text = "\n".join(model.words.vocabulary).encode()
         found[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
-        if model.words.ways:
-            lines = ("\t".join(map(" ".join, ways)) for ways in model.words.ways)
-            text = "\n".join(lines).encode()
-            found[f"{_WORDS}ways"] = np.frombuffer(text, np.uint8)
+        if model.words.pronunciations:
+            rows = model.words.pronunciations
+            text = "\n".join("\t".join(map(" ".join, row)) for row in rows).encode()
+            found[f"{_WORDS}pronunciations"] = np.frombuffer(text, np.uint8)
         arrays = model.words.ngrams.arrays()
         found |= {f"{_WORDS}{name}": array for name, array in arrays.items()}
     return found
@@ -445,26 +459,27 @@ def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
         raise DataError("not a vocabulary: its words do not fit the n-grams")
     if not all(0 < len(word) <= _LONGEST for word in vocabulary):
         raise DataError(f"not a vocabulary: words of no or over {_LONGEST} characters")
-    return Words(tuple(vocabulary), ngrams, _read_ways(own, len(vocabulary)))
+    return Words(tuple(vocabulary), ngrams, _read_pronunciations(own, len(vocabulary)))
 
 
-def _read_ways(
+def _read_pronunciations(
     arrays: dict[str, np.ndarray], count: int
 ) -> tuple[tuple[Phones, ...], ...]:
-    """Read how words are said: a line for each, with a tab between ways."""
-    if "ways" not in arrays:
+    """Read how words are said: a line for each, with tabs between pronunciations."""
+    if "pronunciations" not in arrays:
         return ()
     try:
-        lines = arrays["ways"].tobytes().decode().split("\n")
+        lines = arrays["pronunciations"].tobytes().decode().split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"not a lexicon: {error}") from error
-    ways = tuple(
-        tuple(tuple(way.split()) for way in line.split("\t") if way.strip())
+    found = tuple(
+        tuple(tuple(spoken.split()) for spoken in line.split("\t") if spoken.strip())
         for line in lines
     )
-    if len(ways) != count or any(len(it) > _LONGEST for way in ways for it in way):
+    longest = max((len(spoken) for row in found for spoken in row), default=0)
+    if len(found) != count or longest > _LONGEST:
         raise DataError("not a lexicon: its lines do not fit the vocabulary")
-    return ways
+    return found
 
 
 def learned_texts(data: DataConfig) -> list[list[str]]:

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 _DEAD_MONOTONICITY = 0.6
 _DEAD_FOCUS = 0.15
 
+# Key of the figures of a batch -> what the progress bar calls it.
+_SHOWN = {"loss": "loss", "ctc_loss": "ctc", "phone_loss": "phones"}
+
 
 class StepMonitor(keras.callbacks.Callback):
     """Counts the steps of an epoch and moves the progress bar.
@@ -106,7 +109,7 @@ class ProgressBar:
         self._read += length
         facts = "  ".join(
             f"{label} {logs[name]:.3f}"
-            for name, label in (("loss", "loss"), ("ctc_loss", "ctc"))
+            for name, label in _SHOWN.items()
             if name in logs
         )
         facts += f"  {self.rate:.0f} {self.unit}/s"

@@ -35,7 +35,11 @@ _LAST_FRAME_MS = 2000
 _FRAMES = 60  # of an animation: more take gigabytes
 _ANIMATION_DPI = 100
 
-LOSSES = {"loss": "training", "ctc_loss": "training, CTC"}
+LOSSES = {
+    "loss": "training",
+    "ctc_loss": "training, CTC",
+    "phone_loss": "training, phones",
+}
 """Key of a history row -> its label in the panel of losses."""
 
 RATES = {"dev_cer": "dev CER", "dev_wer": "dev WER"}

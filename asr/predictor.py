@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
 from asr.checkpoint import LoadedModel
-from asr.compiled_search import AnySearch, Search
+from asr.compiled_search import Search
 from asr.config import DecodingConfig, from_dict, to_dict
 from asr.decoding import ctc_prefix
 from asr.decoding.automaton import Automaton, phrases_automaton, prefix_automaton
@@ -14,13 +15,15 @@ from asr.decoding.guides import WordGuide
 from asr.decoding.phone_search import PhoneSearch
 from asr.decoding.search import Hypotheses, Tokens
 from asr.errors import DataError, ModelError
-from asr.language_model import load_language_model
+from asr.language_model import LanguageModel, load_language_model
 from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
 from asr.transcript import Alternative
-from asr.two_pass_search import TwoPassSearch
+from asr.two_pass_search import AnySearch, TwoPassSearch
 
-_PLACES = 25  # in the lexicon, for each hypothesis that attention reads
+log = logging.getLogger(__name__)
+
+_ENTRIES = 25  # of the beam of phones, for each hypothesis that attention reads
 _SEARCHES = 8  # compiled ones that are kept; each has its own language model
 
 
@@ -47,7 +50,8 @@ class Predictor:
         """Return the compiled search; by default the model's own choice.
 
         Raises:
-            AsrError: A value is not of its type or out of its range, or as `guides`.
+            AsrError: A value is not of its type or out of its range, there is no such
+                language model, or as `guides`.
         """
         chosen = to_dict(decoding or self.decoding)
         config = from_dict(DecodingConfig, chosen, "decoding")
@@ -61,49 +65,61 @@ class Predictor:
         return search
 
     def _compiled(self, config: DecodingConfig) -> AnySearch:
-        special = Tokens(self.task.start, self.task.end)
-        phones = phone_search(config, self.task)
+        task, known = self.task, None
+        if config.language_model:
+            known = load_language_model(config.language_model)
+        special = Tokens(task.start, task.end)
+        phones = phone_search(config, task, known)
         if phones is None:
-            return Search(self.model, special, config, guides(config, self.task))
-        encode = self.task.tokenizer.encode
-        return TwoPassSearch(self.model, special, config, phones, encode)
+            return Search(self.model, special, config, guides(config, task, known))
+        return TwoPassSearch(self.model, special, config, phones, task.tokenizer.encode)
 
 
-def phone_search(config: DecodingConfig, task: Task) -> PhoneSearch | None:
+def phone_search(
+    config: DecodingConfig, task: Task, language_model: LanguageModel | None
+) -> PhoneSearch | None:
     """Return what finds words by how they sound, where that is asked for and possible.
 
     Raises:
-        ModelError: The model hears no phones, or there is no such language model.
+        ModelError: The model hears no phones.
     """
     if not config.phone_weight:
         return None
     if not task.model.phones:
         raise ModelError("decoding.phone_weight: this model has no head of phones")
-    if not config.language_model or config.hotwords or config.prefix:
+    if language_model is None or config.hotwords or config.prefix:
         return None
-    return load_language_model(config.language_model).phone_search(
+    found = language_model.phone_search(
         task.model.phones,
         task.tokenizer,
         weight=config.lm_weight / config.phone_weight,
-        beam=_PLACES * config.beam_size,
+        beam=_ENTRIES * config.beam_size,
     )
+    if found is None:
+        log.warning(
+            "%s does not know how words are pronounced: searching by characters",
+            config.language_model,
+        )
+    return found
 
 
-def guides(config: DecodingConfig, task: Task) -> list[Automaton | WordGuide]:
+def guides(
+    config: DecodingConfig, task: Task, language_model: LanguageModel | None
+) -> list[Automaton | WordGuide]:
     """Return what guides a search beside the model; a prefix is the last of them.
 
     Args:
-        config: Names the language model, hotwords and the prefix.
+        config: Weights, hotwords and the prefix.
         task: Whose tokens are written.
+        language_model: That of `config`.
 
     Raises:
         DataError: Hotwords or prefix hold characters that the model does not write.
-        ModelError: There is no such language model, or it writes other characters.
+        ModelError: The language model writes other characters.
     """
     found: list[Automaton | WordGuide] = []
     tokenizer = task.tokenizer
-    if config.language_model:
-        language_model = load_language_model(config.language_model)
+    if language_model:
         found.append(
             language_model.guide(
                 tokenizer, weight=config.lm_weight, bonus=config.word_bonus

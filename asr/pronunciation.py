@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from asr.errors import DataError
+from asr.resources import atomic_write
 
 Phones = tuple[str, ...]
 Lexicon = Mapping[str, tuple[Phones, ...]]
-"""The ways to say each word, the usual one first."""
+"""The pronunciations of each word, the usual one first."""
 
 
 def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
@@ -26,7 +27,8 @@ def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
             makes no word, or several, are left out.
 
     Raises:
-        DataError: The file cannot be read, or a line has no phones.
+        DataError: The file cannot be read, or a line has no phones, or one without
+            letters.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -41,21 +43,36 @@ def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
             raise DataError(f"{path}:{number}: {fields[0]!r} has no phones")
         word = normalize(re.sub(r"\(\d+\)$", "", fields[0]))
         phones = tuple(field.rstrip("0123456789") for field in fields[1:])
+        if not all(phones):
+            raise DataError(f"{path}:{number}: a phone of {fields[0]!r} has no letters")
         if word and len(word.split()) == 1:
             found.setdefault(word, {})[phones] = None
     if not found:
         raise DataError(f"{path}: a lexicon without words")
-    return {word: tuple(ways) for word, ways in found.items()}
+    return {word: tuple(pronunciations) for word, pronunciations in found.items()}
+
+
+def write_lexicon(path: Path, lexicon: Lexicon) -> None:
+    """Write a pronunciation dictionary that `read_lexicon` reads.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    with atomic_write(path) as file:
+        for word, pronunciations in lexicon.items():
+            for number, phones in enumerate(pronunciations, start=1):
+                name = word if number == 1 else f"{word}({number})"
+                file.write(f"{name} {' '.join(phones)}\n")
 
 
 def phones_of(text: str, lexicon: Lexicon) -> list[str] | None:
     """Return how a text is usually said, or None where the lexicon lacks a word."""
-    ways = [lexicon.get(word) for word in text.split()]
-    if not all(ways):
+    found = [lexicon.get(word) for word in text.split()]
+    if not all(found):
         return None
-    return [phone for way in ways if way for phone in way[0]]
+    return [phone for spoken in found if spoken for phone in spoken[0]]
 
 
 def inventory(lexicon: Lexicon) -> set[str]:
     """Return all phones that a lexicon uses."""
-    return {phone for ways in lexicon.values() for way in ways for phone in way}
+    return {phone for found in lexicon.values() for spoken in found for phone in spoken}

@@ -19,11 +19,14 @@ from asr.config import Recipe, from_dict, to_dict
 from asr.devices import sync
 from asr.errors import ModelError, OutputError, RecipeError, TrainingError
 from asr.optimization import WeightAverage
+from asr.pronunciation import Lexicon, read_lexicon
 from asr.resources import atomic_write
+from asr.text import normalizer
 from asr.tokenizers import Tokenizer, read_tokenizer
 
 RECIPE, CHECKPOINT, LOG = "recipe.yaml", "checkpoint.npz", "history.jsonl"
 TRAIN, DEV, TOKENIZER, MODEL = "train.jsonl", "dev.jsonl", "tokenizer.json", "model"
+LEXICON = "lexicon.txt"
 
 
 @dataclass
@@ -78,6 +81,17 @@ def load_run_recipe(folder: Path) -> Recipe:
         return from_dict(Recipe, tree)
     except (yaml.YAMLError, ValueError, RecipeError) as error:
         raise RecipeError(f"{path}: {error}") from error
+
+
+def load_run_lexicon(recipe: Recipe, folder: Path) -> Lexicon:
+    """Read the lexicon of a run: of its recipe's, what its texts need.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    if not recipe.data.lexicon:
+        return {}
+    return read_lexicon(folder / LEXICON, normalizer(recipe.data.normalizer))
 
 
 def load_run_tokenizer(folder: Path) -> Tokenizer:

@@ -12,13 +12,13 @@ import numpy as np
 
 from asr.batching import collate
 from asr.checkpoint import LoadedModel, read_card, read_model
-from asr.compiled_search import AnySearch
 from asr.config import DecodingConfig
 from asr.errors import DataError, ModelError
 from asr.predictor import Predictor, distinct, readings
 from asr.resources import model_path
 from asr.tasks.text import TextTask
 from asr.transcript import Alternative
+from asr.two_pass_search import AnySearch
 
 BATCH_TOKENS = 2000
 """Padded source tokens read at once."""

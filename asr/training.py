@@ -44,6 +44,7 @@ from asr.run_state import (
     MODEL,
     TRAIN,
     check_weights,
+    load_run_lexicon,
     load_run_recipe,
     load_run_tokenizer,
     load_state,
@@ -56,7 +57,14 @@ from asr.run_state import (
     sweep,
 )
 from asr.text import normalizer
-from asr.training_data import collect, fit_statistics, spread, task_of, usable
+from asr.training_data import (
+    collect,
+    fit_statistics,
+    lexicon_of,
+    spread,
+    task_of,
+    usable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -112,8 +120,9 @@ def begin(recipe: Recipe, output: Path) -> None:
             "train.ctc_weight: 1 leaves the decoder as it is; set decoding.ctc_weight "
             "to 1 too"
         )
-    output.mkdir(parents=True, exist_ok=True)
     if not (output / TRAIN).is_file():
+        lexicon_of(recipe)  # what is wrong with it comes before long reading
+        output.mkdir(parents=True, exist_ok=True)
         save_recipe(output, recipe)
         collect(recipe, output)
     elif load_run_recipe(output) != recipe:  # in what is to be scored
@@ -121,15 +130,25 @@ def begin(recipe: Recipe, output: Path) -> None:
 
 
 def check_phones(recipe: Recipe) -> None:
-    """Refuse phones that nobody teaches, or that a search misses.
+    """Refuse phones that cannot be taught, or that a search misses.
 
     Raises:
         RecipeError: The message names the keys.
     """
     if bool(recipe.model.phones) != bool(recipe.data.lexicon):
         raise RecipeError("model.phones and data.lexicon: the one needs the other")
-    if recipe.decoding.phone_weight and not recipe.model.phones:
+    phones, weight = recipe.model.phones, recipe.decoding.phone_weight
+    if phones and not recipe.model.ctc:
+        raise RecipeError("model.phones: only beside model.ctc")
+    if len(set(phones)) < len(phones):
+        raise RecipeError("model.phones: names one of them twice")
+    if weight and not phones:
         raise RecipeError("decoding.phone_weight: there are no model.phones")
+    if 0 < weight < 1 and recipe.train.ctc_weight == 1:
+        raise RecipeError(
+            "train.ctc_weight: 1 leaves the decoder as it is; set "
+            "decoding.phone_weight to 0 or 1"
+        )
 
 
 def check_names(recipe: Recipe) -> None:
@@ -202,7 +221,12 @@ class Run:
         data = recipe.data
         self.task = task_of(recipe)(tokenizer, recipe.model, data.normalizer)
         self.tokenizer = tokenizer
-        self.examples = usable(self.task.read(output / TRAIN), recipe, self.task)
+        self.examples = usable(
+            self.task.read(output / TRAIN),
+            recipe,
+            self.task,
+            load_run_lexicon(recipe, output),
+        )
         self.lengths = [example.length for example in self.examples]
         self.loader, dev_loader = (
             batching.Loader(

@@ -15,9 +15,15 @@ from asr.config import LANGUAGE_MODEL, Recipe, SourceConfig, nearest
 from asr.errors import DataError, RecipeError
 from asr.manifest import Record
 from asr.model.encoder import state_lengths
-from asr.pronunciation import inventory, phones_of, read_lexicon
+from asr.pronunciation import (
+    Lexicon,
+    inventory,
+    phones_of,
+    read_lexicon,
+    write_lexicon,
+)
 from asr.resources import data_directory
-from asr.run_state import DEV, TOKENIZER, TRAIN
+from asr.run_state import DEV, LEXICON, TOKENIZER, TRAIN
 from asr.source_texts import read_texts
 from asr.tasks import TASKS
 from asr.tasks.base import Task
@@ -30,7 +36,7 @@ log = logging.getLogger(__name__)
 
 
 def collect(recipe: Recipe, output: Path) -> None:
-    """Write the manifests and the tokenizer of a run; the training manifest last.
+    """Write manifests, tokenizer and lexicon of a run; the training manifest last.
 
     Args:
         recipe: Names the sources, below the folder `ASR_DATA` names.
@@ -51,6 +57,11 @@ def collect(recipe: Recipe, output: Path) -> None:
     if data.withhold:
         withheld = Withheld(map(normalize, read_texts(data.withhold)))
         train_set = withheld.without(train_set, texts_of)
+    if data.lexicon:
+        texts = " ".join(text for record in train_set for text in texts_of(record))
+        words = set(texts.split())
+        lexicon = {w: found for w, found in lexicon_of(recipe).items() if w in words}
+        write_lexicon(output / LEXICON, lexicon)
     if data.tokenizer_file:
         tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
     else:
@@ -94,31 +105,32 @@ def spread(records: Sequence[Any], count: int) -> list[Any]:
     return [records[i * len(records) // count] for i in range(count)]
 
 
-def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
+def usable(
+    records: Iterable[Any], recipe: Recipe, task: Task, lexicon: Lexicon
+) -> list[Example]:
     """Encode the texts of records, and leave out what cannot be learned from.
 
     Left out, and counted in a warning, are sources that are too long, records without
-    text after normalisation, clips with more characters than CTC frames even where
-    nothing else is wrong with them, and those with a word that the lexicon lacks.
+    text after normalisation, clips with more characters or phones than CTC frames even
+    where nothing else is wrong with them, and those with a word that the lexicon lacks.
 
     Args:
         records: Training data of the task.
         recipe: Bounds, frame rate and playback speeds.
         task: Encodes texts.
+        lexicon: That of the run, for models with a head of phones.
 
     Raises:
         DataError: Nothing is left.
     """
     examples = []
     reasons: Counter[str] = Counter()
-    sounds = _sounds(recipe)
+    encode_phones = _phone_encoder(recipe, lexicon)
     for record in records:
         labels = task.encode_target(record.text or "")
         length = task.length(record)
-        phones = sounds(record.text or "")
-        reason = _unusable(length, labels, recipe, task.unit)
-        if phones is None:
-            reason = reason or "a word that data.lexicon lacks"
+        phones = encode_phones(record.text or "")
+        reason = _unusable(length, labels, phones, recipe, task.unit)
         if reason:
             reasons[reason] += 1
             log.info("left out: %s: %s", record.name, reason)
@@ -133,33 +145,54 @@ def usable(records: Iterable[Any], recipe: Recipe, task: Task) -> list[Example]:
     return examples
 
 
-def _sounds(recipe: Recipe) -> Callable[[str], list[int] | None]:
-    """Return what tells the phones of a text: none without a lexicon.
+def lexicon_of(recipe: Recipe) -> Lexicon:
+    """Read the lexicon that a recipe names, or nothing where it names none.
 
     Raises:
         DataError: The lexicon cannot be read, or has phones that the recipe lacks.
     """
-    if not recipe.data.lexicon:
-        return lambda _: []
-    normalize, path = normalizer(recipe.data.normalizer), recipe.data.lexicon
-    lexicon = read_lexicon(data_directory() / path, normalize)
-    places = {phone: place for place, phone in enumerate(recipe.model.phones, start=1)}
-    if unknown := sorted(inventory(lexicon) - places.keys()):
+    path = recipe.data.lexicon
+    if not path:
+        return {}
+    lexicon = read_lexicon(data_directory() / path, normalizer(recipe.data.normalizer))
+    if unknown := sorted(inventory(lexicon) - set(recipe.model.phones)):
         raise DataError(f"{path}: {unknown[0]!r} is not among model.phones")
+    return lexicon
 
-    def sounds(text: str) -> list[int] | None:
+
+def _phone_encoder(
+    recipe: Recipe, lexicon: Lexicon
+) -> Callable[[str], list[int] | None]:
+    """Return what turns a text into its phones, if that has to be done.
+
+    A text with a word that the lexicon lacks becomes None.
+    """
+    if not recipe.model.phones:
+        return lambda _: []
+    normalize = normalizer(recipe.data.normalizer)
+    numbers = {phone: i for i, phone in enumerate(recipe.model.phones, start=1)}
+
+    def encode(text: str) -> list[int] | None:
         phones = phones_of(normalize(text), lexicon)
-        return None if phones is None else [places[phone] for phone in phones]
+        return None if phones is None else [numbers[phone] for phone in phones]
 
-    return sounds
+    return encode
 
 
-def _unusable(length: float, labels: Sequence[int], recipe: Recipe, unit: str) -> str:
+def _unusable(
+    length: float,
+    labels: Sequence[int],
+    phones: Sequence[int] | None,
+    recipe: Recipe,
+    unit: str,
+) -> str:
     """Return why a record is left out, or nothing."""
     if length > recipe.data.longest:
         return f"longer than {recipe.data.longest:g} {unit} (data.longest)"
     if not labels:
         return "no text after normalisation"
+    if phones is None:
+        return "a word that data.lexicon lacks"
     if not recipe.model.ctc:
         return ""
     fastest = max(recipe.augment.speeds)
@@ -168,6 +201,8 @@ def _unusable(length: float, labels: Sequence[int], recipe: Recipe, unit: str) -
     states = state_lengths(frames, recipe.model.encoder.reduction)
     if frames_needed(labels) > states:
         return "more characters than CTC frames"
+    if frames_needed(phones) > states:
+        return "more phones than CTC frames"
     return ""
 
 

@@ -9,11 +9,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from asr.batching import padded
-from asr.compiled_search import Found, compile_for_all_shapes, inputs_of
+from asr.batching import grid, padded
+from asr.compiled_search import Found, Search, compile_for_all_shapes, inputs_of
 from asr.config import DecodingConfig
 from asr.decoding.ctc_prefix import NEVER
-from asr.decoding.phone_search import PhoneSearch, Said
+from asr.decoding.phone_search import Hypothesis, PhoneSearch
 from asr.decoding.search import Hypotheses, Tokens
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
@@ -26,8 +26,8 @@ class TwoPassSearch:
         model: The network; its weights are shared, not copied.
         special: Start and end symbols.
         config: Beam and weights.
-        phones: The first pass.
-        encode: Tokens of a text.
+        first_pass: Finds what may have been said by its phones.
+        encode: Returns the tokens of a text.
 
     Reference:
         T. N. Sainath et al., Two-Pass End-to-End Speech Recognition, Interspeech 2019:
@@ -39,11 +39,11 @@ class TwoPassSearch:
         model: Seq2Seq,
         special: Tokens,
         config: DecodingConfig,
-        phones: PhoneSearch,
+        first_pass: PhoneSearch,
         encode: Callable[[str], list[int]],
     ) -> None:
         self.special, self.config = special, config
-        self.phones, self.encode = phones, encode
+        self.first_pass, self.encode = first_pass, encode
         self._listener, self._reader = _Listener(model), _Reader(model)
 
     def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
@@ -61,7 +61,7 @@ class TwoPassSearch:
         heard = _run(self._listener, inputs_of(sources, width))
         counts = heard["ctc_lengths"]
         said = [
-            self.phones(frames[:count], self.config.beam_size)
+            self.first_pass(frames[:count], self.config.beam_size)
             for frames, count in zip(heard["phone_log_probs"], counts, strict=True)
         ]
         labels = [
@@ -79,16 +79,20 @@ class TwoPassSearch:
     def _attention(
         self, heard: dict[str, np.ndarray], labels: list[list[list[int]]]
     ) -> np.ndarray:
-        """Return the log probability of labels by attention, (B, K); K may be 0."""
-        rows, most = len(labels), max(map(len, labels))
-        if not most:
-            return np.zeros((rows, 0))
+        """Return the log probability of labels by attention, (B, K).
+
+        All have the shapes of a few, so that few graphs are compiled.
+        """
+        rows, most = len(labels), self.config.beam_size
+        if self.config.phone_weight == 1:  # no need to ask the decoder
+            return np.zeros((rows, most))
         nothing = [self.special.end]
         flat = [
             label for row in labels for label in row + [nothing] * (most - len(row))
         ]
         lengths = np.array([len(label) for label in flat], np.int32)
-        written = padded(flat, int(lengths.max()), "int32").reshape(rows, most, -1)
+        width = grid(int(lengths.max()), bits=3)
+        written = padded(flat, width, "int32").reshape(rows, most, width)
         tokens = np.roll(written, 1, axis=2)
         tokens[..., 0] = self.special.start
         scores = _run(
@@ -104,14 +108,14 @@ class TwoPassSearch:
         return np.asarray(scores)
 
     def _best(
-        self, said: list[Said], labels: list[list[int]], attended: np.ndarray
+        self, said: list[Hypothesis], labels: list[list[int]], attended: np.ndarray
     ) -> list[tuple[float, list[int]]]:
         config = self.config
         scored = [
             (
                 (1 - config.phone_weight) * float(attention)
-                + config.phone_weight * it.sound
-                + config.lm_weight * it.text
+                + config.phone_weight * it.acoustic
+                + config.lm_weight * it.language
                 # Who spells "A S R" says one word.
                 + config.word_bonus * sum(len(word) > 1 for word in it.words),
                 label[:-1],
@@ -133,6 +137,9 @@ class TwoPassSearch:
         return Hypotheses(tokens, lengths, scores)
 
 
+AnySearch = Search | TwoPassSearch
+
+
 class _Listener(keras.Model):
     """What the encoder knows of sources."""
 
@@ -142,22 +149,16 @@ class _Listener(keras.Model):
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        model = self.model
-        encoded = model.encoder(
-            *model.frontend(inputs["source"], inputs["source_lengths"])
+        encoded, _, ctc_log_probs = self.model.encode(
+            inputs["source"], inputs["source_lengths"]
         )
-        heads: dict[str, Any] = {
-            "ctc_log_probs": model.ctc_head,
-            "phone_log_probs": model.phone_head,
-        }
+        phones: Any = self.model.phone_head
         return {
             "memory": encoded.memory,
             "memory_lengths": encoded.memory_lengths,
             "ctc_lengths": encoded.state_lengths,
-            **{
-                name: ops.log_softmax(head(encoded.states), axis=-1)
-                for name, head in heads.items()
-            },
+            "ctc_log_probs": ctc_log_probs,
+            "phone_log_probs": ops.log_softmax(phones(encoded.states), axis=-1),
         }
 
 

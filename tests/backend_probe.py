@@ -15,11 +15,7 @@ import numpy as np
 from asr.compiled_search import Search
 from asr.config import (
     AttentionConfig,
-    AugmentConfig,
-    DecoderConfig,
     DecodingConfig,
-    EncoderConfig,
-    FrontendConfig,
     ModelConfig,
     TextConfig,
     TrainConfig,
@@ -27,21 +23,18 @@ from asr.config import (
 from asr.decoding.automaton import Automaton, prefix_automaton
 from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import lexicon
+from asr.decoding.phone_search import PhoneSearch, phone_tree
 from asr.decoding.search import Tokens
 from asr.model.attention import ATTENTIONS
 from asr.model.decoder import Decoder
 from asr.model.embedding import TokenEmbedding
-from asr.model.features import LogMel
 from asr.model.seq2seq import Seq2Seq
 from asr.ngrams import train_ngrams
+from asr.two_pass_search import TwoPassSearch
+from tests.tiny_speech import CONFIG, NO_MASKS, tiny_speech_model
 
-CONFIG = ModelConfig(
-    frontend=FrontendConfig(mels=16),
-    encoder=EncoderConfig(filters=8, layers=1, units=6, memory_units=8, dropout=0.0),
-    decoder=DecoderConfig(units=8, embedding=4, dropout=0.0),
-    attention=AttentionConfig(units=6, location_filters=3, location_width=5),
-)
 VOCABULARY = 9
+BY_PHONES = "by phones"
 SEARCHES = {
     "beam": DecodingConfig(beam_size=4, ctc_weight=0.3, n_best=2),
     "greedy": DecodingConfig(beam_size=1, ctc_weight=0.0),
@@ -71,12 +64,24 @@ def automata(config: DecodingConfig) -> list[Automaton | WordGuide]:
 
 def build() -> Seq2Seq:
     """Return a small model without anything random in training."""
-    return Seq2Seq(
-        CONFIG,
-        VOCABULARY,
-        LogMel(CONFIG.frontend, name="frontend"),
-        augment=AugmentConfig(frequency_masks=0, time_masks=0),
-    )
+    return tiny_speech_model(VOCABULARY, replace(CONFIG, phones=("A", "B")))
+
+
+def by_phones(model: Seq2Seq) -> TwoPassSearch:
+    """Return what finds two words by their phones."""
+    names = ["", "", "", "", "ab", "b"]
+    chances = np.log([0.1, 0.1, 0.2, 0.1, 0.2, 0.3])
+    first_pass = PhoneSearch(
+        phone_tree([(1, 2), (2,)], [4, 5], chances),
+        lambda before, last, words: chances[words],
+        names, first=1, end=2, weight=0.5, beam=20,
+    )  # fmt: skip
+    config = DecodingConfig(beam_size=4, n_best=2, phone_weight=0.5)
+
+    def encode(text: str) -> list[int]:
+        return [3 + " ab".index(letter) for letter in text]
+
+    return TwoPassSearch(model, Tokens(1, 2), config, first_pass, encode)
 
 
 def batch() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -93,7 +98,10 @@ def batch() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         "source_lengths": lengths,
         "tokens": tokens,
     }
-    return inputs, {"labels": labels, "label_lengths": np.array([5, 2, 3], "int32")}
+    targets = {"labels": labels, "label_lengths": np.array([5, 2, 3], "int32")}
+    targets["phones"] = np.array([[1, 2, 1], [2, 0, 0], [1, 1, 0]], "int32")
+    targets["phone_lengths"] = np.array([3, 1, 2], "int32")
+    return inputs, targets
 
 
 def attentions() -> dict[str, np.ndarray]:
@@ -127,7 +135,7 @@ def texts() -> dict[str, np.ndarray]:
         config,
         VOCABULARY,
         TokenEmbedding(config.text, VOCABULARY, name="frontend"),
-        augment=AugmentConfig(frequency_masks=0, time_masks=0),
+        augment=NO_MASKS,
     )
     numbers = np.random.default_rng(3)
     for weight in model.trainable_weights:
@@ -164,6 +172,8 @@ def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         search = Search(model, Tokens(1, 2), config, automata(config))
         found = search.hypotheses(sources)
         results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
+    found = by_phones(model).hypotheses(sources)
+    results |= {f"{BY_PHONES}/{key}": value for key, value in found._asdict().items()}
     results |= attentions()
     results |= texts()
     # Not Adam: its first step is the sign of the gradient, however small that is.

@@ -21,8 +21,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def weights():
-    keras.utils.set_random_seed(5)
-    random = np.random.default_rng(5)
+    keras.utils.set_random_seed(6)
+    random = np.random.default_rng(6)
     return {
         weight.path: np.asarray(weight)
         + 0.1 * random.normal(size=weight.shape) * weight.trainable
@@ -84,11 +84,10 @@ def test_texts(on_tensorflow, on_jax):
         np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("name", backend_probe.SEARCHES)
+@pytest.mark.parametrize("name", [*backend_probe.SEARCHES, backend_probe.BY_PHONES])
 def test_search(on_tensorflow, on_jax, name):
     lengths = on_tensorflow[f"{name}/lengths"]
-    best = backend_probe.SEARCHES[name].n_best
-    assert lengths[:, :best].any()
+    assert lengths[:, 0].any()
     np.testing.assert_array_equal(on_jax[f"{name}/lengths"], lengths)
     np.testing.assert_array_equal(
         on_jax[f"{name}/tokens"], on_tensorflow[f"{name}/tokens"]

@@ -61,6 +61,8 @@ def test_of_hours_when_nothing_is_there(tiny_recipe, here):
             "data.tokenizer_file=gone.json",
             "train.start=gone",
             "decoding.language_model=gone",
+            "data.lexicon=gone.txt",
+            "model.phones=[A, B, C]",
         ],
     )
     assert estimate(recipe, hours=1).examples == 300

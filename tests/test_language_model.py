@@ -263,9 +263,20 @@ def said(folder):
 def test_words_know_how_they_sound(said, with_words):
     model = asr.load_language_model(said)
     assert model.words.vocabulary == ("AB", "CDE", "E")
-    found = [[" ".join(way) for way in ways] for ways in model.words.ways]
+    found = [[*map(" ".join, spoken)] for spoken in model.words.pronunciations]
     assert found == [["E Y B", "AA B"], ["S IY D"], []]
-    assert asr.load_language_model(with_words).words.ways == ()
+    assert asr.load_language_model(with_words).words.pronunciations == ()
+
+
+def test_a_lexicon_needs_words(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("ASR_DATA", str(folder))
+    recipe = load_recipe(folder / "lm.yaml", ["data.lexicon=none.txt"])
+    with pytest.raises(RecipeError, match=r"data\.lexicon: set ngrams\.words"):
+        asr.train_language_model(recipe, tmp_path)
+    (tmp_path / "none.txt").write_text("other AH DH ER")
+    changes = [f"data.lexicon={tmp_path / 'none.txt'}", "ngrams.words=3"]
+    with pytest.raises(DataError, match="none of the words"):
+        asr.train_language_model(load_recipe(folder / "lm.yaml", changes), tmp_path)
 
 
 def test_it_finds_words_by_their_phones(said, with_words, language_model):
@@ -279,8 +290,8 @@ def test_it_finds_words_by_their_phones(said, with_words, language_model):
     automaton = model.words.ngrams.automaton()
     tokens = [4, 5, END]
     expected = text_score(automaton, [tokens])
-    assert found.text == pytest.approx(expected, abs=0.01)
-    # Neither without ways to say words, nor for others' phones, nor without words.
+    assert found.language == pytest.approx(expected, abs=0.01)
+    # Neither without pronunciations, nor for others' phones, nor without words.
     for other, names in (
         (asr.load_language_model(with_words), phones),
         (language_model, phones),
@@ -288,6 +299,8 @@ def test_it_finds_words_by_their_phones(said, with_words, language_model):
     ):
         assert other.phone_search(names, model.tokenizer, weight=1, beam=1) is None
     letters = CharacterTokenizer(tuple(" AB"))
+    no_space = CharacterTokenizer(tuple("ABCDE"))
+    assert model.phone_search(phones, no_space, weight=1, beam=1) is None
     only = model.phone_search(phones, letters, weight=1.0, beam=10)
     assert only(np.log(spoken[:2]), 1)[0].words == ("AB",)
     assert set(only.tree.words.tolist()) == {4}
@@ -297,11 +310,13 @@ def test_a_lexicon_that_does_not_fit(said, tmp_path):
     arrays = read_arrays(said / "model.weights.npz")
     for number, text in enumerate(("A B", "A\nB\nC\nD", "A\n" + "B " * 61 + "\n")):
         wrong = np.frombuffer(text.encode(), np.uint8)
-        copy = rewritten(said, tmp_path / str(number), arrays | {"words_ways": wrong})
+        copy = rewritten(
+            said, tmp_path / str(number), arrays | {"words_pronunciations": wrong}
+        )
         with pytest.raises(ModelError, match="not a lexicon: its lines do not fit"):
             asr.load_language_model(copy)
     wrong = np.array([255], np.uint8)
-    copy = rewritten(said, tmp_path / "bytes", arrays | {"words_ways": wrong})
+    copy = rewritten(said, tmp_path / "bytes", arrays | {"words_pronunciations": wrong})
     with pytest.raises(ModelError, match="not a lexicon: "):
         asr.load_language_model(copy)
 
@@ -487,10 +502,11 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
     for given in (["--calibrate"], ["--predictions", "out.jsonl"]):
         ended = run("evaluate", model, folder / "unseen.txt", *given)
         assert ended.status == 2
-    options = ("--language-model", "none", "--lm-weight", 1)
-    ended = run("transcribe", tones / "clip00.wav", *options)
-    assert ended.status == 2
-    assert "need a --language-model" in ended.err
+    for option, need in (("--lm-weight", "need a"), ("--phone-weight", "needs a")):
+        options = ("--language-model", "none", option, 1)
+        ended = run("transcribe", tones / "clip00.wav", *options)
+        assert ended.status == 2
+        assert f"{need} --language-model" in ended.err
     ended = run("train", folder / "lm.yaml", "--estimate")
     assert ended.status == 2
     assert "a language model is counted" in ended.err

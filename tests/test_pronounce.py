@@ -45,6 +45,21 @@ def test_a_missing_synthesiser_is_named(
     assert result.output == "Error: not installed: espeak-ng\n"
 
 
+def test_words_that_nobody_can_say_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = tmp_path / "espeak-ng"
+    fake.write_text("#!/bin/sh\ncase $5 in zzz) ;; *) echo tʃitʃ;; esac\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    result, output = written(tmp_path, "the church zzz")
+    assert result.stdout == f"{output}: 5 words\n"
+    assert result.stderr == "nobody could say: ZZZ\n"
+    lexicon = read_lexicon(output, normalizer("librispeech-1"))
+    assert lexicon["CHURCH"] == (("CH", "IY", "CH"),)
+    assert "ZZZ" not in lexicon
+
+
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng")
 def test_other_words_sound_as_espeak_says_them(tmp_path: Path) -> None:
     result, output = written(tmp_path, "thither marmaduke churchyard")

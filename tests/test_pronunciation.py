@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr.errors import DataError
-from asr.pronunciation import inventory, phones_of, read_lexicon
+from asr.pronunciation import inventory, phones_of, read_lexicon, write_lexicon
 from asr.text import normalizer
 
 LINES = """\
@@ -28,13 +28,19 @@ def lexicon(tmp_path):
     return read_lexicon(path, normalizer("librispeech-1"))
 
 
-def test_words_have_their_ways_in_order_and_without_stress(lexicon):
-    assert {word: [*map(" ".join, ways)] for word, ways in lexicon.items()} == {
+def test_words_have_their_pronunciations_in_order_and_without_stress(lexicon):
+    assert {word: [*map(" ".join, spoken)] for word, spoken in lexicon.items()} == {
         "TOMATO": ["T AH M EY T OW", "T AH M AA T OW"],
         "'EM": ["AH M"],
         "PERCENT": ["P ER S EH N T"],
     }
     assert " ".join(sorted(inventory(lexicon))) == "AA AH EH ER EY M N OW P S T"
+
+
+def test_what_is_written_is_read_again(lexicon, tmp_path):
+    write_lexicon(tmp_path / "again.txt", lexicon)
+    again = read_lexicon(tmp_path / "again.txt", normalizer("librispeech-1"))
+    assert list(again.items()) == list(lexicon.items())
 
 
 def test_texts_are_said_in_the_usual_way(lexicon):
@@ -47,6 +53,7 @@ def test_texts_are_said_in_the_usual_way(lexicon):
     ("content", "message"),
     [
         (b"one W AH1 N\ntwo\n", "lexicon.txt:2: 'two' has no phones"),
+        (b"one W AH1 N\nur 3\n", "lexicon.txt:2: a phone of 'ur' has no letters"),
         (b";;; nothing\n", "lexicon.txt: a lexicon without words"),
         (b"\xff\xfe", "lexicon.txt: cannot read the lexicon: "),
     ],

@@ -222,7 +222,7 @@ ngrams: {least: [1, 1, 1], words: 100}
 
 
 def test_a_head_of_phones_learns_beside_the_others(
-    recipe, lexicon, language_recipe, tones, tiny_run, tmp_path
+    recipe, lexicon, language_recipe, tones, tiny_run, tmp_path, caplog
 ):
     start = f"train.start={tiny_run / MODEL}"
     plan = recipe(start, *lexicon(), "train.epochs=6", "train.learning_rate=5e-3")
@@ -246,6 +246,10 @@ def test_a_head_of_phones_learns_beside_the_others(
     for changes in ({"hotwords": ("A",)}, {"prefix": "A"}, {"phone_weight": 0.0}):
         other = recognizer.search(replace(by_phones, **changes))
         assert not isinstance(other, TwoPassSearch)
+    known = asr.train_language_model(load_recipe(language_recipe), tmp_path / "lm2")
+    other = recognizer.search(replace(by_phones, language_model=str(known)))
+    assert not isinstance(other, TwoPassSearch)
+    assert "does not know how words are pronounced" in caplog.text
     entries = list(read_manifest(tones / "clips.jsonl"))
     found = recognizer.transcribe_many(entries, decoding=by_phones, vad=False)
     texts = [transcript.text for _, transcript in found]
@@ -256,6 +260,12 @@ def test_a_head_of_phones_learns_beside_the_others(
     training.train(plan, tmp_path / "again")
     (found,) = history(tmp_path / "again")
     assert found["phone_loss"] < 0.2 * first["phone_loss"]
+    without = training.train(
+        recipe(again, "train.epochs=1", "train.learning_rate=1e-9"), tmp_path / "no"
+    )
+    assert read_model(without).model.phone_head is None
+    (found,) = history(tmp_path / "no")
+    assert found["ctc_loss"] < 0.1  # a fresh one has some 10
     other = recipe(again, *lexicon(phones="E,D,C,B,A"))
     with pytest.raises(ModelError, match=r"its model\.phones are not those"):
         training.train(other, tmp_path / "other")
@@ -275,11 +285,53 @@ def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
     assert expected in caplog.text
     with pytest.raises(DataError, match=r"'E' is not among model\.phones"):
         training.train(recipe(*lexicon(phones="A,B,C,D")), tmp_path / "b")
+    (tmp_path / "lexicon.txt").unlink()
+    with pytest.raises(DataError, match=r"lexicon\.txt: cannot read the lexicon"):
+        training.train(recipe(*keys), tmp_path / "b")
+    assert not (tmp_path / "b").exists()  # before any corpus is read
     with pytest.raises(RecipeError, match=r"there are no model\.phones"):
         training.train(recipe("decoding.phone_weight=0.5"), tmp_path / "c")
     for alone in keys:
         with pytest.raises(RecipeError, match="the one needs the other"):
             training.train(recipe(alone), tmp_path / "c")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (["model.ctc=false"], r"model\.phones: only beside model\.ctc"),
+        (["model.phones=[A,B,A]"], r"model\.phones: names one of them twice"),
+        (
+            [
+                "train.ctc_weight=1",
+                "decoding.ctc_weight=1",
+                "decoding.phone_weight=0.5",
+            ],
+            r"set decoding\.phone_weight to 0 or 1",
+        ),
+    ],
+)
+def test_phones_that_cannot_be_taught(recipe, lexicon, tmp_path, changes, message):
+    with pytest.raises(RecipeError, match=message):
+        training.train(recipe(*lexicon(), *changes), tmp_path / "a")
+    assert not (tmp_path / "a").exists()
+
+
+def test_more_phones_than_frames(recipe, lexicon, tones, tmp_path, caplog):
+    keys = lexicon()
+    path = tmp_path / "lexicon.txt"
+    word, *rest = path.read_text().splitlines()
+    name = word.split()[0]
+    path.write_text("\n".join([f"{name} " + "A B " * 200, *rest]))
+    training.begin(recipe(*keys), tmp_path / "a")
+    examples = training.Run(recipe(*keys), tmp_path / "a").examples
+    texts = [entry.text.split() for entry in read_manifest(tones / "clips.jsonl")]
+    long = sum(name in text for text in texts)
+    assert len(examples) == len(texts) - long
+    assert f"left out {long} of the training data: more phones than" in caplog.text
+    # What is read is the run's own, whatever becomes of the recipe's.
+    path.unlink()
+    assert len(training.Run(recipe(*keys), tmp_path / "a").examples) == len(examples)
 
 
 def test_the_best_epoch_is_the_model(toy, recipe, scores, tmp_path):

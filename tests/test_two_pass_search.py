@@ -2,50 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
 
-from asr.config import (
-    AttentionConfig,
-    AugmentConfig,
-    DecoderConfig,
-    DecodingConfig,
-    EncoderConfig,
-    FrontendConfig,
-    ModelConfig,
-)
-from asr.decoding.phone_search import PhoneSearch, Said, phone_tree
+from asr.config import DecodingConfig
+from asr.decoding.phone_search import Hypothesis, PhoneSearch, phone_tree
 from asr.decoding.search import Tokens
-from asr.model.features import LogMel
-from asr.model.seq2seq import Seq2Seq
 from asr.two_pass_search import TwoPassSearch
+from tests.tiny_speech import CONFIG, tiny_speech_model
 
-CONFIG = ModelConfig(
-    frontend=FrontendConfig(mels=12),
-    encoder=EncoderConfig(filters=8, layers=1, units=6, memory_units=8, dropout=0.0),
-    decoder=DecoderConfig(units=8, embedding=4, dropout=0.0),
-    attention=AttentionConfig(units=6, location_filters=3, location_width=5),
-    phones=("X", "Y"),
-)
 LETTERS = " abc"  # tokens 3 to 6
 NAMES = ["", "", "", "", "a", "bc", "cab"]
-WAYS = [((1,), 4), ((2, 1), 5), ((2,), 6)]
+SPOKEN = [((1,), 4), ((2, 1), 5), ((2,), 6)]
 
 
 def encode(text):
     return [LETTERS.index(letter) + 3 for letter in text]
 
 
+CHANCES = np.random.default_rng(4).dirichlet(np.ones(7), size=(7, 7))
+
+
 def predict(before, last, words):
-    return np.log(np.array([0.1, 0.1, 0.2, 0.1, 0.1, 0.1, 0.3])[words])
+    return np.log(CHANCES[before, last, words])
 
 
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    frontend = LogMel(CONFIG.frontend, name="frontend")
-    model = Seq2Seq(CONFIG, 7, frontend, augment=AugmentConfig())
+    model = tiny_speech_model(7, replace(CONFIG, phones=("X", "Y")))
     random = np.random.default_rng(2)
     for weight in model.trainable_weights:  # far from the calm of initial weights
         weight.assign(weight + 0.3 * random.normal(size=weight.shape))
@@ -64,8 +52,8 @@ def search(model, **options):
         | {"word_bonus": 0.7}
         | options
     )
-    ways, words = zip(*WAYS, strict=True)
-    tree = phone_tree(ways, words, np.zeros(7))
+    pronunciations, words = zip(*SPOKEN, strict=True)
+    tree = phone_tree(pronunciations, words, np.zeros(7))
     weight = config.lm_weight / config.phone_weight
     phones = PhoneSearch(tree, predict, NAMES, first=1, end=2, weight=weight, beam=50)
     return TwoPassSearch(model, Tokens(1, 2), config, phones, encode)
@@ -83,26 +71,30 @@ def attention(model, samples, labels):
     return sum(row[label] for row, label in zip(log_probs, labels, strict=True))
 
 
+def phone_log_probs(model, samples):
+    outputs = model(
+        {
+            "source": samples[None],
+            "source_lengths": np.array([len(samples)], "int32"),
+            "tokens": np.ones((1, 1), "int32"),
+        }
+    )
+    logits = np.asarray(outputs["phone_logits"])[0].astype(float)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
 def test_scores_are_the_sum_of_all_parts(model, recordings):
     two = search(model)
     found = two.found(recordings)
     for row, samples in enumerate(recordings):
-        outputs = model(
-            {
-                "source": samples[None],
-                "source_lengths": np.array([len(samples)], "int32"),
-                "tokens": np.ones((1, 1), "int32"),
-            }
-        )
-        logits = np.asarray(outputs["phone_logits"])[0].astype(float)
-        heard = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+        heard = phone_log_probs(model, samples)
         expected = []
-        for it in two.phones(heard, 4):
+        for it in two.first_pass(heard, 4):
             labels = [*encode(" ".join(it.words)), 2]
             score = (
                 0.6 * attention(model, samples, labels)
-                + 0.4 * it.sound
-                + 0.3 * it.text
+                + 0.4 * it.acoustic
+                + 0.3 * it.language
                 + 0.7 * sum(word != "a" for word in it.words)
             )
             expected.append((score, labels[:-1]))
@@ -112,8 +104,7 @@ def test_scores_are_the_sum_of_all_parts(model, recordings):
             count = found.hypotheses.lengths[row, rank]
             assert found.hypotheses.tokens[row, rank, :count].tolist() == labels
             assert found.hypotheses.scores[row, rank] == pytest.approx(score, abs=1e-3)
-        characters = np.asarray(outputs["ctc_logits"])[0]
-        assert found.ctc[row].shape == characters.shape
+        assert found.ctc[row].shape == (len(heard), 7)
         np.testing.assert_allclose(np.exp(found.ctc[row]).sum(-1), 1, rtol=1e-5)
 
 
@@ -133,8 +124,12 @@ def test_what_stands_beside_a_recording_does_not_matter(model, recordings):
 
 def test_recordings_in_which_no_words_are_found(model, recordings, monkeypatch):
     two = search(model)
-    nothing: list[list[Said]] = [[], [Said(("a",), -1.0, -2.0)], [Said((), -1.0, -2.0)]]
-    monkeypatch.setattr(two, "phones", lambda *_: nothing.pop(0))
+    nothing = [
+        [],
+        [Hypothesis(("a",), -1.0, -2.0)],
+        [Hypothesis((), -1.0, -2.0)],
+    ]
+    monkeypatch.setattr(two, "first_pass", lambda *_: nothing.pop(0))
     found = two.found(recordings).hypotheses
     assert found.scores[0].max() < -1e8
     assert found.tokens[1, 0, : found.lengths[1, 0]].tolist() == [4]
@@ -142,3 +137,15 @@ def test_recordings_in_which_no_words_are_found(model, recordings, monkeypatch):
     assert found.scores[2, 0] > -1e8
     nothing[:] = [[], [], []]
     assert two.found(recordings).hypotheses.scores.max() < -1e8
+
+
+def test_phones_alone_ask_no_decoder(model, recordings, monkeypatch):
+    two = search(model, phone_weight=1.0)
+    monkeypatch.setattr(two, "_reader", None)
+    found = two.hypotheses(recordings)
+    heard = two.first_pass(phone_log_probs(model, recordings[0]), 4)
+    best = max(
+        it.acoustic + 0.3 * it.language + 0.7 * sum(word != "a" for word in it.words)
+        for it in heard
+    )
+    assert found.scores[0, 0] == pytest.approx(best, abs=1e-3)

@@ -211,6 +211,10 @@ def decoding_config(default: DecodingConfig, **given: Unpack[Search]) -> Decodin
     config = dataclasses.replace(default, **known)
     if not config.language_model and {"lm_weight", "word_bonus"} & known.keys():
         raise UsageError("--lm-weight and --word-bonus need a --language-model")
+    if not config.language_model and known.get("phone_weight"):
+        raise UsageError(
+            "--phone-weight needs a --language-model, whose words it finds"
+        )
     if config.n_best > config.beam_size:
         raise UsageError(
             f"--n-best {config.n_best} needs a beam of as many; "

@@ -1,9 +1,9 @@
 """Words by how they sound: CTC over phones, a lexicon and n-grams of words.
 
 A prefix search that goes through a recording frame by frame. What it keeps at a frame
-are places in a tree of all words' phones, each with the words before it, and the
+are nodes in a tree of all words' phones, each with the words before it, and the
 probability that the phones up to there were said until now. Of texts that end alike
-only the best goes on from a place: what may follow is the same for all of them.
+only the best goes on from a node: what may follow is the same for all of them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-ROOT = 0  # place before a word
-_NEVER = -1e9
+from asr.batching import padded
+from asr.decoding.ctc_prefix import NEVER
+
+ROOT = 0  # node before a word
 
 
 class PhoneTree(NamedTuple):
@@ -26,7 +28,7 @@ class PhoneTree(NamedTuple):
         children: Number of them, (N,).
         words: Words, by the node where they end, (W,).
         begin: Place in `words` of the first of each node, (N + 1,).
-        ahead: Best log unigram probability of the words behind each node, (N,).
+        lookahead: Best log unigram probability of the words behind each node, (N,).
     """
 
     phones: np.ndarray
@@ -34,28 +36,26 @@ class PhoneTree(NamedTuple):
     children: np.ndarray
     words: np.ndarray
     begin: np.ndarray
-    ahead: np.ndarray
+    lookahead: np.ndarray
 
 
 def phone_tree(
-    ways: Sequence[Sequence[int]], words: Sequence[int], unigrams: np.ndarray
+    pronunciations: Sequence[Sequence[int]], words: Sequence[int], unigrams: np.ndarray
 ) -> PhoneTree:
     """Put words into a tree.
 
     Args:
-        ways: Phones of each, from 1 on, none of them empty.
-        words: The word that each is a way to say.
+        pronunciations: Phones of each, from 1 on, none of them empty.
+        words: The word that each belongs to.
         unigrams: Log probability of each word.
     """
-    order = sorted(range(len(ways)), key=lambda index: tuple(ways[index]))
-    sizes = np.array([len(ways[index]) for index in order])
-    letters = np.zeros((len(order), int(sizes.max(initial=0))), np.int64)
-    for row, index in enumerate(order):
-        letters[row, : sizes[row]] = ways[index]
+    order = sorted(range(len(words)), key=lambda index: tuple(pronunciations[index]))
+    rows = [pronunciations[index] for index in order]
+    columns = padded(rows, max(map(len, rows), default=0), "int64").T
     node = np.zeros(len(order), np.int64)
     phones, parents, levels = [np.zeros(1, np.int64)], [np.zeros(0, np.int64)], []
     count = 1
-    for column in letters.T:
+    for column in columns:
         # Sorted, words that share their first phones stand together.
         inside = column > 0
         pairs = np.stack([node[inside], column[inside]])
@@ -71,34 +71,34 @@ def phone_tree(
     last = np.searchsorted(above, np.arange(count), "right") + 1
     ended = np.argsort(node, kind="stable")
     listed = np.array(words, np.int64)[order]
-    ahead = np.full(count, -np.inf)
-    np.maximum.at(ahead, node, unigrams[listed])
+    lookahead = np.full(count, -np.inf)
+    np.maximum.at(lookahead, node, unigrams[listed])
     for level in reversed(levels):
         below = np.arange(level.start + 1, level.stop + 1)
-        np.maximum.at(ahead, above[level], ahead[below])
-    ahead[ROOT] = 0.0
+        np.maximum.at(lookahead, above[level], lookahead[below])
+    lookahead[ROOT] = 0.0
     return PhoneTree(
         phones=np.concatenate(phones),
         first=first,
         children=last - first,
         words=listed[ended],
         begin=np.searchsorted(node[ended], np.arange(count + 1)),
-        ahead=ahead,
+        lookahead=lookahead,
     )
 
 
-class Said(NamedTuple):
+class Hypothesis(NamedTuple):
     """What may have been said.
 
     Attributes:
         words: In their order.
-        sound: Log probability of their phones.
-        text: Log probability of their text, its end included.
+        acoustic: Log probability of their phones.
+        language: Log probability of their text, its end included.
     """
 
     words: tuple[str, ...]
-    sound: float
-    text: float
+    acoustic: float
+    language: float
 
 
 class PhoneSearch:
@@ -111,7 +111,7 @@ class PhoneSearch:
         first: Word before a text.
         end: Word after one.
         weight: Of what `predict` says, beside log probabilities of phones.
-        beam: Places kept at a frame.
+        beam: Entries kept at a frame, each a node with the words before it.
         width: Those are dropped whose score is by so much below the best.
     """
 
@@ -130,118 +130,132 @@ class PhoneSearch:
         self.tree, self.predict, self.names = tree, predict, names
         self.first, self.end, self.weight = first, end, weight
         self.beam, self.width = beam, width
+        self.ahead = weight * tree.lookahead
 
-    def __call__(self, log_probs: np.ndarray, count: int) -> list[Said]:
+    def __call__(self, log_probs: np.ndarray, count: int) -> list[Hypothesis]:
         """Return the best of what may have been said, best first.
 
         Args:
             log_probs: Of each phone at each frame, (R, P); 0 is the blank.
             count: How many to return at most.
         """
-        kept = _Kept.beginning()
-        texts = _Texts(self)
+        beam, histories = _Beam.beginning(), _Histories(self)
         for frame in log_probs.astype(np.float64):
-            kept = self._advance(kept, texts, frame)
-        return self._ended(kept, texts, count)
+            beam = self._advance(beam, histories, frame)
+        return self._ended(beam, histories, count)
 
-    def _advance(self, kept: _Kept, texts: _Texts, frame: np.ndarray) -> _Kept:
-        tree = self.tree
-        total = np.logaddexp(kept.blank, kept.sound)
-        own = tree.phones[kept.node]
+    def _advance(self, beam: _Beam, histories: _Histories, frame: np.ndarray) -> _Beam:
+        tree, ahead = self.tree, self.ahead
+        total = beam.total
+        own = tree.phones[beam.node]
         blank = total + frame[0]
-        sound = np.where(own > 0, kept.sound + frame[own], _NEVER)
-        score = texts.score[kept.text]
-        staying = np.maximum(blank, sound) + score + self.weight * tree.ahead[kept.node]
-        least = staying.max() - self.width
+        phone = np.where(own > 0, beam.phone + frame[own], NEVER)
+        score = histories.score[beam.history]
+        least = (np.maximum(blank, phone) + score + ahead[beam.node]).max() - self.width
 
         def grown(
             rows: np.ndarray, base: np.ndarray, parents: np.ndarray
         ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
             """Go on from rows to the children of nodes, where that is worth it."""
             again, child = _ranges(tree.first[parents], tree.children[parents])
-            phone = tree.phones[child]
+            next_phone = tree.phones[child]
             row = rows[again]
             # The same phone again takes a blank between.
-            before = np.where(phone == own[row], kept.blank[row], total[row])
-            sounds = before + frame[phone]
-            good = sounds + base[again] + self.weight * tree.ahead[child] > least
-            return again[good], child[good], sounds[good]
+            before = np.where(next_phone == own[row], beam.blank[row], total[row])
+            found = before + frame[next_phone]
+            good = found + base[again] + ahead[child] > least
+            return again[good], child[good], found[good]
 
         everyone = np.arange(len(total))
-        rows, child, sounds = grown(everyone, score, kept.node)
+        rows, inside, within = grown(everyone, score, beam.node)
         # Words end where the next one may begin.
-        likely = total + frame[1:].max() + score + self.weight * tree.ahead[kept.node]
-        ending = everyone[(likely > least) & (np.diff(tree.begin)[kept.node] > 0)]
-        found = texts.longer(kept.text[ending], kept.node[ending])
-        rows2, child2, sounds2 = grown(
-            ending[found.rows],
-            texts.score[found.texts],
-            np.zeros(len(found.rows), np.int64),
+        likely = total + frame[1:].max() + score + ahead[beam.node] > least
+        ending = everyone[likely & (tree.begin[beam.node + 1] > tree.begin[beam.node])]
+        longer = histories.extended(beam.history[ending], beam.node[ending])
+        begun, first, after = grown(
+            ending[longer.rows],
+            histories.score[longer.histories],
+            np.zeros(len(longer.rows), np.int64),
         )
-        text = np.concatenate([kept.text, kept.text[rows], found.texts[rows2]])
-        node = np.concatenate([kept.node, child, child2])
-        keys, places = np.unique(text * len(tree.phones) + node, return_inverse=True)
-        new_blank = np.full(len(keys), _NEVER)
+        history = np.concatenate(
+            [beam.history, beam.history[rows], longer.histories[begun]]
+        )
+        node = np.concatenate([beam.node, inside, first])
+        keys, places = np.unique(history * len(tree.phones) + node, return_inverse=True)
+        new_blank = np.full(len(keys), NEVER)
         new_blank[places[: len(total)]] = blank
-        new_sound = np.full(len(keys), _NEVER)
-        np.logaddexp.at(new_sound, places, np.concatenate([sound, sounds, sounds2]))
-        text, node = keys // len(tree.phones), keys % len(tree.phones)
-        rank = np.logaddexp(new_blank, new_sound) + texts.score[text]
-        rank += self.weight * tree.ahead[node]
+        new_phone = np.full(len(keys), NEVER)
+        np.logaddexp.at(new_phone, places, np.concatenate([phone, within, after]))
+        history, node = keys // len(tree.phones), keys % len(tree.phones)
+        rank = np.logaddexp(new_blank, new_phone) + histories.score[history]
+        rank += ahead[node]
         good = np.flatnonzero(rank > rank.max() - self.width)
         good = good[np.argsort(-rank[good], kind="stable")]
-        # What follows depends on two words and the place.
-        future = texts.before[text[good]] * len(self.names) + texts.word[text[good]]
-        _, best = np.unique(future * len(tree.phones) + node[good], return_index=True)
-        good = good[np.sort(best)[: self.beam]]
-        return _Kept(node[good], text[good], new_blank[good], new_sound[good])
+        # What follows depends on the last two words and the node.
+        future = histories.last_two(history[good]) * len(tree.phones) + node[good]
+        good = good[np.sort(np.unique(future, return_index=True)[1])[: self.beam]]
+        return _Beam(node[good], history[good], new_blank[good], new_phone[good])
 
-    def _ended(self, kept: _Kept, texts: _Texts, count: int) -> list[Said]:
-        """Close the texts of places where a word ends, or none has begun."""
-        sound = np.logaddexp(kept.blank, kept.sound)
-        found = texts.longer(kept.text, kept.node)
-        none = np.flatnonzero(kept.node == ROOT)
-        text = np.concatenate([kept.text[none], found.texts])
-        sound = sound[np.concatenate([none, found.rows])]
-        ids, places = np.unique(text, return_inverse=True)
-        sounds = np.full(len(ids), _NEVER)
-        np.logaddexp.at(sounds, places, sound)
-        end = np.full(len(ids), self.end)
-        closing = self.predict(texts.before[ids], texts.word[ids], end)
-        scores = sounds + texts.score[ids] + self.weight * closing
+    def _ended(
+        self, beam: _Beam, histories: _Histories, count: int
+    ) -> list[Hypothesis]:
+        """Close the texts of entries where a word ends, or none has begun.
+
+        Where there are none, as in speech that is cut off, the word that has begun is
+        left out.
+        """
+        found = histories.extended(beam.history, beam.node)
+        none = np.flatnonzero(beam.node == ROOT)
+        history = np.concatenate([beam.history[none], found.histories])
+        total = beam.total[np.concatenate([none, found.rows])]
+        if not history.size:
+            history, total = beam.history, beam.total
+        ids, places = np.unique(history, return_inverse=True)
+        acoustic = np.full(len(ids), NEVER)
+        np.logaddexp.at(acoustic, places, total)
+        before, last = histories.before[ids], histories.word[ids]
+        closing = self.predict(before, last, np.full(len(ids), self.end))
+        scores = acoustic + histories.score[ids] + self.weight * closing
         best = np.argsort(-scores, kind="stable")
-        best = best[sounds[best] > 0.5 * _NEVER][:count]
+        best = best[acoustic[best] > 0.5 * NEVER][:count]
         return [
-            Said(
-                tuple(self.names[word] for word in texts.words(int(ids[at]))),
-                float(sounds[at]),
-                float(texts.log_prob[ids[at]] + closing[at]),
+            Hypothesis(
+                tuple(self.names[word] for word in histories.words(int(ids[at]))),
+                float(acoustic[at]),
+                float(histories.log_prob[ids[at]] + closing[at]),
             )
             for at in best
         ]
 
 
-class _Kept(NamedTuple):
-    """Places that are kept at a frame: nodes, texts before them, log probabilities."""
+class _Beam(NamedTuple):
+    """What is kept at a frame: nodes, words before them, log probabilities."""
 
     node: np.ndarray
-    text: np.ndarray
+    history: np.ndarray
     blank: np.ndarray  # the last frame was a blank
-    sound: np.ndarray  # the last frame was the phone of the node
+    phone: np.ndarray  # the last frame was the phone of the node
 
     @classmethod
-    def beginning(cls) -> _Kept:
+    def beginning(cls) -> _Beam:
         nothing = np.zeros(1, np.int64)
-        return cls(nothing, nothing, np.zeros(1), np.full(1, _NEVER))
+        return cls(nothing, nothing, np.zeros(1), np.full(1, NEVER))
+
+    @property
+    def total(self) -> np.ndarray:
+        return np.logaddexp(self.blank, self.phone)
 
 
-class _Longer(NamedTuple):
+class _Extended(NamedTuple):
     rows: np.ndarray  # of what was asked
-    texts: np.ndarray
+    histories: np.ndarray
 
 
-class _Texts:
-    """All texts that the search has come upon, by number; 0 is the empty one."""
+class _Histories:
+    """All words that the search has come upon, one after another, by number.
+
+    0 is the beginning, with no words.
+    """
 
     def __init__(self, search: PhoneSearch) -> None:
         self.search = search
@@ -253,20 +267,26 @@ class _Texts:
         self.log_prob = np.zeros(1024)
         self.score = np.zeros(1024)
 
-    def longer(self, texts: np.ndarray, nodes: np.ndarray) -> _Longer:
-        """Put the words that end at nodes behind texts."""
+    def last_two(self, histories: np.ndarray) -> np.ndarray:
+        """Return a number for the last two words of each."""
+        return self.before[histories] * len(self.search.names) + self.word[histories]
+
+    def extended(self, histories: np.ndarray, nodes: np.ndarray) -> _Extended:
+        """Put the words that end at nodes behind histories."""
         tree = self.search.tree
         begin = tree.begin[nodes]
         rows, places = _ranges(begin, tree.begin[nodes + 1] - begin)
         words = tree.words[places]
-        pairs = list(zip(texts[rows].tolist(), words.tolist(), strict=True))
+        pairs = list(zip(histories[rows].tolist(), words.tolist(), strict=True))
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.numbers]
         if new:
             self._add(np.array(new))
             self.numbers.update(
                 zip(new, range(self.count - len(new), self.count), strict=True)
             )
-        return _Longer(rows, np.array([self.numbers[pair] for pair in pairs], np.int64))
+        return _Extended(
+            rows, np.array([self.numbers[pair] for pair in pairs], np.int64)
+        )
 
     def _add(self, new: np.ndarray) -> None:
         parents, words = new.T
@@ -283,12 +303,12 @@ class _Texts:
         self.score[here] = self.score[parents] + search.weight * log_probs
         self.count = here.stop
 
-    def words(self, text: int) -> tuple[int, ...]:
-        """Return the words of a text."""
+    def words(self, history: int) -> tuple[int, ...]:
+        """Return the words of one."""
         found: list[int] = []
-        while text:
-            found.append(int(self.word[text]))
-            text = int(self.parent[text])
+        while history:
+            found.append(int(self.word[history]))
+            history = int(self.parent[history])
         return tuple(reversed(found))
 
 

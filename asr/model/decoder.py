@@ -89,6 +89,8 @@ class Decoder(keras.layers.Layer):
             dtype="float32",
             name="bridge",
         )
+        # Both are made where they are not used as well: without them, the layers that
+        # follow would draw other weights from the same seed.
         self.output_layer = keras.layers.Dense(
             vocabulary, dtype="float32", name="logits"
         )

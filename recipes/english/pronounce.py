@@ -24,8 +24,7 @@ import click
 from asr.errors import AsrError, DataError
 from asr.language_model import load_language_model
 from asr.manifest import read_manifest
-from asr.pronunciation import Lexicon, Phones, read_lexicon
-from asr.resources import atomic_write
+from asr.pronunciation import Lexicon, Phones, read_lexicon, write_lexicon
 from asr.text import normalizer
 
 # IPA as espeak-ng's American voice writes it; what is longer is tried first.
@@ -63,7 +62,7 @@ def spoken(word: str) -> Phones:
     return tuple(" ".join(SOUNDS[sound] for sound in found).split())
 
 
-def ways_to_say(word: str, lexicon: Lexicon) -> tuple[Phones, ...]:
+def pronounced(word: str, lexicon: Lexicon) -> tuple[Phones, ...]:
     """Return how a word sounds that the lexicon lacks."""
     noun = word.removesuffix("'S")
     if noun != word and noun in lexicon:
@@ -95,15 +94,17 @@ def main(
         for name in language_model:
             known = load_language_model(name).words
             words.update(known.vocabulary if known else ())
+        silent = []
         for word in sorted(words - lexicon.keys()):
-            lexicon[word] = tuple(filter(None, ways_to_say(word, lexicon)))
-        with atomic_write(output) as file:
-            for word, ways in lexicon.items():
-                for number, phones in enumerate(ways, start=1):
-                    name = word if number == 1 else f"{word}({number})"
-                    file.write(f"{name} {' '.join(phones)}\n")
+            if pronunciations := tuple(filter(None, pronounced(word, lexicon))):
+                lexicon[word] = pronunciations
+            else:
+                silent.append(word)
+        write_lexicon(output, lexicon)
     except AsrError as error:
         raise click.ClickException(str(error)) from error
+    if silent:
+        click.echo(f"nobody could say: {' '.join(silent)}", err=True)
     click.echo(f"{output}: {len(lexicon):,} words")
 
 

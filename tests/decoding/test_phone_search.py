@@ -11,7 +11,7 @@ from asr.decoding.phone_search import ROOT, PhoneSearch, phone_tree
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.
 NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
-WAYS = [((1, 2), 4), ((1, 2, 3), 5), ((3,), 6), ((3,), 7), ((2,), 8), ((2, 1), 8)]
+SPOKEN = [((1, 2), 4), ((1, 2, 3), 5), ((3,), 6), ((3,), 7), ((2,), 8), ((2, 1), 8)]
 FIRST, END = 1, 2
 CHANCES = np.random.default_rng(4).dirichlet(np.ones(9), size=(9, 9))
 
@@ -21,8 +21,8 @@ def predict(before, last, words):
 
 
 def search(**options):
-    ways, words = zip(*WAYS, strict=True)
-    tree = phone_tree(ways, words, np.log(CHANCES.mean((0, 1))))
+    pronunciations, words = zip(*SPOKEN, strict=True)
+    tree = phone_tree(pronunciations, words, np.log(CHANCES.mean((0, 1))))
     options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
     return PhoneSearch(tree, predict, NAMES, first=FIRST, end=END, **options)
 
@@ -43,12 +43,12 @@ def ctc(log_probs, phones):
 
 
 def everything(log_probs, weight):
-    """Score all texts of up to three words, by all the ways they can be said."""
+    """Score all texts of up to three words, by all their pronunciations."""
     sounds = {}
     for count in range(4):
-        for choice in itertools.product(WAYS, repeat=count):
+        for choice in itertools.product(SPOKEN, repeat=count):
             text = tuple(word for _, word in choice)
-            phones = [phone for way, _ in choice for phone in way]
+            phones = [phone for spoken, _ in choice for phone in spoken]
             sounds[text] = sounds.get(text, 0.0) + ctc(log_probs, phones)
     found = []
     for text, sound in sounds.items():
@@ -69,8 +69,8 @@ def test_nothing_is_missed(seed):
     found = search()(log_probs, 1000)
     assert [it.words for it in found] == [words for _, words, _, _ in expected]
     for it, (_, _, sound, text) in zip(found, expected, strict=True):
-        assert it.sound == pytest.approx(sound, abs=1e-9)
-        assert it.text == pytest.approx(text, abs=1e-9)
+        assert it.acoustic == pytest.approx(sound, abs=1e-9)
+        assert it.language == pytest.approx(text, abs=1e-9)
     assert search()(log_probs, 2) == found[:2]
 
 
@@ -78,9 +78,9 @@ def test_nothing_is_missed(seed):
 def test_a_narrow_beam_finds_what_is_clear(seed):
     random = np.random.default_rng(seed)
     said = [("ab", (1, 2)), ("abc", (1, 2, 3)), ("c", (3,))]
-    words, ways = zip(*(said[i] for i in random.integers(3, size=12)), strict=True)
-    logits = random.normal(size=(2 * sum(map(len, ways)), 4))
-    phones = np.concatenate(ways)
+    words, spoken = zip(*(said[i] for i in random.integers(3, size=12)), strict=True)
+    logits = random.normal(size=(2 * sum(map(len, spoken)), 4))
+    phones = np.concatenate(spoken)
     logits[np.arange(len(phones)) * 2, phones] += 9
     logits[1::2, 0] += 9
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
@@ -91,24 +91,40 @@ def test_a_narrow_beam_finds_what_is_clear(seed):
 def test_the_language_model_chooses_among_what_sounds_alike():
     said = np.log(np.array([[0.01, 0.01, 0.01, 0.97], [0.97, 0.01, 0.01, 0.01]]))
     both = {it.words: it for it in search()(said, 20) if it.words in {("c",), ("see",)}}
-    assert both["c",].sound == pytest.approx(both["see",].sound)
-    likelier = max(both.values(), key=lambda it: it.text)
+    assert both["c",].acoustic == pytest.approx(both["see",].acoustic)
+    likelier = max(both.values(), key=lambda it: it.language)
     assert search()(said, 1)[0].words == likelier.words
 
 
-def test_where_no_word_ends_there_is_nothing():
-    """Half a word is none; silence is no word."""
-    half = np.log(np.array([[1e-9, 1 - 3e-9, 1e-9, 1e-9]]))
-    assert [it.words for it in search(width=5.0)(half, 3)] == []
+@pytest.mark.parametrize("seed", range(6))
+def test_only_the_best_of_texts_that_end_alike_goes_on(seed):
+    """What is left out can never win: the best is still the best of all there is."""
+    log_probs = frames(seed, 5)
+    expected = everything(log_probs, 0.7)[0]
+    finder = search()
+    found, *others = finder(log_probs, 1000)
+    assert found.words == expected[1]
+    ends = [it.words[-3:] for it in (found, *others) if len(it.words) > 3]
+    assert len(set(ends)) == len(ends)
+
+
+def test_a_word_that_is_cut_off_is_left_out():
+    """Half a word is none, and what was said before it stays; silence is no word."""
+    clear = np.full((4, 4), 1e-9)
+    clear[[0, 1, 2, 3], [3, 0, 1, 0]] = 1 - 3e-9  # c, and the beginning of ab or abc
+    found = search(width=5.0)(np.log(clear[2:]), 3)
+    assert [it.words for it in found] == [()]
+    found = search(width=5.0)(np.log(clear), 3)
+    assert {it.words for it in found} == {("c",), ("see",)}
     silence = np.log(np.array([[1 - 3e-9, 1e-9, 1e-9, 1e-9]] * 5))
     (found,) = search(width=5.0)(silence, 3)
     assert found.words == ()
 
 
 def test_the_tree():
-    ways, words = zip(*WAYS, strict=True)
+    pronunciations, words = zip(*SPOKEN, strict=True)
     unigrams = np.log(np.arange(1.0, 10.0) / 45)
-    tree = phone_tree(ways, words, unigrams)
+    tree = phone_tree(pronunciations, words, unigrams)
     found = {}
 
     def walk(node, phones):
@@ -118,9 +134,9 @@ def test_the_tree():
         for child in range(tree.first[node], tree.first[node] + tree.children[node]):
             below += walk(child, (*phones, int(tree.phones[child])))
         if node != ROOT:
-            assert tree.ahead[node] == max(unigrams[word] for word in below)
+            assert tree.lookahead[node] == max(unigrams[word] for word in below)
         return below
 
     assert sorted(walk(ROOT, ())) == sorted(words)
-    assert set(found) == set(WAYS)
-    assert tree.ahead[ROOT] == 0
+    assert set(found) == set(SPOKEN)
+    assert tree.lookahead[ROOT] == 0

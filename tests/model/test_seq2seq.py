@@ -9,40 +9,21 @@ import numpy as np
 import pytest
 
 from asr.compiled_search import Search
-from asr.config import (
-    AttentionConfig,
-    AugmentConfig,
-    DecoderConfig,
-    DecodingConfig,
-    EncoderConfig,
-    FrontendConfig,
-    ModelConfig,
-    TrainConfig,
-)
+from asr.config import AugmentConfig, DecodingConfig, TrainConfig
 from asr.decoding.search import Tokens
 from asr.errors import RecipeError
-from asr.model.features import LogMel
 from asr.model.losses import cross_entropy, ctc
-from asr.model.seq2seq import Seq2Seq
+from tests.tiny_speech import CONFIG, tiny_speech_model
 
-CONFIG = ModelConfig(
-    frontend=FrontendConfig(mels=12),
-    encoder=EncoderConfig(filters=8, layers=1, units=6, memory_units=8, dropout=0.0),
-    decoder=DecoderConfig(units=8, embedding=4, dropout=0.0),
-    attention=AttentionConfig(units=6, location_filters=3, location_width=5),
-)
 VOCABULARY = 8
 LENGTHS = (9000, 4321, 6000)
 MASKS = AugmentConfig(frequency_width=3, ramp_steps=0)
 GREEDY = DecodingConfig(beam_size=1, ctc_weight=0.0)
-NO_MASKS = AugmentConfig(frequency_masks=0, time_masks=0)
 
 
 def build(config=CONFIG, seed=0, **options):
     keras.utils.set_random_seed(seed)
-    options.setdefault("augment", NO_MASKS)
-    frontend = LogMel(config.frontend, name="frontend")
-    return Seq2Seq(config, VOCABULARY, frontend, **options)
+    return tiny_speech_model(VOCABULARY, config, **options)
 
 
 def batch(recordings, width=None, targets=(5, 2, 3)):
@@ -302,8 +283,7 @@ def test_the_seed_decides(recordings):
     found = []
     for seed in (1, 1, 2):
         keras.utils.set_random_seed(0)
-        frontend = LogMel(config.frontend, name="frontend")
-        model = Seq2Seq(config, VOCABULARY, frontend, augment=MASKS, seed=seed)
+        model = tiny_speech_model(VOCABULARY, config, augment=MASKS, seed=seed)
         found.append(np.asarray(model(inputs, training=True)["logits"]))
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2])

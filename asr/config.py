@@ -266,9 +266,9 @@ class DataConfig:
         pieces: Number of pieces of words.
         tokenizer_file: A tokenizer that `asr prepare` wrote, below the data directory;
             the three keys above then do not matter.
-        lexicon: For `model.phones`: a pronunciation dictionary in the format of
-            CMUdict, below the data directory. What has a word that it lacks is left
-            out, and counted.
+        lexicon: For `model.phones`, and for language models of words: a pronunciation
+            dictionary in the format of CMUdict, below the data directory. Speech with
+            a word that it lacks is left out, and counted.
         batch_length: Padded length of a batch, in seconds of audio or source tokens.
         longest: Sources of more seconds, or tokens, are left out, and counted.
         ascending_epochs: Epochs read from the shortest clip to the longest.
@@ -358,9 +358,13 @@ class DecodingConfig:
         phone_weight: Share of the score of phones, for models with `model.phones` and
             language models that know how their words sound: only these words are
             found, by phones first, and the best `beam_size` texts of them are read
-            again by attention, which has the rest; `ctc_weight` does not matter. 0
-            searches by characters, and so it is done with `hotwords` or a `prefix`,
-            which may be no such words.
+            again by attention, which has the rest. The first pass keeps 25 places in
+            words for each of these texts, and weighs the language model by `lm_weight`
+            divided by this. `ctc_weight`, `length_*` and `end_threshold` do not
+            matter then. 0 searches by characters, and so it is done with `hotwords` or
+            a `prefix`, which may be no such words.
+        phone_prior: Exponent of each phone's share of the training data, by which its
+            probabilities are divided; 0 leaves them as they are.
         length_penalty: Exponent of the length normalisation
             (length / 10 tokens) ** penalty; 0 switches it off.
         end_threshold: A hypothesis may end only where the end symbol's log probability
@@ -381,6 +385,7 @@ class DecodingConfig:
     beam_size: int = 8
     ctc_weight: float = 0.3
     phone_weight: float = 0.0
+    phone_prior: float = 0.5
     length_penalty: float = 0.0
     end_threshold: float = 0.0
     length_ratio: float = 1.0
@@ -524,6 +529,7 @@ _RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (DecodingConfig, "hotword_bonus"): (0, 100),
     (DecodingConfig, "ctc_weight"): (0, 1),
     (DecodingConfig, "phone_weight"): (0, 1),
+    (DecodingConfig, "phone_prior"): (0, 10),
     (DecodingConfig, "length_penalty"): (0, 5),
     (DecodingConfig, "end_threshold"): (0, 100),
     (DecodingConfig, "length_ratio"): (0, 100),

@@ -63,15 +63,20 @@ def language_model_card(training: Mapping[str, Any]) -> str:
     """
     found = training["scores"].items()
     scores = "\n".join(f"| {name} | {value} |" for name, value in found)
-    words = ""
+    words = said = ""
     if training["words"]:
         words = f" and trigrams of the {training['words']:,} most frequent words"
+    if training["lexicon"]:
+        said = (
+            f"\nIt knows how {training['pronounced']:,} words sound, as "
+            f"`{training['lexicon']}` tells it."
+        )
     return f"""# {training["name"]}
 
 Character {training["order"]}-grams{words}, interpolated, modified Kneser-Ney;
 {training["contexts"]:,} contexts. Counted in {training["texts"]:,} texts of
 {training["characters"]:,} characters. A model inherits duties from the licences of its
-data.
+data.{said}
 
 | training data | corpus | subset |
 | --- | --- | --- |

@@ -44,7 +44,8 @@ class TwoPassSearch:
     ) -> None:
         self.special, self.config = special, config
         self.first_pass, self.encode = first_pass, encode
-        self._listener, self._reader = _Listener(model), _Reader(model)
+        self._listener = _Listener(model, config.phone_prior)
+        self._reader = _Reader(model)
 
     def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
         """Search a batch of sources, (N,) each; arrays come back."""
@@ -62,7 +63,7 @@ class TwoPassSearch:
         counts = heard["ctc_lengths"]
         said = [
             self.first_pass(frames[:count], self.config.beam_size)
-            for frames, count in zip(heard["phone_log_probs"], counts, strict=True)
+            for frames, count in zip(heard["phones"], counts, strict=True)
         ]
         labels = [
             [[*self.encode(" ".join(it.words)), self.special.end] for it in row]
@@ -143,9 +144,9 @@ AnySearch = Search | TwoPassSearch
 class _Listener(keras.Model):
     """What the encoder knows of sources."""
 
-    def __init__(self, model: Seq2Seq) -> None:
+    def __init__(self, model: Seq2Seq, prior: float) -> None:
         super().__init__(name="listener", dtype="float32")
-        self.model = model
+        self.model, self.prior = model, prior
         self.built = True
 
     def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +159,7 @@ class _Listener(keras.Model):
             "memory_lengths": encoded.memory_lengths,
             "ctc_lengths": encoded.state_lengths,
             "ctc_log_probs": ctc_log_probs,
-            "phone_log_probs": ops.log_softmax(phones(encoded.states), axis=-1),
+            "phones": phones.log_likelihoods(encoded.states, self.prior),
         }
 
 

@@ -58,8 +58,11 @@ MODEL_PARTS = {
     "transformer": {"attention"},
     "encoder": {"transformer"},
     "losses": set(),
-    "seq2seq": {"attention", "copying", "decoder", "encoder", "losses", "pooling"},
-}
+    "phone_head": set(),
+    "seq2seq": {
+        "attention", "copying", "decoder", "encoder", "losses", "phone_head", "pooling",
+    },
+}  # fmt: skip
 
 
 def module_name(path: Path, package_root: Path) -> str:

@@ -265,6 +265,8 @@ def test_words_know_how_they_sound(said, with_words):
     assert model.words.vocabulary == ("AB", "CDE", "E")
     found = [[*map(" ".join, spoken)] for spoken in model.words.pronunciations]
     assert found == [["E Y B", "AA B"], ["S IY D"], []]
+    card = (said / "README.md").read_text()
+    assert "It knows how 2 words sound, as `lexicon.txt` tells it." in card
     assert asr.load_language_model(with_words).words.pronunciations == ()
 
 

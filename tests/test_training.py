@@ -31,6 +31,8 @@ SCORE = DevScorer.score
 class Toy(keras.Model):
     """Stands for the network: learns the number of labels from the loudness."""
 
+    phone_head = None
+
     def __init__(self) -> None:
         source = keras.Input((None,), name="source")
         lengths = keras.Input((), name="source_lengths", dtype="int32")
@@ -234,7 +236,11 @@ def test_a_head_of_phones_learns_beside_the_others(
     assert [it.path for it in model.phone_head.weights] == [
         "phones/kernel",
         "phones/bias",
+        "phones/log_prior",
     ]
+    prior = np.exp(model.phone_head.log_prior)
+    assert 0.5 < prior[0] < 0.6  # blanks stand before, between and after phones
+    assert prior.sum() == pytest.approx(1)
     # Words are found by it that the language model knows how to say.
     known = load_recipe(language_recipe, [lexicon()[0]])
     language_model = asr.train_language_model(known, tmp_path / "lm")

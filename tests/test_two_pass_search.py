@@ -37,6 +37,7 @@ def model():
     random = np.random.default_rng(2)
     for weight in model.trainable_weights:  # far from the calm of initial weights
         weight.assign(weight + 0.3 * random.normal(size=weight.shape))
+    model.phone_head.learn_prior([(1, 1, 2)])
     return model
 
 
@@ -49,7 +50,7 @@ def recordings():
 def search(model, **options):
     config = DecodingConfig(
         **{"beam_size": 4, "n_best": 3, "phone_weight": 0.4, "lm_weight": 0.3}
-        | {"word_bonus": 0.7}
+        | {"word_bonus": 0.7, "phone_prior": 0.6}
         | options
     )
     pronunciations, words = zip(*SPOKEN, strict=True)
@@ -71,7 +72,8 @@ def attention(model, samples, labels):
     return sum(row[label] for row, label in zip(log_probs, labels, strict=True))
 
 
-def phone_log_probs(model, samples):
+def phone_scores(model, samples):
+    """Log probabilities of phones, divided by how often they are said."""
     outputs = model(
         {
             "source": samples[None],
@@ -80,14 +82,15 @@ def phone_log_probs(model, samples):
         }
     )
     logits = np.asarray(outputs["phone_logits"])[0].astype(float)
-    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    return log_probs - 0.6 * np.log([4 / 7, 2 / 7, 1 / 7])
 
 
 def test_scores_are_the_sum_of_all_parts(model, recordings):
     two = search(model)
     found = two.found(recordings)
     for row, samples in enumerate(recordings):
-        heard = phone_log_probs(model, samples)
+        heard = phone_scores(model, samples)
         expected = []
         for it in two.first_pass(heard, 4):
             labels = [*encode(" ".join(it.words)), 2]
@@ -143,7 +146,7 @@ def test_phones_alone_ask_no_decoder(model, recordings, monkeypatch):
     two = search(model, phone_weight=1.0)
     monkeypatch.setattr(two, "_reader", None)
     found = two.hypotheses(recordings)
-    heard = two.first_pass(phone_log_probs(model, recordings[0]), 4)
+    heard = two.first_pass(phone_scores(model, recordings[0]), 4)
     best = max(
         it.acoustic + 0.3 * it.language + 0.7 * sum(word != "a" for word in it.words)
         for it in heard

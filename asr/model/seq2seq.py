@@ -14,6 +14,7 @@ from asr.model.copying import coverage_loss
 from asr.model.decoder import Decoder, Prepared
 from asr.model.encoder import Encoded, Encoder
 from asr.model.losses import cross_entropy, ctc
+from asr.model.phone_head import PhoneHead
 from asr.model.pooling import PoolingDecoder
 from asr.tensors import Tensor
 
@@ -73,12 +74,12 @@ class Seq2Seq(keras.Model):
             tokens, encoded.memory, encoded.memory_lengths, *copied
         )
         outputs = {"logits": logits, "weights": weights}
-        ctc_head = _ctc_head(vocabulary, "ctc") if config.ctc else None
-        if ctc_head is not None:
+        ctc_head = None
+        if config.ctc:
+            ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
             outputs["ctc_logits"] = ctc_head(encoded.states)
             outputs["ctc_lengths"] = encoded.state_lengths
-        sounds = 1 + len(config.phones)
-        phone_head = _ctc_head(sounds, "phones") if config.phones else None
+        phone_head = PhoneHead(len(config.phones)) if config.phones else None
         if phone_head is not None:
             if ctc_head is None:
                 raise RecipeError("model.phones: only beside model.ctc")
@@ -189,10 +190,6 @@ class Seq2Seq(keras.Model):
     def _track(tracker: keras.metrics.Mean, loss: Tensor, labels: Tensor) -> None:
         """Weigh batches by their sequences, as Keras does for the whole loss."""
         tracker.update_state(loss, sample_weight=ops.shape(labels)[0])
-
-
-def _ctc_head(vocabulary: int, name: str) -> keras.layers.Layer:
-    return keras.layers.Dense(vocabulary, dtype="float32", name=name)
 
 
 def _check_copying(

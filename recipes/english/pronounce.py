@@ -2,8 +2,9 @@
 
     curl -LO https://raw.githubusercontent.com/cmusphinx/cmudict/master/cmudict.dict
     sudo apt install espeak-ng
-    python recipes/english/pronounce.py cmudict.dict runs/english/train.jsonl \
-        --language-model english-lm --output "$ASR_DATA"/text/lexicon.txt
+    python recipes/english/pronounce.py cmudict.dict \
+        runs/english-fewer-masks/train.jsonl --language-model runs/books/model \
+        --output "$ASR_DATA"/text/lexicon.txt
 
 Writes the entries of CMUdict, then those of the words that it lacks: possessives sound
 like their word and an S, everything else as espeak-ng says it, whose sounds are written

@@ -159,7 +159,7 @@ class _Listener(keras.Model):
             "memory_lengths": encoded.memory_lengths,
             "ctc_lengths": encoded.state_lengths,
             "ctc_log_probs": ctc_log_probs,
-            "phones": phones.log_likelihoods(encoded.states, self.prior),
+            "phones": phones.log_probs(encoded.states, self.prior),
         }
 
 

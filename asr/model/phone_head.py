@@ -43,12 +43,12 @@ class PhoneHead(keras.layers.Dense):
         counts = np.maximum(counts, 1)  # of phones that nobody said
         self.log_prior.assign(np.log(counts / counts.sum()))
 
-    def log_likelihoods(self, states: Tensor, prior: float) -> Tensor:
-        """Return log probabilities of phones, but for the frequent ones' advantage.
+    def log_probs(self, states: Tensor, prior: float) -> Tensor:
+        """Return log probabilities of phones, (B, R, P), as if all were as frequent.
 
         Args:
             states: Of the encoder, (B, R, D).
-            prior: Exponent of the share by which probabilities are divided.
+            prior: Exponent of the shares by which probabilities are divided before
+                those of a state are made to add up to 1 again; 0 changes nothing.
         """
-        log_probs = ops.log_softmax(self(states), axis=-1)
-        return log_probs - prior * self.log_prior
+        return ops.log_softmax(self(states) - prior * self.log_prior, axis=-1)

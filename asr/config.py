@@ -360,9 +360,9 @@ class DecodingConfig:
             found, by phones first, and the best `beam_size` texts of them are read
             again by attention, which has the rest. The first pass keeps 25 places in
             words for each of these texts, and weighs the language model by `lm_weight`
-            divided by this. `ctc_weight`, `length_*` and `end_threshold` do not
-            matter then. 0 searches by characters, and so it is done with `hotwords` or
-            a `prefix`, which may be no such words.
+            divided by this. `ctc_weight`, `word_bonus`, `length_*` and `end_threshold`
+            do not matter then. 0 searches by characters, and so it is done with a
+            `prefix`, and with `hotwords` that are no such words.
         phone_prior: Exponent of each phone's share of the training data, by which its
             probabilities are divided; 0 leaves them as they are.
         length_penalty: Exponent of the length normalisation

@@ -32,7 +32,8 @@ from asr.config import LANGUAGE_MODEL, DataConfig, NGramConfig, Recipe, to_dict
 from asr.decoding.automaton import Automaton, text_score
 from asr.decoding.guides import TableGuide, WordGuide
 from asr.decoding.lexicon import ROOT, lexicon
-from asr.decoding.phone_search import PhoneSearch, phone_tree
+from asr.decoding.phone_search import Hotwords, PhoneSearch, phone_tree
+from asr.decoding.search import Tokens
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.model_card import language_model_card
 from asr.ngram_mixture import mixed
@@ -214,7 +215,13 @@ class LanguageModel:
         )
 
     def phone_search(
-        self, phones: Sequence[str], tokenizer: Tokenizer, *, weight: float, beam: int
+        self,
+        phones: Sequence[str],
+        tokenizer: Tokenizer,
+        *,
+        weight: float,
+        beam: int,
+        hotwords: Automaton | None = None,
     ) -> PhoneSearch | None:
         """Return what finds its words by how they sound, or None if it cannot tell.
 
@@ -224,6 +231,8 @@ class LanguageModel:
                 not found.
             weight: Factor of natural log probabilities beside those of phones.
             beam: Entries kept at a frame; see `PhoneSearch`.
+            hotwords: What rewards them, beside log probabilities of phones; reads what
+                the tokenizer writes.
         """
         writable = set(tokenizer.pieces)
         if self.words is None or " " not in writable:
@@ -248,16 +257,29 @@ class LanguageModel:
             chances = ngrams.probabilities(2, before * size + last, words)
             return np.log(np.maximum(chances, _TINY))
 
-        unigrams = np.log(np.maximum(ngrams.unigrams.astype(np.float64), _TINY))
+        names = [""] * _FIRST + list(self.words.vocabulary)
+        scores = np.log(np.maximum(ngrams.unigrams.astype(np.float64), _TINY)) * weight
         spoken, words = zip(*found, strict=True)
+        rewards = None
+        if hotwords:
+            rewards = Hotwords(
+                hotwords,
+                [
+                    tokenizer.encode(name) if writable.issuperset(name) else []
+                    for name in names
+                ],
+                space=tokenizer.encode(" ")[0],
+                end=END,
+            )
+            scores += rewards.most()
         return PhoneSearch(
-            phone_tree(spoken, words, unigrams),
+            phone_tree(spoken, words, scores),
             predict,
-            [""] * _FIRST + list(self.words.vocabulary),
-            first=START,
-            end=END,
+            names,
+            special=Tokens(START, END),
             weight=weight,
             beam=beam,
+            hotwords=rewards,
         )
 
     def fit(self, texts: Iterable[str]) -> Fit:

@@ -87,20 +87,31 @@ def phone_search(
         return None
     if not task.model.phones:
         raise ModelError("decoding.phone_weight: this model has no head of phones")
-    if language_model is None or config.hotwords or config.prefix:
+    if language_model is None:
+        return None
+    if config.prefix:
+        log.warning("with a prefix: searching by characters")
         return None
     found = language_model.phone_search(
         task.model.phones,
         task.tokenizer,
         weight=config.lm_weight / config.phone_weight,
         beam=_ENTRIES * config.beam_size,
+        hotwords=_hotwords(config, task, config.hotword_bonus / config.phone_weight),
     )
-    if found is None:
-        log.warning(
-            "%s does not know how words are pronounced: searching by characters",
-            config.language_model,
-        )
-    return found
+    unknown = {"words"}
+    if found is not None:
+        phrases = (_written("hotword", phrase, task) for phrase in config.hotwords)
+        hoped = {word for it in phrases for word in task.tokenizer.decode(it).split()}
+        unknown = hoped - found.vocabulary
+    if not unknown:
+        return found
+    log.warning(
+        "%s does not know how to pronounce %s: searching by characters",
+        config.language_model,
+        ", ".join(sorted(unknown)),
+    )
+    return None
 
 
 def guides(
@@ -125,24 +136,31 @@ def guides(
                 tokenizer, weight=config.lm_weight, bonus=config.word_bonus
             )
         )
-    if config.hotwords:
-        if " " not in tokenizer.pieces:
-            raise ModelError(
-                "hotwords are for models that write characters, a space among them"
-            )
-        found.append(
-            phrases_automaton(
-                [_written("hotword", phrase, task) for phrase in config.hotwords],
-                task.vocabulary,
-                bonus=config.hotword_bonus,
-                space=tokenizer.pieces.index(" "),
-                end=task.end,
-            )
-        )
+    hotwords = _hotwords(config, task, config.hotword_bonus)
+    if hotwords:
+        found.append(hotwords)
     if config.prefix:
         tokens = _written("prefix", config.prefix, task)
         found.append(prefix_automaton(tokens, task.vocabulary))
     return found
+
+
+def _hotwords(config: DecodingConfig, task: Task, bonus: float) -> Automaton | None:
+    """Return what adds so much to each character of hotwords, if there are any."""
+    if not config.hotwords:
+        return None
+    pieces = task.tokenizer.pieces
+    if " " not in pieces:
+        raise ModelError(
+            "hotwords are for models that write characters, a space among them"
+        )
+    return phrases_automaton(
+        [_written("hotword", phrase, task) for phrase in config.hotwords],
+        task.vocabulary,
+        bonus=bonus,
+        space=pieces.index(" "),
+        end=task.end,
+    )
 
 
 def _written(what: str, text: str, task: Task) -> list[int]:

@@ -115,10 +115,8 @@ class TwoPassSearch:
         scored = [
             (
                 (1 - config.phone_weight) * float(attention)
-                + config.phone_weight * it.acoustic
-                + config.lm_weight * it.language
-                # Who spells "A S R" says one word.
-                + config.word_bonus * sum(len(word) > 1 for word in it.words),
+                + config.phone_weight * (it.acoustic + it.reward)
+                + config.lm_weight * it.language,
                 label[:-1],
             )
             for it, label, attention in zip(said, labels, attended, strict=False)

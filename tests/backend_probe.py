@@ -74,7 +74,7 @@ def by_phones(model: Seq2Seq) -> TwoPassSearch:
     first_pass = PhoneSearch(
         phone_tree([(1, 2), (2,)], [4, 5], chances),
         lambda before, last, words: chances[words],
-        names, first=1, end=2, weight=0.5, beam=20,
+        names, special=Tokens(1, 2), weight=0.5, beam=20,
     )  # fmt: skip
     config = DecodingConfig(beam_size=4, n_best=2, phone_weight=0.5)
 

@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import os
+import re
 import shutil
 from dataclasses import replace
 
@@ -15,7 +16,7 @@ import pytest
 from keras import ops
 
 import asr
-from asr import checkpoint, scoring, training
+from asr import audio, checkpoint, scoring, training
 from asr.checkpoint import CONFIG, describe, read_model, weights_of, write_model
 from asr.config import DecodingConfig, load_recipe
 from asr.dev_scores import DevScorer
@@ -200,38 +201,45 @@ def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
 @pytest.fixture
 def lexicon(tones, tmp_path):
     """Say words by letters: `lexicon(without="BAD")`; returns its recipe keys."""
-    texts = [entry.text for entry in read_manifest(tones / "clips.jsonl")]
 
     def write(without="", phones="A,B,C,D,E"):
-        words = {word for text in texts for word in text.split()} - {without}
         path = tmp_path / "lexicon.txt"
-        path.write_text("".join(f"{word} {' '.join(word)}\n" for word in words))
-        return f"data.lexicon={path}", f"model.phones=[{phones}]"
+        return f"data.lexicon={said(path, tones, without)}", f"model.phones=[{phones}]"
 
     return write
 
 
-@pytest.fixture
-def language_recipe(tmp_path):
-    path = tmp_path / "lm.yaml"
-    path.write_text("""
-task: language_model
-data:
-  train: [{corpus: jsonl, path: clips.jsonl, repeat: 2}]
-ngrams: {least: [1, 1, 1], words: 100}
-""")
+def said(path, tones, without=""):
+    """Write how words are said: by their letters."""
+    texts = [entry.text for entry in read_manifest(tones / "clips.jsonl")]
+    words = {word for text in texts for word in text.split()} - {without}
+    path.write_text("".join(f"{word} {' '.join(word)}\n" for word in words))
     return path
 
 
-def test_a_head_of_phones_learns_beside_the_others(
-    recipe, lexicon, language_recipe, tones, tiny_run, tmp_path, caplog
-):
-    start = f"train.start={tiny_run / MODEL}"
-    plan = recipe(start, *lexicon(), "train.epochs=6", "train.learning_rate=5e-3")
-    folder = training.train(plan, tmp_path / "run")
-    first, *_, last = history(tmp_path / "run")
+@pytest.fixture(scope="module")
+def by_ear(tones, tiny_recipe, tiny_run, tmp_path_factory):
+    """A run that goes on from `tiny_run` with a head of phones, and its folder."""
+    folder = tmp_path_factory.mktemp("by-ear")
+    changes = (
+        f"train.start={tiny_run / MODEL}",
+        f"data.lexicon={said(folder / 'lexicon.txt', tones)}",
+        "model.phones=[A,B,C,D,E]",
+        "train.tensorboard=false",
+        "data.batch_length=2",
+        "train.epochs=6",
+        "train.learning_rate=5e-3",
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASR_DATA", str(tones))
+        training.train(load_recipe(tiny_recipe, changes), folder / "run")
+    return folder / "run"
+
+
+def test_a_head_of_phones_learns_beside_the_others(by_ear):
+    first, *_, last = history(by_ear)
     assert last["phone_loss"] < 0.5 * first["phone_loss"]
-    model = read_model(folder).model
+    model = read_model(by_ear / MODEL).model
     assert model.phone_head.weights[0].shape[1] == 6
     assert [it.path for it in model.phone_head.weights] == [
         "phones/kernel",
@@ -241,40 +249,74 @@ def test_a_head_of_phones_learns_beside_the_others(
     prior = np.exp(model.phone_head.log_prior)
     assert 0.5 < prior[0] < 0.6  # blanks stand before, between and after phones
     assert prior.sum() == pytest.approx(1)
-    # Words are found by it that the language model knows how to say.
-    known = load_recipe(language_recipe, [lexicon()[0]])
-    language_model = asr.train_language_model(known, tmp_path / "lm")
-    recognizer = asr.load(folder)
-    by_phones = DecodingConfig(
-        phone_weight=0.5, language_model=str(language_model), word_bonus=0.0
-    )
-    assert isinstance(recognizer.search(by_phones), TwoPassSearch)
-    for changes in ({"hotwords": ("A",)}, {"prefix": "A"}, {"phone_weight": 0.0}):
-        other = recognizer.search(replace(by_phones, **changes))
-        assert not isinstance(other, TwoPassSearch)
-    known = asr.train_language_model(load_recipe(language_recipe), tmp_path / "lm2")
-    other = recognizer.search(replace(by_phones, language_model=str(known)))
-    assert not isinstance(other, TwoPassSearch)
-    assert "does not know how words are pronounced" in caplog.text
-    entries = list(read_manifest(tones / "clips.jsonl"))
-    found = recognizer.transcribe_many(entries, decoding=by_phones, vad=False)
-    texts = [transcript.text for _, transcript in found]
-    assert scoring.score([it.text for it in entries], texts).wer < 0.2
-    # It goes on from there, but not as another's.
-    again = f"train.start={folder}"
-    plan = recipe(again, *lexicon(), "train.epochs=1", "train.learning_rate=1e-9")
-    training.train(plan, tmp_path / "again")
+
+
+def test_a_head_of_phones_goes_on_but_not_as_anothers(
+    recipe, lexicon, by_ear, tmp_path
+):
+    start = (f"train.start={by_ear / MODEL}", "train.epochs=1")
+    still = (*start, "train.learning_rate=1e-9")
+    training.train(recipe(*lexicon(), *still), tmp_path / "again")
     (found,) = history(tmp_path / "again")
-    assert found["phone_loss"] < 0.2 * first["phone_loss"]
-    without = training.train(
-        recipe(again, "train.epochs=1", "train.learning_rate=1e-9"), tmp_path / "no"
-    )
+    assert found["phone_loss"] < 0.2 * history(by_ear)[0]["phone_loss"]
+    without = training.train(recipe(*still), tmp_path / "no")
     assert read_model(without).model.phone_head is None
     (found,) = history(tmp_path / "no")
     assert found["ctc_loss"] < 0.1  # a fresh one has some 10
-    other = recipe(again, *lexicon(phones="E,D,C,B,A"))
+    other = recipe(*start, *lexicon(phones="E,D,C,B,A"))
     with pytest.raises(ModelError, match=r"its model\.phones are not those"):
         training.train(other, tmp_path / "other")
+
+
+@pytest.fixture
+def language_model(tones, tmp_path, monkeypatch):
+    """Count the texts of `tones`: `language_model("data.lexicon=...")`."""
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    path = tmp_path / "lm.yaml"
+    path.write_text("""
+task: language_model
+data:
+  train: [{corpus: jsonl, path: clips.jsonl, repeat: 2}]
+ngrams: {least: [1, 1, 1], words: 100}
+""")
+
+    def count(*changes):
+        folder = tmp_path / f"lm{len(changes)}"
+        return str(asr.train_language_model(load_recipe(path, changes), folder))
+
+    return count
+
+
+def test_words_are_found_by_their_phones(
+    by_ear, lexicon, language_model, tones, caplog
+):
+    recognizer = asr.load(by_ear / MODEL)
+    known = language_model(lexicon()[0])
+    decoding = DecodingConfig(phone_weight=0.5, language_model=known)
+    entries = list(read_manifest(tones / "clips.jsonl"))
+    found = recognizer.transcribe_many(entries, decoding=decoding, vad=False)
+    texts = [transcript.text for _, transcript in found]
+    assert scoring.score([it.text for it in entries], texts).wer < 0.2
+    word = next(it for it in entries[-1].text.split() if it not in texts[0].split())
+    hoping = replace(decoding, phone_weight=1.0, hotwords=(word,), hotword_bonus=10.0)
+    hopeful = recognizer.search(hoping)
+    assert isinstance(hopeful, TwoPassSearch)
+    found = hopeful.hypotheses([audio.read(entries[0].audio, recognizer.rate)])
+    written = recognizer.task.tokenizer.decode(found.tokens[0, 0])
+    assert word in written.split()
+    assert not caplog.text
+    for changes, why in (
+        ({"phone_weight": 0.0}, ""),
+        ({"hotwords": (word, "EEE")}, f"{known} does not know how to pronounce EEE"),
+        ({"prefix": "A"}, "with a prefix"),
+        ({"language_model": ""}, ""),
+        ({"language_model": language_model()}, "does not know how to pronounce words"),
+    ):
+        caplog.clear()
+        other = recognizer.search(replace(decoding, **changes))
+        assert not isinstance(other, TwoPassSearch)
+        assert bool(caplog.text) == bool(why)
+        assert re.search(f"{why}: searching by characters" if why else "", caplog.text)
 
 
 def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):

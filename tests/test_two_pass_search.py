@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 
 from asr.config import DecodingConfig
-from asr.decoding.phone_search import Hypothesis, PhoneSearch, phone_tree
+from asr.decoding.automaton import phrases_automaton
+from asr.decoding.phone_search import (
+    Hotwords,
+    Hypothesis,
+    PhoneSearch,
+    phone_tree,
+)
 from asr.decoding.search import Tokens
 from asr.two_pass_search import TwoPassSearch
 from tests.tiny_speech import CONFIG, tiny_speech_model
@@ -47,16 +53,24 @@ def recordings():
     return [random.normal(size=n).astype("float32") * 0.1 for n in (9000, 4000, 6000)]
 
 
-def search(model, **options):
+def search(model, hotwords=None, **options):
     config = DecodingConfig(
         **{"beam_size": 4, "n_best": 3, "phone_weight": 0.4, "lm_weight": 0.3}
-        | {"word_bonus": 0.7, "phone_prior": 0.6}
+        | {"phone_prior": 0.6}
         | options
     )
     pronunciations, words = zip(*SPOKEN, strict=True)
     tree = phone_tree(pronunciations, words, np.zeros(7))
     weight = config.lm_weight / config.phone_weight
-    phones = PhoneSearch(tree, predict, NAMES, first=1, end=2, weight=weight, beam=50)
+    phones = PhoneSearch(
+        tree,
+        predict,
+        NAMES,
+        special=Tokens(1, 2),
+        weight=weight,
+        beam=50,
+        hotwords=hotwords,
+    )
     return TwoPassSearch(model, Tokens(1, 2), config, phones, encode)
 
 
@@ -86,8 +100,12 @@ def phone_scores(model, samples):
     return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
 
 
-def test_scores_are_the_sum_of_all_parts(model, recordings):
-    two = search(model)
+@pytest.mark.parametrize("bonus", [0.0, 0.5])
+def test_scores_are_the_sum_of_all_parts(model, recordings, bonus):
+    automaton = phrases_automaton([encode("bc")], 7, bonus=bonus, space=3, end=2)
+    two = search(
+        model, Hotwords(automaton, [encode(name) for name in NAMES], space=3, end=2)
+    )
     found = two.found(recordings)
     for row, samples in enumerate(recordings):
         heard = phone_scores(model, samples)
@@ -98,7 +116,7 @@ def test_scores_are_the_sum_of_all_parts(model, recordings):
                 0.6 * attention(model, samples, labels)
                 + 0.4 * it.acoustic
                 + 0.3 * it.language
-                + 0.7 * sum(word != "a" for word in it.words)
+                + 0.4 * 2 * bonus * it.words.count("bc")
             )
             expected.append((score, labels[:-1]))
         expected.sort(reverse=True)
@@ -147,8 +165,5 @@ def test_phones_alone_ask_no_decoder(model, recordings, monkeypatch):
     monkeypatch.setattr(two, "_reader", None)
     found = two.hypotheses(recordings)
     heard = two.first_pass(phone_scores(model, recordings[0]), 4)
-    best = max(
-        it.acoustic + 0.3 * it.language + 0.7 * sum(word != "a" for word in it.words)
-        for it in heard
-    )
+    best = max(it.acoustic + 0.3 * it.language for it in heard)
     assert found.scores[0, 0] == pytest.approx(best, abs=1e-3)

@@ -69,7 +69,8 @@ model = model_named("english")
 beam_size = click.option(
     "--beam-size",
     type=click.IntRange(1, 256),
-    help="Hypotheses kept; 1 is greedy search.  [default: the model's]",
+    help="Hypotheses kept; 1 is greedy search. By phones, texts that attention "
+    "reads.  [default: the model's]",
 )
 
 
@@ -80,13 +81,14 @@ def decoding(command: F) -> F:
         click.option(
             "--ctc-weight",
             type=click.FloatRange(0, 1),
-            help="Share of the CTC score in the search.  [default: the model's]",
+            help="Share of the CTC score in the search by characters.  "
+            "[default: the model's]",
         ),
         click.option(
             "--phone-weight",
             type=click.FloatRange(0, 1),
-            help="Share of phones in the search; 0 searches by characters.  "
-            "[default: the model's]",
+            help="Share of phones in the search, attention has the rest; 0 searches by "
+            "characters.  [default: the model's]",
         ),
         click.option(
             "--language-model",
@@ -101,7 +103,8 @@ def decoding(command: F) -> F:
         click.option(
             "--word-bonus",
             type=click.FloatRange(-100, 100),
-            help="What each word adds beside a language model.  [default: the model's]",
+            help="What each word adds in the search by characters, beside a language "
+            "model.  [default: the model's]",
         ),
         click.option(
             "--batch-seconds",

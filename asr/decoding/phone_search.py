@@ -14,7 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from asr.batching import padded
+from asr.decoding.automaton import Automaton
 from asr.decoding.ctc_prefix import NEVER
+from asr.decoding.search import Tokens
 
 ROOT = 0  # node before a word
 
@@ -28,7 +30,7 @@ class PhoneTree(NamedTuple):
         children: Number of them, (N,).
         words: Words, by the node where they end, (W,).
         begin: Place in `words` of the first of each node, (N + 1,).
-        lookahead: Best log unigram probability of the words behind each node, (N,).
+        lookahead: Best score of the words behind each node, (N,).
     """
 
     phones: np.ndarray
@@ -40,14 +42,14 @@ class PhoneTree(NamedTuple):
 
 
 def phone_tree(
-    pronunciations: Sequence[Sequence[int]], words: Sequence[int], unigrams: np.ndarray
+    pronunciations: Sequence[Sequence[int]], words: Sequence[int], scores: np.ndarray
 ) -> PhoneTree:
     """Put words into a tree.
 
     Args:
         pronunciations: Phones of each, from 1 on, none of them empty.
         words: The word that each belongs to.
-        unigrams: Log probability of each word.
+        scores: What each word, by its number, is likely to add to the score of a text.
     """
     order = sorted(range(len(words)), key=lambda index: tuple(pronunciations[index]))
     rows = [pronunciations[index] for index in order]
@@ -72,7 +74,7 @@ def phone_tree(
     ended = np.argsort(node, kind="stable")
     listed = np.array(words, np.int64)[order]
     lookahead = np.full(count, -np.inf)
-    np.maximum.at(lookahead, node, unigrams[listed])
+    np.maximum.at(lookahead, node, scores[listed])
     for level in reversed(levels):
         below = np.arange(level.start + 1, level.stop + 1)
         np.maximum.at(lookahead, above[level], lookahead[below])
@@ -94,11 +96,58 @@ class Hypothesis(NamedTuple):
         words: In their order.
         acoustic: Log probability of their phones.
         language: Log probability of their text, its end included.
+        reward: What its hotwords add.
     """
 
     words: tuple[str, ...]
     acoustic: float
     language: float
+    reward: float = 0.0
+
+
+class Hotwords:
+    """Rewards words by how they are spelled, as the search by characters does.
+
+    Args:
+        automaton: That rewards phrases; reads tokens.
+        spelled: Tokens of each word, (N,).
+        space: Token between words.
+        end: Token after a text.
+    """
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        spelled: Sequence[Sequence[int]],
+        *,
+        space: int,
+        end: int,
+    ) -> None:
+        self.automaton, self.space, self.end = automaton, space, end
+        rows = [[*row, space] for row in spelled]
+        self.spelled = padded(rows, max(map(len, rows)), "int64")
+
+    def read(
+        self, states: np.ndarray, words: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states after words, (N,), and what these add."""
+        gains = np.zeros(len(states))
+        for tokens in self.spelled[words].T:
+            real = tokens > 0
+            gains += np.where(real, self.automaton.scores[states, tokens], 0.0)
+            states = np.where(real, self.automaton.following[states, tokens], states)
+        return states, gains
+
+    def most(self) -> np.ndarray:
+        """Return the most that each word can add, whatever was said before, (N,)."""
+        words = np.arange(len(self.spelled))
+        before = np.unique(self.automaton.following[:, self.space])
+        gains = [self.read(np.full(len(words), state), words)[1] for state in before]
+        return np.asarray(np.max(gains, axis=0))
+
+    def closing(self, states: np.ndarray) -> np.ndarray:
+        """Return what the end of a text adds: less than nothing in half a phrase."""
+        return self.automaton.scores[states, self.end]
 
 
 class PhoneSearch:
@@ -108,11 +157,11 @@ class PhoneSearch:
         tree: The lexicon.
         predict: Log probability of words (N,) after two others, (N,) each.
         names: What each word is called.
-        first: Word before a text.
-        end: Word after one.
+        special: Words before and after a text.
         weight: Of what `predict` says, beside log probabilities of phones.
         beam: Entries kept at a frame, each a node with the words before it.
         width: Those are dropped whose score is by so much below the best.
+        hotwords: What rewards words, beside log probabilities of phones.
     """
 
     def __init__(
@@ -121,16 +170,20 @@ class PhoneSearch:
         predict: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
         names: Sequence[str],
         *,
-        first: int,
-        end: int,
+        special: Tokens,
         weight: float,
         beam: int,
         width: float = 16.0,
+        hotwords: Hotwords | None = None,
     ) -> None:
         self.tree, self.predict, self.names = tree, predict, names
-        self.first, self.end, self.weight = first, end, weight
-        self.beam, self.width = beam, width
-        self.ahead = weight * tree.lookahead
+        self.special, self.weight = special, weight
+        self.beam, self.width, self.hotwords = beam, width, hotwords
+
+    @property
+    def vocabulary(self) -> set[str]:
+        """All words that may be found."""
+        return {self.names[word] for word in self.tree.words}
 
     def __call__(self, log_probs: np.ndarray, count: int) -> list[Hypothesis]:
         """Return the best of what may have been said, best first.
@@ -145,7 +198,7 @@ class PhoneSearch:
         return self._ended(beam, histories, count)
 
     def _advance(self, beam: _Beam, histories: _Histories, frame: np.ndarray) -> _Beam:
-        tree, ahead = self.tree, self.ahead
+        tree, ahead = self.tree, self.tree.lookahead
         total = beam.total
         own = tree.phones[beam.node]
         blank = total + frame[0]
@@ -191,8 +244,9 @@ class PhoneSearch:
         rank += ahead[node]
         good = np.flatnonzero(rank > rank.max() - self.width)
         good = good[np.argsort(-rank[good], kind="stable")]
-        # What follows depends on the last two words and the node.
-        future = histories.last_two(history[good]) * len(tree.phones) + node[good]
+        # What follows depends on the last two words, hotwords that have begun, and
+        # the node.
+        future = histories.future(history[good]) * len(tree.phones) + node[good]
         good = good[np.sort(np.unique(future, return_index=True)[1])[: self.beam]]
         return _Beam(node[good], history[good], new_blank[good], new_phone[good])
 
@@ -214,15 +268,20 @@ class PhoneSearch:
         acoustic = np.full(len(ids), NEVER)
         np.logaddexp.at(acoustic, places, total)
         before, last = histories.before[ids], histories.word[ids]
-        closing = self.predict(before, last, np.full(len(ids), self.end))
-        scores = acoustic + histories.score[ids] + self.weight * closing
+        closing = self.predict(before, last, np.full(len(ids), self.special.end))
+        reward = histories.reward[ids]
+        if self.hotwords:
+            reward = reward + self.hotwords.closing(histories.state[ids])
+        log_probs = histories.log_prob[ids] + closing
+        scores = acoustic + self.weight * log_probs + reward
         best = np.argsort(-scores, kind="stable")
         best = best[acoustic[best] > 0.5 * NEVER][:count]
         return [
             Hypothesis(
                 tuple(self.names[word] for word in histories.words(int(ids[at]))),
                 float(acoustic[at]),
-                float(histories.log_prob[ids[at]] + closing[at]),
+                float(log_probs[at]),
+                float(reward[at]),
             )
             for at in best
         ]
@@ -262,14 +321,18 @@ class _Histories:
         self.count = 1
         self.numbers: dict[tuple[int, int], int] = {}
         self.parent = np.zeros(1024, np.int64)
-        self.before = np.full(1024, search.first)  # the last word but one
-        self.word = np.full(1024, search.first)
-        self.log_prob = np.zeros(1024)
-        self.score = np.zeros(1024)
+        self.before = np.full(1024, search.special.start)  # the last word but one
+        self.word = np.full(1024, search.special.start)
+        self.log_prob, self.reward, self.score = np.zeros((3, 1024))
+        hotwords = search.hotwords
+        self.states = len(hotwords.automaton.scores) if hotwords else 1
+        start = hotwords.automaton.start if hotwords else 0
+        self.state = np.full(1024, start)  # of the automaton of hotwords
 
-    def last_two(self, histories: np.ndarray) -> np.ndarray:
-        """Return a number for the last two words of each."""
-        return self.before[histories] * len(self.search.names) + self.word[histories]
+    def future(self, histories: np.ndarray) -> np.ndarray:
+        """Return a number for all of each that matters to what follows."""
+        last = self.before[histories] * len(self.search.names) + self.word[histories]
+        return last * self.states + self.state[histories]
 
     def extended(self, histories: np.ndarray, nodes: np.ndarray) -> _Extended:
         """Put the words that end at nodes behind histories."""
@@ -292,15 +355,18 @@ class _Histories:
         parents, words = new.T
         here = slice(self.count, self.count + len(new))
         while here.stop > len(self.word):
-            for name in ("parent", "before", "word", "log_prob", "score"):
-                array = getattr(self, name)
-                setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
+            for name, array in vars(self).items():
+                if isinstance(array, np.ndarray):
+                    setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
         search = self.search
         before = self.word[parents]
         log_probs = search.predict(self.before[parents], before, words)
         self.parent[here], self.before[here], self.word[here] = parents, before, words
         self.log_prob[here] = self.log_prob[parents] + log_probs
-        self.score[here] = self.score[parents] + search.weight * log_probs
+        if search.hotwords:
+            self.state[here], gains = search.hotwords.read(self.state[parents], words)
+            self.reward[here] = self.reward[parents] + gains
+        self.score[here] = search.weight * self.log_prob[here] + self.reward[here]
         self.count = here.stop
 
     def words(self, history: int) -> tuple[int, ...]:

@@ -7,7 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from asr.decoding.phone_search import ROOT, PhoneSearch, phone_tree
+from asr.decoding.automaton import phrases_automaton
+from asr.decoding.phone_search import ROOT, Hotwords, PhoneSearch, phone_tree
+from asr.decoding.search import Tokens
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.
 NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
@@ -20,11 +22,28 @@ def predict(before, last, words):
     return np.log(CHANCES[before, last, words])
 
 
+def hotwords(*phrases, bonus=0.5):
+    """Reward each letter of phrases; tokens from 3 on are a space and letters."""
+    tokens = {letter: number for number, letter in enumerate(" abces", start=3)}
+    automaton = phrases_automaton(
+        [[tokens[letter] for letter in phrase] for phrase in phrases],
+        9,
+        bonus=bonus,
+        space=3,
+        end=END,
+    )
+    spelled = [[tokens[letter] for letter in name] for name in NAMES]
+    return Hotwords(automaton, spelled, space=3, end=END)
+
+
 def search(**options):
     pronunciations, words = zip(*SPOKEN, strict=True)
-    tree = phone_tree(pronunciations, words, np.log(CHANCES.mean((0, 1))))
+    scores = 0.7 * np.log(CHANCES.mean((0, 1)))
+    if options.get("hotwords"):
+        scores += options["hotwords"].most()
+    tree = phone_tree(pronunciations, words, scores)
     options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
-    return PhoneSearch(tree, predict, NAMES, first=FIRST, end=END, **options)
+    return PhoneSearch(tree, predict, NAMES, special=Tokens(FIRST, END), **options)
 
 
 def frames(seed, count, sharpness=2.0):
@@ -42,8 +61,11 @@ def ctc(log_probs, phones):
     return total
 
 
-def everything(log_probs, weight):
-    """Score all texts of up to three words, by all their pronunciations."""
+def everything(log_probs, weight, rewarded=""):
+    """Score all texts of up to three words, by all their pronunciations.
+
+    Each letter of what is rewarded, a word or two, adds 0.5.
+    """
     sounds = {}
     for count in range(4):
         for choice in itertools.product(SPOKEN, repeat=count):
@@ -57,21 +79,47 @@ def everything(log_probs, weight):
             steps = zip(context, context[1:], [*text, END], strict=False)
             log_prob = sum(float(predict(*step)) for step in steps)
             words = tuple(NAMES[word] for word in text)
-            score = np.log(sound) + weight * log_prob
-            found.append((score, words, np.log(sound), log_prob))
+            times = f"  {'  '.join(words)}  ".count(f" {rewarded.replace(' ', '  ')} ")
+            reward = 0.5 * len(rewarded) * times if rewarded else 0.0
+            score = np.log(sound) + weight * log_prob + reward
+            found.append((score, words, np.log(sound), log_prob, reward))
     return sorted(found, reverse=True)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_nothing_is_missed(seed):
+@pytest.mark.parametrize("rewarded", ["", "see", "ab c", "b b"])
+def test_nothing_is_missed(seed, rewarded):
     log_probs = frames(seed, 3)
-    expected = everything(log_probs, 0.7)
-    found = search()(log_probs, 1000)
-    assert [it.words for it in found] == [words for _, words, _, _ in expected]
-    for it, (_, _, sound, text) in zip(found, expected, strict=True):
+    expected = everything(log_probs, 0.7, rewarded)
+    options = {"hotwords": hotwords(rewarded)} if rewarded else {}
+    found = search(**options)(log_probs, 1000)
+    assert [it.words for it in found] == [words for _, words, *_ in expected]
+    for it, (_, _, sound, text, reward) in zip(found, expected, strict=True):
         assert it.acoustic == pytest.approx(sound, abs=1e-9)
         assert it.language == pytest.approx(text, abs=1e-9)
-    assert search()(log_probs, 2) == found[:2]
+        assert it.reward == pytest.approx(reward, abs=1e-6)
+    assert search(**options)(log_probs, 2) == found[:2]
+
+
+def test_hotwords_are_found_where_others_are_likelier():
+    logits = np.random.default_rng(0).normal(size=(40, 4))
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    narrow = {"beam": 5, "width": 8.0}
+
+    def times(**options):
+        (found,) = search(**narrow, **options)(log_probs, 1)
+        return " ".join(found.words).count("see b")
+
+    assert times() < times(hotwords=hotwords("see b", "ab", bonus=1.5))
+
+
+def test_what_hotwords_can_add():
+    most = hotwords("ab c", "see").most()
+    by_name = dict(zip(NAMES, most, strict=True))
+    # c with the space before it; what has begun, and a space, may yet be taken back.
+    assert by_name == pytest.approx(
+        {"": 0.0, "ab": 1.5, "abc": 0.0, "c": 0.5, "see": 1.5, "b": 0.0}
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))

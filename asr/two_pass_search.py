@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -17,6 +18,8 @@ from asr.decoding.phone_search import Hypothesis, PhoneSearch
 from asr.decoding.search import Hypotheses, Tokens
 from asr.model.masks import sequence_mask
 from asr.model.seq2seq import Seq2Seq
+
+_TOGETHER = 2  # recordings whose texts attention reads at once: more fill memory
 
 
 class TwoPassSearch:
@@ -61,16 +64,26 @@ class TwoPassSearch:
         """Search a batch of sources, and tell what CTC makes of them; see `Search`."""
         heard = _run(self._listener, inputs_of(sources, width))
         counts = heard["ctc_lengths"]
-        said = [
-            self.first_pass(frames[:count], self.config.beam_size)
-            for frames, count in zip(heard["phones"], counts, strict=True)
-        ]
-        labels = [
-            [[*self.encode(" ".join(it.words)), self.special.end] for it in row]
-            for row in said
-        ]
-        attended = self._attention(heard, labels)
-        best = [self._best(*row) for row in zip(said, labels, attended, strict=True)]
+        said, labels, attended = [], [], []
+        # Attention reads some while the first pass, on one core, finds the next.
+        with ThreadPoolExecutor(1) as reader:
+            for row in range(0, len(sources), _TOGETHER):
+                some = slice(row, row + _TOGETHER)
+                for frames, count in zip(
+                    heard["phones"][some], counts[some], strict=True
+                ):
+                    found = self.first_pass(frames[:count], self.config.beam_size)
+                    said.append(found)
+                    labels.append(
+                        [
+                            [*self.encode(" ".join(it.words)), self.special.end]
+                            for it in found
+                        ]
+                    )
+                memory = heard["memory"][some], heard["memory_lengths"][some]
+                attended.append(reader.submit(self._attention, *memory, labels[some]))
+        scores = np.concatenate([it.result() for it in attended])
+        best = [self._best(*row) for row in zip(said, labels, scores, strict=True)]
         log_probs = [
             frames[:count]
             for frames, count in zip(heard["ctc_log_probs"], counts, strict=True)
@@ -78,7 +91,10 @@ class TwoPassSearch:
         return Found(self._hypotheses(best), log_probs)
 
     def _attention(
-        self, heard: dict[str, np.ndarray], labels: list[list[list[int]]]
+        self,
+        memory: np.ndarray,
+        memory_lengths: np.ndarray,
+        labels: list[list[list[int]]],
     ) -> np.ndarray:
         """Return the log probability of labels by attention, (B, K).
 
@@ -99,8 +115,8 @@ class TwoPassSearch:
         scores = _run(
             self._reader,
             {
-                "memory": heard["memory"],
-                "memory_lengths": heard["memory_lengths"],
+                "memory": memory,
+                "memory_lengths": memory_lengths,
                 "tokens": tokens,
                 "labels": written,
                 "label_lengths": lengths.reshape(rows, most),

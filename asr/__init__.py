@@ -14,63 +14,62 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from asr.checkpoint import describe, write_calibration
-    from asr.config import Calibration, DecodingConfig, Recipe, load_recipe
+    from asr.audio.decoders import RawSamples
+    from asr.config.loading import load_recipe
+    from asr.config.schema import Calibration, DecodingConfig, Recipe
+    from asr.corpora.sources import read_texts
+    from asr.data.manifest import Utterance, read_manifest, write_manifest
+    from asr.data.pairs import Pair, read_pairs
     from asr.errors import AsrError
-    from asr.estimation import estimate
-    from asr.evaluation import calibrate, evaluate
-    from asr.experiment import run
-    from asr.language_model import (
-        LanguageModel,
-        load_language_model,
-        train_language_model,
-    )
-    from asr.manifest import Utterance, read_manifest, write_manifest
-    from asr.pairs import Pair, read_pairs
-    from asr.pipeline import Recognizer, load
-    from asr.recording import RawSamples
-    from asr.source_texts import read_texts
-    from asr.text_evaluation import evaluate_texts
-    from asr.text_pipeline import Generation, TextGenerator, load_text
-    from asr.training import resume, train
-    from asr.transcript import Alternative, Segment, Transcript, Word
+    from asr.evaluation.speech import calibrate, evaluate
+    from asr.evaluation.text import evaluate_texts
+    from asr.experiments.estimate import estimate
+    from asr.experiments.run import run
+    from asr.formats.transcript import Alternative, Segment, Transcript, Word
+    from asr.inference.generator import Generation, TextGenerator, load_text
+    from asr.inference.recognizer import Recognizer, load
+    from asr.language_model.model import LanguageModel
+    from asr.language_model.storage import load_language_model
+    from asr.language_model.training import train_language_model
+    from asr.storage.model_folder import describe, write_calibration
+    from asr.training.train import resume, train
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Alternative": "asr.transcript",
+    "Alternative": "asr.formats.transcript",
     "AsrError": "asr.errors",
-    "Calibration": "asr.config",
-    "DecodingConfig": "asr.config",
-    "Generation": "asr.text_pipeline",
-    "LanguageModel": "asr.language_model",
-    "Pair": "asr.pairs",
-    "RawSamples": "asr.recording",
-    "Recipe": "asr.config",
-    "Recognizer": "asr.pipeline",
-    "Segment": "asr.transcript",
-    "TextGenerator": "asr.text_pipeline",
-    "Transcript": "asr.transcript",
-    "Utterance": "asr.manifest",
-    "Word": "asr.transcript",
-    "calibrate": "asr.evaluation",
-    "describe": "asr.checkpoint",
-    "estimate": "asr.estimation",
-    "evaluate": "asr.evaluation",
-    "evaluate_texts": "asr.text_evaluation",
-    "load": "asr.pipeline",
-    "load_language_model": "asr.language_model",
-    "load_recipe": "asr.config",
-    "load_text": "asr.text_pipeline",
-    "read_manifest": "asr.manifest",
-    "read_pairs": "asr.pairs",
-    "read_texts": "asr.source_texts",
-    "resume": "asr.training",
-    "run": "asr.experiment",
-    "train": "asr.training",
-    "train_language_model": "asr.language_model",
-    "write_calibration": "asr.checkpoint",
-    "write_manifest": "asr.manifest",
+    "Calibration": "asr.config.schema",
+    "DecodingConfig": "asr.config.schema",
+    "Generation": "asr.inference.generator",
+    "LanguageModel": "asr.language_model.model",
+    "Pair": "asr.data.pairs",
+    "RawSamples": "asr.audio.decoders",
+    "Recipe": "asr.config.schema",
+    "Recognizer": "asr.inference.recognizer",
+    "Segment": "asr.formats.transcript",
+    "TextGenerator": "asr.inference.generator",
+    "Transcript": "asr.formats.transcript",
+    "Utterance": "asr.data.manifest",
+    "Word": "asr.formats.transcript",
+    "calibrate": "asr.evaluation.speech",
+    "describe": "asr.storage.model_folder",
+    "estimate": "asr.experiments.estimate",
+    "evaluate": "asr.evaluation.speech",
+    "evaluate_texts": "asr.evaluation.text",
+    "load": "asr.inference.recognizer",
+    "load_language_model": "asr.language_model.storage",
+    "load_recipe": "asr.config.loading",
+    "load_text": "asr.inference.generator",
+    "read_manifest": "asr.data.manifest",
+    "read_pairs": "asr.data.pairs",
+    "read_texts": "asr.corpora.sources",
+    "resume": "asr.training.train",
+    "run": "asr.experiments.run",
+    "train": "asr.training.train",
+    "train_language_model": "asr.language_model.training",
+    "write_calibration": "asr.storage.model_folder",
+    "write_manifest": "asr.data.manifest",
 }
 
 __all__ = [
@@ -110,7 +109,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - a public name may be anything
+def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'asr' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
+
 
 class AsrError(Exception):
     """Something the user can act on: one line that says what, where and what to do.
@@ -53,3 +56,11 @@ class OutputError(AsrError):
     """A result cannot be written."""
 
     exit_status = 8
+
+
+def did_you_mean(word: str, choices: Sequence[str]) -> str:
+    """Return `; did you mean 'x'?` for the closest choice, or the list of choices."""
+    close = difflib.get_close_matches(word, choices, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; it takes one of: {', '.join(choices)}"

@@ -1,4 +1,4 @@
-"""libsndfile (`asr.audio.read`) beside tensorflow-io (`asr.graph_audio`).
+"""libsndfile (`asr.audio.io.read`) beside tensorflow-io (`asr.audio.tensorflow_io`).
 
 The same clips, encoded in each format, are decoded to 16 kHz by both; tensorflow-io
 runs in a venv of its own with the TensorFlow that it needs (`tfio_decoding.py`). Time
@@ -20,7 +20,7 @@ from typing import Any
 import harness
 import soundfile
 
-from asr import audio
+from asr.audio import io as audio_io
 
 RATE = 16000
 FORMATS = {  # ending -> how it is coded, at which rate
@@ -35,18 +35,18 @@ FORMATS = {  # ending -> how it is coded, at which rate
 def decode(files: list[str], threads: int) -> int:
     """Decode all with libsndfile; return the number of samples."""
     with ThreadPoolExecutor(threads) as pool:
-        return sum(pool.map(lambda file: audio.read(file, RATE).size, files))
+        return sum(pool.map(lambda file: audio_io.read(file, RATE).size, files))
 
 
 def encode(folder: Path, count: int) -> dict[str, list[str]]:
     """Write the first clips of a corpus in each format."""
-    clips = audio.find_audio(harness.speech("LibriSpeech", "train-clean-5"))[:count]
+    clips = audio_io.find_audio(harness.speech("LibriSpeech", "train-clean-5"))[:count]
     files: dict[str, list[str]] = {name: [] for name in FORMATS}
     for clip in clips:
-        samples = audio.read(clip, RATE)
+        samples = audio_io.read(clip, RATE)
         for name, (subtype, rate) in FORMATS.items():
             path = folder / f"{clip.stem}.{name}"
-            resampled = audio.resample(samples, RATE, rate)
+            resampled = audio_io.resample(samples, RATE, rate)
             soundfile.write(path, resampled, rate, subtype=subtype)
             files[name].append(str(path))
     return files

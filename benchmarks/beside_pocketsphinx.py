@@ -22,10 +22,10 @@ from typing import Any
 import harness
 import soundfile
 
-from asr import audio
+from asr.audio import io as audio_io
 from asr.corpora import CORPORA, detect
-from asr.scoring import score
-from asr.text import normalizer
+from asr.metrics.wer import score
+from asr.text.normalizers import normalizer
 
 FASTER = 4.0
 
@@ -87,7 +87,7 @@ def main() -> None:
     seconds = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for number, clip in enumerate(clips):
-            samples = audio.read(clip.audio, 16000)
+            samples = audio_io.read(clip.audio, 16000)
             seconds += len(samples) / 16000
             path = Path(folder, f"{number:06}.wav")
             soundfile.write(path, samples, 16000, "PCM_16")

@@ -16,10 +16,10 @@ import numpy as np
 import soundfile
 
 import asr
-from asr import audio
+from asr.audio import io as audio_io
 from asr.corpora import corpus
-from asr.scoring import score
-from asr.text import normalizer
+from asr.metrics.wer import score
+from asr.text.normalizers import normalizer
 
 RATE = 16000
 WORSE, EDGE, MORE_MB, SPEED = 0.005, 0.06, 300, 30
@@ -42,7 +42,7 @@ def edges(recognizer: asr.Recognizer) -> tuple[list[float], int]:
     for path in sorted((folder / "alignments").glob("*.TextGrid")):
         (clip,) = folder.glob(f"*/*/{path.stem}.*[!t]")
         said = harness.textgrid_words(path)
-        for part in (gap(random, 2.0), audio.read(clip, RATE)):
+        for part in (gap(random, 2.0), audio_io.read(clip, RATE)):
             start, count = count, count + len(part)
             parts.append(part)
         truth.append((start / RATE + said[0][0], start / RATE + said[-1][1]))
@@ -64,7 +64,7 @@ def hour(recognizer: asr.Recognizer, hours: float) -> tuple[float, float, int]:
     for clip in clips:
         if count > hours * 3600 * RATE:
             break
-        parts += [gap(random), audio.read(clip.audio, RATE)]
+        parts += [gap(random), audio_io.read(clip.audio, RATE)]
         said.append(normalize(clip.text))
         count += len(parts[-1]) + len(parts[-2])
     joined = recognizer.transcribe(np.concatenate(parts)).text
@@ -83,7 +83,7 @@ def write(path: Path, seconds: float) -> None:
     clips = cycle(list(corpus("librispeech").read(folder, "dev-clean")))
     with soundfile.SoundFile(path, "w", RATE, 1, "PCM_16", format="RF64") as file:
         while count < seconds * RATE:
-            for part in (audio.read(next(clips).audio, RATE), gap(random)):
+            for part in (audio_io.read(next(clips).audio, RATE), gap(random)):
                 file.write(part)
                 count += len(part)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import harness
 import soundfile
 
-from asr.audio import AUDIO_EXTENSIONS
+from asr.audio.io import AUDIO_EXTENSIONS
 from asr.corpora.prepare import Preparation
 
 RATE = 300.0  # clips a second

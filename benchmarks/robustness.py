@@ -12,10 +12,10 @@ import numpy as np
 import soundfile
 
 import asr
-from asr import audio
+from asr.audio import io as audio_io
 from asr.corpora import CORPORA, detect
-from asr.scoring import score
-from asr.text import normalizer
+from asr.metrics.wer import score
+from asr.text.normalizers import normalizer
 
 RATE, TELEPHONE = 16000, 8000
 MP3_32 = (160 - 32) / (160 - 8)  # libsndfile's scale of bit rates at 16 kHz
@@ -38,7 +38,7 @@ def stored(samples: np.ndarray, rate: int, kind: str, **how: object) -> np.ndarr
     file = io.BytesIO()
     soundfile.write(file, np.clip(samples, -1, 1), rate, format=kind, **how)
     file.seek(0)
-    return audio.read(file, RATE)
+    return audio_io.read(file, RATE)
 
 
 def telephone(samples: np.ndarray) -> np.ndarray:
@@ -47,7 +47,7 @@ def telephone(samples: np.ndarray) -> np.ndarray:
     frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
     spectrum[(frequencies < 300) | (frequencies > 3400)] = 0
     narrow = np.fft.irfft(spectrum, len(samples)).astype("float32")
-    narrow = audio.resample(narrow, RATE, TELEPHONE)
+    narrow = audio_io.resample(narrow, RATE, TELEPHONE)
     return stored(narrow, TELEPHONE, "WAV", subtype="ULAW")
 
 
@@ -76,7 +76,7 @@ def far(samples: np.ndarray) -> np.ndarray:
 
 def faster(speed: float) -> Sound:
     """Play faster, and higher."""
-    return lambda samples: audio.resample(samples, round(RATE * speed), RATE)
+    return lambda samples: audio_io.resample(samples, round(RATE * speed), RATE)
 
 
 CONDITIONS: dict[str, Sound] = {
@@ -111,7 +111,7 @@ def main() -> None:
     clips = [clips[int(at)] for at in np.linspace(0, len(clips) - 1, count)]
     recognizer, normalize = asr.load(options.model), normalizer("english-1")
     said = [normalize(clip.text or "") for clip in clips]
-    sounds = [audio.read(clip.audio, RATE) for clip in clips]
+    sounds = [audio_io.read(clip.audio, RATE) for clip in clips]
     print(f"{len(clips)} clips, {sum(map(len, sounds)) / RATE:.0f} s")
     base = None
     for name, change in CONDITIONS.items():

@@ -10,7 +10,7 @@ import time
 import harness
 import jiwer
 
-from asr.scoring import score
+from asr.metrics.wer import score
 
 WORDS = 5_000_000
 SECONDS = 10.0

@@ -11,7 +11,7 @@ import sys
 import harness
 import tensorflow as tf
 
-from asr.graph_audio import decode_audio
+from asr.audio.tensorflow_io import decode_audio
 
 
 def main(files: list[str], rate: int, rounds: int, threads: int) -> None:

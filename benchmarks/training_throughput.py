@@ -26,14 +26,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from asr import batching
-from asr.checkpoint import build
-from asr.config import AugmentConfig, DataConfig, ModelConfig, TrainConfig, to_dict
+from asr.audio.augmentation import Distortion
+from asr.config.parsing import to_dict
+from asr.config.schema import AugmentConfig, DataConfig, ModelConfig, TrainConfig
 from asr.corpora.prepare import Preparation
-from asr.distortion import Distortion
-from asr.optimization import WeightAverage, build_optimizer
+from asr.data import batching
+from asr.data import loader as source_loader
+from asr.storage.model_folder import build
 from asr.tasks import SpeechRecognition
-from asr.tokenizers import CharacterTokenizer
+from asr.text.tokenizers import CharacterTokenizer
+from asr.training.optimizers import WeightAverage, build_optimizer
 
 CHARACTERS = tuple(" 'ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WARMUP = 3
@@ -121,7 +123,7 @@ class Ours:
             epoch=epoch,
             ascending=False,
         )[: WARMUP + steps]
-        loader = batching.Loader(
+        loader = source_loader.SourceLoader(
             self.task.encode_source,
             workers=self.data.workers,
             cache_mb=self.data.cache_mb,

@@ -22,13 +22,13 @@ from typing import TYPE_CHECKING, Any
 import harness
 
 import asr
-from asr import audio
+from asr.audio import io as audio_io
 from asr.corpora import CORPORA, detect
 
 if TYPE_CHECKING:
     from asr import Recognizer
-    from asr.config import DecodingConfig
-    from asr.manifest import Utterance
+    from asr.config.schema import DecodingConfig
+    from asr.data.manifest import Utterance
 
 ALONE = 10.0  # seconds
 
@@ -76,7 +76,7 @@ def alone(
     runs: int,
 ) -> dict[str, float]:
     """Transcribe the clip nearest to 10 s, several times."""
-    lengths = {u.audio: audio.inspect(u.audio).duration for u in utterances[:500]}
+    lengths = {u.audio: audio_io.inspect(u.audio).duration for u in utterances[:500]}
     clip = min(lengths, key=lambda path: abs(lengths[path] - ALONE))
     seconds = []
     for _ in range(runs):

@@ -19,8 +19,7 @@ import harness
 import keras
 import numpy as np
 
-from asr.compiled_search import Search
-from asr.config import (
+from asr.config.schema import (
     AttentionConfig,
     DecoderConfig,
     DecodingConfig,
@@ -29,10 +28,12 @@ from asr.config import (
     TextConfig,
 )
 from asr.corpora.text import text_corpus
-from asr.decoding.search import Tokens
-from asr.model.embedding import TokenEmbedding
+from asr.decoding.beam_search import Tokens
+from asr.inference.graph import BeamSearchDecoder
 from asr.model.seq2seq import Seq2Seq
-from asr.tokenizers import END, train_subwords
+from asr.model.token_embedding import TokenEmbedding
+from asr.text.sentencepiece import train_subwords
+from asr.text.special_tokens import END
 
 REQUIREMENTS = [
     "joeynmt==2.3.0", "torch==2.13.0", "importlib_metadata", "pylint",
@@ -63,7 +64,7 @@ def batches_of(folder: Path, tokens: int) -> list[tuple[np.ndarray, np.ndarray]]
     return batches
 
 
-def ours(steps: int, beam: int) -> tuple[Search, int]:
+def ours(steps: int, beam: int) -> tuple[BeamSearchDecoder, int]:
     """Return a search over a model with random weights, and the number of these."""
     keras.utils.set_random_seed(1)
     config = ModelConfig(
@@ -84,7 +85,7 @@ def ours(steps: int, beam: int) -> tuple[Search, int]:
         length_ratio=0,
         length_extra=steps,
     )
-    return Search(model, Tokens(1, 2), decoding), model.count_params()
+    return BeamSearchDecoder(model, Tokens(1, 2), decoding), model.count_params()
 
 
 def main() -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import harness
 import numpy as np
 
-from asr import audio
-from asr.segment import speech_pieces
-from asr.voice_activity import detector
+from asr.audio import io as audio_io
+from asr.audio.segmentation import speech_pieces
+from asr.audio.vad import detector
 
 MISSED, FALSE = 0.03, 0.10  # of the time of speech, and of the other time
 RATIO_DB = 10.0
@@ -26,7 +26,7 @@ def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
     sounds, labels = [], []
     for path in sorted((folder / "alignments").glob("*.TextGrid"))[:limit]:
         (clip,) = folder.glob(f"*/*/{path.stem}.*[!t]")
-        sound = audio.read(clip, RATE)
+        sound = audio_io.read(clip, RATE)
         length = -(-len(sound) // HOP) + rng.integers(50, 250)
         label = np.zeros(length, int)
         times = [(start, end) for start, end, _ in harness.textgrid_words(path)]

@@ -1,4 +1,4 @@
-"""Train the detector of speech that `asr.voice_activity` runs.
+"""Train the detector of speech that `asr.audio.vad` runs.
 
     python recipes/voice_activity.py --data "$ASR_DATA" --output data/voice_activity.npz
 
@@ -20,18 +20,11 @@ import librosa
 import numpy as np
 import soxr
 
-from asr import audio
-from asr.config import load_recipe
+from asr.audio import io as audio_io
+from asr.audio.vad import DILATIONS, FFT_SIZE, HOP, RATE, VoiceActivity, log_energies
+from asr.config.loading import load_recipe
 from asr.corpora.prepare import Preparation
-from asr.resources import atomic_write, recipe_path
-from asr.voice_activity import (
-    DILATIONS,
-    FFT_SIZE,
-    HOP,
-    RATE,
-    VoiceActivity,
-    log_energies,
-)
+from asr.files import atomic_write, recipe_path
 
 BANDS, CHANNELS = 32, 32
 SECONDS = 8
@@ -253,7 +246,7 @@ def speech(
             break
         part = parts[rng.integers(len(parts))]
         clip = part[rng.integers(len(part))]
-        samples = audio.read(
+        samples = audio_io.read(
             clip.audio, RATE, offset=clip.offset, duration=clip.duration
         )
         if rng.random() < 0.3:

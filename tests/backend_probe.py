@@ -12,25 +12,25 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from asr.compiled_search import Search
-from asr.config import (
+from asr.config.schema import (
     AttentionConfig,
     DecodingConfig,
     ModelConfig,
     TextConfig,
     TrainConfig,
 )
-from asr.decoding.automaton import Automaton, prefix_automaton
-from asr.decoding.guides import TableGuide, WordGuide
-from asr.decoding.lexicon import lexicon
-from asr.decoding.phone_search import PhoneSearch, phone_tree
-from asr.decoding.search import Tokens
-from asr.model.attention import ATTENTIONS
+from asr.decoding.automata import Automaton, prefix_automaton
+from asr.decoding.beam_search import Tokens
+from asr.decoding.lexicon_search import LexiconSearch
+from asr.decoding.prefix_tree import lexicon, phone_tree
+from asr.decoding.scorers import TableScorer, WordScorer
+from asr.inference.graph import BeamSearchDecoder
+from asr.inference.rescoring import RescoringDecoder
+from asr.language_model.ngrams import train_ngrams
+from asr.model.attention_variants import ATTENTIONS
 from asr.model.decoder import Decoder
-from asr.model.embedding import TokenEmbedding
 from asr.model.seq2seq import Seq2Seq
-from asr.ngrams import train_ngrams
-from asr.two_pass_search import TwoPassSearch
+from asr.model.token_embedding import TokenEmbedding
 from tests.tiny_speech import CONFIG, NO_MASKS, tiny_speech_model
 
 VOCABULARY = 9
@@ -42,7 +42,7 @@ SEARCHES = {
 }
 
 
-def automata(config: DecodingConfig) -> list[Automaton | WordGuide]:
+def automata(config: DecodingConfig) -> list[Automaton | WordScorer]:
     """Return words and a prefix, where the search has one; 3 is the space."""
     if not config.prefix:
         return []
@@ -52,8 +52,8 @@ def automata(config: DecodingConfig) -> list[Automaton | WordGuide]:
     numbers = np.random.default_rng(4)
     gains = -numbers.uniform(0.1, 3.0, (5, VOCABULARY)).astype("float32")
     following = numbers.integers(0, 5, gains.shape).astype("int32")
-    words = WordGuide(
-        TableGuide(gains, following),
+    words = WordScorer(
+        TableScorer(gains, following),
         lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
         ngrams.unigrams, ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
         start=1, first=1, unknown=3, space=3, end=2, weight=0.8,
@@ -67,11 +67,11 @@ def build() -> Seq2Seq:
     return tiny_speech_model(VOCABULARY, replace(CONFIG, phones=("A", "B")))
 
 
-def by_phones(model: Seq2Seq) -> TwoPassSearch:
+def by_phones(model: Seq2Seq) -> RescoringDecoder:
     """Return what finds two words by their phones."""
     names = ["", "", "", "", "ab", "b"]
     chances = np.log([0.1, 0.1, 0.2, 0.1, 0.2, 0.3])
-    first_pass = PhoneSearch(
+    first_pass = LexiconSearch(
         phone_tree([(1, 2), (2,)], [4, 5], chances),
         lambda before, last, words: chances[words],
         names, special=Tokens(1, 2), weight=0.5, beam=20,
@@ -81,7 +81,7 @@ def by_phones(model: Seq2Seq) -> TwoPassSearch:
     def encode(text: str) -> list[int]:
         return [3 + " ab".index(letter) for letter in text]
 
-    return TwoPassSearch(model, Tokens(1, 2), config, first_pass, encode)
+    return RescoringDecoder(model, Tokens(1, 2), config, first_pass, encode)
 
 
 def batch() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -146,7 +146,7 @@ def texts() -> dict[str, np.ndarray]:
     results = {f"texts/{k}": v for k, v in model.predict_on_batch(inputs).items()}
     search = DecodingConfig(beam_size=3, length_ratio=1.5, length_extra=2)
     sources = [row[:n] for row, n in zip(inputs["source"], (6, 2, 4), strict=True)]
-    found = Search(model, Tokens(1, 2), search).hypotheses(sources)
+    found = BeamSearchDecoder(model, Tokens(1, 2), search).hypotheses(sources)
     results |= {f"texts/{key}": value for key, value in found._asdict().items()}
     model.loss_config = TrainConfig(coverage_weight=0.5, smoothing_start=0)
     model.compile(optimizer=keras.optimizers.SGD(0.1))
@@ -169,7 +169,7 @@ def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         )
     ]
     for name, config in SEARCHES.items():
-        search = Search(model, Tokens(1, 2), config, automata(config))
+        search = BeamSearchDecoder(model, Tokens(1, 2), config, automata(config))
         found = search.hypotheses(sources)
         results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
     found = by_phones(model).hypotheses(sources)

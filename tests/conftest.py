@@ -78,7 +78,7 @@ def tones(tmp_path_factory) -> Path:
     import numpy as np
     import soundfile
 
-    from asr.manifest import Utterance, write_manifest
+    from asr.data.manifest import Utterance, write_manifest
 
     folder = tmp_path_factory.mktemp("tones")
     random = np.random.default_rng(5)
@@ -194,7 +194,7 @@ def certificate_authority():
 @pytest.fixture
 def https_server(certificate_authority, tmp_path, monkeypatch):
     """A server that the program trusts, and no pause before it asks again."""
-    from asr import download
+    from asr.corpora import download
     from tests.https_server import serving
 
     certificate = tmp_path / "authority.pem"
@@ -210,11 +210,11 @@ def all_speech(monkeypatch) -> None:
     """Take everything for speech."""
     import numpy as np
 
-    from asr import pipeline
+    from asr.inference import recognizer as recognizer_module
 
     class AllSpeech:
         def stream(self, blocks):
             for block in blocks:
                 yield np.ones(-(-len(block) // 320), "float32")
 
-    monkeypatch.setattr(pipeline, "detector", AllSpeech)
+    monkeypatch.setattr(recognizer_module, "detector", AllSpeech)

@@ -14,9 +14,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from asr.config import AttentionConfig, from_dict, to_dict
-from asr.model.attention import ATTENTIONS
-from asr.model.masks import sequence_mask
+from asr.config.parsing import from_dict, to_dict
+from asr.config.schema import AttentionConfig
+from asr.model.attention_variants import ATTENTIONS
+from asr.model.ops import sequence_mask
 
 
 class LayerChecks:

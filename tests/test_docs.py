@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 import asr
-from asr.config import (
+from asr.config.schema import (
     BATCH_SECONDS,
     LANGUAGE_MODEL,
     LINES,

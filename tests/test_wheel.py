@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import asr
-from asr.manifest import read_manifest
-from asr.scoring import score
+from asr.data.manifest import read_manifest
+from asr.metrics.wer import score
 
 MODEL = Path("data/models/english")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from asr.config import (
+from asr.config.schema import (
     AttentionConfig,
     AugmentConfig,
     DecoderConfig,
@@ -12,7 +12,7 @@ from asr.config import (
     FrontendConfig,
     ModelConfig,
 )
-from asr.model.features import LogMel
+from asr.model.frontend import LogMel
 from asr.model.seq2seq import Seq2Seq
 
 CONFIG = ModelConfig(

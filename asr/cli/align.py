@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 import asr
-from asr.cli import options, outputs, terminal, texts
-from asr.writers import WORD_FORMATS, Layout
+from asr.cli import options, outputs, terminal, text_commands
+from asr.formats.layout import Layout
+from asr.formats.writers import WORD_FORMATS
 
 
 @click.command(
@@ -27,7 +28,7 @@ from asr.writers import WORD_FORMATS, Layout
 )
 def command(recording: Path, text: str, model: str, output_format: str) -> None:
     """Tell when each word of a text is said in a recording of up to two minutes."""
-    (spoken,) = texts.read([text], whole=True)
+    (spoken,) = text_commands.read([text], whole=True)
     terminal.start_backend()
     found = asr.load(model).align(recording, spoken)
     layout = Layout(name=recording.stem)

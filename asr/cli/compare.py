@@ -10,7 +10,7 @@ import yaml
 
 from asr.cli import options, terminal
 from asr.errors import UsageError
-from asr.resources import recipe_path
+from asr.files import recipe_path
 
 
 @click.command(
@@ -56,7 +56,7 @@ def command(
     vary = dict(_parse(text) for text in varied)
     path = recipe_path(recipe)
     terminal.start_backend()
-    from asr.comparison import compare, table  # noqa: PLC0415 - Keras, started just now
+    from asr.experiments.compare import compare, table  # noqa: PLC0415 - Keras, started just now
 
     folder = output or Path("runs") / f"compare-{path.stem}"
     cells = compare(path, vary, seeds=seeds, output=folder, overrides=overrides)

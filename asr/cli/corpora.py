@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from asr.cli import terminal
+from asr.cli import progress as progress_bars
 from asr.corpora import CORPORA
 from asr.corpora import corpus as known
 from asr.corpora.obtain import missing, obtain, sources
@@ -60,7 +60,7 @@ def fetch(
         return
     wanted = missing(corpus, root, subsets)
     sizes = [source.archive.size for source in wanted]
-    with terminal.download(sum(sizes) if all(sizes) else 0) as progress:
+    with progress_bars.download(sum(sizes) if all(sizes) else 0) as progress:
         obtain(wanted, root, verify=verify, progress=progress)
 
 

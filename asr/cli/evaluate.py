@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Unpack, cast
 import click
 
 import asr
-from asr.alignment import align
-from asr.cli import corpora, lines, options, terminal
-from asr.config import LANGUAGE_MODEL, LINES, SourceConfig
+from asr.cli import corpora, options, outputs, terminal
+from asr.config.schema import LANGUAGE_MODEL, LINES, SourceConfig
 from asr.corpora import corpus as known
 from asr.corpora import detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.errors import UsageError
-from asr.resources import model_path, model_task
-from asr.score_report import check_groups
+from asr.files import model_path, model_task
+from asr.metrics.alignment import align
+from asr.metrics.report import check_groups
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asr.alignment import Aligned
-    from asr.evaluation import Evaluation
-    from asr.language_model import Fit
-    from asr.manifest import Utterance
-    from asr.pairs import Pair
-    from asr.text_evaluation import TextEvaluation
+    from asr.data.manifest import Utterance
+    from asr.data.pairs import Pair
+    from asr.evaluation.speech import Evaluation
+    from asr.evaluation.text import TextEvaluation
+    from asr.language_model.perplexity import Perplexity
+    from asr.metrics.alignment import Aligned
 
 
 class _Options(options.Guided):
@@ -98,7 +98,7 @@ def command(
     """
     if as_json and given["alignments"] == Path("-"):
         raise UsageError("--json and --alignments - both want standard output")
-    lines.check(predictions, given["alignments"], given["report"])
+    outputs.check_overwritable(predictions, given["alignments"], given["report"])
     task = model_task(model)
     if task in options.SPEECH_TASKS:
         if lowercase:
@@ -115,14 +115,14 @@ def command(
         alignments=given["alignments"],
         report=given["report"],
     )
-    found: Fit | TextEvaluation
+    found: Perplexity | TextEvaluation
     if task == LANGUAGE_MODEL:
         found = _predict(model, data, given["corpus"], given["subset"], limit)
     else:
         pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
         found = _evaluate_texts(model, pairs, lowercase, _search(given))
         if predictions:
-            lines.write(predictions, _predictions(found))
+            outputs.write_lines(predictions, _predictions(found))
     click.echo(json.dumps(found.to_json()) if as_json else found.summary())
 
 
@@ -151,14 +151,14 @@ def _score_speech(
         decoding=options.decoding_config(recognizer.decoding, **_search(given)),
     )
     if predictions:
-        lines.write(predictions, _predictions(evaluation))
+        outputs.write_lines(predictions, _predictions(evaluation))
     if given["alignments"]:
-        lines.write_alignments(given["alignments"], _alignments(evaluation))
+        outputs.write_alignments(given["alignments"], _alignments(evaluation))
     if given["report"]:
-        from asr.evaluation_page import page  # noqa: PLC0415 - Keras, started above
+        from asr.evaluation.page import page  # noqa: PLC0415 - Keras, started above
 
         title = f"{model}: word error rate"
-        lines.write(given["report"], page(title, model, recognizer, evaluation))
+        outputs.write_lines(given["report"], page(title, model, recognizer, evaluation))
     shown = given["by"], given["errors"]
     if as_json:
         click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
@@ -171,7 +171,7 @@ def _score_speech(
 
 def _predict(
     model: str, data: Path, corpus: str | None, subset: str | None, limit: int | None
-) -> Fit:
+) -> Perplexity:
     if corpus is None:
         recordings = data.is_dir() or data.suffix == ".jsonl"
         corpus = detect(data) if recordings else LINES

@@ -11,9 +11,9 @@ import click
 import yaml
 
 import asr
-from asr.audio import inspect
+from asr.audio.io import inspect
 from asr.cli import options, terminal
-from asr.resources import model_path
+from asr.files import model_path
 
 
 @click.command(epilog="Example: asr info english; asr info talk.mp3 --json")

@@ -8,8 +8,8 @@ import sys
 import click
 
 import asr
+from asr.audio.microphone import microphone, sound_library
 from asr.cli import options, outputs, terminal
-from asr.microphone import microphone, sound_library
 
 
 @click.command(epilog="Example: asr listen > minutes.txt")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr.cli import options
-from asr.resources import bundled_models, model_task
+from asr.files import bundled_models, model_task
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
 
 import click
 
-from asr.config import BATCH_SECONDS
+from asr.config.schema import BATCH_SECONDS
 from asr.errors import UsageError
-from asr.text import NORMALIZERS
+from asr.text.normalizers import NORMALIZERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asr.config import DecodingConfig
+    from asr.config.schema import DecodingConfig
 
 F = TypeVar("F", bound="Callable[..., Any]")
 

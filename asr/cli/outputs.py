@@ -1,152 +1,89 @@
-"""Which recordings the arguments name, and where each one's text goes."""
+"""Lines of results, on standard output or in a file."""
 
 from __future__ import annotations
 
 import json
-import sys
-from collections import Counter
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
-from asr.audio import find_audio, inspect
 from asr.cli import terminal
-from asr.errors import AsrError, OutputError, UsageError
-from asr.recording import RawSamples
-from asr.resources import atomic_write, check_folder
-from asr.writers import WORD_FORMATS, WRITERS, Layout
+from asr.cli.terminal import prints_to_terminal, visible
+from asr.errors import OutputError, UsageError
+from asr.files import atomic_write, check_folder
+from asr.formats.layout import Layout
+from asr.formats.writers import WORD_FORMATS, WRITERS
+from asr.metrics.alignment import alignment_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from asr.transcript import Segment, Transcript
+    from asr.cli.inputs import Source
+    from asr.formats.transcript import Segment, Transcript
+    from asr.metrics.alignment import Aligned, Operation
 
-Source = Path | BinaryIO | RawSamples
-
-FORMATS = [*WRITERS, "all"]
-
-
-def find(
-    arguments: Sequence[str], rate: int | None = None
-) -> Iterator[Source | AsrError]:
-    """Walk files and folders, each recording once; `-` is standard input.
-
-    Args:
-        arguments: Files, folders and `-`.
-        rate: Rate of raw samples on standard input; None for a recording with a header.
-
-    Yields:
-        Recordings in the order of the arguments; an error for one that holds none.
-    """
-    seen: set[Source] = set()
-    for argument in arguments:
-        found: Sequence[Source]
-        try:
-            found = [_stdin(rate)] if argument == "-" else find_audio(argument)
-        except AsrError as error:
-            yield error
-            continue
-        for source in found:
-            if source not in seen:
-                seen.add(source)
-                yield source
+_COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
 
 
-def _stdin(rate: int | None) -> Source:
-    piped = sys.stdin.buffer
-    return piped if rate is None else RawSamples(piped, rate)
-
-
-def seconds(
-    sources: Iterable[Source], start: float = 0.0, end: float | None = None
-) -> float | None:
-    """Add up the lengths of recordings from `start` to `end`, as their headers say.
-
-    Returns:
-        Seconds, or None if one cannot be known before it is read.
-    """
-    total = 0.0
-    for source in sources:
-        try:
-            if not isinstance(source, Path) or not source.is_file():
-                return None  # a pipe can be read but once
-            whole = inspect(source).duration
-        except (AsrError, OSError):  # it is told of when its turn comes
-            continue
-        total += max(0.0, (whole if end is None else min(end, whole)) - start)
-    return total
-
-
-def label(source: Source) -> str:
-    """Name a recording as the user did."""
-    return str(source) if isinstance(source, Path) else "-"
-
-
-def name_all(
-    sources: Iterable[Source], arguments: Iterable[str], *, resume: bool = False
-) -> dict[Source, str]:
-    """Give each recording an output name, no two of them the same.
-
-    A file below a folder that was walked keeps its path below it. Two with the same
-    stem keep their endings (`a.wav`, `a.flac`); if even those are the same, the later
-    ones are numbered.
-
-    Args:
-        sources: Recordings.
-        arguments: Files and folders that the user named.
-        resume: Whether a name must be the same next time, beside other recordings.
-
-    Returns:
-        Recording -> path below the output folder without the output's ending, `/`
-        between its parts.
+def check_overwritable(*paths: Path | None) -> None:
+    """Make sure, before hours of work, that files can be written after them.
 
     Raises:
-        UsageError: One would have to be numbered, and is looked for next time.
+        OutputError: A file's folder is not there, or not open to us.
     """
-    folders = [Path(argument) for argument in arguments if is_folder(argument)]
-    paths = {source: _below(source, folders) for source in sources}
-    stems = Counter(_stem(path).casefold() for path in paths.values())
-    names: dict[Source, str] = {}
-    taken: set[str] = set()  # casefolded: a.txt may be the same file as A.txt
-    for source, path in paths.items():
-        unique = stems[_stem(path).casefold()] == 1
-        base = name = _stem(path) if unique else path.as_posix()
-        number = 1
-        while name.casefold() in taken:
-            if resume:
-                raise UsageError(
-                    f"--resume: several recordings are called {base}; give the folder "
-                    "that holds theirs"
+    for path in paths:
+        if path is not None and path != Path("-"):
+            check_folder(path.parent)
+
+
+def write_lines(path: Path, lines: Iterable[str]) -> None:
+    """Write lines into a file, complete or not at all; `-` is standard output."""
+    if path == Path("-"):
+        for line in lines:
+            click.echo(line)
+        return
+    with atomic_write(path) as file:
+        file.writelines(f"{line}\n" for line in lines)
+
+
+def write_alignments(
+    path: Path, alignments: Iterable[tuple[str, Sequence[Aligned]]]
+) -> None:
+    """Write reference over hypothesis, on a terminal in colour and no wider than it.
+
+    Args:
+        path: File; `-` is standard output.
+        alignments: Utterances and their steps.
+    """
+    terminal = path == Path("-") and prints_to_terminal()
+    write_lines(path, _texts(alignments, terminal=terminal))
+
+
+def _texts(
+    alignments: Iterable[tuple[str, Sequence[Aligned]]], *, terminal: bool
+) -> Iterator[str]:
+    columns = shutil.get_terminal_size().columns if terminal else None
+    for name, steps in alignments:
+        if terminal:
+            name = visible(name)
+            steps = [
+                step._replace(
+                    reference=visible(step.reference),
+                    hypothesis=visible(step.hypothesis),
                 )
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name.casefold())
-        names[source] = name
-    return names
+                for step in steps
+            ]
+        text = alignment_text(
+            steps, columns=columns, paint=_paint if terminal else None
+        )
+        yield f"{name}\n{text}\n"
 
 
-def is_folder(argument: str) -> bool:
-    """Tell whether an argument is a folder that may be looked into."""
-    try:
-        return Path(argument).is_dir()
-    except OSError:
-        return False
-
-
-def _below(source: Source, folders: Iterable[Path]) -> Path:
-    if not isinstance(source, Path):
-        return Path("stdin")
-    for folder in folders:
-        if source.is_relative_to(folder):
-            below = source.relative_to(folder)
-            if ".." not in below.parts:  # ../a.wav has the parts of . and more
-                return below
-    return Path(source.name)
-
-
-def _stem(path: Path) -> str:
-    return path.with_suffix("").as_posix()
+def _paint(operation: Operation, word: str) -> str:
+    colour = _COLOURS.get(operation)
+    return click.style(word, fg=colour) if colour else word
 
 
 def check(
@@ -185,21 +122,6 @@ def check(
     if output_format == "all" or several:
         what = "all formats" if output_format == "all" else f"several {output_format}"
         raise UsageError(f"{what} do not fit standard output; give --output-dir")
-
-
-def check_input(
-    arguments: Sequence[str], rate: int | None, start: float, end: float | None
-) -> None:
-    """Refuse to read nothing, and a rate of what is not read.
-
-    Raises:
-        UsageError: There is a rate, and standard input is not among the arguments; or
-            `end` is not after `start`.
-    """
-    if rate is not None and "-" not in arguments:
-        raise UsageError("--rate is that of standard input, -; files tell theirs")
-    if end is not None and end <= start:
-        raise UsageError(f"--end {end:g} is not after --start {start:g}")
 
 
 def worded(output_format: str, times_words: bool) -> bool:

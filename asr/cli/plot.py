@@ -9,11 +9,12 @@ import click
 import numpy as np
 
 import asr
-from asr import audio, plots
-from asr.cli import options, terminal, texts
-from asr.config import FrontendConfig
+from asr.audio import io as audio_io
+from asr.cli import options, terminal, text_commands
+from asr.config.schema import FrontendConfig
 from asr.errors import UsageError
-from asr.resources import model_task
+from asr.files import model_task
+from asr.reports import plots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
     suffix = ".gif" if animate else ".png"
     if model_task(model) not in options.SPEECH_TASKS:
         output = output or Path(f"text.attention{suffix}")
-        (text,) = texts.read([source], whole=True)
+        (text,) = text_commands.read([source], whole=True)
         terminal.start_backend()
         looked = asr.load_text(model).attention(text)
         plots.text_attention(looked.weights, looked.tokens, looked.source, output)
@@ -71,9 +72,9 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
 def spectrogram(recording: Path, output: Path | None) -> None:
     """Draw a recording's log-mel energies, as models read them."""
     config = FrontendConfig(normalization="none")
-    samples = audio.read(recording, config.rate)
+    samples = audio_io.read(recording, config.rate)
     terminal.start_backend()
-    from asr.model.features import LogMel  # noqa: PLC0415 - Keras, started just now
+    from asr.model.frontend import LogMel  # noqa: PLC0415 - Keras, started just now
 
     features, _ = LogMel(config)(samples[None], np.array([len(samples)]))
     output = output or Path(f"{recording.stem}.spectrogram.png")

@@ -10,23 +10,24 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import click
 
 from asr.cli import corpora, options, terminal
+from asr.cli import progress as progress_bars
 from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora import corpus as known
 from asr.corpora.base import check_subset
 from asr.corpora.prepare import Preparation
 from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.data.manifest import read_manifest, write_manifest
+from asr.data.pairs import write_pairs
 from asr.errors import UsageError
-from asr.manifest import read_manifest, write_manifest
-from asr.pairs import write_pairs
-from asr.resources import data_directory
-from asr.text import normalizer
-from asr.tokenizers import make_tokenizer, write_tokenizer
+from asr.files import data_directory
+from asr.text.normalizers import normalizer
+from asr.text.tokenizers import make_tokenizer, write_tokenizer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from asr.manifest import Utterance
+    from asr.data.manifest import Utterance
 
 
 _READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
@@ -205,12 +206,12 @@ def _prepare_speech(
         _keep_source(manifest, corpus, root)
     make_folder(output)
     reports: dict[str, dict[str, Any]] = {}
-    with terminal.progress(None, "clips") as advance:
+    with progress_bars.progress(None, "clips") as advance:
         for subset, manifest in manifests.items():
             prepared = Preparation(corpus, root, subset)
             found = _counted(prepared, advance)
             if packing:
-                from asr.shards import packed  # noqa: PLC0415 - start-up time
+                from asr.data.shards import packed  # noqa: PLC0415 - start-up time
 
                 count, folder = packing
                 found = packed(

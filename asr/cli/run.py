@@ -11,13 +11,14 @@ import click
 
 import asr
 from asr.cli import corpora, options, terminal
-from asr.config import STAGES, load_recipe
+from asr.config.loading import load_recipe
+from asr.config.schema import STAGES
 from asr.corpora.text import TEXT_CORPORA
-from asr.resources import data_directory
-from asr.run_report import REPORT, SCORES
+from asr.files import data_directory
+from asr.reports.run_page import REPORT, SCORES
 
 if TYPE_CHECKING:
-    from asr.config import Recipe
+    from asr.config.schema import Recipe
 
 
 log = logging.getLogger(__name__)

@@ -11,31 +11,30 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 import click
 
-from asr import sclite
-from asr.alignment import align
-from asr.cli import lines, options
+from asr.cli import options, outputs
 from asr.cli.terminal import visible
 from asr.errors import UsageError
-from asr.html_report import html_report
-from asr.score_files import (
+from asr.formats.readers import (
     FORMS,
     STM_CTM,
-    Pairs,
     References,
-    pair,
     read_hypotheses,
     read_references,
     read_vocabulary,
 )
-from asr.score_report import ScoreReport
-from asr.significance import compare
-from asr.text import normalizer as normalizer_of
-from asr.text_scores import SCORERS
+from asr.metrics import sclite
+from asr.metrics.alignment import align
+from asr.metrics.bleu_rouge import SCORERS
+from asr.metrics.report import ScoreReport
+from asr.metrics.significance import compare
+from asr.metrics.wer import Pairs, pair
+from asr.reports.html import html_report
+from asr.text.normalizers import normalizer as normalizer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asr.alignment import Aligner
+    from asr.metrics.alignment import Aligner
 
 _ALTERNATIVES = re.compile(r"\{[^{}]*/")
 
@@ -176,12 +175,12 @@ def _error_rates(
         if given["alignments"]:
             steps = map(aligner or align, pairs.references, pairs.hypotheses)
             named = zip(references.texts, steps, strict=True)
-            lines.write_alignments(given["alignments"], named)
+            outputs.write_alignments(given["alignments"], named)
         if given["report"]:
             done = {"missing and empty hypotheses": pairs.policy()}
             names = list(references.texts)
             page = html_report(report, names, title="Scores", facts=done)
-            lines.write(given["report"], page)
+            outputs.write_lines(given["report"], page)
     if len(systems) > 1:
         speakers = [fact.get("speaker", "") for fact in facts]
         comparison = compare(

@@ -6,18 +6,18 @@ from typing import Unpack
 
 import click
 
-from asr.cli import texts
+from asr.cli import text_commands
 
 
 @click.command(epilog="Example: asr summarize abstract.txt")
-@texts.arguments("title")
+@text_commands.arguments("title")
 @click.option("--lines", is_flag=True, help="Each line is a text of its own.")
 def command(
-    sources: tuple[str, ...], lines: bool, **given: Unpack[texts.Options]
+    sources: tuple[str, ...], lines: bool, **given: Unpack[text_commands.Options]
 ) -> None:
     """Write a title for each text.
 
     Takes files, texts and - (standard input). A text longer than the model reads is
     cut, and a warning says so.
     """
-    texts.write(sources, given, whole=not lines)
+    text_commands.write(sources, given, whole=not lines)

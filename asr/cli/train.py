@@ -9,7 +9,8 @@ import click
 
 import asr
 from asr.cli import options, terminal
-from asr.config import LANGUAGE_MODEL, load_recipe
+from asr.config.loading import load_recipe
+from asr.config.schema import LANGUAGE_MODEL
 from asr.errors import UsageError
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Unpack
 import click
 
 import asr
-from asr.cli import options, outputs, terminal
+from asr.cli import inputs, options, outputs, terminal
+from asr.cli import progress as progress_bars
 from asr.errors import AsrError
-from asr.writers import Layout
+from asr.formats.layout import Layout
 
 if TYPE_CHECKING:
-    from asr.recognition_options import Options
-    from asr.transcript import Transcript
+    from asr.formats.transcript import Transcript
+    from asr.inference.options import Options
 
 
 @click.command(epilog="Example: asr transcribe talk.mp3 interviews/ --output-dir texts")
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "-f",
     "--output-format",
-    type=click.Choice(outputs.FORMATS),
+    type=click.Choice(inputs.FORMATS),
     default="txt",
     show_default=True,
     help="What to write.",
@@ -140,7 +141,7 @@ def command(  # noqa: PLR0913 - one for each option
     - (standard input), in the language of the model. A recording that cannot be read is
     reported and left out, and its error gives the exit status.
     """
-    several = len(sources) > 1 or outputs.is_folder(sources[0])
+    several = len(sources) > 1 or inputs.is_folder(sources[0])
     at_once = folder is None and output_format == "txt" and not several
     outputs.check(
         output_format,
@@ -150,11 +151,11 @@ def command(  # noqa: PLR0913 - one for each option
         word_timestamps=word_timestamps,
         resume=resume,
     )
-    outputs.check_input(sources, rate, start, end)
-    found = list(outputs.find(sources, rate))
+    inputs.check_input(sources, rate, start, end)
+    found = list(inputs.find(sources, rate))
     failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]
     recordings = [it for it in found if not isinstance(it, AsrError)]
-    names = outputs.name_all(recordings, sources, resume=resume)
+    names = inputs.name_all(recordings, sources, resume=resume)
     if folder is not None:
         outputs.make_folder(folder)  # before hours of work, not after them
         left = outputs.missing(recordings, names, folder, output_format)
@@ -174,9 +175,11 @@ def command(  # noqa: PLR0913 - one for each option
     )
     worded = outputs.worded(output_format, recognizer.times_words)
     quiet = folder is None and terminal.prints_to_terminal()
-    shown = json_progress or terminal.shows_bar(quiet)
-    total = outputs.seconds(recordings, start, end) if shown else None
-    with terminal.audio_progress(total, quiet=quiet, as_json=json_progress) as advance:
+    shown = json_progress or progress_bars.shows_bar(quiet)
+    total = inputs.seconds(recordings, start, end) if shown else None
+    with progress_bars.audio_progress(
+        total, quiet=quiet, as_json=json_progress
+    ) as advance:
         chosen: Options = {
             "decoding": decoding,
             "vad": vad,
@@ -200,7 +203,7 @@ def command(  # noqa: PLR0913 - one for each option
             if isinstance(result, AsrError):
                 failures.append(terminal.report(result))
                 continue
-            label = outputs.label(source)
+            label = inputs.label(source)
             _explain(result, label)
             named = replace(layout, name=names[source])
             if folder is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asr.config import nearest
 from asr.corpora.an4 import AN4
 from asr.corpora.audio_folder import AUDIO_FOLDER
 from asr.corpora.base import Corpus
@@ -21,7 +20,7 @@ from asr.corpora.tedlium import TEDLIUM
 from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
 from asr.corpora.voxpopuli import VOXPOPULI
-from asr.errors import DataError, UsageError
+from asr.errors import DataError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,7 +65,7 @@ def corpus(name: str) -> Corpus:
         return CORPORA[name]
     if name.startswith(PREFIX):
         return tfds_corpus(name)
-    raise UsageError(f"no corpus {name!r}{nearest(name, list(CORPORA))}")
+    raise UsageError(f"no corpus {name!r}{did_you_mean(name, list(CORPORA))}")
 
 
 def detect(root: Path) -> str:

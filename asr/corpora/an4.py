@@ -15,8 +15,8 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset
+from asr.data.manifest import Utterance, text_lines
 from asr.errors import DataError
-from asr.manifest import Utterance, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,8 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset, folders_with, read_rows
+from asr.data.manifest import Utterance, text_lines
 from asr.errors import DataError
-from asr.manifest import Utterance, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

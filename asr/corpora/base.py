@@ -6,15 +6,15 @@ import csv
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asr.audio import AUDIO_EXTENSIONS
+from asr.audio.io import AUDIO_EXTENSIONS
+from asr.data.manifest import text_lines
 from asr.errors import DataError
-from asr.manifest import text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    from asr.manifest import Utterance
+    from asr.data.manifest import Utterance
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import zlib
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset, read_rows
+from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.manifest import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,8 +1,8 @@
 """JSON-lines manifests of one's own recordings, as `asr prepare` writes them.
 
 The root is a manifest, of any name, with the one subset `all`, or a folder of `.jsonl`
-files, which are the subsets. `asr.manifest` describes the lines; the licence is that of
-the recordings.
+files, which are the subsets. `asr.data.manifest` describes the lines; the licence is
+that of the recordings.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Corpus, check_subset
-from asr.manifest import Utterance, read_manifest
+from asr.data.manifest import Utterance, read_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

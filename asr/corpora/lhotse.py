@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asr.corpora.base import Corpus, check_subset
+from asr.data.manifest import Utterance, parsed, text_lines
 from asr.errors import DataError
-from asr.manifest import Utterance, parsed, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,8 +11,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset, folders_with, read_table
+from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.manifest import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

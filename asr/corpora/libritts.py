@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset, folders_with
-from asr.manifest import Utterance, text_lines
+from asr.data.manifest import Utterance, text_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,15 @@ from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple
 
 from asr.corpora import corpus as known
-from asr.download import Archive, fetch_all
+from asr.corpora.archives import extract
+from asr.corpora.download import Archive, fetch_all
 from asr.errors import UsageError
-from asr.extraction import extract
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from asr.download import Progress
+    from asr.corpora.download import Progress
 
 ARCHIVES = "archives"
 """Folder, below the corpus's, of archives that are not unpacked yet."""

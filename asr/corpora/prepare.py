@@ -7,16 +7,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from asr import audio
+from asr.audio import io as audio_io
+from asr.audio.shard_clip import ShardClip
 from asr.corpora import corpus
 from asr.errors import AudioError, DataError
-from asr.stored import StoredClip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from asr.manifest import Utterance
+    from asr.data.manifest import Utterance
 
 SHORTEST = 0.1
 """Seconds below which a clip holds no word."""
@@ -136,14 +136,14 @@ class Preparation:
 def _length(utterance: Utterance) -> float | str:
     """Return the seconds of an utterance's recording, or why there are none."""
     recording = utterance.audio
-    if isinstance(recording, StoredClip):
+    if isinstance(recording, ShardClip):
         # To look at it is to read it all; the index was made by one who has.
         if utterance.duration is not None:
             return utterance.offset + utterance.duration
     elif not recording.exists():
         return "missing audio"
     try:
-        return audio.inspect(recording).duration
+        return audio_io.inspect(recording).duration
     except AudioError:
         return _UNREADABLE
 

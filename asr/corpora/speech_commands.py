@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset
-from asr.manifest import Utterance
+from asr.data.manifest import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

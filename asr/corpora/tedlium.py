@@ -14,9 +14,9 @@ import re
 from typing import TYPE_CHECKING
 
 from asr.corpora.base import Clips, Corpus, check_subset, folders_with
-from asr.manifest import Utterance, text_lines
-from asr.score_files import Line
-from asr.stm_ctm import read_segments
+from asr.data.manifest import Utterance, text_lines
+from asr.formats.nist import read_segments
+from asr.formats.readers import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

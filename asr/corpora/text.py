@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from asr.config import nearest
-from asr.errors import DataError, UsageError
-from asr.manifest import text_lines
-from asr.pairs import Pair, read_pairs
+from asr.data.manifest import text_lines
+from asr.data.pairs import Pair, read_pairs
+from asr.errors import DataError, UsageError, did_you_mean
 
 _ENDINGS = (".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz")
 
@@ -85,5 +84,7 @@ def text_corpus(name: str) -> Callable[[Path, str], Iterator[Pair]]:
         UsageError: There is no such corpus.
     """
     if name not in TEXT_CORPORA:
-        raise UsageError(f"no text corpus {name!r}{nearest(name, list(TEXT_CORPORA))}")
+        raise UsageError(
+            f"no text corpus {name!r}{did_you_mean(name, list(TEXT_CORPORA))}"
+        )
     return TEXT_CORPORA[name]

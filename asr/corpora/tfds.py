@@ -18,9 +18,9 @@ import numpy as np
 import soundfile
 
 from asr.corpora.base import Corpus
+from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import DataError, UsageError
-from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.resources import atomic_write
+from asr.files import atomic_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,7 @@ def prepare_tfds(name: str, root: Path) -> None:
         raise DataError(f"{name}: cannot be prepared: {reason}") from error
 
 
-def _builder(name: str, root: Path) -> Any:  # noqa: ANN401 - tfds has no types
+def _builder(name: str, root: Path) -> Any:
     try:
         import tensorflow_datasets as tfds  # noqa: PLC0415 - an extra, and slow
     except ImportError as error:
@@ -122,7 +122,7 @@ def _read(name: str, root: Path, subset: str) -> Iterator[Utterance]:
     yield from read_manifest(manifest)
 
 
-def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utterance]:  # noqa: ANN401 - tfds has no types
+def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utterance]:
     """Write each recording as FLAC of 16 bits."""
     features = builder.info.features
     sounds = [k for k, feature in features.items() if _is_audio(feature)]
@@ -153,7 +153,7 @@ def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utte
         )
 
 
-def _is_audio(feature: Any) -> bool:  # noqa: ANN401 - tfds has no types
+def _is_audio(feature: Any) -> bool:
     return type(feature).__name__ == "Audio"
 
 
@@ -161,5 +161,5 @@ def _first(example: dict[str, Any], keys: tuple[str, ...]) -> str | None:
     return next((_word(example[key]) for key in keys if key in example), None)
 
 
-def _word(value: Any) -> str:  # noqa: ANN401 - bytes or a number
+def _word(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from keras import ops
 
-from asr.tensors import Tensor
+from asr.arrays import Tensor
 
 # Log probability of the impossible: finite, so that differences stay numbers.
 NEVER = -1e9

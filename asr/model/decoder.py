@@ -7,19 +7,14 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from asr.config import AttentionConfig, DecoderConfig
-from asr.model.attention import attention_class
-from asr.model.attention_base import Memory
-from asr.model.copying import mixture
-from asr.model.decoder_loop import (
-    Cell,
-    DecoderState,
-    advance,
-    initial_state,
-    read_tokens,
-)
-from asr.model.masks import sequence_mask
-from asr.tensors import Tensor
+from asr.arrays import Tensor
+from asr.config.schema import AttentionConfig, DecoderConfig
+from asr.model.attention import Memory
+from asr.model.attention_variants import attention_class
+from asr.model.decoder_cell import Cell, DecoderState, advance, initial_state
+from asr.model.kernels.decoder_scan import read_tokens
+from asr.model.ops import sequence_mask
+from asr.model.pointer_generator import mixture
 
 
 class Prepared(NamedTuple):
@@ -74,7 +69,7 @@ class Decoder(keras.layers.Layer):
         vocabulary: int,
         *,
         seed: int = 0,
-        **kwargs: Any,  # noqa: ANN401 - Keras layer arguments
+        **kwargs: Any,
     ) -> None:
         super().__init__(dtype="float32", **kwargs)
         self.config = config
@@ -101,7 +96,7 @@ class Decoder(keras.layers.Layer):
         )
         self.random = keras.random.SeedGenerator(seed + 2)
 
-    def build(self, tokens_shape: Any, memory_shape: Any, *_: Any) -> None:  # noqa: ANN401 - Keras shapes
+    def build(self, tokens_shape: Any, memory_shape: Any, *_: Any) -> None:
         """Create the weights."""
         units, width = self.config.units, memory_shape[-1]
         self.embedding.build(tokens_shape)
@@ -128,7 +123,7 @@ class Decoder(keras.layers.Layer):
         if self.config.copy:
             self.gate.build((None, None, units + width))
 
-    def compute_output_spec(self, tokens: Any, memory: Any, *_: Any, **__: Any) -> Any:  # noqa: ANN401 - Keras signature
+    def compute_output_spec(self, tokens: Any, memory: Any, *_: Any, **__: Any) -> Any:
         """Return symbolic outputs without tracing the loop."""
         return (
             keras.KerasTensor((*tokens.shape, self.vocabulary)),

@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 import keras
 from keras import ops
 
-from asr.config import EncoderConfig
-from asr.model.masks import sequence_mask
-from asr.model.normalization import LayerNormalization
-from asr.model.recurrent import BidirectionalGRU
+from asr.arrays import Tensor
+from asr.config.schema import EncoderConfig
+from asr.model.gru import BidirectionalGRU
+from asr.model.ops import LayerNormalization, sequence_mask
 from asr.model.transformer import Transformer
-from asr.tensors import Tensor
 
 
 def state_lengths(lengths: Tensor, reduction: int) -> Tensor:
@@ -63,7 +62,7 @@ class Encoder(keras.layers.Layer):
         strided convolutions in the place of its pyramid.
     """
 
-    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:  # noqa: ANN401 - Keras layer arguments
+    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.config = config
         policy = self.dtype_policy
@@ -114,7 +113,7 @@ class Encoder(keras.layers.Layer):
         """Input frames that one memory frame stands for."""
         return self.config.reduction * self.config.memory_stride
 
-    def build(self, features_shape: Any, *_: Any) -> None:  # noqa: ANN401 - Keras shapes
+    def build(self, features_shape: Any, *_: Any) -> None:
         """Create the weights of all layers."""
         config, channels = self.config, features_shape[-1]
         for convolution in self.convolutions:
@@ -127,7 +126,7 @@ class Encoder(keras.layers.Layer):
             norm.build((None, None, channels))
         self.output_layer.build((None, None, channels * config.memory_stride))
 
-    def compute_output_spec(self, features: Any, lengths: Any, **_: Any) -> Encoded:  # noqa: ANN401 - Keras signature
+    def compute_output_spec(self, features: Any, lengths: Any, **_: Any) -> Encoded:
         """Return symbolic outputs without tracing the loops."""
         batch, config = features.shape[0], self.config
         # A tensor of its own for each: one for both would name one output twice.

@@ -7,16 +7,16 @@ from typing import Any
 import keras
 from keras import ops
 
-from asr.config import AugmentConfig, ModelConfig, TrainConfig
+from asr.arrays import Tensor
+from asr.config.schema import AugmentConfig, ModelConfig, TrainConfig
 from asr.errors import RecipeError
-from asr.model.augment import SpecAugment
-from asr.model.copying import coverage_loss
+from asr.model.classifier import PoolingDecoder
+from asr.model.ctc_heads import PhoneHead
 from asr.model.decoder import Decoder, Prepared
 from asr.model.encoder import Encoded, Encoder
 from asr.model.losses import cross_entropy, ctc
-from asr.model.phone_head import PhoneHead
-from asr.model.pooling import PoolingDecoder
-from asr.tensors import Tensor
+from asr.model.pointer_generator import coverage_loss
+from asr.model.spec_augment import SpecAugment
 
 DECODERS: dict[str, Any] = {"gru": Decoder, "pooling": PoolingDecoder}
 
@@ -140,10 +140,10 @@ class Seq2Seq(keras.Model):
 
     def compute_loss(
         self,
-        x: Any = None,  # noqa: ANN401, ARG002 - Keras signature
-        y: Any = None,  # noqa: ANN401 - Keras signature
-        y_pred: Any = None,  # noqa: ANN401 - Keras signature
-        sample_weight: Any = None,  # noqa: ANN401, ARG002 - Keras signature
+        x: Any = None,  # noqa: ARG002 - Keras signature
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,  # noqa: ARG002 - Keras signature
         training: bool = True,
     ) -> Tensor:
         """Return (1 - w) * cross-entropy + w * CTC, both per label.
@@ -175,7 +175,7 @@ class Seq2Seq(keras.Model):
             loss = loss + ctc_weight * self._ctc_loss(y_pred, y)
         return (loss + sum(self.losses)) / self.replicas
 
-    def _ctc_loss(self, y_pred: Any, y: Any) -> Tensor:  # noqa: ANN401 - as in `compute_loss`
+    def _ctc_loss(self, y_pred: Any, y: Any) -> Tensor:
         labels, frames = y["labels"], y_pred["ctc_lengths"]
         loss = ctc(y_pred["ctc_logits"], frames, labels, y["label_lengths"] - 1)
         self._track(self.ctc_tracker, loss, labels)

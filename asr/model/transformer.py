@@ -7,12 +7,11 @@ from typing import Any
 import keras
 from keras import ops
 
-from asr.config import AttentionConfig, EncoderConfig
+from asr.arrays import Tensor
+from asr.config.schema import AttentionConfig, EncoderConfig
 from asr.errors import RecipeError
-from asr.model.attention import MultiHeadAttention
-from asr.model.loops import branch
-from asr.model.normalization import LayerNormalization
-from asr.tensors import Tensor
+from asr.model.attention_variants import MultiHeadAttention
+from asr.model.ops import LayerNormalization, branch
 
 
 def positions(frames: Tensor, units: int) -> Tensor:
@@ -55,7 +54,7 @@ class TransformerBlock(keras.layers.Layer):
         *,
         dropout: float = 0.0,
         seed: int = 0,
-        **kwargs: Any,  # noqa: ANN401 - Keras layer arguments
+        **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.units = units
@@ -73,7 +72,7 @@ class TransformerBlock(keras.layers.Layer):
             for i in range(2)
         ]
 
-    def build(self, *_: Any) -> None:  # noqa: ANN401 - the sizes are known
+    def build(self, *_: Any) -> None:
         """Create the weights."""
         shape = (None, None, self.units)
         self.attention.build(self.units, self.units)
@@ -113,7 +112,7 @@ class Transformer(keras.layers.Layer):
         RecipeError: The heads do not divide the units.
     """
 
-    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:  # noqa: ANN401 - Keras layer arguments
+    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.units = 2 * config.units
         if self.units % config.heads:
@@ -136,7 +135,7 @@ class Transformer(keras.layers.Layer):
             for i in range(config.layers)
         ]
 
-    def build(self, inputs_shape: Any, *_: Any) -> None:  # noqa: ANN401 - Keras shapes
+    def build(self, inputs_shape: Any, *_: Any) -> None:
         """Create the weights of all blocks."""
         self.entry.build(inputs_shape)
         for block in self.blocks:

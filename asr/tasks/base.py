@@ -10,10 +10,10 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
-from asr import tokenizers
-from asr.config import ModelConfig, SourceConfig
-from asr.text import normalizer
-from asr.tokenizers import Tokenizer
+from asr.config.schema import ModelConfig, SourceConfig
+from asr.text.normalizers import normalizer
+from asr.text.special_tokens import END, START
+from asr.text.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class WritesText:
     @property
     def start(self) -> int:
         """Token the decoder reads first."""
-        return tokenizers.START
+        return START
 
     @property
     def end(self) -> int:
         """Token that closes a sequence."""
-        return tokenizers.END
+        return END
 
     def normalize(self, text: str) -> str:
         """Return the normal form of a text."""
@@ -89,7 +89,7 @@ class Task(Protocol):
         """Write records to a file of a run."""
 
     @staticmethod
-    def texts(record: Any) -> Sequence[str]:  # noqa: ANN401 - a record of the task
+    def texts(record: Any) -> Sequence[str]:
         """Return what a tokenizer is made from."""
 
     @property
@@ -126,10 +126,10 @@ class Task(Protocol):
     def frontend(self) -> keras.layers.Layer:
         """Return the layer `(source, lengths) -> (features, lengths)`."""
 
-    def length(self, record: Any) -> float:  # noqa: ANN401 - a record of the task
+    def length(self, record: Any) -> float:
         """Return the length of a record's source, in seconds or tokens."""
 
-    def encode_source(self, record: Any) -> np.ndarray:  # noqa: ANN401 - as above
+    def encode_source(self, record: Any) -> np.ndarray:
         """Return what the frontend reads, (N,): float32 samples or int32 tokens."""
 
     def encode_target(self, reference: str) -> list[int]:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from asr import audio, scoring
-from asr.config import SourceConfig
+from asr.audio import io as audio_io
+from asr.config.schema import SourceConfig
 from asr.corpora.prepare import Preparation
-from asr.manifest import Utterance, read_manifest, write_manifest
-from asr.model.features import LogMel
+from asr.data.manifest import Utterance, read_manifest, write_manifest
+from asr.metrics import wer
+from asr.model.frontend import LogMel
 from asr.tasks.base import WritesText
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ class SpeechRecognition(WritesText):
 
     def encode_source(self, record: Utterance) -> np.ndarray:
         """Return the samples of a recording at the model's rate, (N,) float32."""
-        return audio.read(
+        return audio_io.read(
             record.audio, self.rate, offset=record.offset, duration=record.duration
         )
 
@@ -92,7 +93,7 @@ class SpeechRecognition(WritesText):
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
         """Return word and character error rate against normalised references."""
-        score = scoring.score(
+        score = wer.score(
             [self.normalize(reference) for reference in references], hypotheses
         )
         return {"wer": score.wer, "cer": score.cer}

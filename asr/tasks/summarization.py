@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asr.metrics.bleu_rouge import rouge
 from asr.tasks.text import TextTask
-from asr.text_scores import rouge
 
 
 class Summarization(TextTask):

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from asr.config import SourceConfig
+from asr.config.schema import SourceConfig
 from asr.corpora.text import text_corpus
+from asr.data.pairs import Pair, read_pairs, write_pairs
 from asr.errors import DataError, RecipeError
-from asr.model.embedding import TokenEmbedding
-from asr.pairs import Pair, read_pairs, write_pairs
+from asr.model.token_embedding import TokenEmbedding
 from asr.tasks.base import WritesText
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import soundfile
 
-from asr.audio import resample
-from asr.manifest import Utterance, write_manifest
+from asr.audio.io import resample
+from asr.data.manifest import Utterance, write_manifest
 
 FOLDER = Path(__file__).resolve().parent
 

@@ -19,16 +19,16 @@ from pathlib import Path
 import click
 import numpy as np
 
-from asr.checkpoint import (
+from asr.errors import AsrError, ModelError
+from asr.storage.model_folder import (
     CARD,
     TOKENIZER,
     WEIGHTS,
-    read_arrays,
     read_config,
     verify,
     write_model,
 )
-from asr.errors import AsrError, ModelError
+from asr.storage.weights import read_arrays
 
 
 def average(folders: list[Path], output: Path) -> None:

@@ -22,11 +22,11 @@ from pathlib import Path
 
 import click
 
+from asr.data.manifest import read_manifest
 from asr.errors import AsrError, DataError
-from asr.language_model import load_language_model
-from asr.manifest import read_manifest
-from asr.pronunciation import Lexicon, Phones, read_lexicon, write_lexicon
-from asr.text import normalizer
+from asr.language_model.storage import load_language_model
+from asr.text.normalizers import normalizer
+from asr.text.pronunciation import Lexicon, Phones, read_lexicon, write_lexicon
 
 # IPA as espeak-ng's American voice writes it; what is longer is tried first.
 SOUNDS = {

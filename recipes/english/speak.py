@@ -25,9 +25,9 @@ import numpy as np
 import soundfile
 import soxr
 
+from asr.data.manifest import text_lines
 from asr.errors import AsrError, DataError
-from asr.manifest import text_lines
-from asr.resources import atomic_write
+from asr.files import atomic_write
 
 RATE = 16000
 WORDS = (3, 26)  # shortest and longest text that is read

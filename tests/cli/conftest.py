@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 import asr
-from asr import audio
+from asr.audio import io as audio_io
 from asr.cli import terminal
 from asr.cli.main import main
-from asr.config import DecodingConfig
+from asr.config.schema import DecodingConfig
 from asr.errors import AsrError
-from asr.transcript import Alternative, Segment, Transcript, Word
+from asr.formats.transcript import Alternative, Segment, Transcript, Word
 
 
 class Ended(NamedTuple):
@@ -73,7 +73,7 @@ class FakeRecognizer:
                 yield source, error
 
     def _transcribe(self, source, decoding) -> Transcript:
-        seconds = len(audio.read(source)) / 16000
+        seconds = len(audio_io.read(source)) / 16000
         if not seconds:
             return Transcript("", (), None, 0.0, reason="no samples")
         text = source.stem.upper() if isinstance(source, Path) else "STDIN"
@@ -84,12 +84,12 @@ class FakeRecognizer:
         return Transcript(text, (segment,), "en", seconds, alternatives)
 
     def align(self, source, text) -> Transcript:
-        seconds = len(audio.read(source)) / 16000
+        seconds = len(audio_io.read(source)) / 16000
         segment = Segment(0, 0.0, seconds, text, (), 0.0, 0.0)
         return _timed(Transcript(text, (segment,), "en", seconds))
 
     def attention(self, source) -> Seen:
-        features = np.zeros((len(audio.read(source)) // 160, 80), np.float32)
+        features = np.zeros((len(audio_io.read(source)) // 160, 80), np.float32)
         weights = np.full((3, len(features) // 4), 0.01, np.float32)
         return Seen(weights, ("A", "B", "</s>"), 0.04, features, 0.01)
 

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from asr import comparison
-from asr.comparison import Cell, table
-from asr.config import load_recipe
+from asr.config.loading import load_recipe
 from asr.errors import DataError
-from asr.run_state import save_recipe
+from asr.experiments import compare
+from asr.experiments.compare import Cell, table
+from asr.training.run_folder import save_recipe
 
 COMMON = ["--seeds", "2", "--set", "train.epochs=1"]
 
@@ -62,7 +62,7 @@ def test_a_grid(grid, tmp_path, monkeypatch):
     def fail(*_):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(comparison, "resume", fail)
+    monkeypatch.setattr(compare, "resume", fail)
     assert grid().out == ended.out
 
 
@@ -73,7 +73,7 @@ def test_a_stopped_training_goes_on(grid, tmp_path, monkeypatch):
         calls.append(output)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(comparison, "resume", stop)
+    monkeypatch.setattr(compare, "resume", stop)
     assert grid().status == grid().status == 130
     assert calls == 2 * [tmp_path / "grid" / "attention=luong" / "seed-1"]
 
@@ -89,7 +89,7 @@ def test_another_training_is_not_taken_for_its_own(grid, tiny_texts, tmp_path):
 
 
 def test_keys_that_end_alike_are_told_apart():
-    label = comparison._label
+    label = compare._label
     assert label({"model.attention": "luong"}) == "attention=luong"
     assert label({"model.encoder.units": 8, "model.decoder.units": 9}) == (
         "model.encoder.units=8 model.decoder.units=9"
@@ -121,7 +121,7 @@ def test_what_cannot_be_varied(run, tiny_texts, tmp_path, vary, status, message)
 
 def test_a_recipe_without_a_dev_part(tiny_texts, tmp_path):
     with pytest.raises(DataError, match=r"data\.dev is empty"):
-        comparison.compare(
+        compare.compare(
             tiny_texts / "tiny-text.yaml",
             {"model.attention": ["none"]},
             seeds=1,

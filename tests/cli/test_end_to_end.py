@@ -13,8 +13,8 @@ import soundfile
 import tensorflow as tf
 import yaml
 
-from asr.manifest import read_manifest, write_manifest
-from asr.writers import WRITERS
+from asr.data.manifest import read_manifest, write_manifest
+from asr.formats.writers import WRITERS
 
 
 @pytest.fixture

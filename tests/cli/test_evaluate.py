@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from asr.evaluation import Evaluation, Result
-from asr.manifest import read_manifest, write_manifest
-from asr.score_report import ScoreReport
+from asr.data.manifest import read_manifest, write_manifest
+from asr.evaluation.speech import Evaluation, Result
+from asr.metrics.report import ScoreReport
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 import asr
+from asr.audio.decoders import RawSamples
 from asr.cli import listen
-from asr.recording import RawSamples
-from asr.transcript import Segment
+from asr.formats.transcript import Segment
 
 
 class Listener:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from asr.resources import bundled_models
+from asr.files import bundled_models
 
 
 def test_every_bundled_model_has_its_line(run):

@@ -7,7 +7,7 @@ import json
 import pytest
 import soundfile
 
-from asr.manifest import read_manifest
+from asr.data.manifest import read_manifest
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 from asr.corpora import obtain
+from asr.corpora.download import Archive
 from asr.corpora.obtain import Source
-from asr.download import Archive
-from asr.manifest import read_manifest
+from asr.data.manifest import read_manifest
 
 
 def librispeech(*names: str) -> bytes:

@@ -9,11 +9,12 @@ import sys
 
 import pytest
 
+from asr.cli import progress as progress_bars
 from asr.cli import terminal
 
 
 def test_no_bar_without_a_terminal(capsys):
-    with terminal.progress(2, "clips") as advance:
+    with progress_bars.progress(2, "clips") as advance:
         advance()
     assert capsys.readouterr() == ("", "")
 
@@ -21,7 +22,7 @@ def test_no_bar_without_a_terminal(capsys):
 def test_bar_on_a_terminal(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with terminal.progress(2, "clips") as advance:
+    with progress_bars.progress(2, "clips") as advance:
         advance()
         sys.stdout.write("result\n")
     out, err = capsys.readouterr()
@@ -33,7 +34,7 @@ def test_bar_on_a_terminal(monkeypatch, capsys):
 def test_no_bar_when_quiet(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with terminal.progress(2, "clips", quiet=True) as advance:
+    with progress_bars.progress(2, "clips", quiet=True) as advance:
         advance()
     assert "clips" not in capsys.readouterr().err
 

@@ -15,10 +15,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.cli import outputs
-from asr.config import BATCH_SECONDS
+from asr.cli import inputs
+from asr.config.schema import BATCH_SECONDS
 from asr.errors import ModelError, UsageError
-from asr.writers import WRITERS
+from asr.formats.writers import WRITERS
 
 
 @pytest.fixture
@@ -287,12 +287,12 @@ def test_output_folder_that_cannot_be(run, recognizer, wav):
 )
 def test_output_names_are_distinct(wav, files, arguments, expected):
     wav(*files)
-    found = list(outputs.find(arguments))
-    names = outputs.name_all(found, arguments)
+    found = list(inputs.find(arguments))
+    names = inputs.name_all(found, arguments)
     assert list(names.values()) == expected
     if any(name.endswith("-2") for name in expected):
         with pytest.raises(UsageError, match="several recordings are called"):
-            outputs.name_all(found, arguments, resume=True)
+            inputs.name_all(found, arguments, resume=True)
 
 
 def test_what_may_not_be_read_is_reported(run, recognizer, wav, monkeypatch):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asr.corpora.an4 import AN4
+from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.manifest import Utterance
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asr.corpora.audio_folder import AUDIO_FOLDER
+from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.manifest import Utterance
 
 
 def test_audio_folder(tmp_path, clip, text):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from asr.corpora.common_voice import COMMON_VOICE
+from asr.data.manifest import Utterance
 from asr.errors import DataError
-from asr.manifest import Utterance
 
 HEADER = "client_id\tpath\tsentence\tup_votes\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asr.corpora import detect
 from asr.corpora.jsonl import JSONL
-from asr.manifest import Utterance, write_manifest
+from asr.data.manifest import Utterance, write_manifest
 
 
 def test_manifests(tmp_path):

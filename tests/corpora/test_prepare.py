@@ -10,8 +10,8 @@ import pytest
 
 import asr
 from asr.corpora.prepare import Preparation
+from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import DataError, UsageError
-from asr.manifest import Utterance, read_manifest, write_manifest
 
 
 def manifest(tmp_path, *utterances):

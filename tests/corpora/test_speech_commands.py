@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.corpora.speech_commands import SPEECH_COMMANDS
-from asr.manifest import Utterance
+from asr.data.manifest import Utterance
 
 
 def test_commands(tmp_path, clip, text):

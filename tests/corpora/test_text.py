@@ -8,8 +8,8 @@ import json
 import pytest
 
 from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.data.pairs import Pair
 from asr.errors import DataError, UsageError
-from asr.pairs import Pair
 
 REAL = {
     ("tatoeba", "tatoeba-eng-fra"): {"train": 136931, "val": 1414, "test": 2994},

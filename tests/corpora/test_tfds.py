@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 
-from asr import audio
+from asr.audio import io as audio_io
 from asr.cli.main import main
 from asr.corpora import corpus
 from asr.errors import DataError, UsageError
@@ -100,7 +100,7 @@ def test_samples_are_the_same(root):
     for utterance in found:
         expected = _samples(int(utterance.id.removeprefix("id"))) / 32768
         np.testing.assert_array_equal(
-            audio.read(utterance.audio, RATE), expected.astype("float32")
+            audio_io.read(utterance.audio, RATE), expected.astype("float32")
         )
 
 

@@ -1,316 +1,137 @@
-"""The other kinds of attention: their formulas, and what holds of all of them."""
+"""Additive attention: the formula in NumPy, masks, location features."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
-from asr.config import AttentionConfig, DecoderConfig
-from asr.errors import RecipeError
-from asr.model.attention import ATTENTIONS
-from asr.model.decoder import Decoder
-from asr.model.masks import sequence_mask
+from asr.config.schema import AttentionConfig
+from asr.model.attention import BahdanauAttention
+from asr.model.ops import sequence_mask
 from tests.layer_checks import AttentionChecks
 
-QUERY, MEMORY, FRAMES, BEAM = 6, 5, 9, 3
-LENGTHS = np.array([9, 4, 1])
-BASE = AttentionConfig(units=4, heads=2, window=2, location_filters=2, location_width=5)
-CONFIGS = {
-    "bahdanau": BASE,
-    "luong-dot": replace(BASE, kind="luong", score="dot"),
-    "luong-general": replace(BASE, kind="luong"),
-    "luong-concat": replace(BASE, kind="luong", score="concat"),
-    "local-monotonic": replace(BASE, kind="local", centre="monotonic"),
-    "local-predicted": replace(BASE, kind="local", centre="predicted"),
-    "local-previous": replace(BASE, kind="local", centre="previous"),
-    "multi_head": replace(BASE, kind="multi_head"),
-    "none": replace(BASE, kind="none"),
-    "hard": replace(BASE, kind="hard"),
-}
-everywhere = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+QUERY, MEMORY = 3, 5
+PLAIN = AttentionConfig(units=4, location_filters=0)
+LOCATED = AttentionConfig(units=4, location_filters=2, location_width=5)
 
 
-def build(config, memory_units=MEMORY):
-    layer = ATTENTIONS[config.kind](config)
-    layer.build(QUERY, QUERY if config.score == "dot" else memory_units)
-    random = np.random.default_rng(0)
+def build(config, seed=0):
+    layer = BahdanauAttention(config)
+    layer.build(QUERY, MEMORY)
+    random = np.random.default_rng(seed)
     for weight in layer.weights:
-        weight.assign(0.7 * random.normal(size=weight.shape))
+        weight.assign(random.normal(size=weight.shape))
     return layer
 
 
-def numbers(config, seed=1):
-    """A memory (B, S, D) with noise in its padding, and queries (B, K, H)."""
+def numbers(batch=2, beam=3, frames=8, seed=1):
     random = np.random.default_rng(seed)
-    units = QUERY if config.score == "dot" else MEMORY
-    memory = random.normal(size=(3, FRAMES, units)).astype("float32")
-    query = random.normal(size=(3, BEAM, QUERY)).astype("float32")
-    return memory, query
+    memory = random.normal(size=(batch, frames, MEMORY)).astype("float32")
+    query = random.normal(size=(batch, beam, QUERY)).astype("float32")
+    state = random.uniform(size=(batch, beam, frames)).astype("float32")
+    return memory, query, state
 
 
-def look(layer, memory, query, lengths=LENGTHS, steps=1):
-    prepared = layer.prepare(memory, sequence_mask(lengths, memory.shape[1]))
-    state = layer.initial_state(prepared, query.shape[1])
-    for _ in range(steps):
-        context, weights, state = layer.attend(tf.constant(query), prepared, state)
-    return np.asarray(context), np.asarray(weights), np.asarray(state)
-
-
-def softmax(energies):
-    weights = np.exp(energies - energies.max(axis=-1, keepdims=True))
-    return weights / weights.sum(axis=-1, keepdims=True)
-
-
-def test_every_kind_is_tested():
-    assert {config.kind for config in CONFIGS.values()} == set(ATTENTIONS)
-
-
-@everywhere
-def test_weights_are_a_distribution_over_real_frames(config):
-    memory, query = numbers(config)
-    context, weights, _ = look(build(config), memory, query, steps=3)
-    assert weights.shape == (3, BEAM, FRAMES)
-    assert context.shape == (3, BEAM, memory.shape[-1])
-    total = 0.0 if config.kind == "none" else 1.0
-    np.testing.assert_allclose(weights.sum(-1), total, rtol=1e-5)
-    for row, length in enumerate(LENGTHS):
-        assert not weights[row, :, length:].any()
-
-
-@everywhere
-def test_the_context_is_the_weighted_memory(config):
-    if config.kind in ("none", "multi_head"):
-        pytest.skip("it projects what it has seen")
-    memory, query = numbers(config)
-    context, weights, _ = look(build(config), memory, query)
-    np.testing.assert_allclose(context, weights @ memory, atol=1e-5)
-
-
-@everywhere
-def test_hypotheses_and_neighbours_do_not_matter(config):
-    memory, query = numbers(config)
-    layer = build(config)
-    context, weights, _ = look(layer, memory, query, steps=2)
-    for row, length in enumerate(LENGTHS):
-        for k in range(BEAM):
-            alone = look(
-                layer,
-                memory[row : row + 1, : max(length, 2)],
-                query[row : row + 1, k : k + 1],
-                LENGTHS[row : row + 1],
-                steps=2,
-            )
-            np.testing.assert_allclose(context[row, k], alone[0][0, 0], atol=1e-5)
-            np.testing.assert_allclose(
-                weights[row, k, :length], alone[1][0, 0, :length], atol=1e-5
-            )
-
-
-@everywhere
-def test_the_loop_over_tokens_is_made_of_steps(config):
-    keras.utils.set_random_seed(0)
-    decoder = Decoder(DecoderConfig(units=QUERY, embedding=4, dropout=0.0), config, 7)
-    tokens = np.array([[1, 3, 4, 6], [1, 5, 0, 0], [1, 3, 3, 2]], "int32")
-    memory, _ = numbers(config)
-    logits, weights = decoder(tokens, memory, LENGTHS)
-    prepared = decoder.prepare(memory, LENGTHS)
-    state = decoder.initial_state(prepared)
-    for place in range(tokens.shape[1]):
-        found, state = decoder.step(tokens[:, place : place + 1], state, prepared)
-        np.testing.assert_allclose(found[:, 0], logits[:, place], atol=1e-5)
-    assert weights.shape == (3, 4, FRAMES)
-
-
-@everywhere
-def test_all_weights_learn(config):
-    keras.utils.set_random_seed(0)
-    decoder = Decoder(DecoderConfig(units=QUERY, embedding=4, dropout=0.0), config, 7)
-    tokens = tf.constant([[1, 3, 4, 6], [1, 5, 3, 4], [1, 3, 3, 2]])
-    memory, _ = numbers(config)
-
-    @tf.function(
-        input_signature=[tf.TensorSpec([None, None, memory.shape[-1]])],
-    )
-    def gradients(memory):
-        with tf.GradientTape() as tape:
-            logits, _ = decoder(tokens, memory, LENGTHS, training=True)
-            loss = tf.reduce_sum(logits**2)
-        return tape.gradient(loss, decoder.trainable_variables)
-
-    decoder(tokens, memory, LENGTHS)  # creates the weights
-    for weight, gradient in zip(
-        decoder.trainable_variables, gradients(memory), strict=True
-    ):
-        values = np.asarray(tf.convert_to_tensor(gradient))
-        assert np.isfinite(values).all(), weight.path
-        assert values.any(), weight.path
-
-
-@pytest.mark.parametrize("name", ["luong-dot", "luong-general"])
-def test_luong_by_hand(name):
-    config = CONFIGS[name]
-    memory, query = numbers(config)
-    layer = build(config)
-    keys = memory if name == "luong-dot" else memory @ np.asarray(layer.kernel)
-    _, weights, _ = look(layer, memory, query)
-    for row, length in enumerate(LENGTHS):
-        energies = query[row] @ keys[row, :length].T / np.sqrt(QUERY)
-        np.testing.assert_allclose(
-            weights[row, :, :length], softmax(energies), atol=1e-5
+def by_hand(layer, memory, query, state):
+    """Weights of one query over one unpadded memory, as in the papers."""
+    values = {weight.name: np.asarray(weight) for weight in layer.weights}
+    hidden = query @ values["query_kernel"] + memory @ values["key_kernel"]
+    hidden = hidden + values["bias"]
+    if layer.config.location_filters:
+        width = layer.config.location_width
+        padded = np.pad(state, ((width - 1) // 2, width - 1 - (width - 1) // 2))
+        features = np.stack(
+            [padded[s : s + width] @ values["filters"] for s in range(len(memory))]
         )
-
-
-def test_luong_concat_is_additive():
-    config = CONFIGS["luong-concat"]
-    memory, query = numbers(config)
-    layer = build(config)
-    additive = ATTENTIONS["bahdanau"](replace(BASE, location_filters=0))
-    additive.build(QUERY, MEMORY)
-    additive.query_kernel.assign(layer.query_kernel)
-    additive.key_kernel.assign(layer.kernel)
-    additive.energy.assign(layer.energy)
-    for found, expected in zip(
-        look(layer, memory, query)[:2], look(additive, memory, query)[:2], strict=True
-    ):
-        np.testing.assert_allclose(found, expected, atol=1e-5)
-
-
-def test_multi_head_equals_keras():
-    config = CONFIGS["multi_head"]
-    memory, query = numbers(config)
-    layer = build(config)
-    heads, size = config.heads, config.units // config.heads
-    other = keras.layers.MultiHeadAttention(
-        heads, size, value_dim=size, output_shape=MEMORY
-    )
-    mask = np.arange(FRAMES) < LENGTHS[:, None]
-    other(query, memory, attention_mask=mask[:, None])
-    values = []
-    for name in ("query", "key", "value"):
-        values.append(np.reshape(layer.kernels[name], (-1, heads, size)))
-        values.append(np.reshape(layer.biases[name], (heads, size)))
-    values.append(np.reshape(layer.kernels["output"], (heads, size, MEMORY)))
-    values.append(np.asarray(layer.biases["output"]))
-    other.set_weights(values)
-    expected, scores = other(
-        query, memory, attention_mask=mask[:, None], return_attention_scores=True
-    )
-    context, weights, _ = look(layer, memory, query)
-    np.testing.assert_allclose(context, expected, atol=1e-5)
-    np.testing.assert_allclose(weights, np.mean(scores, axis=1), atol=1e-6)
-
-
-@pytest.mark.parametrize("centre", ["monotonic", "previous", "predicted"])
-def test_a_local_window(centre):
-    config = replace(BASE, kind="local", centre=centre)
-    memory, query = numbers(config)
-    layer = build(config)
-    for steps in (1, 2, 4):
-        _, weights, state = look(layer, memory, query, steps=steps)
-        # No more than 2 * window + 1 frames have weight.
-        assert (weights > 0).sum(-1).max() <= 5
-        if centre == "monotonic":
-            assert not weights[0, :, steps + config.window :].any()
-            assert (weights[0, :, steps - 1] > 0).all()
-        if centre == "previous":
-            np.testing.assert_allclose(
-                state[..., 0], weights @ np.arange(FRAMES), atol=1e-5
-            )
-    wide = replace(config, window=100)
-    everything = replace(BASE, kind="luong")
-    if centre != "predicted":
-        plain = build(everything)
-        layer = build(wide)
-        layer.kernel.assign(plain.kernel)
-        np.testing.assert_allclose(
-            look(layer, memory, query)[1], look(plain, memory, query)[1], atol=1e-6
-        )
-
-
-def test_a_predicted_centre_by_hand():
-    config = CONFIGS["local-predicted"]
-    memory, query = numbers(config)
-    layer = build(config)
-    _, weights, _ = look(layer, memory, query)
-    last = LENGTHS[:, None, None] - 1.0
-    hidden = np.tanh(query @ np.asarray(layer.place_kernel)) @ np.asarray(layer.place)
-    distance = np.arange(FRAMES) - last / (1.0 + np.exp(-hidden))
-    keys = memory @ np.asarray(layer.kernel) / np.sqrt(QUERY)
-    energies = query @ keys.transpose(0, 2, 1) - np.square(distance) / (0.5 * 2.0**2)
-    seen = (np.abs(distance) <= 2.0) & (np.arange(FRAMES) <= last)
-    expected = softmax(np.where(seen, energies, -1e9))
-    np.testing.assert_allclose(weights, expected, atol=1e-5)
-
-
-@everywhere
-def test_what_is_dropped_is_not_seen(config):
-    if config.kind in ("none", "hard"):
-        pytest.skip("it has no weights to drop")
-    memory, query = numbers(config)
-    layer = build(config)
-    prepared = layer.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-    state = layer.initial_state(prepared, BEAM)
-    keep = np.zeros((3, BEAM, FRAMES), "float32")
-    context, _, _ = layer.attend(tf.constant(query), prepared, state, keep)
-    nothing = np.asarray(layer.biases["output"]) if config.kind == "multi_head" else 0.0
-    np.testing.assert_allclose(context, np.broadcast_to(nothing, context.shape))
-
-
-def test_without_attention_the_query_does_not_matter():
-    config = CONFIGS["none"]
-    memory, query = numbers(config)
-    layer = build(config)
-    first, _, _ = look(layer, memory, query)
-    second, _, _ = look(layer, memory, -query)
-    np.testing.assert_array_equal(first, second)
-    ends = np.concatenate([memory[:, 0], memory[np.arange(3), LENGTHS - 1]], axis=-1)
-    expected = np.tanh(ends @ np.asarray(layer.kernel))
-    np.testing.assert_allclose(first[:, 0], expected, atol=1e-5)
-
-
-def test_hard_attention_looks_at_one_frame():
-    config = CONFIGS["hard"]
-    memory, query = numbers(config)
-    layer = build(config)
-    _, weights, _ = look(layer, memory, query)
-    np.testing.assert_allclose(np.sort(weights, axis=-1)[..., -1], 1.0, atol=1e-6)
-    soft = build(CONFIGS["luong-general"])
-    soft.kernel.assign(layer.kernel)
-    _, likely, _ = look(soft, memory, query)
-    np.testing.assert_array_equal(weights.argmax(-1), likely.argmax(-1))
-    # With noise, frames are drawn from the soft weights.
-    noise = layer.noise((4000, 3, FRAMES), 0.0, keras.random.SeedGenerator(0))
-    prepared = layer.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-    state = layer.initial_state(prepared, 4000)
-    queries = np.repeat(query[:, :1], 4000, axis=1)
-    _, drawn, _ = layer.attend(queries, prepared, state, tf.transpose(noise, (1, 0, 2)))
-    np.testing.assert_allclose(np.mean(drawn, axis=1), likely[:, 0], atol=0.03)
+        hidden = hidden + features @ values["filter_kernel"]
+    energy = (np.tanh(hidden) @ values["energy"])[:, 0]
+    weights = np.exp(energy - energy.max())
+    return weights / weights.sum()
 
 
 @pytest.mark.parametrize(
-    ("config", "message"),
+    "config",
     [
-        (replace(BASE, kind="luong", score="dot"), "memory of the decoder's size"),
-        (replace(BASE, kind="multi_head", heads=3), "3 heads do not divide"),
+        PLAIN,
+        LOCATED,
+        replace(LOCATED, location_width=4),
+        replace(LOCATED, location_width=31),
     ],
 )
-def test_sizes_that_do_not_fit(config, message):
-    with pytest.raises(RecipeError, match=message):
-        ATTENTIONS[config.kind](config).build(QUERY, MEMORY)
+def test_the_formula(config):
+    layer = build(config)
+    memory, query, state = numbers()
+    lengths = (8, 5)
+    state[1, :, 5:] = 0.0  # no weight ever lies in the padding
+    prepared = layer.prepare(memory, sequence_mask(np.array(lengths), 8))
+    context, weights, following = layer.attend(query, prepared, state)
+    for row, length in enumerate(lengths):
+        for k in range(3):
+            expected = by_hand(
+                layer, memory[row, :length], query[row, k], state[row, k, :length]
+            )
+            np.testing.assert_allclose(weights[row, k, :length], expected, atol=1e-6)
+            np.testing.assert_allclose(
+                context[row, k], expected @ memory[row, :length], atol=1e-5
+            )
+    np.testing.assert_allclose(following, state + np.asarray(weights), rtol=1e-6)
 
 
-class TestAttentions(AttentionChecks):
+@pytest.mark.parametrize("config", [PLAIN, LOCATED])
+def test_the_padding_gets_exactly_nothing(config):
+    layer = build(config)
+    memory, query, state = numbers()
+    memory[:, 4:] = 1e3
+    state[:, :, 4:] = 0.0
+    prepared = layer.prepare(memory, sequence_mask(np.array([4, 1]), 8))
+    _, weights, _ = layer.attend(query, prepared, state)
+    assert not np.asarray(weights)[:, :, 4:].any()
+    np.testing.assert_allclose(np.asarray(weights).sum(-1), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(np.asarray(weights)[1, :, 0], 1.0)
+
+
+def test_location_features_move_the_weights():
+    layer = build(LOCATED)
+    memory, query, state = numbers()
+    prepared = layer.prepare(memory, sequence_mask(np.array([8, 8]), 8))
+    start = layer.initial_state(prepared, 3)
+    assert start.shape == state.shape
+    assert not np.asarray(start).any()
+    _, first, _ = layer.attend(query, prepared, start)
+    _, second, _ = layer.attend(query, prepared, state)
+    assert not np.allclose(first, second)
+    plain = build(PLAIN)
+    prepared = plain.prepare(memory, sequence_mask(np.array([8, 8]), 8))
+    _, first, _ = plain.attend(query, prepared, start)
+    _, second, _ = plain.attend(query, prepared, state)
+    np.testing.assert_array_equal(np.asarray(first), np.asarray(second))
+
+
+def test_dropped_weights_change_the_context_only():
+    layer = build(LOCATED)
+    memory, query, state = numbers()
+    prepared = layer.prepare(memory, sequence_mask(np.array([8, 8]), 8))
+    keep = np.zeros_like(state)
+    keep[..., 2] = 2.0
+    context, weights, following = layer.attend(query, prepared, state, keep)
+    _, expected, _ = layer.attend(query, prepared, state)
+    np.testing.assert_array_equal(np.asarray(weights), np.asarray(expected))
+    np.testing.assert_allclose(following, state + np.asarray(weights), rtol=1e-6)
+    np.testing.assert_allclose(
+        context, 2.0 * np.asarray(weights)[..., 2:3] * memory[:, None, 2], rtol=1e-5
+    )
+
+
+class TestBahdanau(AttentionChecks):
     """The harness of all layers."""
 
-    config = CONFIGS["local-predicted"]
+    config = LOCATED
     query_units, memory_units = QUERY, MEMORY
 
 
-class TestMultiHead(TestAttentions):
-    """The same with several heads."""
+class TestBahdanauWithoutLocation(TestBahdanau):
+    """The same without location features."""
 
-    config = CONFIGS["multi_head"]
+    config = PLAIN

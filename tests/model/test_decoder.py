@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from asr.config import AttentionConfig, DecoderConfig
+from asr.config.schema import AttentionConfig, DecoderConfig
 from asr.errors import RecipeError
 from asr.model.decoder import Decoder
 from tests.layer_checks import LayerChecks

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from asr.config import EncoderConfig
+from asr.config.schema import EncoderConfig
 from asr.model.encoder import Encoder, state_lengths
 from tests.layer_checks import LayerChecks
 

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
-from asr.model.losses import cross_entropy, ctc, ctc_losses
+from asr.model.kernels.ctc import ctc_losses
+from asr.model.losses import cross_entropy, ctc
 
 VOCABULARY = 4
 

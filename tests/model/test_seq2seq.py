@@ -8,10 +8,10 @@ import keras
 import numpy as np
 import pytest
 
-from asr.compiled_search import Search
-from asr.config import AugmentConfig, DecodingConfig, TrainConfig
-from asr.decoding.search import Tokens
+from asr.config.schema import AugmentConfig, DecodingConfig, TrainConfig
+from asr.decoding.beam_search import Tokens
 from asr.errors import RecipeError
+from asr.inference.graph import BeamSearchDecoder
 from asr.model.losses import cross_entropy, ctc
 from tests.tiny_speech import CONFIG, tiny_speech_model
 
@@ -125,7 +125,7 @@ def test_what_stands_in_the_padding_of_the_source_does_not_matter(model, recordi
     ],
 )
 def test_search_knows_no_neighbours(model, recordings, config):
-    search = Search(model, Tokens(1, 2), config)
+    search = BeamSearchDecoder(model, Tokens(1, 2), config)
     together = search.hypotheses(recordings)
     for row, samples in enumerate(recordings):
         alone = search.hypotheses([samples])
@@ -145,7 +145,7 @@ def test_search_knows_no_neighbours(model, recordings, config):
 
 def test_greedy_search_follows_the_teacher_forced_model(model, recordings):
     """What search wrote, fed back as previous tokens, is what the model would write."""
-    search = Search(model, Tokens(1, 2), GREEDY)
+    search = BeamSearchDecoder(model, Tokens(1, 2), GREEDY)
     found = search.hypotheses(recordings)
     inputs, _ = batch(recordings)
     inputs["tokens"] = np.pad(found.tokens[:, 0], ((0, 0), (1, 0)), constant_values=1)
@@ -301,7 +301,9 @@ def test_it_learns_two_recordings_by_heart(recordings):
     for name in ("attention_loss", "ctc_loss"):
         assert last[name] < 0.1 * first[name] + 0.5, name
     for config in (DecodingConfig(beam_size=2), GREEDY):
-        found = Search(model, Tokens(1, 2), config).hypotheses(recordings[:2])
+        found = BeamSearchDecoder(model, Tokens(1, 2), config).hypotheses(
+            recordings[:2]
+        )
         for row, count in enumerate((3, 2)):
             assert found.lengths[row, 0] == count
             expected = targets["labels"][row, :count]

@@ -8,8 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from asr.compiled_search import Search
-from asr.config import (
+from asr.config.schema import (
     AttentionConfig,
     AugmentConfig,
     DecoderConfig,
@@ -20,14 +19,15 @@ from asr.config import (
     TextConfig,
     TrainConfig,
 )
-from asr.decoding.search import Tokens
+from asr.decoding.beam_search import Tokens
 from asr.errors import RecipeError
-from asr.model.attention import ATTENTIONS
-from asr.model.copying import coverage_loss
-from asr.model.embedding import TokenEmbedding
-from asr.model.features import LogMel
+from asr.inference.graph import BeamSearchDecoder
+from asr.model.attention_variants import ATTENTIONS
+from asr.model.frontend import LogMel
 from asr.model.losses import cross_entropy
+from asr.model.pointer_generator import coverage_loss
 from asr.model.seq2seq import Seq2Seq
+from asr.model.token_embedding import TokenEmbedding
 
 SIZE = 9
 CONFIG = ModelConfig(
@@ -151,7 +151,7 @@ def test_search_is_bounded_by_the_recipe():
         config = DecodingConfig(
             beam_size=beam, ctc_weight=0.0, length_ratio=ratio, length_extra=extra
         )
-        found = Search(model, Tokens(1, 2), config).hypotheses(sources)
+        found = BeamSearchDecoder(model, Tokens(1, 2), config).hypotheses(sources)
         expected = [int(np.ceil(ratio * n)) + extra for n in LENGTHS]
         assert found.lengths[:, 0].tolist() == expected
 
@@ -162,7 +162,7 @@ def test_search_follows_the_teacher_forced_model(beam):
     inputs, _ = batch()
     sources = [inputs["source"][row, :n] for row, n in enumerate(LENGTHS)]
     config = DecodingConfig(beam_size=beam, ctc_weight=0.0, length_extra=3)
-    found = Search(model, Tokens(1, 2), config).hypotheses(sources)
+    found = BeamSearchDecoder(model, Tokens(1, 2), config).hypotheses(sources)
     for row, source in enumerate(sources):
         written = found.tokens[row, 0, : found.lengths[row, 0]].tolist()
         outputs = model(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from asr.config import EncoderConfig
+from asr.config.schema import EncoderConfig
 from asr.errors import RecipeError
 from asr.model.transformer import Transformer, TransformerBlock, positions
 from tests.layer_checks import LayerChecks

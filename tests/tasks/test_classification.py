@@ -9,11 +9,12 @@ import pytest
 import soundfile
 
 import asr
-from asr.config import ModelConfig
+from asr.config.schema import ModelConfig
+from asr.data.manifest import Utterance, write_manifest
 from asr.errors import DataError, ModelError
-from asr.manifest import Utterance, write_manifest
 from asr.tasks.classification import Classification
-from asr.tokenizers import END, LabelTokenizer, tokenizer_from_json
+from asr.text.special_tokens import END
+from asr.text.tokenizers import LabelTokenizer, tokenizer_from_json
 
 RECIPE = """
 name: tiny-labels

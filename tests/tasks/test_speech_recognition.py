@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.config import FrontendConfig, ModelConfig
+from asr.config.schema import FrontendConfig, ModelConfig
+from asr.data.manifest import Utterance
 from asr.errors import AudioError, DataError, RecipeError
-from asr.manifest import Utterance
-from asr.model.features import LogMel
+from asr.model.frontend import LogMel
 from asr.tasks import TASKS
 from asr.tasks.speech_recognition import SpeechRecognition
-from asr.tokenizers import END, START, CharacterTokenizer
+from asr.text.special_tokens import END, START
+from asr.text.tokenizers import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer(("A", "B", "C", " "))
 MODEL = ModelConfig(frontend=FrontendConfig(rate=8000, mels=20))

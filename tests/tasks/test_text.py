@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from asr.config import ModelConfig, SourceConfig, TextConfig
+from asr.config.schema import ModelConfig, SourceConfig, TextConfig
+from asr.data.pairs import Pair
 from asr.errors import DataError, RecipeError, UsageError
-from asr.model.embedding import TokenEmbedding
-from asr.pairs import Pair
+from asr.model.token_embedding import TokenEmbedding
 from asr.tasks import TASKS
 from asr.tasks.summarization import Summarization
 from asr.tasks.translation import Translation
-from asr.tokenizers import END, CharacterTokenizer, train_subwords
+from asr.text.sentencepiece import train_subwords
+from asr.text.special_tokens import END
+from asr.text.tokenizers import CharacterTokenizer
 
 TOKENIZER = CharacterTokenizer(tuple(" abc"))
 MODEL = ModelConfig(text=TextConfig(embedding=8, longest=5), ctc=False)

@@ -1,0 +1,262 @@
+"""Any recording -> mono float32 at the rate a model wants, in bounded memory.
+
+libsndfile decodes WAV, FLAC, Ogg Vorbis, Opus, MP3 and more by their content, not by
+their name; PyAV (the extra `video`) what it cannot; soxr resamples.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soxr
+
+from asr.audio.decoders import opened
+from asr.errors import AudioError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asr.audio.decoders import Source
+
+_log = logging.getLogger(__name__)
+
+_LIBSNDFILE = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .sph .w64 .wav"
+_PYAV = ".3gp .aac .amr .avi .m4a .m4b .mkv .mov .mp4 .mpeg .mpg .ts .webm .wma .wmv"
+AUDIO_EXTENSIONS = frozenset(f"{_LIBSNDFILE} {_PYAV}".split())
+"""Endings by which recordings are found in a folder, in lower case."""
+
+_QUALITY = "HQ"
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What the header of a recording says.
+
+    Args:
+        duration: Seconds.
+        rate: Samples per second and channel.
+        channels: How many channels.
+        format: Container, such as `WAV` or `OGG`.
+        subtype: Coding, such as `PCM_16` or `OPUS`.
+    """
+
+    duration: float
+    rate: int
+    channels: int
+    format: str
+    subtype: str
+
+
+def read(
+    source: Source,
+    rate: int = 16000,
+    *,
+    offset: float = 0.0,
+    duration: float | None = None,
+    channel: int | None = None,
+) -> np.ndarray:
+    """Decode a recording, or a stretch of it, into memory.
+
+    A truncated recording gives what is left of it, with a
+    warning in the log where the decoder noticed.
+
+    Args:
+        source: A file, or a binary file object, read from its start.
+        rate: Samples per second to return.
+        offset: Seconds to skip.
+        duration: Seconds to return at most; None for all that follows.
+        channel: The channel to decode, from 1 on; None for the mean of all.
+
+    Returns:
+        Samples in [-1, 1], (N,) float32; N is 0 for a recording without samples.
+
+    Raises:
+        AudioError: The recording is missing, empty, cannot be decoded, holds NaN or
+            infinity, ends before `offset` or has no such channel.
+        UsageError: A number is out of its range.
+    """
+    _check_span(rate, offset, duration)
+    parts = list(_stream(source, rate, offset, duration, channel))
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def blocks(
+    source: Source,
+    rate: int = 16000,
+    *,
+    seconds: float = 30.0,
+    offset: float = 0.0,
+    duration: float | None = None,
+    channel: int | None = None,
+) -> Iterator[np.ndarray]:
+    """Decode a recording block by block: the samples of `read` in bounded memory.
+
+    Args:
+        source: A file, or a binary file object, read from its start.
+        rate: Samples per second to return.
+        seconds: Length of a block; only the last one may be shorter.
+        offset: Seconds to skip.
+        duration: Seconds to return at most; None for all that follows.
+        channel: The channel to decode, from 1 on; None for the mean of all.
+
+    Returns:
+        An iterator over blocks of samples in [-1, 1], (seconds * rate,) float32.
+
+    Raises:
+        AudioError: As `read`, while iterating.
+        UsageError: A number is out of its range.
+    """
+    _check_span(rate, offset, duration)
+    size = round(seconds * rate)
+    if size < 1:
+        raise UsageError(f"blocks of {seconds} s are too short")
+    return _regroup(_stream(source, rate, offset, duration, channel), size)
+
+
+def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
+    """Change the rate of samples, with soxr's high quality.
+
+    Args:
+        samples: One channel, (N,) float32.
+        from_rate: Samples per second now.
+        to_rate: Samples per second wanted.
+
+    Returns:
+        About N * to_rate / from_rate samples, (M,) float32.
+    """
+    samples = np.asarray(samples, np.float32)
+    if from_rate == to_rate:
+        return samples
+    return soxr.resample(samples, from_rate, to_rate, quality=_QUALITY)
+
+
+def inspect(source: Source) -> AudioInfo:
+    """Read the header of a recording; only one without a length is decoded.
+
+    Args:
+        source: A file, or a binary file object.
+
+    Returns:
+        What the header says; a truncated recording may be shorter.
+
+    Raises:
+        AudioError: The recording is missing, empty or of no known format.
+    """
+    with opened(source) as track:
+        frames = track.frames
+        if frames is None:
+            frames = sum(len(chunk) for chunk in track.chunks(0, None))
+        seconds = frames / track.rate
+        return AudioInfo(
+            seconds, track.rate, track.channels, track.format, track.subtype
+        )
+
+
+def find_audio(path: str | Path) -> list[Path]:
+    """List the recordings a path stands for.
+
+    Args:
+        path: A file, taken whatever its name, or a folder, walked to its depth for
+            names with one of `AUDIO_EXTENSIONS`; hidden files are left out, and, with a
+            warning, folders within that may not be read.
+
+    Returns:
+        The recordings, sorted by path.
+
+    Raises:
+        AudioError: There is no such path, no recording in the folder, or no permission.
+    """
+    path = Path(path)
+    try:
+        if not path.is_dir():
+            if not path.exists():
+                raise AudioError(f"{path}: no such file or folder")
+            return [path]
+        next(path.iterdir(), None)  # whether it may be read
+        found = sorted(
+            file
+            for folder, _, names in os.walk(path, onerror=_warn)
+            for file in (Path(folder, name) for name in names)
+            if file.suffix.lower() in AUDIO_EXTENSIONS
+            and not file.name.startswith(".")
+            and _may_be_file(file)
+        )
+    except OSError as error:
+        raise AudioError(f"{path}: {error.strerror}") from error
+    if not found:
+        raise AudioError(f"{path}: no recordings in this folder")
+    return found
+
+
+def _warn(error: OSError) -> None:
+    _log.warning("%s: left out: %s", error.filename, error.strerror)
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # it is told of when its turn comes
+        return True
+
+
+def _check_span(rate: int, offset: float, duration: float | None) -> None:
+    if rate <= 0:
+        raise UsageError(f"rate is {rate}; it must be positive")
+    if not 0 <= offset < np.inf:
+        raise UsageError(f"offset is {offset}; it must be 0 s or more")
+    if duration is not None and not 0 <= duration < np.inf:
+        raise UsageError(f"duration is {duration}; it must be 0 s or more")
+
+
+def _stream(
+    source: Source,
+    rate: int,
+    offset: float,
+    duration: float | None,
+    channel: int | None,
+) -> Iterator[np.ndarray]:
+    """Decode and resample, in chunks of any size."""
+    with opened(source, channel) as track:
+        first = round(offset * track.rate)
+        if track.frames is not None and first > track.frames:
+            end = track.frames / track.rate
+            raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
+        count = None if duration is None else round(duration * track.rate)
+        for chunk in _resampled(track.chunks(first, count), track.rate, rate):
+            # Lossy decoders and the resampler's ringing overshoot full scale.
+            yield np.clip(chunk, -1.0, 1.0, out=chunk)
+
+
+def _resampled(
+    chunks: Iterator[np.ndarray], from_rate: int, to_rate: int
+) -> Iterator[np.ndarray]:
+    if from_rate == to_rate:
+        yield from chunks
+        return
+    stream = soxr.ResampleStream(
+        from_rate, to_rate, 1, dtype="float32", quality=_QUALITY
+    )
+    for chunk in chunks:
+        yield stream.resample_chunk(chunk)
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _regroup(chunks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:
+    """Join and split chunks so that all but the last hold `size` samples."""
+    held: list[np.ndarray] = []
+    count = 0
+    for chunk in chunks:
+        held.append(chunk)
+        count += len(chunk)
+        if count >= size:
+            whole = np.concatenate(held)
+            full = count - count % size
+            yield from whole[:full].reshape(-1, size)
+            held, count = [whole[full:]], count - full
+    if count:
+        yield np.concatenate(held)

@@ -1,0 +1,275 @@
+"""Recordings -> samples inside a TensorFlow graph, for pipelines to be serialised.
+
+A pipeline that calls `asr.audio.io.read` needs the Python process that made it; one of
+operations alone can be saved and sent elsewhere. The operations are those of
+tensorflow-io (the extra `tfio`), whose last release loads under TensorFlow 2.16 only.
+They decode WAV, FLAC, Ogg Vorbis and MP3; there is no Opus among them. libsndfile is
+the default everywhere else, since it is faster and reads more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asr.errors import UsageError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    import tensorflow as tf
+
+    _Decoded = tuple[tf.Tensor, tf.Tensor]  # samples (N, channels), their rate
+
+_TENSORFLOW = "2.16."
+_INSTALL = "pip install '.[tfio]' from asr's checkout, in an environment of its own"
+# Half the filter of tensorflow-io's resampler (Speex, quality 4), in samples of the
+# lower rate: by so much its output is late.
+_HALF_FILTER = 32
+_MP3_RATES = (
+    (11025, 12000, 8000),  # MPEG 2.5
+    (0, 0, 0),
+    (22050, 24000, 16000),  # MPEG 2
+    (44100, 48000, 32000),  # MPEG 1
+)
+
+
+def decode_audio(
+    contents: tf.Tensor, rate: int = 16000, *, name: tf.Tensor | str = "the recording"
+) -> tf.Tensor:
+    """Decode a whole recording as part of a graph.
+
+    Channels are averaged, and what the resampler is late by is cut off, so that the
+    samples are those of `asr.audio.io.read`: the same for WAV and FLAC, within rounding
+    for Vorbis and MP3; resampled ones differ in the last tenth below half the lower
+    rate, where this resampler is not as steep.
+
+    Args:
+        contents: Bytes of a WAV (8, 16, 24 bits or float), FLAC, Ogg Vorbis or MP3
+            file, () string.
+        rate: Samples per second to return.
+        name: What error messages call the recording.
+
+    Returns:
+        Samples in [-1, 1], (N,) float32.
+
+    Raises:
+        UsageError: tensorflow-io is not installed, or does not fit TensorFlow.
+        tf.errors.InvalidArgumentError: When the graph runs: the recording cannot be
+            decoded.
+    """
+    import tensorflow as tf
+
+    _tensorflow_io()
+    start = tf.strings.substr(contents, 0, 4)
+    readers = {b"RIFF": _wav, b"fLaC": _flac, b"OggS": _vorbis}
+    samples, found = tf.case(
+        [
+            (tf.equal(start, magic), lambda reader=reader: reader(contents, name))
+            for magic, reader in readers.items()
+        ],
+        default=lambda: _mp3(contents, name),
+    )
+    mono = tf.ensure_shape(tf.reduce_mean(samples, axis=1), [None])
+    mono = tf.cond(found == rate, lambda: mono, lambda: _resample(mono, found, rate))
+    # Lossy decoders and the resampler's ringing overshoot full scale.
+    return tf.clip_by_value(mono, -1.0, 1.0)
+
+
+def files_dataset(paths: Sequence[str | Path] | tf.Tensor, rate: int = 16000) -> Any:
+    """Read recordings in parallel, in their order, with operations alone.
+
+    Args:
+        paths: Files, as names or as a tensor (M,) string.
+        rate: Samples per second to return.
+
+    Returns:
+        A `tf.data.Dataset` of samples, (N,) float32 each.
+
+    Raises:
+        UsageError: As `decode_audio`.
+    """
+    import tensorflow as tf
+
+    if not isinstance(paths, tf.Tensor):
+        paths = tf.constant([str(path) for path in paths], tf.string)
+    return tf.data.Dataset.from_tensor_slices(paths).map(
+        lambda path: decode_audio(tf.io.read_file(path), rate, name=path),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+
+
+def register_operations() -> None:
+    """Make the operations known to TensorFlow, before a saved pipeline is loaded.
+
+    Raises:
+        UsageError: As `decode_audio`.
+    """
+    import tensorflow as tf
+
+    with tf.Graph().as_default():  # tensorflow-io loads them on first use
+        _tensorflow_io().audio.decode_mp3(tf.constant(b""))
+
+
+def _tensorflow_io() -> Any:
+    try:
+        import tensorflow as tf
+        import tensorflow_io as tfio  # noqa: PLC0415 - only where it is installed
+    except ImportError as error:
+        raise UsageError(f"decoding in a graph needs the extra: {_INSTALL}") from error
+    if not tf.__version__.startswith(_TENSORFLOW):
+        raise UsageError(
+            f"decoding in a graph: tensorflow-io needs TensorFlow {_TENSORFLOW}*, this "
+            f"is {tf.__version__}; {_INSTALL}"
+        )
+    return tfio
+
+
+def _require(
+    condition: tf.Tensor, name: tf.Tensor | str, problem: str, *values: tf.Tensor
+) -> AbstractContextManager[None]:
+    """Return a context in which operations run only where the condition holds."""
+    import tensorflow as tf
+
+    check = tf.debugging.Assert(condition, [name, problem, *values])
+    return tf.control_dependencies([check] if check is not None else [])
+
+
+def _integer(
+    contents: tf.Tensor,
+    offset: int | tf.Tensor,
+    size: int,
+    *,
+    big_endian: bool = False,
+) -> tf.Tensor:
+    """Return an unsigned number of `size` bytes, () int64; 0 beyond the end."""
+    import tensorflow as tf
+
+    length = tf.strings.length(contents)
+    offset = tf.minimum(tf.cast(offset, tf.int32), length)
+    field = tf.io.decode_raw(tf.strings.substr(contents, offset, size), tf.uint8)
+    field = tf.cast(tf.pad(field, [[0, size - tf.size(field)]]), tf.int64)
+    order = range(size - 1, -1, -1) if big_endian else range(size)
+    return tf.reduce_sum(field * tf.constant([256**i for i in order], tf.int64))
+
+
+def _is_at(contents: tf.Tensor, offset: int | tf.Tensor, mark: bytes) -> tf.Tensor:
+    return _integer(contents, offset, len(mark)) == int.from_bytes(mark, "little")
+
+
+def _from_integers(
+    decode: Any,
+    contents: tf.Tensor,
+    bits: tf.Tensor,
+) -> tf.Tensor:
+    """Decode 8, 16 or 24 bits to [-1, 1]; the operation must be told its output."""
+    import tensorflow as tf
+
+    def scaled(kind: tf.DType, zero: float, full: float) -> tf.Tensor:
+        values = tf.cast(decode(contents, dtype=kind), tf.float32)
+        return (values - zero) / full
+
+    return tf.case(
+        [
+            (tf.equal(bits, 8), lambda: scaled(tf.uint8, 128.0, 128.0)),
+            (tf.equal(bits, 16), lambda: scaled(tf.int16, 0.0, 32768.0)),
+        ],
+        default=lambda: scaled(tf.int32, 0.0, 2147483648.0),
+    )
+
+
+def _wav(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
+    import tensorflow as tf
+
+    decode = _tensorflow_io().audio.decode_wav
+    # It reads one chunk too many where the last one has an odd length.
+    contents = contents + b"\0" * 8
+    length = tf.cast(tf.strings.length(contents), tf.int64)
+
+    def following(chunk: tf.Tensor) -> tf.Tensor:
+        size = _integer(contents, chunk + 4, 4)
+        return chunk + 8 + size + size % 2
+
+    (chunk,) = tf.while_loop(
+        lambda chunk: (chunk + 24 <= length) & ~_is_at(contents, chunk, b"fmt "),
+        lambda chunk: (following(chunk),),
+        [tf.constant(12, tf.int64)],
+    )
+    with _require(chunk + 24 <= length, name, "a WAV file without a format"):
+        kind, bits = _integer(contents, chunk + 8, 2), _integer(contents, chunk + 22, 2)
+    extensible = tf.equal(kind, 0xFFFE)
+    kind = tf.where(extensible, _integer(contents, chunk + 32, 2), kind)
+    is_float = tf.equal(kind, 3) & tf.equal(bits, 32)
+    is_integer = tf.equal(kind, 1) & tf.reduce_any(tf.equal(bits, [8, 16, 24]))
+    problem = "tensorflow-io decodes WAV of 8, 16, 24 bits or 32-bit floats; bits:"
+    with _require(is_float | is_integer, name, problem, bits):
+        samples = tf.cond(
+            is_float,
+            lambda: decode(contents, dtype=tf.float32),
+            lambda: _from_integers(decode, contents, bits),
+        )
+    return samples, _integer(contents, chunk + 12, 4)
+
+
+def _flac(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
+    import tensorflow as tf
+
+    decode = _tensorflow_io().audio.decode_flac
+    # STREAMINFO: 20 bits of rate, 3 of channels, 5 of sample size.
+    packed = _integer(contents, 18, 4, big_endian=True)
+    bits = packed // 16 % 32 + 1
+    fits = tf.reduce_any(tf.equal(bits, [8, 16, 24]))
+    problem = "tensorflow-io decodes FLAC of 8, 16 or 24 bits; bits:"
+    with _require(fits, name, problem, bits):
+        samples = _from_integers(decode, contents, bits)
+    return samples, packed // 4096
+
+
+def _vorbis(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
+    import tensorflow as tf
+
+    # The identification header is the first packet of the first page.
+    packet = 27 + tf.cast(_integer(contents, 26, 1), tf.int32)
+    known = _is_at(contents, packet, b"\x01vorbis")
+    with _require(known, name, "tensorflow-io decodes no Ogg but Vorbis: no Opus"):
+        samples = _tensorflow_io().audio.decode_vorbis(contents)
+    return samples, _integer(contents, packet + 12, 4)
+
+
+def _mp3(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
+    import tensorflow as tf
+
+    tagged = _is_at(contents, 0, b"ID3")
+    size = sum(_integer(contents, 9 - i, 1) * 128**i for i in range(4))
+    frame = tf.where(tagged, 10 + size, 0)
+    header = _integer(contents, frame, 4, big_endian=True)
+    rates = tf.constant(_MP3_RATES, tf.int64)
+    version, index = header // 2**19 % 4, tf.minimum(header // 2**10 % 4, 2)
+    found = rates[version, index]
+    known = tf.equal(header // 2**21, 2**11 - 1) & (found > 0)
+    with _require(known, name, "not WAV, FLAC, Ogg Vorbis or MP3"):
+        samples = _tensorflow_io().audio.decode_mp3(contents)
+    return samples, found
+
+
+def _resample(samples: tf.Tensor, found: tf.Tensor, rate: int) -> tf.Tensor:
+    """Change the rate and undo the resampler's delay, which it leaves in."""
+    import tensorflow as tf
+
+    _, divisor = tf.while_loop(
+        lambda rest, _: rest > 0,
+        lambda rest, last: (last % rest, rest),
+        [found % rate, tf.constant(rate, tf.int64)],
+    )
+    period = found // divisor
+    longer = _HALF_FILTER * 2 * found // rate  # Speex rounds so, then up to eights
+    late = tf.where(found > rate, (longer + 7) // 8 * 4, _HALF_FILTER)
+    # With so much silence before it the delay is a whole number of output samples.
+    before = -late % period
+    count = tf.cast(tf.size(samples, tf.int64), tf.float64)
+    count = tf.cast(tf.round(count * rate / tf.cast(found, tf.float64)), tf.int64)
+    padded = tf.pad(samples, [[before, late + period]])
+    output = _tensorflow_io().audio.resample(padded[:, None], found, rate)[:, 0]
+    first = (late + before) * rate // found
+    return tf.ensure_shape(output[first : first + count], [None])

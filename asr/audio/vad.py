@@ -1,0 +1,156 @@
+"""Where somebody speaks: a small convolutional network on log-mel energies.
+
+The network runs on NumPy, so that what needs to know about speech can do without
+TensorFlow. `recipes/voice_activity.py` trains it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from zipfile import BadZipFile
+
+import numpy as np
+
+from asr.errors import ModelError
+from asr.files import share
+
+RATE = 16000
+"""Samples per second that the network reads."""
+HOP = 320
+"""Samples from one probability to the next: 20 ms."""
+
+FILE = "voice_activity.npz"
+"""Where the bundled network is, below `data`."""
+
+FFT_SIZE = 512
+"""Samples of the Fourier transform."""
+DILATIONS = (1, 2, 4, 8)
+"""Of the convolutions after the first."""
+
+_WINDOW = 400
+_FLOOR = 1e-8
+_FRAME = HOP // 2  # two frames of energies make one probability
+# Probabilities on each side that a chunk needs to know the middle ones exactly.
+_CONTEXT = 40
+_SMALLEST_CHUNK, _LARGEST_CHUNK = 25, 1500
+
+
+def log_energies(samples: np.ndarray, filters: np.ndarray) -> np.ndarray:
+    """Return log energies of frames of 25 ms, 10 ms apart.
+
+    Args:
+        samples: (N,) float32 at `RATE`; frame t is centred at sample 160 t.
+        filters: Weights of the power spectrum, (257, F).
+
+    Returns:
+        (N // 160 + 1, F) float32, in nepers.
+    """
+    padded = np.pad(samples, _WINDOW // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, _WINDOW)[::_FRAME]
+    window = np.hanning(_WINDOW + 1)[:-1].astype(np.float32)
+    spectrum = np.fft.rfft(frames * window, FFT_SIZE).astype(np.complex64)
+    power = spectrum.real**2 + spectrum.imag**2
+    return np.log(power @ filters + _FLOOR)
+
+
+class VoiceActivity:
+    """Gives the probability of speech for each 20 ms.
+
+    Args:
+        weights: Arrays of the network by name, as `recipes/voice_activity.py` stores
+            them.
+
+    Raises:
+        KeyError: One is missing.
+    """
+
+    def __init__(self, weights: dict[str, np.ndarray]) -> None:
+        names = ["filters", "mean", "deviation"]
+        for layer in ("first", *(f"dilated_{d}" for d in DILATIONS), "last"):
+            names += [f"{layer}_kernel", f"{layer}_bias"]
+        self._weights = {name: weights[name].astype(np.float32) for name in names}
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return the probabilities of a recording.
+
+        Args:
+            samples: (N,) float32 at `RATE`.
+
+        Returns:
+            Probability of speech within each `HOP` samples, (ceil(N / 320),) float32.
+        """
+        found = list(self.stream([samples]))
+        return np.concatenate(found) if found else np.zeros(0, np.float32)
+
+    def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Read a recording block by block; what comes out in all is that of the whole.
+
+        Args:
+            blocks: Samples in order, (N,) float32 each, of any length.
+
+        Yields:
+            Probabilities, (T,) float32 each, 0.8 s later than their samples, and those
+            that a block is too short for with a later one.
+        """
+        held = np.zeros(0, np.float32)
+        before = 0  # probabilities at the start of `held` that are known already
+        for block in blocks:
+            held = np.concatenate([held, block])
+            while (ahead := len(held) // HOP - before - _CONTEXT) >= _SMALLEST_CHUNK:
+                size = before + min(ahead, _LARGEST_CHUNK)
+                yield self._probabilities(held[: (size + _CONTEXT) * HOP])[before:size]
+                drop = max(0, size - _CONTEXT)
+                held, before = held[drop * HOP :], size - drop
+        if len(held) > before * HOP:
+            yield self._probabilities(held)[before:]
+
+    def _probabilities(self, samples: np.ndarray) -> np.ndarray:
+        """Run the network on a chunk, with silence around it."""
+        weights = self._weights
+        whole = np.pad(samples, (0, -len(samples) % HOP))
+        features = log_energies(whole, weights["filters"])
+        features = (features - weights["mean"]) / weights["deviation"]
+        states = _convolved(np.pad(features, ((2, 2), (0, 0))), weights, "first", 1, 2)
+        states = np.maximum(states, 0.0)
+        for dilation in DILATIONS:
+            padded = np.pad(states, ((2 * dilation, 2 * dilation), (0, 0)))
+            change = _convolved(padded, weights, f"dilated_{dilation}", dilation, 1)
+            states = states + np.maximum(change, 0.0)
+        logits = _convolved(states, weights, "last", 1, 1)[:, 0]
+        return (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32)
+
+
+def _convolved(
+    inputs: np.ndarray,
+    weights: dict[str, np.ndarray],
+    name: str,
+    dilation: int,
+    stride: int,
+) -> np.ndarray:
+    """Convolve (T, C) with a kernel (width, C, D), without padding."""
+    kernel = weights[f"{name}_kernel"]
+    reach = dilation * (len(kernel) - 1)
+    count = (len(inputs) - reach - 1) // stride + 1
+    outputs = np.zeros((count, kernel.shape[-1]), np.float32) + weights[f"{name}_bias"]
+    for place, matrix in enumerate(kernel):
+        first = place * dilation
+        outputs += inputs[first : first + stride * (count - 1) + 1 : stride] @ matrix
+    return outputs
+
+
+@cache
+def detector() -> VoiceActivity:
+    """Load the bundled network.
+
+    Raises:
+        ModelError: Its file is missing or damaged.
+    """
+    path = share() / "data" / FILE
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return VoiceActivity(dict(stored))
+    except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
+        raise ModelError(
+            f"{path}: cannot be read ({error}); install asr again"
+        ) from error

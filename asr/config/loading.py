@@ -1,0 +1,146 @@
+"""Recipe files: YAML, `base:` and `--set` overrides."""
+
+from __future__ import annotations
+
+import os
+import re
+import reprlib
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from asr.config.parsing import from_dict
+from asr.config.schema import Recipe
+from asr.errors import RecipeError
+from asr.files import recipe_path
+
+_MOST_BASES = 8
+_LARGEST = 1_000_000  # bytes of a file
+
+
+def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and apply `--set` overrides.
+
+    Args:
+        path: YAML file, or a shipped recipe such as `an4` or `librispeech/mini`.
+        overrides: Assignments such as `model.encoder.layers=3`; values are YAML.
+
+    Raises:
+        RecipeError: There is no such recipe, its file cannot be read, or a key or value
+            is not valid.
+    """
+    path = recipe_path(path)
+    tree = _read_tree(path)
+    for override in overrides:
+        _assign(tree, override)
+    try:
+        recipe = from_dict(Recipe, tree)
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
+    if not recipe.data.train:
+        raise RecipeError(f"{path}: data.train names no data to learn from")
+    if not re.fullmatch(r"[^\x00-\x1f/\\]+", recipe.name) or recipe.name in (".", ".."):
+        raise RecipeError(f"{path}: name: {recipe.name!r} is no name for a folder")
+    return recipe
+
+
+def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
+    """Read a recipe's file, and the one it starts from."""
+    try:
+        text = _read_text(path)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
+    try:
+        tree = yaml.load(text, _Loader)
+    except (
+        yaml.YAMLError,
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: a date such as 2024-13-1
+        first = str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"{path}: not valid YAML{line}: {first}") from error
+    if tree is None:
+        tree = {}
+    if not isinstance(tree, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
+    base = tree.pop("base", None)
+    if base is None:
+        return tree
+    if not isinstance(base, str):
+        raise RecipeError(
+            f"{path}: base: expected the name of a file, got {reprlib.repr(base)}"
+        )
+    if depth == _MOST_BASES:
+        raise RecipeError(f"{path}: base: more than {depth} recipes deep")
+    return _merged(_read_tree(path.parent / base, depth + 1), tree)
+
+
+def _read_text(path: Path) -> str:
+    """Read a file of a recipe's size; a device would never end."""
+    with path.open("rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(0, "no plain file")
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise OSError(0, f"larger than {_LARGEST:,} bytes")
+    return content.decode()
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads plain data; `<<` could make a few lines into any number of keys."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse what would be merged."""
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "<< is not read; write base:", key.start_mark
+                )
+
+
+def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with what `tree` says otherwise; lists are replaced whole."""
+    merged = dict(base)
+    for key, value in tree.items():
+        there = _expanded(key, merged.get(key))
+        both = isinstance(value, dict) and isinstance(there, dict)
+        _put(merged, key, _merged(there, value) if both else value)
+    return merged
+
+
+def _assign(tree: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key.strip():
+        raise RecipeError(f"--set {override}: write it as key.subkey=value")
+    try:
+        value = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise RecipeError(f"--set {override}: the value is not valid YAML") from error
+    *parents, last = key.strip().split(".")
+    node = tree
+    for parent in parents:
+        child = _expanded(parent, node.get(parent, {}))
+        if not isinstance(child, dict):
+            raise RecipeError(f"--set {override}: {parent!r} has no keys below it")
+        node[parent] = node = child
+    _put(node, last, value)
+
+
+def _expanded(key: str, value: Any) -> Any:
+    """Return the keys that the mere name of an attention stands for."""
+    named = key == "attention" and isinstance(value, str)
+    return {"kind": value} if named else value
+
+
+def _put(node: dict[str, Any], key: str, value: Any) -> None:
+    """Set a key; a mere name for what has keys of its own is its kind."""
+    if isinstance(node.get(key), dict) and isinstance(value, str):
+        node[key] = {**node[key], "kind": value}
+    else:
+        node[key] = value

@@ -1,0 +1,223 @@
+"""A grid of trainings that differ in chosen keys, and what came of it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.config.loading import load_recipe
+from asr.config.schema import Recipe
+from asr.data.loader import SourceLoader
+from asr.errors import DataError, RecipeError
+from asr.files import atomic_write
+from asr.inference.predictor import Predictor
+from asr.reports import curves
+from asr.storage.model_folder import read_model
+from asr.training.run_folder import DEV, MODEL, load_run_recipe
+from asr.training.setup import check_names
+from asr.training.train import begin, is_finished, resume
+from asr.training.validation import write_all
+
+log = logging.getLogger(__name__)
+
+RESULTS, TABLE = "results.json", "table.md"
+_BUCKETS = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training of the grid.
+
+    Attributes:
+        variant: What is varied, `attention=luong` or the like.
+        seed: Seed of the training.
+        score: What the task's first metric says of the dev part.
+        metrics: All of the task's metrics.
+        parameters: Number of weights.
+        step_seconds: Time of one training step.
+        lengths: Bounds of the source lengths, (lowest, highest) for each group.
+        by_length: The first metric within each of these groups.
+    """
+
+    variant: str
+    seed: int
+    score: float
+    metrics: dict[str, float]
+    parameters: int
+    step_seconds: float
+    lengths: list[tuple[float, float]]
+    by_length: list[float]
+
+
+def compare(
+    recipe: Path,
+    vary: Mapping[str, Sequence[Any]],
+    *,
+    seeds: int,
+    output: Path,
+    overrides: Sequence[str] = (),
+) -> list[Cell]:
+    """Train a recipe in all variants, with several seeds, and score each.
+
+    Trainings that are done are not repeated, and one that was stopped goes on. The dev
+    part is decoded as the recipe says, so it should not be small.
+
+    Args:
+        recipe: What all have in common.
+        vary: Key of the recipe -> the values it takes; all combinations are trained.
+        seeds: Trainings of each variant, with seeds 1, 2, ...
+        output: Folder of the grid; one folder a training, `results.json`, `table.md`,
+            `scores.png` and `by_length.png`.
+        overrides: Assignments as in `load_recipe`, the same for all.
+
+    Raises:
+        DataError: The recipe has no dev part.
+        RecipeError: A key or value is not valid, or sets the seed; nothing is trained
+            then.
+        TrainingError: The folder holds other trainings than these.
+    """
+    if "seed" in {*vary, *(text.partition("=")[0].strip() for text in overrides)}:
+        raise RecipeError(f"seed: each variant is trained with seeds 1 to {seeds}")
+    runs: list[tuple[str, Recipe]] = []
+    for values in itertools.product(*vary.values()):
+        chosen = dict(zip(vary, values, strict=True))
+        changes = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
+        for seed in range(1, seeds + 1):
+            loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
+            check_names(loaded)
+            runs.append((_label(chosen), loaded))
+    if not runs[0][1].data.dev:
+        raise DataError(f"{recipe}: data.dev is empty; a comparison is scored on it")
+    output.mkdir(parents=True, exist_ok=True)
+    cells = []
+    for number, (variant, loaded) in enumerate(runs, 1):
+        folder = output / re.sub(r"[^\w.=-]+", "_", variant) / f"seed-{loaded.seed}"
+        log.info("%d of %d: %s, seed %d", number, len(runs), variant, loaded.seed)
+        begin(loaded, folder)
+        if not is_finished(folder):
+            resume(folder)
+        cells.append(_score(variant, folder))
+        report(cells, output)
+    return cells
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Return the grid in Markdown: a row for each variant, means over its seeds."""
+    names = list(cells[0].metrics)
+    ranges = [f"{low:g}-{high:g}" for low, high in cells[0].lengths]
+    head = ["variant", *names, "parameters", "ms/step", *(f"{r} long" for r in ranges)]
+    lines = [_row(head), _row(["---"] * len(head))]
+    for variant, group in _groups(cells).items():
+        figures = [_spread([cell.metrics[name] for cell in group]) for name in names]
+        step = statistics.fmean(cell.step_seconds for cell in group)
+        parts = [
+            _spread([cell.by_length[i] for cell in group]) for i in range(len(ranges))
+        ]
+        size = f"{group[0].parameters:,}"
+        lines.append(_row([variant, *figures, size, f"{1000 * step:.0f}", *parts]))
+    return "\n".join(lines) + "\n"
+
+
+def report(cells: Sequence[Cell], output: Path) -> None:
+    """Write results, table and plots of what is done so far."""
+    with atomic_write(output / RESULTS) as file:
+        json.dump([asdict(cell) for cell in cells], file, indent=1)
+    with atomic_write(output / TABLE) as file:
+        file.write(table(cells))
+    name = next(iter(cells[0].metrics))
+    groups = _groups(cells)
+    curves.scores(
+        {variant: [cell.score for cell in group] for variant, group in groups.items()},
+        output / "scores.png",
+        label=name,
+    )
+    curves.by_length(
+        {
+            variant: [cell.by_length for cell in group]
+            for variant, group in groups.items()
+        },
+        cells[0].lengths,
+        output / "by_length.png",
+        label=name,
+    )
+
+
+def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
+    groups: dict[str, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.variant, []).append(cell)
+    return groups
+
+
+def _score(variant: str, folder: Path) -> Cell:
+    """Decode the dev part of a run with its model."""
+    recipe, loaded = load_run_recipe(folder), read_model(folder / MODEL)
+    task, facts = loaded.task, loaded.config.training
+    loader = SourceLoader(task.encode_source, workers=recipe.data.workers)
+    pairs = [
+        (record, source)
+        for record in task.read(folder / DEV)
+        if (source := loader.load(record)) is not None
+    ]
+    search = Predictor(loaded).search()
+    texts = write_all(search, task, pairs, recipe.data.batch_length)
+    references = [record.text or "" for record, _ in pairs]
+    metrics = task.metrics(references, texts)
+    name = next(iter(metrics))
+    sizes = np.array([len(source) / task.rate for _, source in pairs])
+    lengths, by_length = [], []
+    for group in np.array_split(np.argsort(sizes, kind="stable"), _BUCKETS):
+        if len(group):
+            lengths.append((float(sizes[group[0]]), float(sizes[group[-1]])))
+            found = task.metrics(
+                [references[i] for i in group], [texts[i] for i in group]
+            )
+            by_length.append(float(found[name]))
+    return Cell(
+        variant=variant,
+        seed=recipe.seed,
+        score=float(metrics[name]),
+        metrics={key: float(value) for key, value in metrics.items()},
+        parameters=facts["parameters"],
+        step_seconds=60 * facts["minutes"] / max(facts["steps"], 1),
+        lengths=lengths,
+        by_length=by_length,
+    )
+
+
+def _label(chosen: Mapping[str, Any]) -> str:
+    """Return `attention=luong units=64`: the last part of each key, and its value.
+
+    Keys that end alike are written whole.
+    """
+    last = {key: key.rpartition(".")[2] for key in chosen}
+    endings = list(last.values())
+    parts = []
+    for key, value in chosen.items():
+        if isinstance(value, Mapping):
+            value = ",".join(f"{name}:{item}" for name, item in value.items())
+        name = last[key] if endings.count(last[key]) == 1 else key
+        parts.append(f"{name}={value}")
+    return " ".join(parts)
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Return the mean and, of several, the standard deviation."""
+    digits = 1 if max(values) > 1.5 else 3
+    mean = f"{statistics.fmean(values):.{digits}f}"
+    if len(values) == 1:
+        return mean
+    return f"{mean} ± {statistics.stdev(values):.{digits}f}"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"

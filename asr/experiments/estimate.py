@@ -1,0 +1,258 @@
+"""What a training will need, from a few steps of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import soundfile
+
+from asr.config.schema import Recipe, SourceConfig
+from asr.data.manifest import Utterance, write_manifest
+from asr.errors import RecipeError
+from asr.tasks.text import TextTask
+from asr.text.pronunciation import write_lexicon
+from asr.training.collect import task_of
+from asr.training.run_folder import CHECKPOINT
+from asr.training.state import save_state
+from asr.training.train import begin
+from asr.training.trainer import Trainer
+
+_TIMED = 8  # batches, beside the longest
+_CLIP = 12.0  # seconds of a clip, and letters in one of them, as in LibriSpeech
+_LETTERS = 15
+_WORDS = 2000  # invented, of which sentences are made
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Needs of a training.
+
+    Attributes:
+        parameters: Number of weights.
+        examples: Clips, or pairs of texts.
+        length: Their length together, in `unit`.
+        unit: `s` or `tokens`.
+        epochs: Passes over them.
+        steps: Batches of one epoch.
+        step_seconds: Mean time of a step, decoding of recordings included.
+        epoch_seconds: Time of an epoch, without scoring the dev part.
+        memory: Bytes of the process with the longest batch, and of the decoded audio
+            that it will keep; what a GPU holds is not among them.
+        checkpoint: Bytes of the checkpoint.
+        timed: Steps that were measured.
+    """
+
+    parameters: int
+    examples: int
+    length: float
+    unit: str
+    epochs: int
+    steps: int
+    step_seconds: float
+    epoch_seconds: float
+    memory: int
+    checkpoint: int
+    timed: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as plain data, with `seconds` of the whole training."""
+        whole = self.epochs * self.epoch_seconds
+        return {**dataclasses.asdict(self), "seconds": whole}
+
+    def summary(self) -> str:
+        """Return the figures for people."""
+        rate = self.length / self.epoch_seconds
+        size = (
+            f"{self.length / 3600:.1f} h"
+            if self.unit == "s"
+            else f"{self.length:,.0f} tokens"
+        )
+        return (
+            f"model   {self.parameters / 1e6:.1f} M parameters\n"
+            f"data    {self.examples:,} examples, {size}\n"
+            f"step    {self.step_seconds:.2f} s, {self.steps:,} an epoch, "
+            f"{rate:,.0f} {self.unit} in a second ({self.timed} steps measured)\n"
+            f"time    {_duration(self.epoch_seconds)} an epoch, "
+            f"{_duration(self.epochs * self.epoch_seconds)} for {self.epochs}, "
+            "without scoring the dev part\n"
+            f"memory  {self.memory / 1e9:.1f} GB\n"
+            f"disk    {self.checkpoint / 1e6:.0f} MB for a checkpoint, beside the data"
+        )
+
+
+def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
+    """Train a few batches, the longest among them; work out what all will take.
+
+    Args:
+        recipe: What to train on what.
+        hours: Speech to be trained on, where the data of the recipe are not there;
+            clips of twelve seconds of noise then stand for it.
+
+    Raises:
+        DataError: The data of the recipe cannot be used.
+        RecipeError: `hours` are given for a task of texts, or are no number.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        clips = 0
+        if hours:
+            if not math.isfinite(hours):
+                raise RecipeError(f"{hours} hours are no amount of speech")
+            if issubclass(task_of(recipe), TextTask):
+                raise RecipeError("hours of speech say nothing of a task of texts")
+            clips = max(round(hours * 3600 / _CLIP), 1)
+            recipe = _with_noise(recipe, folder, clips)
+        data = dataclasses.replace(recipe.data, cache_mb=0)
+        begin(dataclasses.replace(recipe, data=data), folder / "run")
+        run = Trainer(dataclasses.replace(recipe, data=data), folder / "run")
+        epoch = run.progress.epoch = data.ascending_epochs  # the first that is shuffled
+        plan, lengths = run.plan_of(epoch), run.lengths_in(epoch)
+        chosen = _sample(plan, lengths, recipe.seed)
+        clock = _Clock()
+        run.fit(chosen, clock)  # compiles, and reaches its size
+        clock = _Clock()
+        run.fit(chosen, clock)
+        seconds = np.diff(clock.times)
+        seen = sum(_padded(batch, lengths) for batch in chosen)
+        total = sum(_padded(batch, lengths) for batch in plan)
+        share = clips / len(lengths) if clips else 1.0
+        if recipe.train.ema:
+            run.average.sample(run.model.trainable_variables)
+        save_state(folder, run.model, run.average, run.progress)
+        length = sum(run.lengths) * share
+        steps = round(len(plan) * share)
+        kept = 2 * length * run.task.rate if run.task.unit == "s" else 0.0
+        epoch_seconds = float(seconds.sum()) / seen * total * share
+        return Estimate(
+            parameters=run.model.count_params(),
+            examples=round(len(lengths) * share),
+            length=length,
+            unit=run.task.unit,
+            epochs=recipe.train.epochs,
+            steps=steps,
+            step_seconds=epoch_seconds / steps,
+            epoch_seconds=epoch_seconds,
+            memory=_peak() + round(min(kept, recipe.data.cache_mb * 1e6)),
+            checkpoint=(folder / CHECKPOINT).stat().st_size,
+            timed=len(chosen),
+        )
+
+
+class _Clock(keras.callbacks.Callback):
+    """Notes when training begins and when each batch of it ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: list[float] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras signature
+        """See the class."""
+        self.times.append(time.perf_counter())
+
+    def on_train_batch_end(
+        self,
+        batch: int,  # noqa: ARG002 - Keras signature
+        logs: dict[str, Any] | None = None,  # noqa: ARG002 - Keras signature
+    ) -> None:
+        """See the class."""
+        self.times.append(time.perf_counter())
+
+
+def _sample(
+    plan: Sequence[np.ndarray], lengths: np.ndarray, seed: int
+) -> list[np.ndarray]:
+    """Choose the batch with the longest sources, and some others."""
+    longest = max(range(len(plan)), key=lambda i: lengths[plan[i]].max())
+    others = [i for i in range(len(plan)) if i != longest]
+    count = min(_TIMED, len(others))
+    drawn = np.random.default_rng(seed).choice(others, count, replace=False)
+    return [plan[longest], *(plan[int(i)] for i in drawn)]
+
+
+def _padded(batch: np.ndarray, lengths: np.ndarray) -> float:
+    return len(batch) * float(lengths[batch].max())
+
+
+def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
+    """Return the recipe with a manifest of noise and invented sentences."""
+    random = np.random.default_rng(recipe.seed)
+    rate = recipe.model.frontend.rate
+    letters = np.array(list("ETAOINSHRDLU"))
+    words = [
+        "".join(random.choice(letters, random.integers(1, 9))) for _ in range(_WORDS)
+    ]
+    sound = folder / "noise.flac"
+    soundfile.write(sound, random.normal(0, 0.05, round(_CLIP * rate)), rate)
+    # As many as the timed batches want, and as texts to find pieces in.
+    count = min(
+        clips, max(_WORDS, int((_TIMED + 1) * recipe.data.batch_length / _CLIP))
+    )
+    utterances = []
+    for number in range(count):
+        text = " ".join(random.choice(words, 40))[: int(_CLIP * _LETTERS)].strip()
+        utterances.append(Utterance(sound, text, _CLIP, id=str(number)))
+    write_manifest(folder / "noise.jsonl", utterances)
+    data = dataclasses.replace(
+        recipe.data,
+        lexicon=_invented_lexicon(recipe, folder, utterances),
+        train=(SourceConfig(str(folder / "noise.jsonl")),),
+        dev=(),
+        withhold=(),
+        tokenizer_file="",
+        longest=max(_CLIP, recipe.data.longest),
+    )
+    # Nor need what it starts from be there, or what guides the search of the dev part.
+    return dataclasses.replace(
+        recipe,
+        data=data,
+        train=dataclasses.replace(recipe.train, start=""),
+        decoding=dataclasses.replace(recipe.decoding, language_model=""),
+    )
+
+
+def _invented_lexicon(
+    recipe: Recipe, folder: Path, utterances: Iterable[Utterance]
+) -> str:
+    """Write how invented words are said, each letter by a phone; return the path."""
+    phones = recipe.model.phones
+    if not phones:
+        return ""
+    words = {word for it in utterances for word in (it.text or "").split()}
+    path = folder / "lexicon.txt"
+    write_lexicon(
+        path,
+        {
+            word: (tuple(phones[ord(letter) % len(phones)] for letter in word),)
+            for word in words
+        },
+    )
+    return str(path)
+
+
+def _peak() -> int:
+    """Return the most memory that this process has held, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return (
+        f"{seconds / 3600:.1f} h"
+        if seconds < 172_800
+        else f"{seconds / 86400:.1f} days"
+    )

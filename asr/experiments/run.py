@@ -1,0 +1,241 @@
+"""A whole experiment in one folder: prepare, train, evaluate."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from asr.config.schema import Recipe, SourceConfig
+from asr.corpora import corpus
+from asr.corpora.base import check_subset
+from asr.corpora.text import text_corpus
+from asr.errors import DataError, RecipeError, TrainingError
+from asr.evaluation.page import page
+from asr.evaluation.speech import Evaluation, evaluate
+from asr.evaluation.text import TextEvaluation, evaluate_texts
+from asr.experiments.environment import environment
+from asr.files import atomic_write, data_directory
+from asr.inference.generator import load_text
+from asr.inference.recognizer import load
+from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
+from asr.storage.model_folder import SUMS
+from asr.tasks.base import Task
+from asr.tasks.text import TextTask
+from asr.text.normalizers import normalizer
+from asr.training.collect import task_of
+from asr.training.run_folder import MODEL, RECIPE, load_run_recipe
+from asr.training.train import begin, check_recipe, is_finished, resume
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    recipe: Recipe,
+    output: Path,
+    *,
+    skip: Container[str] = (),
+    tell: Callable[[str], None] = log.info,
+) -> dict[str, dict[str, Any]]:
+    """Take a recipe from its data to scores; called again, go on where it stopped.
+
+    The folder then holds that of `train`, `test-PART.jsonl` for each part of
+    `data.test`, `scores/PART.json` with figures, `.txt` with the same for people,
+    `.jsonl` with what was written and, of recordings, `.html` with alignments;
+    `environment.jsonl` with a line for each call, `run.log`, and `report.html`.
+
+    Args:
+        recipe: What to train on what, and what to score on.
+        output: Folder of the run.
+        skip: Stages, of `asr.config.schema.STAGES`, that are not run.
+        tell: Told what is being done.
+
+    Returns:
+        Part of `data.test` -> its figures, as in `scores/PART.json`.
+
+    Raises:
+        DataError: The data of the recipe cannot be used.
+        RecipeError: A part to be scored is named twice.
+        TrainingError: Training cannot go on, a stage that was skipped is needed, or the
+            folder holds a run of another recipe.
+        OutputError: The folder cannot be written.
+    """
+    parts = _named(recipe.data.test)
+    check_recipe(recipe, output)
+    output.mkdir(parents=True, exist_ok=True)
+    with _logged(output / "run.log"):
+        if "prepare" not in skip:
+            tell(f"prepare   {output}")
+            _write_tests(recipe, parts, output)
+            begin(recipe, output)
+        _note_environment(recipe, output)
+        if "train" not in skip and not is_finished(output):
+            tell(f"train     {output / MODEL}")
+            resume(output)
+        if "evaluate" not in skip:
+            _evaluate(recipe, list(parts), output, tell)
+        found = {name: _scores(output, name) for name in parts}
+        found = {name: scores for name, scores in found.items() if scores}
+        with atomic_write(output / REPORT) as file:
+            file.writelines(run_report(output, list(found)))
+    return found
+
+
+def _named(sources: Iterable[SourceConfig]) -> dict[str, SourceConfig]:
+    """Name the parts to be scored after corpus and subset, such as `an4-test`."""
+    parts: dict[str, SourceConfig] = {}
+    for source in sources:
+        folder = Path(re.sub(r"\.(jsonl|tsv)(\.gz)?$", "", source.path))
+        for words in ([folder.name], folder.parts):
+            subset = [] if source.subset == "all" else [source.subset]
+            name = re.sub(r"[^\w.=-]+", "_", "-".join([*words, *subset])) or "test"
+            if name not in parts:
+                break
+        else:
+            raise RecipeError(f"data.test: {name} is named twice")
+        parts[name] = source
+    return parts
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Have what the program tells written to a file as well."""
+    logger = logging.getLogger("asr")
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.INFO)
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(min(logger.getEffectiveLevel(), logging.INFO))
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        logger.removeHandler(handler)
+        handler.close()
+
+
+def _note_environment(recipe: Recipe, output: Path) -> None:
+    path = output / ENVIRONMENT
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    with atomic_write(path) as file:
+        file.write(before)
+        file.write(json.dumps({**environment(), "seed": recipe.seed}) + "\n")
+
+
+def _test_file(output: Path, name: str) -> Path:
+    return output / f"test-{name}.jsonl"
+
+
+def _write_tests(recipe: Recipe, parts: dict[str, SourceConfig], output: Path) -> None:
+    """Write what will be scored, so that it is known to be there before training."""
+    there = output / RECIPE
+    same = there.is_file() and load_run_recipe(output).data.test == recipe.data.test
+    task = task_of(recipe)
+    for name, source in parts.items():
+        path = _test_file(output, name)
+        if not (same and path.is_file()):
+            task.write(path, list(_records(source, task))[: source.limit or None])
+
+
+def _records(source: SourceConfig, task: type[Task]) -> Iterator[Any]:
+    """Read a part of a corpus as it is: a test leaves nothing out."""
+    root = data_directory() / source.path
+    if issubclass(task, TextTask):
+        found: Iterator[Any] = text_corpus(source.corpus)(root, source.subset)
+    else:
+        reader = corpus(source.corpus)
+        check_subset(source.corpus, root, source.subset, reader.subsets(root))
+        found = reader.read(root, source.subset)
+    record = None
+    for record in found:
+        if record.text is None:
+            raise DataError(f"{record.name}: no text to compare with")
+        yield record
+    if record is None:
+        raise DataError(f"{root}: nothing in {source.subset} to score")
+
+
+def _evaluate(
+    recipe: Recipe, parts: list[str], output: Path, tell: Callable[[str], None]
+) -> None:
+    if not (output / MODEL / SUMS).is_file():
+        raise TrainingError(f"{output / MODEL}: no model to evaluate; train one first")
+    for name in parts:
+        if not _test_file(output, name).is_file():
+            raise TrainingError(
+                f"{_test_file(output, name)}: missing; do not skip the stage prepare"
+            )
+    parts = [name for name in parts if not _scores(output, name)]
+    if not parts:
+        return
+    (output / SCORES).mkdir(exist_ok=True)
+    score = _score_texts if issubclass(task_of(recipe), TextTask) else _score_speech
+    for name, evaluation in score(recipe, _files(parts, output, tell), output):
+        base = output / SCORES / name
+        with atomic_write(base.with_name(f"{name}.jsonl")) as file:
+            for result in evaluation.results:
+                line = json.dumps(result.to_json(), ensure_ascii=False)
+                file.write(line + "\n")
+        with atomic_write(base.with_name(f"{name}.txt")) as file:
+            file.write(evaluation.summary() + "\n")
+        # The last one: it says that this part is done.
+        with atomic_write(base.with_name(f"{name}.json")) as file:
+            found = {**evaluation.to_json(), "of": _state(output, name)}
+            json.dump(found, file, indent=1)
+
+
+def _state(output: Path, name: str) -> dict[str, str]:
+    """Return checksums of the model, and of the part it is scored on."""
+    paths = {"model": output / MODEL / SUMS, "test": _test_file(output, name)}
+    return {
+        key: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for key, path in paths.items()
+    }
+
+
+def _scores(output: Path, name: str) -> dict[str, Any]:
+    """Return the figures of a part; nothing where they are of another model or part."""
+    path = output / SCORES / f"{name}.json"
+    if not path.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found if found.get("of") == _state(output, name) else {}
+
+
+def _files(
+    parts: list[str], output: Path, tell: Callable[[str], None]
+) -> Iterator[tuple[str, Path]]:
+    for name in parts:
+        tell(f"evaluate  {output / SCORES / name}.json")
+        yield name, _test_file(output, name)
+
+
+def _score_texts(
+    recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
+) -> Iterator[tuple[str, TextEvaluation]]:
+    # A model of lower case is not to be blamed for it.
+    lowercase = normalizer(recipe.data.normalizer)("A") == "a"
+    generator = load_text(output / MODEL)
+    for name, path in files:
+        pairs = list(generator.task.read(path))
+        yield name, evaluate_texts(generator, pairs, lowercase=lowercase)
+
+
+def _score_speech(
+    recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
+) -> Iterator[tuple[str, Evaluation]]:
+    recognizer = load(output / MODEL)
+    for name, path in files:
+        utterances = list(recognizer.task.read(path))
+        found = evaluate(recognizer, utterances)
+        with atomic_write(output / SCORES / f"{name}.html") as file:
+            file.writelines(
+                f"{part}\n" for part in page(name, recipe.name, recognizer, found)
+            )
+        yield name, found

@@ -1,0 +1,252 @@
+"""A transcript as a file's text: txt, json, tsv, srt, vtt, ctm, trn and TextGrid.
+
+In every format times are whole milliseconds that never decrease, are never negative and
+never pass the end of the recording.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from asr.errors import UsageError
+from asr.formats.layout import (
+    DEFAULT,
+    Layout,
+    format_seconds,
+    one_line,
+    timed_segments,
+    to_milliseconds,
+)
+from asr.formats.subtitles import Cue, cues, highlighted
+from asr.formats.textgrid import textgrid
+from asr.formats.transcript import Segment, Transcript
+
+
+def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
+    """Write the text alone, one line for each segment.
+
+    Args:
+        transcript: What to write.
+
+    Returns:
+        Lines that end in a newline; `""` where nothing was said.
+    """
+    lines = [one_line(segment.text) for segment in transcript.segments]
+    lines = [line for line in lines if line] or [one_line(transcript.text)]
+    return "".join(f"{line}\n" for line in lines if line)
+
+
+def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
+    """Write one JSON object: text, segments, language.
+
+    Segments hold `confidence`, `words` and `doubt`, and the object `alternatives` and
+    `reason`, only where the transcript has them. Numbers that JSON cannot express (a
+    log-probability of minus infinity) are null.
+
+    Args:
+        transcript: What to write; times come out in seconds.
+
+    Returns:
+        One line of UTF-8 text that ends in a newline.
+    """
+    written: dict[str, Any] = {
+        "text": transcript.text,
+        "segments": [_segment_json(segment) for segment in timed_segments(transcript)],
+        "language": transcript.language,
+    }
+    if transcript.alternatives:
+        written["alternatives"] = [
+            {"text": alternative.text, "score": _number(alternative.score)}
+            for alternative in transcript.alternatives
+        ]
+    if transcript.reason is not None:
+        written["reason"] = transcript.reason
+    return json.dumps(written, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def tsv(transcript: Transcript, _: Layout = DEFAULT) -> str:
+    """Write tab-separated start, end and text, times in whole milliseconds.
+
+    Args:
+        transcript: What to write.
+
+    Returns:
+        A heading line, then one line for each segment.
+    """
+    rows = [
+        f"{to_milliseconds(segment.start)}\t{to_milliseconds(segment.end)}\t"
+        f"{one_line(segment.text)}\n"
+        for segment in timed_segments(transcript)
+    ]
+    return "start\tend\ttext\n" + "".join(rows)
+
+
+def srt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
+    """Write SubRip subtitles, numbered from 1; segments without text are left out.
+
+    Args:
+        transcript: What to write; lines are divided by the times of its words.
+        layout: Sizes; a highlighted word is underlined.
+
+    Returns:
+        Blocks of number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and text, a blank line apart.
+    """
+
+    # SubRip has no escape for the arrow that starts a time line.
+    def escape(word: str) -> str:
+        return re.sub(r"-{2,}>", "->", word)
+
+    return "\n".join(
+        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n"
+        f"{_lines(cue, escape)}"
+        for number, cue in enumerate(_cues(transcript, layout), start=1)
+    )
+
+
+def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
+    """Write WebVTT subtitles; segments without text are left out.
+
+    Args:
+        transcript: What to write; lines are divided by the times of its words.
+        layout: Sizes; a highlighted word is underlined.
+
+    Returns:
+        `WEBVTT`, then blocks of `HH:MM:SS.mmm --> HH:MM:SS.mmm` and text, with `&`, `<`
+        and `>` escaped, a blank line apart.
+
+    Reference:
+        W3C, WebVTT: The Web Video Text Tracks Format, section 4.
+    """
+    escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+    written = [
+        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n"
+        f"{_lines(cue, lambda word: word.translate(escapes))}"
+        for cue in _cues(transcript, layout)
+    ]
+    return "\n".join(["WEBVTT\n", *written])
+
+
+def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
+    """Write NIST's time marks: recording, channel, start, duration, word, confidence.
+
+    Args:
+        transcript: What to write; its segments have words.
+        layout: Name of the recording.
+
+    Returns:
+        A line for each word, times in seconds.
+
+    Raises:
+        UsageError: The transcript has no times of words.
+    """
+    name = _identifier(layout.name)
+    lines = []
+    for segment in timed_segments(transcript):
+        if segment.words is None:
+            raise UsageError("ctm is made of words; transcribe with their times")
+        lines += [
+            f"{name} {layout.channel} {format_seconds(word.start)} "
+            f"{format_seconds(word.end - word.start)} {_identifier(word.word)} "
+            f"{word.probability:.3f}\n"
+            for word in segment.words
+        ]
+    return "".join(lines)
+
+
+def trn(transcript: Transcript, layout: Layout = DEFAULT) -> str:
+    """Write the text and, in parentheses, the name of the recording, as sclite reads.
+
+    Args:
+        transcript: What to write.
+        layout: Name of the recording.
+    """
+    return f"{one_line(transcript.text)} ({_identifier(layout.name)})\n".lstrip()
+
+
+WRITERS: dict[str, Callable[..., str]] = {
+    "txt": txt,
+    "json": json_,
+    "tsv": tsv,
+    "srt": srt,
+    "vtt": vtt,
+    "ctm": ctm,
+    "trn": trn,
+    "TextGrid": textgrid,
+}
+"""File suffix -> function from a transcript and a layout to the file's whole text."""
+
+WORD_FORMATS = frozenset({"srt", "vtt", "ctm", "TextGrid"})
+"""Formats that are made of words with times, or are the better for them."""
+
+
+def _cues(transcript: Transcript, layout: Layout) -> Iterator[Cue]:
+    """Give the subtitles; segments without text have none."""
+    spoken = [segment for segment in timed_segments(transcript) if segment.text.strip()]
+    for cue in cues(
+        spoken,
+        transcript.duration,
+        width=layout.max_line_width,
+        lines=layout.max_line_count,
+    ):
+        yield from highlighted(cue) if layout.highlight_words else (cue,)
+
+
+def _lines(cue: Cue, escape: Callable[[str], str]) -> str:
+    """Write the lines of a subtitle, the word that is said underlined."""
+    written, place = "", 0
+    for line in cue.lines:
+        words = []
+        for word in line:
+            shown = escape(word)
+            words.append(f"<u>{shown}</u>" if place == cue.said else shown)
+            place += 1
+        written += " ".join(words) + "\n"
+    return written
+
+
+def _identifier(name: str) -> str:
+    """Make a name one word: fields of ctm and trn are separated by white space."""
+    return "_".join(name.split()).replace("(", "_").replace(")", "_") or "_"
+
+
+def _clock(seconds: float, mark: str) -> str:
+    """Format as HH:MM:SS, `mark`, mmm; hours grow past 99."""
+    minutes, milliseconds = divmod(to_milliseconds(seconds), 60_000)
+    hours, minutes = divmod(minutes, 60)
+    whole, fraction = divmod(milliseconds, 1000)
+    return f"{hours:02d}:{minutes:02d}:{whole:02d}{mark}{fraction:03d}"
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _segment_json(segment: Segment) -> dict[str, Any]:
+    written: dict[str, Any] = {
+        "id": segment.id,
+        "start": segment.start,
+        "end": segment.end,
+        "text": segment.text,
+        "tokens": [int(token) for token in segment.tokens],
+        "avg_logprob": _number(segment.avg_logprob),
+        "no_speech_prob": _number(segment.no_speech_prob),
+    }
+    if segment.confidence is not None:
+        written["confidence"] = segment.confidence
+    if segment.doubt is not None:
+        written["doubt"] = segment.doubt
+    if segment.words is not None:
+        written["words"] = [
+            {
+                "word": word.word,
+                "start": word.start,
+                "end": word.end,
+                "probability": _number(word.probability),
+            }
+            for word in segment.words
+        ]
+    return written

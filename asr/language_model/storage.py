@@ -1,0 +1,116 @@
+"""Language model folders: read and check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from asr.config.schema import LANGUAGE_MODEL
+from asr.errors import DataError, ModelError
+from asr.files import model_path
+from asr.language_model.model import FIRST, LanguageModel, Words
+from asr.language_model.ngrams import NGrams
+from asr.storage.model_folder import FORMAT, TOKENIZER, WEIGHTS, read_config, verify
+from asr.storage.weights import read_arrays
+from asr.text.pronunciation import Phones
+from asr.text.tokenizers import CharacterTokenizer, read_tokenizer
+
+_WORDS = "words_"  # before the names of the arrays of words
+LONGEST = 60  # characters of a word
+
+
+@dataclass(frozen=True)
+class LanguageConfig:
+    """What `config.json` of a language model says, as `FolderConfig` of others."""
+
+    format: int = FORMAT
+    task: str = LANGUAGE_MODEL
+    normalizer: str = "librispeech-1"
+    language: str = "en"
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+def arrays_of(model: LanguageModel) -> dict[str, np.ndarray]:
+    """Return the arrays that a language model folder stores."""
+    found = model.ngrams.arrays()
+    if model.words:
+        text = "\n".join(model.words.vocabulary).encode()
+        found[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
+        if model.words.pronunciations:
+            rows = model.words.pronunciations
+            text = "\n".join("\t".join(map(" ".join, row)) for row in rows).encode()
+            found[f"{_WORDS}pronunciations"] = np.frombuffer(text, np.uint8)
+        arrays = model.words.ngrams.arrays()
+        found |= {f"{_WORDS}{name}": array for name, array in arrays.items()}
+    return found
+
+
+def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
+    """Take the words out of the arrays of a model."""
+    names = [name for name in arrays if name.startswith(_WORDS)]
+    if not names:
+        return None
+    own = {name.removeprefix(_WORDS): arrays.pop(name) for name in names}
+    ngrams = NGrams.from_arrays(own)
+    try:
+        vocabulary = own["vocabulary"].tobytes().decode().split("\n")
+    except (LookupError, UnicodeDecodeError) as error:
+        raise DataError(f"not a vocabulary: {error}") from error
+    fits = len(ngrams.unigrams) == FIRST + len(vocabulary)
+    if not fits or len(set(vocabulary)) < len(vocabulary):
+        raise DataError("not a vocabulary: its words do not fit the n-grams")
+    if not all(0 < len(word) <= LONGEST for word in vocabulary):
+        raise DataError(f"not a vocabulary: words of no or over {LONGEST} characters")
+    return Words(tuple(vocabulary), ngrams, _read_pronunciations(own, len(vocabulary)))
+
+
+def _read_pronunciations(
+    arrays: dict[str, np.ndarray], count: int
+) -> tuple[tuple[Phones, ...], ...]:
+    """Read how words are said: a line for each, with tabs between pronunciations."""
+    if "pronunciations" not in arrays:
+        return ()
+    try:
+        lines = arrays["pronunciations"].tobytes().decode().split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"not a lexicon: {error}") from error
+    found = tuple(
+        tuple(tuple(spoken.split()) for spoken in line.split("\t") if spoken.strip())
+        for line in lines
+    )
+    longest = max((len(spoken) for row in found for spoken in row), default=0)
+    if len(found) != count or longest > LONGEST:
+        raise DataError("not a lexicon: its lines do not fit the vocabulary")
+    return found
+
+
+def load_language_model(name: str | Path) -> LanguageModel:
+    """Load a language model.
+
+    Args:
+        name: A bundled model or a model folder.
+
+    Raises:
+        ModelError: There is none of that name, it is damaged, or of another kind.
+    """
+    folder = model_path(name)
+    verify(folder)
+    config = read_config(folder)
+    if config.task != LANGUAGE_MODEL:
+        raise ModelError(f"{name}: not a language model (task {config.task})")
+    tokenizer = read_tokenizer(folder / TOKENIZER)
+    try:
+        arrays = read_arrays(folder / WEIGHTS)
+        words = _read_words(arrays)
+        ngrams = NGrams.from_arrays(arrays)
+        ngrams.check_size()
+    except DataError as error:
+        raise ModelError(f"{folder / WEIGHTS}: {error}") from error
+    if not isinstance(tokenizer, CharacterTokenizer) or tokenizer.size != len(
+        ngrams.unigrams
+    ):
+        raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
+    return LanguageModel(tokenizer, config.normalizer, ngrams, words)

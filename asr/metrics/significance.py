@@ -1,0 +1,256 @@
+"""How far an error rate can be trusted, and whether two of them differ.
+
+References:
+    M. Bisani, H. Ney, Bootstrap estimates for confidence intervals in ASR performance
+    evaluation, ICASSP 2004; L. Gillick, S. Cox, Some statistical issues in the
+    comparison of speech recognition algorithms, ICASSP 1989.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from asr.errors import UsageError
+from asr.metrics.alignment import Aligned, Aligner, align
+
+LEVEL = 0.95
+"""Share of intervals that hold the true value."""
+
+_DRAWS = 1000
+_CHUNK = 2_000_000  # units drawn at once, so that memory stays bounded
+_FEWEST = 5  # groups; fewer say too little of how groups differ
+_GOOD_WORDS = 2  # that both systems have right, and which part two segments
+
+
+class Interval(NamedTuple):
+    """Between which bounds a rate lies, with probability `LEVEL`."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Whether one system makes fewer errors than another on the same utterances.
+
+    Attributes:
+        difference: WER of the second less WER of the first.
+        interval: Of this difference, or None where too little is known.
+        better: Share of bootstrap draws in which the second makes fewer errors.
+        p_bootstrap: Two-sided probability of a difference as large by chance.
+        segments: Segments that the matched-pair test compared.
+        p_matched_pairs: The same probability by the matched-pair sentence-segment test;
+            1.0 where there are fewer than two segments.
+    """
+
+    difference: float
+    interval: Interval | None
+    better: float
+    p_bootstrap: float
+    segments: int
+    p_matched_pairs: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all figures as plain data."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """Return the figures for people, rates in per cent."""
+        between = ""
+        if self.interval:
+            low, high = self.interval
+            between = f", {LEVEL:.0%} between {low:+.2%} and {high:+.2%}"
+        return (
+            f"difference {self.difference:+.2%}{between}\n"
+            f"bootstrap: p = {self.p_bootstrap:.3f}, the second is better in "
+            f"{self.better:.1%} of draws\n"
+            f"matched pairs (MAPSSWE): p = {self.p_matched_pairs:.3f}, "
+            f"{self.segments} segments"
+        )
+
+
+def interval(
+    errors: np.ndarray,
+    words: np.ndarray,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    seed: int = 0,
+) -> Interval | None:
+    """Bound an error rate by a studentised bootstrap.
+
+    Whole utterances are drawn, or whole speakers: errors of one speaker go together, so
+    bounds by speaker are the honest ones for speakers that were never heard. Dividing
+    by each draw's own standard error keeps the level with few speakers, where plain
+    percentiles are too narrow.
+
+    Args:
+        errors: Errors of each utterance, (N,); may be differences of two systems.
+        words: Reference words of each utterance, (N,).
+        groups: What each utterance belongs to; each is a group of its own if not given.
+        seed: Of the draws.
+
+    Returns:
+        The bounds, not below those that are possible; None with fewer than five groups
+        or where all are equal, as without any errors.
+    """
+    errors, words = _grouped(errors, words, groups)
+    rate, spread = _rates(*_moments(errors, words, np.ones((1, len(errors)))))
+    if len(errors) < _FEWEST or not spread[0] > 0:
+        return None
+    drawn, spreads = _draw(errors, words, seed)
+    # Draws without any errors have no spread of their own.
+    scores = (drawn - rate) / np.where(spreads > 0, spreads, spread)
+    tail = (1 - LEVEL) / 2
+    low, high = rate - spread * np.quantile(scores, [1 - tail, tail])
+    if (errors >= 0).all():
+        low = max(low, 0.0)
+    return Interval(float(low), float(high))
+
+
+def compare(
+    references: Sequence[str],
+    first: Sequence[str],
+    second: Sequence[str],
+    groups: Sequence[Hashable] | None = None,
+    *,
+    aligner: Aligner = align,
+    seed: int = 0,
+) -> Comparison:
+    """Test whether two systems differ on the same utterances.
+
+    Args:
+        references: What was said, one text for each utterance.
+        first: What the first system recognised, in the same order.
+        second: What the second one did.
+        groups: What each utterance belongs to, drawn together by the bootstrap; each is
+            a group of its own if not given, or if there are fewer than five.
+        aligner: From reference and hypothesis to steps.
+        seed: Of the draws.
+
+    Raises:
+        UsageError: They have different lengths, or the references have no words.
+    """
+    if not len(references) == len(first) == len(second):
+        raise UsageError(
+            f"{len(references)} references, {len(first)} and {len(second)} hypotheses; "
+            "give one of each for every utterance"
+        )
+    differences = np.zeros(len(references))
+    words = np.zeros(len(references))
+    errors, words_of = np.zeros(2), np.zeros(2)
+    pairs: list[int] = []
+    for row, texts in enumerate(zip(references, first, second, strict=True)):
+        sides = [_errors(aligner(texts[0], text)) for text in texts[1:]]
+        words[row] = len(sides[0]) // 2
+        differences[row] = sum(sides[1]) - sum(sides[0])
+        errors += [sum(side) for side in sides]
+        words_of += [len(side) // 2 for side in sides]
+        pairs += _segments(*sides)
+    if not words_of.all():
+        raise UsageError("the references have no words; there is nothing to compare")
+    if groups is not None and len(set(groups)) < _FEWEST:
+        groups = None
+    drawn, _ = _draw(*_grouped(differences, words, groups), seed)
+    # Counting the observed difference as one more draw keeps p above zero.
+    fewer = min((drawn >= 0).sum(), (drawn <= 0).sum())
+    return Comparison(
+        difference=float(errors[1] / words_of[1] - errors[0] / words_of[0]),
+        interval=interval(differences, words, groups, seed=seed),
+        better=float((drawn < 0).mean()),
+        p_bootstrap=min(1.0, 2 * float(fewer + 1) / (_DRAWS + 1)),
+        segments=len(pairs),
+        p_matched_pairs=_matched_pairs(np.array(pairs)),
+    )
+
+
+def _errors(steps: Sequence[Aligned]) -> list[int]:
+    """Return errors at each reference word, and inserted before, between and after.
+
+    The list has an odd length: words have odd places, what is inserted has even ones.
+    """
+    errors = [0]
+    for step in steps:
+        if step.operation == "I":
+            errors[-1] += 1
+        else:
+            errors += [int(step.operation != "C"), 0]
+    return errors
+
+
+def _segments(first: Sequence[int], second: Sequence[int]) -> Iterator[int]:
+    """Yield how many errors more the second made, in each segment with errors."""
+    if len(first) != len(second):  # they took different alternatives
+        yield sum(second) - sum(first)
+        return
+    good, found, inside = 0, 0, False
+    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+        if one or other:
+            found += other - one
+            inside, good = True, 0
+        elif place % 2:
+            good += 1
+        if inside and good == _GOOD_WORDS:
+            yield found
+            found, inside = 0, False
+    if inside:
+        yield found
+
+
+def _matched_pairs(differences: np.ndarray) -> float:
+    if len(differences) < 2:
+        return 1.0
+    spread = differences.std(ddof=1) / np.sqrt(len(differences))
+    if spread == 0:  # the sign test: all of them point the same way, or nowhere
+        return min(1.0, 2 * 0.5 ** len(differences)) if differences[0] else 1.0
+    return float(2 * NormalDist().cdf(-abs(differences.mean() / spread)))
+
+
+def _grouped(
+    errors: np.ndarray, words: np.ndarray, groups: Sequence[Hashable] | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the utterances of each group."""
+    if groups is None:
+        return errors.astype(np.float64), words.astype(np.float64)
+    numbers: dict[Hashable, int] = {}
+    places = [numbers.setdefault(group, len(numbers)) for group in groups]
+    return np.bincount(places, errors), np.bincount(places, words)
+
+
+def _draw(
+    errors: np.ndarray, words: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return rate and standard error of each bootstrap draw, (_DRAWS,) both."""
+    rng, count = np.random.default_rng(seed), len(errors)
+    rows = max(1, min(_DRAWS, _CHUNK // count))
+    rates, spreads = [], []
+    for start in range(0, _DRAWS, rows):
+        amount = min(rows, _DRAWS - start)
+        drawn = rng.integers(0, count, (amount, count))
+        drawn += count * np.arange(amount)[:, None]
+        weights = np.bincount(drawn.ravel(), minlength=amount * count)
+        found = _rates(*_moments(errors, words, weights.reshape(amount, count)))
+        rates.append(found[0])
+        spreads.append(found[1])
+    return np.concatenate(rates), np.concatenate(spreads)
+
+
+def _moments(
+    errors: np.ndarray, words: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, int]:
+    columns = [errors, words, errors**2, errors * words, words**2]
+    return weights @ np.stack(columns, axis=1), len(errors)
+
+
+def _rates(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a ratio of sums and its standard error by the delta method."""
+    errors, words, squares, products, word_squares = moments.T
+    words = np.maximum(words, 1)
+    rate = errors / words
+    variance = squares - 2 * rate * products + rate**2 * word_squares
+    variance = np.maximum(variance, 0) * count / max(count - 1, 1)
+    return rate, np.sqrt(variance) / words

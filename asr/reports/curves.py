@@ -1,0 +1,169 @@
+"""Learning curves and score plots."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from asr.errors import UsageError
+from asr.reports.plots import new_figure, save_figure
+
+_MARKERS = "osD^vP*X"
+LOSSES = {
+    "loss": "training",
+    "ctc_loss": "training, CTC",
+    "phone_loss": "training, phones",
+}
+"""Key of a history row -> its label in the panel of losses."""
+
+RATES = {"dev_cer": "dev CER", "dev_wer": "dev WER"}
+"""Key of a history row (a fraction) -> its label in the panel of error rates."""
+
+SCORES = {"dev_bleu": "dev BLEU", "dev_chrf": "dev chrF"}
+"""Key of a history row (0 to 100) -> its label in the panel of scores."""
+
+ROUGE = {
+    "dev_rouge1": "dev ROUGE-1",
+    "dev_rouge2": "dev ROUGE-2",
+    "dev_rougeL": "dev ROUGE-L",
+}
+"""Key of a history row (a fraction) -> its label in the panel of ROUGE."""
+
+ACCURACY = {"dev_accuracy": "dev accuracy"}
+"""Key of a history row (a fraction) -> its label in the panel of accuracy."""
+
+_PANELS = {
+    "loss": LOSSES,
+    "error rate": RATES,
+    "score": SCORES,
+    "ROUGE": ROUGE,
+    "accuracy": ACCURACY,
+}
+
+
+def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+    """Draw losses and scores by epoch.
+
+    Args:
+        history: One row an epoch with `epoch` and any keys of `LOSSES` (nats), `RATES`,
+            `SCORES`, `ROUGE` and `ACCURACY`. What is absent, None or not finite leaves
+            a gap.
+        path: Where to write, `.png` or `.svg`.
+
+    Raises:
+        UsageError: No row holds anything to draw, or the suffix is another.
+        OutputError: The file cannot be written.
+    """
+    panels = [
+        (ylabel, curves)
+        for ylabel, keys in _PANELS.items()
+        if (curves := {label: _points(history, key) for key, label in keys.items()})
+        and any(curves.values())
+    ]
+    if not panels:
+        raise UsageError(
+            f"nothing to draw in the history; its rows need 'epoch' and one of "
+            f"{', '.join(key for keys in _PANELS.values() for key in keys)}"
+        )
+    figure = new_figure(8.0, 0.6 + 2.9 * len(panels))
+    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (ylabel, curves) in zip(drawn, panels, strict=True):
+        _draw_curves(axes, curves)
+        axes.set_ylabel(ylabel)
+        if ylabel == "error rate":
+            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+            # An untrained model writes without end; what is learned lies below 100 %.
+            axes.set_ylim(0.0, min(1.0, axes.get_ylim()[1]))
+    drawn[-1].set_xlabel("epoch")
+    drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    save_figure(figure, path)
+
+
+def scores(values: Mapping[str, Sequence[float]], path: str | Path, label: str) -> None:
+    """Draw the scores of variants: a dot for each training, a line at their mean.
+
+    Args:
+        values: Variant -> its scores.
+        path: Where to write, `.png` or `.svg`.
+        label: What the score is.
+
+    Raises:
+        UsageError: The suffix is another.
+        OutputError: The file cannot be written.
+    """
+    figure = new_figure(7.0, 0.9 + 0.35 * len(values))
+    axes = figure.add_subplot()
+    for row, found in enumerate(values.values()):
+        axes.plot(found, [row] * len(found), "o", color="C0", alpha=0.6)
+        axes.plot([float(np.mean(found))] * 2, [row - 0.3, row + 0.3], color="C0")
+    axes.set_yticks(range(len(values)), list(values), parse_math=False)
+    axes.set_ylim(len(values) - 0.5, -0.5)
+    axes.set_xlabel(label)
+    axes.grid(axis="x", color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    save_figure(figure, path)
+
+
+def by_length(
+    values: Mapping[str, Sequence[Sequence[float]]],
+    lengths: Sequence[tuple[float, float]],
+    path: str | Path,
+    label: str,
+) -> None:
+    """Draw scores by the length of the source, a line for each variant.
+
+    Args:
+        values: Variant -> for each training the scores within the groups.
+        lengths: Lowest and highest length of each group.
+        path: Where to write, `.png` or `.svg`.
+        label: What the score is.
+
+    Raises:
+        UsageError: The suffix is another.
+        OutputError: The file cannot be written.
+    """
+    figure = new_figure(7.0, 4.0)
+    axes = figure.add_subplot()
+    places = np.arange(len(lengths))
+    for number, (variant, runs) in enumerate(values.items()):
+        found = np.array(runs)
+        marker = _MARKERS[number % len(_MARKERS)]
+        axes.plot(places, found.mean(axis=0), marker=marker, label=variant)
+        if len(found) > 1:
+            low, high = found.min(axis=0), found.max(axis=0)
+            axes.fill_between(places, low, high, alpha=0.15)
+    ticks = [f"{low:g}-{high:g}" for low, high in lengths]
+    axes.set_xticks(places, ticks)
+    axes.set_xlabel("length of the source")
+    axes.set_ylabel(label)
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    save_figure(figure, path)
+
+
+def _points(
+    history: Sequence[Mapping[str, Any]], key: str
+) -> list[tuple[float, float]]:
+    """Give (epoch, value) wherever a row has a finite value."""
+    return [
+        (row["epoch"], row[key])
+        for row in history
+        if row.get(key) is not None and math.isfinite(row[key])
+    ]
+
+
+def _draw_curves(axes: Axes, curves: Mapping[str, list[tuple[float, float]]]) -> None:
+    for label, points in curves.items():
+        if points:
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
+    axes.set_ylim(bottom=0.0)
+    axes.grid(color="0.9")
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)

@@ -1,0 +1,90 @@
+"""What came of a run, as one page of HTML."""
+
+from __future__ import annotations
+
+import html
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from asr.reports.html import CLOSING, inline, opening, table
+
+ENVIRONMENT, SCORES, REPORT = "environment.jsonl", "scores", "report.html"
+
+_SHOWN = 20  # results of a part that are shown
+
+
+def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
+    """Write a page from the files of a run; what is missing is left out.
+
+    Args:
+        folder: The run's.
+        parts: Which of its scores to show.
+
+    Yields:
+        The page, in parts.
+    """
+    yield opening(folder.resolve().name)
+    for name in parts:
+        yield from _part(folder / SCORES / f"{name}.json")
+    curves = folder / "curves.png"
+    if curves.is_file():
+        picture = inline(curves.read_bytes(), "image/png")
+        yield f"<h2>Training</h2>\n<img alt='learning curves' src='{picture}'>\n"
+    yield from _epochs(folder / "history.jsonl")
+    recipe = folder / "recipe.yaml"
+    if recipe.is_file():
+        text = html.escape(recipe.read_text(encoding="utf-8"))
+        yield "<h2>Recipe</h2>\n<details><summary>recipe.yaml</summary>"
+        yield f"<pre>{text}</pre></details>\n"
+    for place in _lines(folder / ENVIRONMENT)[-1:]:
+        yield "<h2>Environment</h2>\n"
+        yield from table(("", ""), ((_cell(k), _cell(v)) for k, v in place.items()))
+    yield CLOSING
+
+
+def _part(path: Path) -> Iterator[str]:
+    yield f"<h2>{html.escape(path.stem)}</h2>\n"
+    summary, page = path.with_suffix(".txt"), path.with_suffix(".html")
+    if summary.is_file():
+        yield f"<pre>{html.escape(summary.read_text(encoding='utf-8'))}</pre>\n"
+    if page.is_file():
+        link = html.escape(f"{SCORES}/{page.name}")
+        yield f"<p><a href='{link}'>alignments, sounds, attention</a></p>\n"
+    results = _lines(path.with_suffix(".jsonl"))[:_SHOWN]
+    keys = [
+        key
+        for key in ("source", "target", "text", "pred_text")
+        if results and key in results[0]
+    ]
+    yield f"<details><summary>the first {len(results)}</summary>\n"
+    yield from table(keys, ([_cell(result[key]) for key in keys] for result in results))
+    yield "</details>\n"
+
+
+def _epochs(path: Path) -> Iterator[str]:
+    history = _lines(path)
+    if history:
+        keys = list(dict.fromkeys(key for epoch in history for key in epoch))
+        rows = ([_cell(epoch.get(key, "")) for key in keys] for epoch in history)
+        yield "<details><summary>epochs</summary>\n"
+        yield from table(keys, rows)
+        yield "</details>\n"
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    with path.open(encoding="utf-8") as file:  # splitlines() splits at U+2028, too
+        return [json.loads(line) for line in file]
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "<br>".join(html.escape(str(item)) for item in value)
+    if isinstance(value, dict):
+        return "<br>".join(html.escape(f"{k} {v}") for k, v in value.items())
+    return html.escape(str(value))

@@ -1,0 +1,253 @@
+"""English as it is said: numbers in words, one spelling, no fillers.
+
+What `english-1` of `asr.text.normalizers` does to words. Nothing here may change:
+scores are compared across years. A better version gets a new name.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen "
+    "fourteen fifteen sixteen seventeen eighteen nineteen"
+).split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_GROUPS = ("", " thousand", " million", " billion", " trillion")
+_ORDINALS = {
+    "one": "first",
+    "two": "second",
+    "three": "third",
+    "five": "fifth",
+    "eight": "eighth",
+    "nine": "ninth",
+    "twelve": "twelfth",
+}
+_CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro"}
+_MOST_DIGITS = 15  # longer numbers are read digit by digit
+
+_FRACTIONS = {"½": "a half", "¼": "a quarter", "¾": "three quarters"}
+
+_FRACTION = re.compile(r"(\d?)\s?([½¼¾])")
+_MONEY = re.compile(
+    r"([$£€])\s?(\d[\d,]*)(?:\.(\d+))?"
+    r"(?:\s(hundred|thousand|million|billion|trillion)\b)?(?!\d|[.,]\d)",
+    re.IGNORECASE,
+)
+_CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b")
+_ORDINAL = re.compile(r"\b(\d[\d,]*)(?:st|nd|rd|th)\b", re.IGNORECASE)
+_YEAR = re.compile(r"(?<![\d,.$£€])(1[1-9]\d\d|20[1-9]\d)(s?)(?![\d%]|[.,]\d)")
+_NUMBER = re.compile(r"(\d+(?:,\d{3})+|\d+)(?:\.(\d+))?")
+
+
+def cardinal(number: int) -> str:
+    """Write a number below 10^15 in words, without `and`."""
+    if number < 20:
+        return _ONES[number]
+    if number < 100:
+        tens, ones = divmod(number, 10)
+        return _TENS[tens - 2] + (f" {_ONES[ones]}" if ones else "")
+    if number < 1000:
+        hundreds, rest = divmod(number, 100)
+        return f"{_ONES[hundreds]} hundred" + (f" {cardinal(rest)}" if rest else "")
+    parts, group = [], 0
+    while number:
+        number, rest = divmod(number, 1000)
+        if rest:
+            parts.append(cardinal(rest) + _GROUPS[group])
+        group += 1
+    return " ".join(reversed(parts))
+
+
+def ordinal(number: int) -> str:
+    """Write the ordinal of a number below 10^15 in words."""
+    words, _, last = cardinal(number).rpartition(" ")
+    if last in _ORDINALS:
+        last = _ORDINALS[last]
+    else:
+        last = f"{last[:-1]}ieth" if last.endswith("y") else f"{last}th"
+    return f"{words} {last}".strip()
+
+
+def year(number: int) -> str:
+    """Write a year from 1100 to 2099 as it is said."""
+    century, rest = divmod(number, 100)
+    if rest == 0:
+        return f"{cardinal(century)} hundred"
+    tail = cardinal(rest) if rest > 9 else f"oh {_ONES[rest]}"
+    return f"{cardinal(century)} {tail}"
+
+
+def say_fractions(text: str) -> str:
+    """Write `½` and its like in words, which Unicode would make digits of."""
+
+    def said(found: re.Match[str]) -> str:
+        joint = f"{found[1]} and " if found[1] else " "
+        return f"{joint}{_FRACTIONS[found[2]]} "
+
+    return _FRACTION.sub(said, text)
+
+
+def say_numbers(text: str) -> str:
+    """Write all numbers of a text in words, with amounts, times, years and shares."""
+    text = _MONEY.sub(_money, text)
+    text = _CLOCK.sub(_clock, text)
+    text = _ORDINAL.sub(lambda m: f" {_said(m[1], ordinal)} ", text)
+    text = _YEAR.sub(lambda m: f" {_plural(year(int(m[1])), m[2])} ", text)
+    text = re.sub(r"(?<=\d)\s?%", " percent ", text)
+    return _NUMBER.sub(_number, text)
+
+
+def _money(found: re.Match[str]) -> str:
+    unit = _CURRENCIES[found[1]]
+    whole = _said(found[2], cardinal)
+    fraction, magnitude = found[3], found[4]
+    if magnitude or (fraction and len(fraction) != 2):  # `1.5 million`, no cents
+        point = f" point {_digits(fraction)}" if fraction else ""
+        return f" {whole}{point} {magnitude or ''} {unit}s "
+    said = f"{whole} {unit}" if whole == "one" else f"{whole} {unit}s"
+    if fraction and int(fraction):
+        said += f" {cardinal(int(fraction))}"
+    return f" {said} "
+
+
+def _clock(found: re.Match[str]) -> str:
+    hour, minutes = int(found[1]), int(found[2])
+    if not minutes:
+        return f" {cardinal(hour)} o'clock "
+    tail = cardinal(minutes) if minutes > 9 else f"oh {_ONES[minutes]}"
+    return f" {cardinal(hour)} {tail} "
+
+
+def _number(found: re.Match[str]) -> str:
+    said = _said(found[1], cardinal)
+    if found[2]:
+        said += " point " + _digits(found[2])
+    return f" {said} "
+
+
+def _said(digits: str, write: Callable[[int], str]) -> str:
+    digits = digits.replace(",", "")
+    if len(digits) > _MOST_DIGITS or (len(digits) > 1 and digits[0] == "0"):
+        return _digits(digits)
+    return write(int(digits))
+
+
+def _digits(digits: str) -> str:
+    return " ".join(_ONES[int(digit)] for digit in digits)
+
+
+def _plural(words: str, ending: str) -> str:
+    """Return `nineteen nineties` for the 1990s."""
+    if not ending:
+        return words
+    return f"{words[:-1]}ies" if words.endswith("y") else f"{words}s"
+
+
+_FILLERS = frozenset("um umm uh uhh er erm hm hmm mm mmm mhm".split())
+
+_WORDS = {
+    "mr": "mister", "mrs": "missus", "ms": "miss", "dr": "doctor", "st": "saint",
+    "prof": "professor", "capt": "captain", "gov": "governor", "jr": "junior",
+    "sr": "senior", "rev": "reverend", "gen": "general", "lt": "lieutenant",
+    "vs": "versus", "etc": "et cetera", "ok": "okay", "alright": "all right",
+    "won't": "will not", "can't": "can not", "cannot": "can not", "shan't": "shall not",
+    "let's": "let us", "gonna": "going to", "wanna": "want to",
+    "gotta": "got to", "ma'am": "madam", "i'm": "i am",
+    "'tis": "it is", "'twas": "it was", "'cause": "because", "'em": "them",
+    "goin'": "going", "doin'": "doing", "nothin'": "nothing",
+}  # fmt: skip
+"""A word -> what is said."""
+
+_KEPT = frozenset(["ain't", "hain't", "tain't", "'tain't"])  # no word is left in them
+_ENDINGS = {"n't": " not", "'ll": " will", "'ve": " have", "'re": " are"}
+
+_OUR = (
+    "arb arm behavi cand clam col demean endeav fav ferv flav harb hon hum lab neighb "
+    "od parl ranc rig rum sav savi splend succ tum val vap vig"
+).split()
+_OUR_ENDINGS = (
+    "s ed ing able ably ful fully less ite ites er ers hood hoods y al ist ists ally"
+).split()
+_ISE = (
+    "agon antagon apolog author brutal capital central character civil colon critic "
+    "econom emphas energ equal familiar fertil final general harmon hospital hypnot "
+    "ideal immobil industrial legal local magnet material maxim memor minim mobil "
+    "modern monopol national neutral normal organ patron penal popular privat real "
+    "recogn revolution scrutin sympath social special stabil standard steril summar "
+    "symbol terror urban util visual vocal"
+).split()
+_ISE_ENDINGS = {
+    "ise": "ize", "ised": "ized", "ises": "izes", "ising": "izing", "iser": "izer",
+    "isers": "izers", "isation": "ization", "isations": "izations",
+}  # fmt: skip
+_DOUBLED = (
+    "cance dia due fue labe leve mode pane quarre riva shove signa tota trave tunne "
+    "marve jewe counse chise"
+).split()
+_SPELLINGS = {
+    "aeroplane": "airplane", "aeroplanes": "airplanes", "aluminium": "aluminum",
+    "analyse": "analyze", "analysed": "analyzed", "analysing": "analyzing",
+    "catalogue": "catalog", "catalogues": "catalogs", "calibre": "caliber",
+    "centre": "center", "centres": "centers", "centred": "centered",
+    "cheque": "check", "cheques": "checks", "cosy": "cozy", "defence": "defense",
+    "enrol": "enroll", "fibre": "fiber", "fibres": "fibers", "fulfil": "fulfill",
+    "fulfils": "fulfills", "gaol": "jail", "grey": "gray", "greyer": "grayer",
+    "judgement": "judgment", "judgements": "judgments", "jewellery": "jewelry",
+    "kerb": "curb", "licence": "license", "litre": "liter", "litres": "liters",
+    "lustre": "luster", "manoeuvre": "maneuver", "manoeuvres": "maneuvers",
+    "marvellous": "marvelous", "meagre": "meager", "metre": "meter",
+    "metres": "meters", "kilometre": "kilometer", "kilometres": "kilometers",
+    "mould": "mold", "moulds": "molds", "moustache": "mustache", "offence": "offense",
+    "offences": "offenses", "plough": "plow", "ploughed": "plowed",
+    "ploughs": "plows", "practise": "practice", "practised": "practiced",
+    "practising": "practicing", "pretence": "pretense", "programme": "program",
+    "programmes": "programs", "pyjamas": "pajamas", "sabre": "saber",
+    "sceptic": "skeptic", "sceptical": "skeptical", "sceptre": "scepter",
+    "skilful": "skillful", "skilfully": "skillfully", "smoulder": "smolder",
+    "smouldering": "smoldering", "sombre": "somber", "spectre": "specter",
+    "storey": "story", "storeys": "stories", "theatre": "theater",
+    "theatres": "theaters", "traveller": "traveler", "travellers": "travelers",
+    "tyre": "tire", "tyres": "tires", "waggon": "wagon", "waggons": "wagons",
+    "wilful": "willful", "woollen": "woolen",
+}  # fmt: skip
+"""A spelling of Britain -> that of America."""
+
+
+def _spellings() -> dict[str, str]:
+    """Return all spellings that are changed."""
+    found = dict(_SPELLINGS)
+    for stem in _OUR:
+        for ending in ("", *_OUR_ENDINGS):
+            found[f"{stem}our{ending}"] = f"{stem}or{ending}"
+    for stem in _ISE:
+        for old, new in _ISE_ENDINGS.items():
+            found[stem + old] = stem + new
+    for stem in _DOUBLED:
+        for ending in ("ed", "ing"):
+            found[f"{stem}ll{ending}"] = f"{stem}l{ending}"
+    return found
+
+
+_CHANGED = _WORDS | _spellings()
+
+
+def say_words(text: str) -> str:
+    """Bring words to one form and leave fillers out.
+
+    Args:
+        text: Lower-case words of letters and apostrophes, one space between them.
+    """
+    return " ".join(_said_word(word) for word in text.split() if word not in _FILLERS)
+
+
+def _said_word(word: str) -> str:
+    if word in _CHANGED:
+        return _CHANGED[word]
+    if word in _KEPT:
+        return word
+    for ending, said in _ENDINGS.items():
+        if word.endswith(ending) and len(word) > len(ending):
+            return _said_word(word.removesuffix(ending)) + said
+    return word

@@ -1,0 +1,84 @@
+"""Collects the data of a recipe into the run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from asr.config.schema import LANGUAGE_MODEL, Recipe, SourceConfig
+from asr.corpora.sources import read_texts
+from asr.data.decontamination import OverlapFilter
+from asr.errors import RecipeError, did_you_mean
+from asr.files import data_directory
+from asr.tasks import TASKS
+from asr.tasks.base import Task
+from asr.text.normalizers import normalizer
+from asr.text.pronunciation import write_lexicon
+from asr.text.tokenizers import make_tokenizer, read_tokenizer, write_tokenizer
+from asr.training.dataset import lexicon_of
+from asr.training.run_folder import DEV, LEXICON, TOKENIZER, TRAIN
+
+
+def collect(recipe: Recipe, output: Path) -> None:
+    """Write manifests, tokenizer and lexicon of a run; the training manifest last.
+
+    Args:
+        recipe: Names the sources, below the folder `ASR_DATA` names.
+        output: Folder of the run.
+
+    Raises:
+        DataError: A source cannot be used.
+        ModelError: `data.tokenizer_file` holds no tokenizer.
+        OutputError: A file cannot be written.
+    """
+    task, data = task_of(recipe), recipe.data
+    train_set, dev_set = (_read_sources(s, task) for s in (data.train, data.dev))
+    normalize = normalizer(data.normalizer)
+
+    def texts_of(record: Any) -> Iterable[str]:
+        return (normalize(text) for text in task.texts(record) if text)
+
+    if data.withhold:
+        withheld = OverlapFilter(map(normalize, read_texts(data.withhold)))
+        train_set = withheld.without(train_set, texts_of)
+    if data.lexicon:
+        texts = " ".join(text for record in train_set for text in texts_of(record))
+        words = set(texts.split())
+        lexicon = {w: found for w, found in lexicon_of(recipe).items() if w in words}
+        write_lexicon(output / LEXICON, lexicon)
+    if data.tokenizer_file:
+        tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
+    else:
+        tokenizer = make_tokenizer(
+            [text for record in train_set for text in texts_of(record)],
+            data.tokenizer,
+            size=data.pieces,
+            characters=data.characters,
+        )
+    write_tokenizer(output / TOKENIZER, tokenizer)
+    task.write(output / DEV, dev_set)
+    task.write(output / TRAIN, train_set)
+
+
+def task_of(recipe: Recipe) -> type[Task]:
+    """Look the task of a recipe up.
+
+    Raises:
+        RecipeError: There is no such task.
+    """
+    if recipe.task == LANGUAGE_MODEL:
+        raise RecipeError("task: a language model is made by `asr train` alone")
+    if recipe.task not in TASKS:
+        hint = did_you_mean(recipe.task, list(TASKS))
+        raise RecipeError(f"task: unknown {recipe.task!r}{hint}")
+    return TASKS[recipe.task]
+
+
+def _read_sources(sources: Iterable[SourceConfig], task: type[Task]) -> list[Any]:
+    root = data_directory()
+    records: list[Any] = []
+    for source in sources:
+        found = list(task.prepare(source, root))
+        records.extend(found[: source.limit or None] * source.repeat)
+    return records

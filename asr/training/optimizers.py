@@ -1,0 +1,117 @@
+"""From a recipe's `train` section to an optimiser: schedules, clipping, averaging."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from asr.config.schema import TrainConfig
+from asr.training.backend import replicas
+
+_FINAL_SHARE = 0.01  # of the peak, at the end of the cosine
+
+
+@keras.saving.register_keras_serializable("asr")
+class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Linear warm-up to a peak, then a cosine to 1 % of it, or a constant.
+
+    Args:
+        config: Peak, warm-up and what follows.
+        total_steps: Updates in the whole training.
+
+    Attributes:
+        factor: What `plateau` has multiplied the rate with so far. It is compiled into
+            the training step: rebuild that after a change.
+    """
+
+    def __init__(self, config: TrainConfig, total_steps: int) -> None:
+        self.config = config
+        self.total_steps = total_steps
+        self.factor = 1.0
+
+    def __call__(self, step: Any) -> Any:
+        """Return the learning rate of a batch, counted from 0."""
+        # Keras counts batches, of which an update takes several.
+        step = ops.cast(step // self.config.accumulate, "float32")
+        warmup = max(1, min(self.config.warmup_steps, self.total_steps // 2))
+        rising = (step + 1.0) / warmup
+        if self.config.schedule == "cosine":
+            done = (step - warmup) / max(1, self.total_steps - warmup)
+            done = ops.clip(done, 0.0, 1.0)
+            wave = 0.5 * (1.0 + ops.cos(math.pi * done))
+            falling = _FINAL_SHARE + (1.0 - _FINAL_SHARE) * wave
+        else:
+            falling = ops.ones_like(step)
+        share = ops.where(step < warmup, ops.minimum(rising, 1.0), falling)
+        return self.config.learning_rate * self.factor * share
+
+    def get_config(self) -> dict[str, Any]:
+        """Return nothing to rebuild from: recipes hold the configuration."""
+        return {}
+
+
+def build_optimizer(
+    config: TrainConfig, total_steps: int, schedule: WarmupSchedule | None = None
+) -> keras.optimizers.Optimizer:
+    """Return the optimiser of a recipe.
+
+    Args:
+        config: The recipe's `train` section.
+        total_steps: Updates in the whole training.
+        schedule: Its learning rate, if the caller wants to change it later.
+    """
+    classes = {
+        "adam": keras.optimizers.Adam,
+        "adamw": keras.optimizers.AdamW,
+        "adadelta": keras.optimizers.Adadelta,
+    }
+    options: dict[str, Any] = {
+        "learning_rate": schedule or WarmupSchedule(config, total_steps),
+        # Keras clips on each device, before the gradients of all are added.
+        "global_clipnorm": config.clip_norm / replicas(),
+    }
+    if config.optimizer == "adamw":
+        options["weight_decay"] = config.weight_decay
+    if config.accumulate > 1:
+        options["gradient_accumulation_steps"] = config.accumulate
+    optimizer = classes[config.optimizer](**options)
+    if config.optimizer == "adamw":
+        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+class WeightAverage:
+    """Exponential moving average of weights, sampled every few updates.
+
+    Early on the momentum is lower, so that random initial weights are soon forgotten.
+
+    Args:
+        momentum: Of one update; 0 keeps the newest weights.
+
+    Attributes:
+        every: Updates between two samples.
+        values: The averages, or nothing before the first sample.
+        count: Samples taken.
+    """
+
+    every = 10
+
+    def __init__(self, momentum: float) -> None:
+        self.momentum = momentum**self.every
+        self.values: list[np.ndarray] = []
+        self.count = 0
+
+    def sample(self, weights: list[Any]) -> None:
+        """Take the current weights into the average."""
+        momentum = min(self.momentum, self.count / (self.count + 9.0))
+        self.count += 1
+        arrays = [np.asarray(weight) for weight in weights]
+        if not self.values:
+            self.values = [array.astype("float32") for array in arrays]
+            return
+        for average, array in zip(self.values, arrays, strict=True):
+            average += (1.0 - momentum) * (array - average)

@@ -1,0 +1,98 @@
+"""The folder of a training run, and the state from which it resumes exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from asr.config.parsing import from_dict, to_dict
+from asr.config.schema import Recipe
+from asr.errors import ModelError, OutputError, RecipeError, TrainingError
+from asr.files import atomic_write
+from asr.text.normalizers import normalizer
+from asr.text.pronunciation import Lexicon, read_lexicon
+from asr.text.tokenizers import Tokenizer, read_tokenizer
+
+RECIPE, CHECKPOINT, LOG = "recipe.yaml", "checkpoint.npz", "history.jsonl"
+TRAIN, DEV, TOKENIZER, MODEL = "train.jsonl", "dev.jsonl", "tokenizer.json", "model"
+LEXICON = "lexicon.txt"
+
+
+def save_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write the resolved recipe of a run."""
+    with atomic_write(folder / RECIPE) as file:
+        yaml.safe_dump(to_dict(recipe), file, sort_keys=False, allow_unicode=True)
+
+
+def load_run_recipe(folder: Path) -> Recipe:
+    """Read the resolved recipe of a run.
+
+    Raises:
+        TrainingError: The folder is not one of a run.
+        RecipeError: The recipe was changed into one that is not valid.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        raise TrainingError(f"{folder}: no training run there: it has no {RECIPE}")
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return from_dict(Recipe, tree)
+    except (yaml.YAMLError, ValueError, RecipeError) as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def load_run_lexicon(recipe: Recipe, folder: Path) -> Lexicon:
+    """Read the lexicon of a run: of its recipe's, what its texts need.
+
+    Raises:
+        DataError: It is missing or damaged.
+    """
+    if not recipe.data.lexicon:
+        return {}
+    return read_lexicon(folder / LEXICON, normalizer(recipe.data.normalizer))
+
+
+def load_run_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer of a run.
+
+    Raises:
+        TrainingError: It is missing or damaged.
+    """
+    path = folder / TOKENIZER
+    try:
+        return read_tokenizer(path)
+    except ModelError as error:
+        raise TrainingError(
+            f"{path}: missing or damaged: {error}; train again in another folder"
+        ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a run that was killed while it wrote a file has left behind."""
+    for left in folder.glob(".asr-*.tmp"):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(folder / f"{MODEL}.new", ignore_errors=True)
+    old = folder / f"{MODEL}.old"
+    if old.is_dir() and not (folder / MODEL).exists():
+        old.rename(folder / MODEL)  # it was killed between the two renames
+    shutil.rmtree(old, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def report_failed_writes(folder: Path) -> Iterator[None]:
+    """Turn the failure to write any file of a run into advice.
+
+    Raises:
+        TrainingError: Something could not be written; the last checkpoint is untouched.
+    """
+    try:
+        yield
+    except (OutputError, OSError) as error:
+        raise TrainingError(
+            f"{error}; the last checkpoint is intact: make room and go on with "
+            f"`asr train --resume {folder}`"
+        ) from error

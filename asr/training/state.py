@@ -1,0 +1,149 @@
+"""Training checkpoint: all state needed to resume exactly."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from asr.errors import TrainingError
+from asr.files import atomic_write
+from asr.training.backend import sync
+from asr.training.optimizers import WeightAverage
+from asr.training.run_folder import CHECKPOINT, RECIPE, report_failed_writes
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        epoch: Epoch in progress, from 0.
+        batch: Batches of it that are done.
+        step: Batches of the whole run that are done.
+        best: Lowest dev score so far, or None.
+        stale: Epochs since then.
+        factor: What `plateau` multiplies the learning rate with.
+        seconds: Time spent in training so far.
+        logs: Figures of the epoch in progress.
+        metrics: State of the metrics behind these figures.
+        history: One record for each finished epoch.
+        heard: Sources of what the model was trained on that it started from.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: float | None = None
+    stale: int = 0
+    factor: float = 1.0
+    seconds: float = 0.0
+    logs: dict[str, float] = field(default_factory=dict)
+    metrics: list[float] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+
+
+def lost(what: str, folder: Path, progress: Progress) -> TrainingError:
+    """Return the error that says that numbers have become infinite or undefined."""
+    return TrainingError(
+        f"{what} not a number after batch {progress.batch} of epoch "
+        f"{progress.epoch + 1}; the last checkpoint is intact: lower "
+        f"train.learning_rate or train.clip_norm in {folder / RECIPE} and go on with "
+        f"`asr train --resume {folder}`"
+    )
+
+
+def check_weights(folder: Path, model: keras.Model, progress: Progress) -> None:
+    """Refuse weights that are not numbers.
+
+    Raises:
+        TrainingError: One is not.
+    """
+    for weight in model.trainable_variables:
+        if not np.all(np.isfinite(np.asarray(weight))):
+            raise lost(f"{weight.path} is", folder, progress)
+
+
+def save_state(
+    folder: Path, model: keras.Model, average: WeightAverage, progress: Progress
+) -> None:
+    """Write all that training needs to go on as if it had not stopped.
+
+    Weights, optimiser, random state, metrics, average and position are one file, which
+    takes the place of the last one only when it is complete.
+
+    Raises:
+        TrainingError: It cannot be written, or the weights are not numbers; the last
+            checkpoint is untouched.
+    """
+    sync(model)
+    check_weights(folder, model, progress)
+    progress.metrics = [float(np.asarray(v)) for v in model.metrics_variables]
+    arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    arrays |= {f"a{i}": value for i, value in enumerate(average.values)}
+    facts = {"progress": asdict(progress), "averaged": average.count}
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
+    with report_failed_writes(folder), atomic_write(folder / CHECKPOINT, "wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub mistakes them for allow_pickle
+
+
+def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Progress:
+    """Put the state of the last checkpoint into the model; see `save_state`.
+
+    Raises:
+        TrainingError: The checkpoint is damaged or belongs to another model.
+    """
+    path = folder / CHECKPOINT
+    if not path.is_file():
+        return Progress()
+    variables = _variables(model)
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        facts = json.loads(arrays.pop("facts").tobytes())
+        progress = Progress(**facts["progress"])
+        values = [arrays.pop(f"v{i}") for i in range(len(variables))]
+        averages = [arrays.pop(f"a{i}") for i in range(len(arrays))]
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+        average.values, average.count = averages, facts["averaged"]
+    except _UNREADABLE as error:
+        raise TrainingError(
+            f"{path}: damaged, or made for another model; train again in another folder"
+        ) from error
+    return progress
+
+
+# What NumPy, zipfile and json raise on a file that was altered or cut short.
+_UNREADABLE = (
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    zipfile.BadZipFile,
+)
+
+
+def restore_metrics(model: keras.Model, progress: Progress) -> None:
+    """Put the figures of the epoch in progress back into the metrics, if there are any.
+
+    To be called after `fit` has reset them.
+    """
+    variables = model.metrics_variables if progress.batch else []
+    # A checkpoint of another release may know other metrics: these then start afresh.
+    if len(progress.metrics) == len(variables):
+        for variable, value in zip(variables, progress.metrics, strict=True):
+            variable.assign(value)
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]

@@ -1,0 +1,149 @@
+"""asr translate, asr summarize, asr evaluate and asr plot with a model of texts."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def model(tiny_text_run):
+    return tiny_text_run / "model"
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    """Put bytes on standard input."""
+
+    def put(content: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+    return put
+
+
+def test_texts_and_files_line_by_line(run, model, tmp_path):
+    path = tmp_path / "in.txt"
+    path.write_text("a b\n\nc\n")
+    ended = run("translate", "b a", path, "--model", model)
+    assert (ended.status, ended.err) == (0, "")
+    assert ended.out == "a b!\nb a!\n\nc!\n"
+
+
+def test_standard_input(run, model, stdin):
+    stdin(b"a b\r\nb\n")
+    assert run("translate", "-", "--model", model).out == "b a!\nb!\n"
+    stdin(b"a\nb\n")
+    assert run("summarize", "--model", model).out == "b a!\n"
+    stdin(b"a\nb\n")
+    assert run("summarize", "-", "--lines", "--model", model).out == "a!\nb!\n"
+
+
+def test_json_and_n_best(run, model):
+    ended = run("translate", "a b", "--model", model, "--json", "--n-best", 2)
+    entry = json.loads(ended.out)
+    assert (entry["source"], entry["text"]) == ("a b", "b a!")
+    assert len(entry["alternatives"]) == 2
+    ended = run("translate", "a b", "c", "--model", model, "--n-best", 2)
+    rows = [line.split("\t") for line in ended.out.splitlines()]
+    assert [row[0] for row in rows] == ["1", "1", "2", "2"]
+    assert (rows[0][2], rows[2][2]) == ("b a!", "c!")
+    assert float(rows[0][1]) > float(rows[1][1])
+
+
+def test_cut_texts_are_announced(run, model):
+    ended = run("summarize", "a b c d e f g h a b", "--model", model)
+    assert ended.status == 0
+    assert ended.err.startswith("warning: text 1: read 12 of its 20 tokens")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["gone.txt"], 5, "gone.txt: no such file"),
+        (["ж"], 5, "tokenizer has no 'ж'"),
+        (["a", "--n-best", "9"], 2, "--n-best 9 needs a beam"),
+        (["a", "--model", "none"], 6, "no model none"),
+    ],
+)
+def test_errors(run, model, arguments, status, message):
+    if "--model" not in arguments:
+        arguments = [*arguments, "--model", model]
+    ended = run("translate", *arguments)
+    assert ended.status == status
+    assert ended.err.startswith("error: ")
+    assert message in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
+def test_evaluate(run, model, tiny_texts, tmp_path):
+    pairs, predictions = tiny_texts / "pairs" / "dev.tsv", tmp_path / "out.jsonl"
+    ended = run("evaluate", model, pairs, "--json", "--predictions", predictions)
+    found = json.loads(ended.out)
+    assert found["bleu"] > 80
+    assert 0.9 < found["rouge1"] <= 1
+    assert "tok:13a" in found["signature"]
+    lines = [json.loads(line) for line in predictions.read_text().splitlines()]
+    assert len(lines) == found["sentences"]
+    assert set(lines[0]) == {"source", "target", "pred_text"}
+    ended = run("evaluate", model, pairs, "--limit", 3, "--beam-size", 1)
+    assert ended.out.startswith("BLEU ")
+    ended = run("evaluate", model, tiny_texts / "pairs", "--subset", "dev", "--json")
+    assert json.loads(ended.out)["bleu"] == pytest.approx(found["bleu"])
+    ended = run("evaluate", model, tiny_texts / "pairs")
+    assert (ended.status, "--subset" in ended.err) == (2, True)
+
+
+def test_a_recogniser_is_not_scored_on_texts(run, tiny_run, tiny_texts):
+    folder = tiny_texts / "pairs"
+    ended = run("evaluate", tiny_run / "model", folder, "--corpus", "pairs")
+    assert ended.status == 2
+    assert "the model reads recordings" in ended.err
+
+
+def test_plot(run, model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = run("plot", "attention", "a b", "--model", model)
+    assert (ended.status, ended.out) == (0, "text.attention.png\n")
+    assert (tmp_path / "text.attention.png").read_bytes().startswith(b"\x89PNG")
+    ended = run("plot", "attention", "a b", "--model", model, "--animate")
+    assert (tmp_path / "text.attention.gif").read_bytes().startswith(b"GIF89a")
+    ended = run("plot", "attention", "a b", "--model", model, "-o", "a.svg")
+    assert b"<svg" in (tmp_path / "a.svg").read_bytes()
+    ended = run("plot", "attention", "a b", "--animate", "-o", "a.png")
+    assert (ended.status, "--animate writes .gif" in ended.err) == (2, True)
+
+
+def test_prepare(run, tiny_texts, tmp_path):
+    from asr.data.pairs import read_pairs
+    from asr.text.tokenizers import read_tokenizer
+
+    root = tiny_texts / "pairs"
+    arguments = ["pairs", root, "--subset", "train", "-o", tmp_path / "new"]
+    ended = run("prepare", *arguments, "--tokenizer", "bpe", "--pieces", 30)
+    assert ended.status == 0
+    assert "600 pairs" in ended.out
+    written = list(read_pairs(tmp_path / "new" / "train.jsonl"))
+    assert written == list(read_pairs(root / "train.tsv"))
+    assert read_tokenizer(tmp_path / "new" / "tokenizer.json").size <= 30
+    ended = run("prepare", "pairs", root)
+    assert (ended.status, "--subset" in ended.err) == (2, True)
+
+
+def test_a_prepared_tokenizer_trains(run, tiny_texts, tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_DATA", str(tiny_texts))
+    root = tiny_texts / "pairs"
+    run("prepare", "pairs", root / "train.tsv", "-o", tmp_path, "--tokenizer", "bpe",
+        "--pieces", 30)  # fmt: skip
+    common = ["train", tiny_texts / "tiny-text.yaml", "--set", "train.epochs=1"]
+    chosen = f"data.tokenizer_file={tmp_path / 'tokenizer.json'}"
+    ended = run(*common, "--set", chosen, "--output", tmp_path / "run")
+    assert ended.status == 0
+    kept = (tmp_path / "run" / "model" / "tokenizer.json").read_text()
+    assert json.loads(kept)["kind"] == "sentencepiece"
+    (tmp_path / "tokenizer.json").write_text('{"kind": "sentencepiece", "model": "x"}')
+    ended = run(*common, "--set", chosen, "--output", tmp_path / "other")
+    assert ended.status == 6
+    assert "holds no SentencePiece model" in ended.err

@@ -1,0 +1,191 @@
+"""Words by their phones: the search against all there is to find."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from asr.decoding.automata import phrases_automaton
+from asr.decoding.beam_search import Tokens
+from asr.decoding.lexicon_search import ROOT, Hotwords, LexiconSearch
+from asr.decoding.prefix_tree import phone_tree
+
+# Words 4 to 8: a part of another, one said in two ways, two that sound alike.
+NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
+SPOKEN = [((1, 2), 4), ((1, 2, 3), 5), ((3,), 6), ((3,), 7), ((2,), 8), ((2, 1), 8)]
+FIRST, END = 1, 2
+CHANCES = np.random.default_rng(4).dirichlet(np.ones(9), size=(9, 9))
+
+
+def predict(before, last, words):
+    return np.log(CHANCES[before, last, words])
+
+
+def hotwords(*phrases, bonus=0.5):
+    """Reward each letter of phrases; tokens from 3 on are a space and letters."""
+    tokens = {letter: number for number, letter in enumerate(" abces", start=3)}
+    automaton = phrases_automaton(
+        [[tokens[letter] for letter in phrase] for phrase in phrases],
+        9,
+        bonus=bonus,
+        space=3,
+        end=END,
+    )
+    spelled = [[tokens[letter] for letter in name] for name in NAMES]
+    return Hotwords(automaton, spelled, space=3, end=END)
+
+
+def search(**options):
+    pronunciations, words = zip(*SPOKEN, strict=True)
+    scores = 0.7 * np.log(CHANCES.mean((0, 1)))
+    if options.get("hotwords"):
+        scores += options["hotwords"].most()
+    tree = phone_tree(pronunciations, words, scores)
+    options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
+    return LexiconSearch(tree, predict, NAMES, special=Tokens(FIRST, END), **options)
+
+
+def frames(seed, count, sharpness=2.0):
+    logits = sharpness * np.random.default_rng(seed).normal(size=(count, 4))
+    return np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
+
+
+def ctc(log_probs, phones):
+    """Sum over all alignments, one frame at a time."""
+    total = 0.0
+    for path in itertools.product(range(4), repeat=len(log_probs)):
+        collapsed = [k for k, _ in itertools.groupby(path) if k]
+        if collapsed == list(phones):
+            total += np.exp(sum(row[k] for row, k in zip(log_probs, path, strict=True)))
+    return total
+
+
+def everything(log_probs, weight, rewarded=""):
+    """Score all texts of up to three words, by all their pronunciations.
+
+    Each letter of what is rewarded, a word or two, adds 0.5.
+    """
+    sounds = {}
+    for count in range(4):
+        for choice in itertools.product(SPOKEN, repeat=count):
+            text = tuple(word for _, word in choice)
+            phones = [phone for spoken, _ in choice for phone in spoken]
+            sounds[text] = sounds.get(text, 0.0) + ctc(log_probs, phones)
+    found = []
+    for text, sound in sounds.items():
+        if sound:
+            context = [FIRST, FIRST, *text]
+            steps = zip(context, context[1:], [*text, END], strict=False)
+            log_prob = sum(float(predict(*step)) for step in steps)
+            words = tuple(NAMES[word] for word in text)
+            times = f"  {'  '.join(words)}  ".count(f" {rewarded.replace(' ', '  ')} ")
+            reward = 0.5 * len(rewarded) * times if rewarded else 0.0
+            score = np.log(sound) + weight * log_prob + reward
+            found.append((score, words, np.log(sound), log_prob, reward))
+    return sorted(found, reverse=True)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("rewarded", ["", "see", "ab c", "b b"])
+def test_nothing_is_missed(seed, rewarded):
+    log_probs = frames(seed, 3)
+    expected = everything(log_probs, 0.7, rewarded)
+    options = {"hotwords": hotwords(rewarded)} if rewarded else {}
+    found = search(**options)(log_probs, 1000)
+    assert [it.words for it in found] == [words for _, words, *_ in expected]
+    for it, (_, _, sound, text, reward) in zip(found, expected, strict=True):
+        assert it.acoustic == pytest.approx(sound, abs=1e-9)
+        assert it.language == pytest.approx(text, abs=1e-9)
+        assert it.reward == pytest.approx(reward, abs=1e-6)
+    assert search(**options)(log_probs, 2) == found[:2]
+
+
+def test_hotwords_are_found_where_others_are_likelier():
+    logits = np.random.default_rng(0).normal(size=(40, 4))
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    narrow = {"beam": 5, "width": 8.0}
+
+    def times(**options):
+        (found,) = search(**narrow, **options)(log_probs, 1)
+        return " ".join(found.words).count("see b")
+
+    assert times() < times(hotwords=hotwords("see b", "ab", bonus=1.5))
+
+
+def test_what_hotwords_can_add():
+    most = hotwords("ab c", "see").most()
+    by_name = dict(zip(NAMES, most, strict=True))
+    # c with the space before it; what has begun, and a space, may yet be taken back.
+    assert by_name == pytest.approx(
+        {"": 0.0, "ab": 1.5, "abc": 0.0, "c": 0.5, "see": 1.5, "b": 0.0}
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_narrow_beam_finds_what_is_clear(seed):
+    random = np.random.default_rng(seed)
+    said = [("ab", (1, 2)), ("abc", (1, 2, 3)), ("c", (3,))]
+    words, spoken = zip(*(said[i] for i in random.integers(3, size=12)), strict=True)
+    logits = random.normal(size=(2 * sum(map(len, spoken)), 4))
+    phones = np.concatenate(spoken)
+    logits[np.arange(len(phones)) * 2, phones] += 9
+    logits[1::2, 0] += 9
+    log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    found, *_ = search(beam=20, width=14.0, weight=0.1)(log_probs, 1)
+    assert "".join(found.words).replace("see", "c") == "".join(words)
+
+
+def test_the_language_model_chooses_among_what_sounds_alike():
+    said = np.log(np.array([[0.01, 0.01, 0.01, 0.97], [0.97, 0.01, 0.01, 0.01]]))
+    both = {it.words: it for it in search()(said, 20) if it.words in {("c",), ("see",)}}
+    assert both["c",].acoustic == pytest.approx(both["see",].acoustic)
+    likelier = max(both.values(), key=lambda it: it.language)
+    assert search()(said, 1)[0].words == likelier.words
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_only_the_best_of_texts_that_end_alike_goes_on(seed):
+    """What is left out can never win: the best is still the best of all there is."""
+    log_probs = frames(seed, 5)
+    expected = everything(log_probs, 0.7)[0]
+    finder = search()
+    found, *others = finder(log_probs, 1000)
+    assert found.words == expected[1]
+    ends = [it.words[-3:] for it in (found, *others) if len(it.words) > 3]
+    assert len(set(ends)) == len(ends)
+
+
+def test_a_word_that_is_cut_off_is_left_out():
+    """Half a word is none, and what was said before it stays; silence is no word."""
+    clear = np.full((4, 4), 1e-9)
+    clear[[0, 1, 2, 3], [3, 0, 1, 0]] = 1 - 3e-9  # c, and the beginning of ab or abc
+    found = search(width=5.0)(np.log(clear[2:]), 3)
+    assert [it.words for it in found] == [()]
+    found = search(width=5.0)(np.log(clear), 3)
+    assert {it.words for it in found} == {("c",), ("see",)}
+    silence = np.log(np.array([[1 - 3e-9, 1e-9, 1e-9, 1e-9]] * 5))
+    (found,) = search(width=5.0)(silence, 3)
+    assert found.words == ()
+
+
+def test_the_tree():
+    pronunciations, words = zip(*SPOKEN, strict=True)
+    unigrams = np.log(np.arange(1.0, 10.0) / 45)
+    tree = phone_tree(pronunciations, words, unigrams)
+    found = {}
+
+    def walk(node, phones):
+        ending = tree.words[tree.begin[node] : tree.begin[node + 1]]
+        found.update({(phones, int(word)): None for word in ending})
+        below = list(map(int, ending))
+        for child in range(tree.first[node], tree.first[node] + tree.children[node]):
+            below += walk(child, (*phones, int(tree.phones[child])))
+        if node != ROOT:
+            assert tree.lookahead[node] == max(unigrams[word] for word in below)
+        return below
+
+    assert sorted(walk(ROOT, ())) == sorted(words)
+    assert set(found) == set(SPOKEN)
+    assert tree.lookahead[ROOT] == 0

@@ -1,0 +1,321 @@
+"""Reading transcripts in four forms, and pairing references with hypotheses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asr.errors import DataError, UsageError
+from asr.formats.readers import (
+    FORMS,
+    guess_form,
+    read_hypotheses,
+    read_references,
+    read_texts,
+)
+from asr.metrics.wer import pair
+
+
+def write(folder: Path, content: str | bytes) -> Path:
+    path = folder / "texts"
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("trn", "HELLO WORLD (an1-fash-b)\n(an2)\nYES (an3)\n"),
+        (
+            "trn",
+            "<s> HELLO WORLD </s> (an1-fash-b)\n<s> </s> (an2)\n<s> YES </s> (an3)",
+        ),
+        ("kaldi", "an1-fash-b HELLO WORLD\nan2\nan3\tYES\n"),
+        (
+            "jsonl",
+            '{"audio_filepath": "an1-fash-b", "duration": 1, "text": "HELLO WORLD"}\n'
+            '{"id": "an2", "audio_filepath": "x.wav", "text": ""}\n\n'
+            '{"id": "an3", "text": "YES"}\n',
+        ),
+    ],
+)
+def test_forms_are_guessed_from_content(
+    tmp_path: Path, form: str, content: str
+) -> None:
+    path = write(tmp_path, content)
+    expected = {"an1-fash-b": "HELLO WORLD", "an2": "", "an3": "YES"}
+    assert guess_form(filter(None, content.splitlines())) == form
+    assert read_texts(path) == read_texts(path, form=form) == expected
+
+
+def test_plain_lines_keep_their_numbers(tmp_path: Path) -> None:
+    path = write(tmp_path, "\ufeffHELLO WORLD\r\n\r\nYES\x0c NO\r\n")
+    assert read_texts(path) == {"1": "HELLO WORLD", "2": "", "3": "YES\x0c NO"}
+
+
+def test_blank_lines_are_hypotheses_that_say_nothing(tmp_path: Path) -> None:
+    assert read_texts(write(tmp_path, "\n\n")) == {"1": "", "2": ""}
+
+
+@pytest.mark.parametrize(
+    ("lines", "form"),
+    [
+        (["1272-128104-0000 MISTER QUILTER", "1272-128104-0001 NOR IS"], "kaldi"),
+        (["000010011 WE CALL IT BEAR"], "kaldi"),
+        (["an1 YES", "an1 NO"], "text"),  # first words that repeat name nothing
+        (["7 8 9", "4 5 6"], "text"),
+        (["HELLO WORLD", "YES"], "text"),
+        (["a (b)", "c"], "text"),
+        (["3 1 4 1 5 9", "2 7 1 8 2 8"], "text"),
+        (["u1 3 1 4 1 5", "u2 2 7 1 8 2"], "kaldi"),
+        (["{a", "b}"], "text"),
+        ([], "text"),
+    ],
+)
+def test_guess_form(lines: list[str], form: str) -> None:
+    assert guess_form(lines) == form
+
+
+def test_a_form_can_be_named(tmp_path: Path) -> None:
+    path = write(tmp_path, "one HELLO\ntwo YES\n")
+    assert read_texts(path) == {"1": "one HELLO", "2": "two YES"}
+    assert read_texts(path, form="kaldi") == {"one": "HELLO", "two": "YES"}
+
+
+def test_predictions_are_taken_only_where_asked_for(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        '{"id": "a", "text": "HELLO", "pred_text": "HALLO"}\n'
+        '{"id": "b", "text": "NO"}\n',
+    )
+    assert read_texts(path) == {"a": "HELLO", "b": "NO"}
+    assert read_texts(path, predicted=True) == {"a": "HALLO", "b": "NO"}
+
+
+TEXTS = st.dictionaries(
+    st.from_regex(r"[a-z]{1,4}-[0-9]{1,4}", fullmatch=True),
+    st.lists(st.sampled_from(["A", "IT'S", "É", "(", "{"]), max_size=4).map(" ".join),
+    min_size=1,
+)
+
+
+@given(TEXTS)
+def test_every_form_reads_the_same_texts(
+    tmp_path_factory: pytest.TempPathFactory, texts: dict[str, str]
+) -> None:
+    folder = tmp_path_factory.mktemp("forms")
+    written = {
+        "trn": "".join(f"{text} ({name})\n" for name, text in texts.items()),
+        "kaldi": "".join(f"{name} {text}\n" for name, text in texts.items()),
+        "jsonl": "".join(
+            json.dumps({"id": name, "text": text}) + "\n"
+            for name, text in texts.items()
+        ),
+    }
+    for form, content in written.items():
+        assert read_texts(write(folder, content), form=form) == texts
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "message"),
+    [
+        (None, "", "no transcript in it"),
+        ("kaldi", "\n", "no transcript in it"),
+        (None, b"\xff\xfe\x00", "not UTF-8"),
+        (None, "A (u1)\nB (u1)\n", ":2: utterance 'u1' a second time"),
+        ("kaldi", "u1 A\nu1 B\n", ":2: utterance 'u1' a second time"),
+        ("trn", "A (u1)\n\nB\n", r":3: does not end in \(utterance\)"),
+        (None, '{"id": "a", "text": "A"}\n{bad}\n', ":2: not JSON"),
+        ("jsonl", "[1]\n", ":1: not a JSON object"),
+        (None, '{"text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
+        (None, '{"id": 1, "text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
+        (None, '{"id": "a"}\n', ":1: 'text' must be there"),
+        (None, '{"id": "a", "text": null}\n', ":1: 'text' must be there"),
+        (None, '{"id": "a", "text": "\\ud800"}\n', ":1: half of a surrogate pair"),
+    ],
+)
+def test_what_cannot_be_read_is_named(
+    tmp_path: Path, form: str | None, content: str | bytes, message: str
+) -> None:
+    with pytest.raises(DataError, match=message) as caught:
+        read_texts(write(tmp_path, content), form=form)
+    assert str(tmp_path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file_or_a_folder_is_a_data_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="No such file"):
+        read_texts(tmp_path / "none")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_texts(tmp_path)
+
+
+def test_an_unknown_form_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=", ".join(FORMS)):
+        read_texts(write(tmp_path, "A"), form="csv")
+
+
+def test_comments_of_nist_are_skipped(tmp_path: Path) -> None:
+    assert read_texts(write(tmp_path, ";; made by hand\nA (u1)\n")) == {"u1": "A"}
+
+
+@pytest.mark.parametrize(
+    ("content", "facts"),
+    [
+        ("A (84-121-0)\n", {"speaker": "84"}),
+        ("ann_1 A\n", {"speaker": "ann"}),
+        ("A\n", {}),
+        (
+            '{"id": "a", "text": "A", "speaker": "ann", "year": 1999, "lang": null}\n',
+            {"id": "a", "text": "A", "speaker": "ann", "year": "1999"},
+        ),
+    ],
+)
+def test_what_is_known_of_an_utterance(
+    tmp_path: Path, content: str, facts: dict[str, str]
+) -> None:
+    (found,) = read_references(write(tmp_path, content)).facts.values()
+    assert found == facts
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["3 1 4 1 5 9\n", "u-1 3 1 4 1 5\n", "3 1 4 1 5 9 (s-1)\n", "1 2 3 4 5 six\n"],
+)
+def test_numerals_are_no_times(tmp_path: Path, content: str) -> None:
+    path = write(tmp_path, content)
+    references = read_references(path)
+    assert not references.segments
+    assert read_hypotheses(path, references) == references.texts
+
+
+def test_a_long_line_takes_no_longer_than_its_length(tmp_path: Path) -> None:
+    path = write(tmp_path, f"a{' ' * 300_000}b\n{'9' * 100_000} x\n")
+    assert len(read_references(path).texts) == 2
+
+
+STM = """\
+;; comment
+f1 A sp1 1.00 3.00 <o,f0> hello there { um / uh } world
+f1 A sp1 4.00 6.00 <o,f0> second segment
+f1 A sp1 6.00 8.00 ignore_time_segment_in_scoring
+f1 A sp2 8.00 9.00 last one
+f2 1 sp3 0.0 2.0
+f2 1 sp3 2.0 3.0 some text
+"""
+CTM = """\
+f1 a 0.10 0.2 before
+f1 a 1.10 0.2 hello
+f1 a 1.50 0.2 there
+f1 a 2.10 0.2 uh
+f1 a 2.90 0.1 world
+f1 a 3.20 0.2 between
+f1 a 4.10 0.2 second
+f1 a 5.95 0.2 segment
+f1 a 6.50 0.2 ignored
+f1 a 8.10 0.2 last
+f1 a * * <ALT_BEGIN>
+f1 a 8.50 0.2 one
+f1 a * * <ALT>
+f1 a 8.50 0.2 won
+f1 a * * <ALT_END>
+f1 a 9.50 0.2 after
+f2 1 0.5 0.2 noise
+f2 1 1.95 0.1 some 0.9
+f2 1 2.5 0.1 text 0.8
+f2 1 3.5 0.1 late
+f3 1 0.5 0.1 elsewhere 9.5e-05 lex unknown
+"""
+
+
+def test_words_with_times_are_cut_as_sclite_cuts_them(tmp_path: Path) -> None:
+    references = read_references(write(tmp_path, STM))
+    hypotheses = read_hypotheses(write(tmp_path, CTM), references)
+    # Names and texts are those of sclite 2.4.10 on these files.
+    assert hypotheses == {
+        "sp1-000": "before hello there uh world",
+        "sp1-001": "between second",
+        "sp2-000": "last { one / won } after",
+        "sp3-000": "noise",
+        "sp3-001": "some text late",
+        "f3 1": "elsewhere",
+    }
+    assert hypotheses.pop("f3 1") == "elsewhere"
+    assert list(references.texts) == list(hypotheses)
+    assert references.texts["sp3-000"] == ""
+    assert references.facts["sp2-000"] == {"speaker": "sp2"}
+
+
+def test_another_recording_is_not_scored_in_silence(tmp_path: Path) -> None:
+    references = read_references(write(tmp_path, STM))
+    hypotheses = read_hypotheses(write(tmp_path, "f1.wav 1 0.1 0.2 x\n"), references)
+    with pytest.raises(DataError, match="share no utterance"):
+        pair(references.texts, hypotheses)
+
+
+def test_segments_may_overlap(tmp_path: Path) -> None:
+    stm = "r 1 ann 0 10 <o> a b\nr 1 bob 2 5 <o> c\nr 1 ann 11 12 <o> d\n"
+    references = read_references(write(tmp_path, stm))
+    hypotheses = read_hypotheses(write(tmp_path, "r 1 7.0 0.2 b\n"), references)
+    assert hypotheses == {"ann-000": "b", "bob-000": "", "ann-001": ""}
+
+
+@pytest.mark.parametrize(
+    ("stm", "ctm", "message"),
+    [
+        ("f1 A sp1 one 3.00 text\n", "", ":1: no stm line"),
+        ("f1 A s 6 8 ignore_time_segment_in_scoring\n", "", "no segment to score"),
+        (STM, "f1 a 0.10 before\n", ":1: no ctm line"),
+        (STM, "f1 a * * before\n", ":1: a word without its times"),
+    ],
+)
+def test_times_that_are_not_there(
+    tmp_path: Path, stm: str, ctm: str, message: str
+) -> None:
+    path = write(tmp_path, stm)
+    with pytest.raises(DataError, match=message):  # noqa: PT012 - either may raise
+        references = read_references(path, form="stm-ctm")
+        read_hypotheses(write(tmp_path, ctm), references)
+
+
+def test_pair_follows_the_references() -> None:
+    pairs = pair({"a": "A", "b": "B", "c": "C"}, {"c": "c", "a": "a"})
+    assert pairs == (["A", "B", "C"], ["a", "", "c"], ["b"], [])
+    assert pairs.policy() == (
+        "missing hypotheses scored as empty: 1; empty ones: 0; "
+        "hypotheses without a reference left out: 0"
+    )
+
+
+def test_extra_hypotheses_are_an_error_unless_allowed() -> None:
+    references, hypotheses = {"a": "A"}, {"a": "a", "x": "x"}
+    with pytest.raises(
+        DataError, match="1 hypotheses without a reference, such as 'x'"
+    ):
+        pair(references, hypotheses)
+    pairs = pair(references, hypotheses, allow_extra=True)
+    assert pairs == (["A"], ["a"], [], ["x"])
+    assert "left out: 1" in pairs.policy()
+
+
+def test_files_without_a_common_utterance_do_not_belong_together() -> None:
+    with pytest.raises(DataError, match=r"no utterance .*'a'.*'x'"):
+        pair({"a": "A"}, {"x": "x"}, allow_extra=True)
+
+
+def test_without_any_hypothesis_everything_is_missing() -> None:
+    assert pair({"a": "A"}, {}) == (["A"], [""], ["a"], [])
+
+
+def test_transcripts_of_a_corpus(speech_data: Path) -> None:
+    folder = speech_data / "LibriSpeech" / "dev-clean"
+    path = min(folder.rglob("*.trans.txt"), default=None)
+    if path is None:
+        pytest.skip(f"{folder} has no transcripts")
+    texts = read_texts(path)
+    prefix = path.name.removesuffix(".trans.txt")
+    assert all(name.startswith(prefix) and text for name, text in texts.items())

@@ -1,0 +1,70 @@
+"""Searches are compiled once, and not kept for ever."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+import asr
+from asr.errors import ModelError, RecipeError
+from asr.formats.transcript import Alternative
+from asr.inference.predictor import distinct
+
+
+@pytest.fixture(scope="module")
+def recognizer(tiny_run):
+    return asr.load(tiny_run / "model")
+
+
+def test_a_search_is_made_once(recognizer):
+    assert recognizer.search() is recognizer.search(recognizer.decoding)
+    # More readings than the beam holds there are not.
+    wide = replace(recognizer.decoding, n_best=99)
+    narrow = replace(recognizer.decoding, n_best=recognizer.decoding.beam_size)
+    assert recognizer.search(wide) is recognizer.search(narrow)
+
+
+def test_the_oldest_give_way(recognizer):
+    def search(bonus):
+        decoding = replace(recognizer.decoding, hotwords=("AB",), hotword_bonus=bonus)
+        return recognizer.search(decoding)
+
+    first = search(1.0)
+    found = [search(bonus) for bonus in range(2, 10)]
+    assert [search(bonus) for bonus in range(2, 10)] == found
+    assert search(1.0) is not first
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_best": 0}, r"decoding\.n_best: 0 is not between"),
+        ({"beam_size": 0}, r"decoding\.beam_size: 0 is not between"),
+        ({"ctc_weight": 1.5}, r"decoding\.ctc_weight: 1\.5 is not between"),
+        ({"lm_weight": float("nan")}, r"decoding\.lm_weight: not a number"),
+        ({"word_bonus": float("nan")}, r"decoding\.word_bonus: not a number"),
+        ({"hotwords": "AB"}, r"decoding\.hotwords: "),
+    ],
+)
+def test_a_search_that_makes_no_sense(recognizer, changes, message):
+    with pytest.raises(RecipeError, match=message):
+        recognizer.search(replace(recognizer.decoding, **changes))
+
+
+def test_phones_that_a_model_does_not_hear(recognizer):
+    with pytest.raises(ModelError, match="this model has no head of phones"):
+        recognizer.search(replace(recognizer.decoding, phone_weight=0.5))
+
+
+def test_hotwords_may_be_a_list(recognizer):
+    first, second = (
+        recognizer.search(replace(recognizer.decoding, hotwords=hotwords))
+        for hotwords in (("AB",), ["AB"])
+    )
+    assert first is second
+
+
+def test_readings_that_are_written_alike():
+    found = [Alternative("A", -1.0), Alternative("B", -2.0), Alternative("A", -3.0)]
+    assert distinct(found) == tuple(found[:2])

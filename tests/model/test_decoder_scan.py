@@ -1,0 +1,108 @@
+"""The way back through the decoder, against differentiation of its single steps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from asr.config.schema import AttentionConfig
+from asr.model.attention import BahdanauAttention
+from asr.model.decoder_cell import Cell, advance, initial_state
+from asr.model.kernels.decoder_scan import read_tokens
+from asr.model.ops import sequence_mask
+
+STEPS, BATCH, FRAMES, UNITS, WIDTH = 4, 3, 9, 6, 5
+LENGTHS = np.array([9, 4, 1])
+LOCATED = AttentionConfig(units=4, location_filters=2, location_width=5)
+
+
+def numbers(*shape, seed):
+    random = np.random.default_rng(seed)
+    return tf.constant(0.5 * random.normal(size=shape), "float32")
+
+
+def one_by_one(cell, attention, projected, memory, keep):
+    """`read_tokens`, left to automatic differentiation."""
+    state, outputs = initial_state(cell, attention, memory, 1), []
+    for step in range(STEPS):
+        factors = None if keep is None else keep[step][:, None]
+        state, weights = advance(
+            cell, attention, projected[step][:, None], state, memory, factors
+        )
+        outputs.append((state.hidden[:, 0], state.context[:, 0], weights[:, 0]))
+    return tuple(tf.stack(parts) for parts in zip(*outputs, strict=True))
+
+
+def compiled(function):
+    """The function as a graph that knows no lengths, as in training."""
+
+    def call(cell, attention, projected, memory, keep):
+        unknown = [
+            tf.TensorSpec([None, None, projected.shape[-1]]),
+            tf.TensorSpec([None, None, WIDTH]),
+            tf.TensorSpec([None, None, None]),
+        ]
+
+        @tf.function(input_signature=unknown)
+        def graph(projected, memory, keep):
+            prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
+            return function(cell, attention, projected, prepared, keep)
+
+        return graph(projected, memory.values, keep)
+
+    return call
+
+
+def values_and_gradients(function, attention, dropped):
+    cell = Cell(
+        numbers(WIDTH, 3 * UNITS, seed=1),
+        numbers(UNITS, 3 * UNITS, seed=2),
+        numbers(3 * UNITS, seed=3),
+    )
+    projected = numbers(STEPS, BATCH, 3 * UNITS, seed=4)
+    memory = numbers(BATCH, FRAMES, WIDTH, seed=5)
+    keep = None
+    if dropped:
+        keep = tf.cast(numbers(STEPS, BATCH, FRAMES, seed=6) > 0.0, "float32") * 2.0
+    watched = [*cell, projected, memory]
+    with tf.GradientTape() as tape:
+        for tensor in watched:
+            tape.watch(tensor)
+        prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
+        outputs = function(cell, attention, projected, prepared, keep)
+        # Each output counts, the weights among them, and each number differently.
+        loss = sum(
+            tf.reduce_sum(output * numbers(*output.shape, seed=7 + i))
+            for i, output in enumerate(outputs)
+        )
+    sources = [*watched, *attention.trainable_variables]
+    gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, sources)]
+    return outputs, gradients, sources
+
+
+def test_gradients_where_lengths_are_unknown():
+    attention = BahdanauAttention(LOCATED)
+    attention.build(UNITS, WIDTH)
+    outputs, found, _ = values_and_gradients(compiled(read_tokens), attention, True)
+    expected, right, _ = values_and_gradients(read_tokens, attention, True)
+    for value, other in zip([*outputs, *found], [*expected, *right], strict=True):
+        np.testing.assert_allclose(value, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+@pytest.mark.parametrize("config", [LOCATED, replace(LOCATED, location_filters=0)])
+def test_gradients(config, dropped):
+    keras.utils.set_random_seed(0)
+    attention = BahdanauAttention(config)
+    attention.build(UNITS, WIDTH)
+    outputs, found, sources = values_and_gradients(read_tokens, attention, dropped)
+    expected, right, _ = values_and_gradients(one_by_one, attention, dropped)
+    for output, other in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(output, other, atol=1e-6)
+    for source, gradient, other in zip(sources, found, right, strict=True):
+        assert np.asarray(other).any(), source
+        np.testing.assert_allclose(gradient, other, rtol=1e-4, atol=1e-5)

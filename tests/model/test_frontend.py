@@ -1,0 +1,179 @@
+"""Log-mel energies: librosa's numbers, whatever padding and neighbours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from asr.audio.io import find_audio, read
+from asr.config.schema import FrontendConfig
+from asr.model.frontend import LogMel, hz_to_mel, mel_filters, mel_to_hz
+from tests.layer_checks import LayerChecks
+
+GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "log_mel.npz"
+PLAIN = FrontendConfig(normalization="none")
+
+
+def run(layer, recordings, extra=0):
+    """Features of each recording without padding."""
+    lengths = np.array([len(samples) for samples in recordings], "int32")
+    padded = np.zeros((len(recordings), lengths.max() + extra), "float32")
+    for row, samples in enumerate(recordings):
+        padded[row, : len(samples)] = samples
+    features, counts = layer(padded, lengths)
+    return [np.asarray(features)[row, :count] for row, count in enumerate(counts)]
+
+
+@pytest.fixture(scope="module")
+def speech(speech_data):
+    """A few recordings of real speech from different corpora."""
+    found = []
+    for corpus in ("an4", "LibriSpeech", "common-voice"):
+        folder = speech_data / corpus
+        if folder.is_dir():
+            found += [read(path, duration=8.0) for path in find_audio(folder)[:2]]
+    if not found:
+        pytest.skip("no recordings of known corpora in ASR_DATA")
+    return found
+
+
+def of_librosa(samples, preemphasis=0.0):
+    librosa = pytest.importorskip("librosa")
+    if preemphasis:
+        samples = samples.astype("float64")
+        samples = np.append(samples[:1], samples[1:] - preemphasis * samples[:-1])
+    power = librosa.feature.melspectrogram(
+        y=samples,
+        sr=16000,
+        n_fft=512,
+        win_length=400,
+        hop_length=160,
+        window="hann",
+        center=True,
+        pad_mode="constant",
+        power=2.0,
+        n_mels=80,
+    )
+    return np.log(np.maximum(power, 1e-10)).T
+
+
+@pytest.mark.parametrize("preemphasis", [0.0, 0.97])
+def test_real_speech_equals_librosa(speech, preemphasis):
+    layer = LogMel(FrontendConfig(normalization="none", preemphasis=preemphasis))
+    for samples, features in zip(speech, run(layer, speech), strict=True):
+        expected = of_librosa(samples, preemphasis)
+        assert features.shape == expected.shape
+        assert np.abs(features - expected).max() < 1e-4
+
+
+def test_golden_numbers():
+    """The file is made by `tests/golden/make_log_mel.py`."""
+    with np.load(GOLDEN) as golden:
+        (features,) = run(LogMel(PLAIN), [golden["samples"]])
+        np.testing.assert_allclose(features, golden["features"], atol=1e-4)
+
+
+def test_filters_equal_librosa():
+    librosa = pytest.importorskip("librosa")
+    for rate, size, mels in ((16000, 512, 80), (8000, 256, 40), (44100, 2048, 128)):
+        expected = librosa.filters.mel(sr=rate, n_fft=size, n_mels=mels).T
+        np.testing.assert_allclose(mel_filters(rate, size, mels), expected, atol=1e-7)
+
+
+def test_mels_by_hand():
+    np.testing.assert_allclose(
+        hz_to_mel(np.array([0, 500, 1000, 6400])), [0, 7.5, 15, 42], atol=1e-9
+    )
+    hertz = np.array([0.0, 80.0, 999.0, 1001.0, 8000.0])
+    np.testing.assert_allclose(mel_to_hz(hz_to_mel(hertz)), hertz, atol=1e-9)
+
+
+@pytest.mark.parametrize("normalization", ["utterance", "none", "global"])
+def test_a_loud_neighbour_changes_nothing(normalization):
+    random = np.random.default_rng(0)
+    quiet = (random.normal(size=5000) * 1e-3).astype("float32")
+    loud = np.sign(random.normal(size=9000)).astype("float32")
+    layer = LogMel(FrontendConfig(normalization=normalization))
+    (alone,) = run(layer, [quiet])
+    together = run(layer, [quiet, loud])[0]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("preemphasis", [0.0, 0.97])
+def test_what_stands_in_the_padding_does_not_matter(preemphasis):
+    samples = np.random.default_rng(1).normal(size=(1, 4000)).astype("float32")
+    layer = LogMel(FrontendConfig(preemphasis=preemphasis))
+    lengths = np.array([3000], "int32")
+    features, _ = layer(samples, lengths)
+    clean = samples.copy()
+    clean[:, 3000:] = 0.0
+    expected, _ = layer(clean, lengths)
+    np.testing.assert_array_equal(np.asarray(features), np.asarray(expected))
+    assert not np.asarray(features)[0, layer.output_lengths(3000) :].any()
+
+
+@pytest.mark.parametrize("count", [1, 2, 159, 160, 161, 399, 400, 1600, 1601])
+def test_the_number_of_frames(count):
+    samples = np.random.default_rng(2).normal(size=(1, count)).astype("float32")
+    layer = LogMel(FrontendConfig())
+    features, lengths = layer(samples, np.array([count], "int32"))
+    assert features.shape == (1, 1 + count // 160, 80)
+    assert int(lengths[0]) == 1 + count // 160 == layer.output_lengths(count)
+    assert np.isfinite(np.asarray(features)).all()
+
+
+def test_silence_is_the_floor_and_normalises_to_zero():
+    silence = [np.zeros(3200, "float32")]
+    np.testing.assert_allclose(run(LogMel(PLAIN), silence)[0], np.log(1e-10), rtol=1e-6)
+    # A constant minus its mean is rounding noise, which the epsilon keeps small.
+    assert np.abs(run(LogMel(FrontendConfig()), silence)[0]).max() < 1e-2
+
+
+def test_utterance_normalisation():
+    samples = np.random.default_rng(3).normal(size=16000).astype("float32") * 0.1
+    (features,) = run(LogMel(FrontendConfig()), [samples], extra=1000)
+    np.testing.assert_allclose(features.mean(0), 0.0, atol=1e-4)
+    np.testing.assert_allclose(features.std(0), 1.0, atol=1e-3)
+
+
+def test_global_normalisation():
+    samples = [np.random.default_rng(4).normal(size=8000).astype("float32")]
+    layer = LogMel(FrontendConfig(normalization="global"))
+    (plain,) = run(LogMel(PLAIN), samples)
+    np.testing.assert_allclose(run(layer, samples)[0], plain, rtol=1e-4)
+    layer.mean.assign(np.full(80, 2.0))
+    layer.variance.assign(np.full(80, 4.0))
+    np.testing.assert_allclose(
+        run(layer, samples)[0], (plain - 2.0) / 2.0, rtol=1e-4, atol=1e-5
+    )
+    assert not layer.trainable_weights
+
+
+def test_other_rates_and_sizes():
+    config = FrontendConfig(
+        rate=8000, mels=40, window_ms=32.0, hop_ms=16.0, normalization="none"
+    )
+    layer = LogMel(config)
+    (features,) = run(layer, [np.zeros(8000, "float32")])
+    assert (layer.window, layer.hop, layer.fft_size) == (256, 128, 256)
+    assert features.shape == (1 + 8000 // 128, 40)
+    assert layer.frame_seconds == pytest.approx(0.016)
+
+
+class TestLogMel(LayerChecks):
+    """The harness of all layers."""
+
+    config = FrontendConfig(mels=20, preemphasis=0.9, normalization="global")
+    lengths = (4000, 2500, 801)
+
+    def make(self, config):
+        return LogMel(config)
+
+    def example(self, random, length):
+        return random.normal(size=length) * 0.1
+
+    def call(self, layer, padded, lengths, **options):
+        features, counts = layer(padded, lengths)
+        return (features,), (np.asarray(counts),)

@@ -1,0 +1,240 @@
+"""asr.resources: what is shipped is found, what is written is complete or absent."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from asr import files
+from asr.audio.io import find_audio, inspect
+from asr.data.manifest import read_manifest
+from asr.errors import ModelError, OutputError, RecipeError
+from asr.files import atomic_write, model_path, recipe_path
+
+
+@pytest.fixture
+def shipped(tmp_path, monkeypatch):
+    """A share folder with two recipes and one model."""
+    for name in ("an4.yaml", "librispeech/mini.yaml"):
+        path = tmp_path / "share" / "recipes" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("name: x\n")
+    models = tmp_path / "share" / "data" / "models"
+    for name in ("english", "no-model"):
+        (models / name).mkdir(parents=True)
+    (models / "english" / "config.json").write_text("{}")
+    monkeypatch.setattr(files, "_PACKAGE", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "share"
+
+
+def test_checkout_is_its_own_share(root):
+    if (root / "asr" / "share").exists():
+        pytest.skip("this is no checkout")
+    assert files.share() == root
+
+
+def test_wheel_has_its_share(shipped):
+    assert files.share() == shipped
+    assert files.models_dir() == shipped / "data" / "models"
+
+
+@pytest.mark.parametrize("name", ["librispeech/mini", "librispeech/mini.yaml"])
+def test_recipe_by_name(shipped, name):
+    assert recipe_path(name) == shipped / "recipes" / "librispeech" / "mini.yaml"
+
+
+def test_recipe_by_file_wins(shipped, tmp_path):
+    own = tmp_path / "an4.yaml"
+    own.write_text("name: own\n")
+    assert recipe_path("an4.yaml") == Path("an4.yaml")
+    assert recipe_path("an4") == shipped / "recipes" / "an4.yaml"
+
+
+def test_mistyped_recipe_names_the_nearest(shipped):
+    with pytest.raises(RecipeError, match=r"no recipe ann4; did you mean an4\?"):
+        recipe_path("ann4")
+
+
+def test_unknown_recipe_lists_all(shipped):
+    with pytest.raises(RecipeError, match="one of: an4, librispeech/mini"):
+        recipe_path("zzzzzz")
+
+
+def test_model_by_name_and_by_folder(shipped, tmp_path):
+    assert list(files.bundled_models()) == ["english"]
+    assert model_path("english") == shipped / "data" / "models" / "english"
+    own = tmp_path / "own"
+    own.mkdir()
+    assert model_path(own) == own
+
+
+def test_a_run_of_a_bundled_name_is_no_model(shipped, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "english"
+    run.mkdir()
+    assert model_path("english") == shipped / "data" / "models" / "english"
+    (run / "config.json").touch()
+    assert model_path("english") == Path("english")
+
+
+def test_unknown_model(shipped):
+    with pytest.raises(ModelError, match=r"no model englsh; did you mean english\?"):
+        model_path("englsh")
+    with pytest.raises(ModelError, match=r"no model \.\./data/models/english"):
+        model_path("../data/models/english")
+
+
+def test_no_models_at_all(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_PACKAGE", tmp_path / "asr")
+    with pytest.raises(ModelError, match="none are shipped"):
+        model_path("english")
+
+
+def test_writes_text_and_bytes(tmp_path):
+    with atomic_write(tmp_path / "a.txt") as file:
+        file.write("né\n")
+    with atomic_write(tmp_path / "b.bin", "wb") as file:
+        file.write(b"\0\r\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"n\xc3\xa9\n"
+    assert (tmp_path / "b.bin").read_bytes() == b"\0\r\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.txt", "b.bin"]
+
+
+def test_respects_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        with atomic_write(tmp_path / "a.txt") as file:
+            file.write("x")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+def test_absent_until_complete(tmp_path):
+    path = tmp_path / "a.txt"
+    with atomic_write(path) as file:
+        file.write("x")
+        file.flush()
+        assert not path.exists()
+    assert path.read_text() == "x"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_a_failed_block_leaves_the_old_file(tmp_path, error):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def write():
+        with atomic_write(path) as file:
+            file.write("new")
+            raise error
+
+    with pytest.raises(error):
+        write()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_killed_process_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    program = (
+        "import os, signal, sys\n"
+        "from asr.resources import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as file:\n"
+        "    file.write('new'); file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", program, path], check=False)
+    assert result.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+
+
+def test_replaces_what_a_link_points_to(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    with atomic_write(tmp_path / "link.txt") as file:
+        file.write("new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_a_name_of_full_length(tmp_path):
+    path = tmp_path / ("x" * 255)
+    with atomic_write(path) as file:
+        file.write("x")
+    assert path.exists()
+
+
+def test_no_folder(tmp_path):
+    path = tmp_path / "none" / "a.txt"
+    with (
+        pytest.raises(OutputError, match=r"cannot write .*a\.txt: No such file"),
+        atomic_write(path),
+    ):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "."])
+def test_only_plain_files_are_replaced(name):
+    with (
+        pytest.raises(OutputError, match="not a plain file"),
+        atomic_write(name),
+    ):
+        pytest.fail("the block must not run")
+
+
+def test_full_disk(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def fsync(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with (
+        pytest.raises(OutputError, match=r"a\.txt: No space left on device"),
+        atomic_write(path) as file,
+    ):
+        file.write("new")
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_another_files_error_is_not_ours(tmp_path):
+    with (
+        pytest.raises(FileNotFoundError, match=r"other\.txt"),
+        atomic_write(tmp_path / "a.txt") as file,
+    ):
+        file.write((tmp_path / "other.txt").read_text())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_are_listed_and_small(samples):
+    recordings = set(find_audio(samples))
+    manifest = list(read_manifest(samples / "manifest.jsonl"))
+    assert {item.audio for item in manifest} == recordings
+    assert {inspect(item.audio).subtype for item in manifest} == {
+        "PCM_16", "VORBIS", "OPUS", "MPEG_LAYER_III",
+    }  # fmt: skip
+    for item in manifest:
+        assert inspect(item.audio).duration == pytest.approx(item.duration)
+    assert sum(path.stat().st_size for path in recordings) < 500_000
+
+
+def test_the_task_of_a_model(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text('{"task": "translation"}')
+    assert files.model_task(tmp_path) == "translation"
+    for content in ("{", "[1]", "{}"):
+        path.write_text(content)
+        with pytest.raises(ModelError, match="not a readable model configuration"):
+            files.model_task(tmp_path)

@@ -1,0 +1,156 @@
+"""Optimisers, schedules and averages against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+
+from asr.config.schema import TrainConfig
+from asr.training import optimizers
+from asr.training.optimizers import WarmupSchedule, WeightAverage, build_optimizer
+
+CONFIG = TrainConfig(learning_rate=0.5, warmup_steps=4)
+
+
+def rates(config: TrainConfig, total: int, *steps: int) -> list[float]:
+    schedule = WarmupSchedule(config, total)
+    return [float(schedule(step)) for step in steps]
+
+
+def test_warm_up_and_cosine():
+    # 4 of 12 updates rise to 0.5; half way through the other 8 the wave is at 1/2:
+    # 0.01 + 0.99 / 2 = 0.505 of the peak.
+    found = rates(CONFIG, 12, 0, 1, 3, 4, 8, 12, 40)
+    expected = [0.125, 0.25, 0.5, 0.5, 0.2525, 0.005, 0.005]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "plateau"])
+def test_warm_up_and_nothing(schedule):
+    config = dataclasses.replace(CONFIG, schedule=schedule)
+    np.testing.assert_allclose(rates(config, 12, 0, 2, 4, 99), [0.125, 0.375, 0.5, 0.5])
+
+
+def test_batches_that_are_added_up_are_one_update():
+    """Keras asks for the rate at each batch, and counts these."""
+    twice = dataclasses.replace(CONFIG, accumulate=2)
+    assert rates(twice, 12, 0, 1, 2, 9, 16, 17) == rates(CONFIG, 12, 0, 0, 1, 4, 8, 8)
+
+
+def test_warm_up_is_at_most_half():
+    np.testing.assert_allclose(rates(CONFIG, 4, 0, 1, 2), [0.25, 0.5, 0.5], rtol=1e-6)
+
+
+def test_no_warm_up_and_no_steps():
+    config = dataclasses.replace(CONFIG, warmup_steps=0)
+    assert rates(config, 0, 0) == [0.5]
+
+
+def test_factor():
+    schedule = WarmupSchedule(CONFIG, 100)
+    schedule.factor = 0.25
+    assert float(schedule(4)) == pytest.approx(0.125)
+    assert schedule.get_config() == {}
+
+
+def updated(config: TrainConfig, *gradients: list[float]) -> np.ndarray:
+    weight = keras.Variable([1.0, -2.0])
+    optimizer = build_optimizer(config, 100)
+    for gradient in gradients:
+        optimizer.apply([keras.ops.convert_to_tensor(gradient)], [weight])
+    return weight.numpy()
+
+
+PLAIN = TrainConfig(
+    learning_rate=0.1, warmup_steps=1, schedule="constant", clip_norm=1e6
+)
+
+
+def test_adam():
+    # The first update of Adam is the rate, in the gradient's direction.
+    found = updated(PLAIN, [3.0, -4.0])
+    np.testing.assert_allclose(found, [0.9, -1.9], rtol=1e-5)
+
+
+def test_adamw_decays_weights_too():
+    config = dataclasses.replace(PLAIN, optimizer="adamw", weight_decay=0.5)
+    # 5 % off before the update.
+    np.testing.assert_allclose(updated(config, [3.0, -4.0]), [0.85, -1.8], rtol=1e-5)
+
+
+def test_biases_and_gains_do_not_decay():
+    config = dataclasses.replace(PLAIN, optimizer="adamw", weight_decay=0.5)
+    weights = [
+        keras.Variable([1.0, -2.0], name=name) for name in ("bias", "gamma", "kernel")
+    ]
+    optimizer = build_optimizer(config, 100)
+    optimizer.build(weights)
+    optimizer.apply([keras.ops.convert_to_tensor([3.0, -4.0])] * 3)
+    for weight, first in zip(weights, (0.9, 0.9, 0.85), strict=True):
+        assert float(weight[0]) == pytest.approx(first, rel=1e-5)
+
+
+def test_adadelta():
+    config = dataclasses.replace(PLAIN, optimizer="adadelta", learning_rate=1.0)
+    # E[g2] = 0.05 g2; the step is sqrt(eps / (E[g2] + eps)) g with eps = 1e-7.
+    gradient = np.array([3.0, -4.0])
+    step = np.sqrt(1e-7 / (0.05 * gradient**2 + 1e-7)) * gradient
+    expected = np.array([1.0, -2.0]) - step
+    np.testing.assert_allclose(updated(config, [3.0, -4.0]), expected, rtol=1e-6)
+
+
+def test_gradients_are_clipped_by_their_global_norm():
+    config = dataclasses.replace(PLAIN, optimizer="adadelta", clip_norm=1.0)
+    small = dataclasses.replace(config, clip_norm=1e6)
+    np.testing.assert_allclose(
+        updated(config, [30.0, -40.0]), updated(small, [0.6, -0.8]), rtol=1e-6
+    )
+
+
+def test_the_bound_is_divided_among_devices(monkeypatch):
+    monkeypatch.setattr(optimizers, "replicas", lambda: 2)
+    config = dataclasses.replace(PLAIN, optimizer="adadelta", clip_norm=1.0)
+    small = dataclasses.replace(config, clip_norm=1e6)
+    # Two such gradients together have the norm of 1.
+    np.testing.assert_allclose(
+        updated(config, [30.0, -40.0]), updated(small, [0.3, -0.4]), rtol=1e-6
+    )
+
+
+def test_accumulation_is_one_large_batch():
+    config = dataclasses.replace(PLAIN, accumulate=3)
+    parts = [[3.0, -1.0], [0.5, 2.0], [1.0, 5.0]]
+    whole = np.mean(parts, axis=0).tolist()
+    once = updated(PLAIN, whole, whole)
+    np.testing.assert_allclose(updated(config, *parts, *parts), once, rtol=1e-6)
+    # Nothing moves before the third.
+    np.testing.assert_array_equal(updated(config, *parts[:2]), [1.0, -2.0])
+
+
+def test_average_forgets_the_beginning():
+    average = WeightAverage(0.9)
+    for value in (0.0, 10.0, 20.0):
+        average.sample([np.array([value])])
+    # Momenta 0 / 9, 1 / 10 and 2 / 11 while these are below 0.9 ** 10 = 0.349.
+    expected = 0.1 * 0.0 + 0.9 * 10.0
+    expected = 2 / 11 * expected + 9 / 11 * 20.0
+    np.testing.assert_allclose(average.values[0], [expected], rtol=1e-6)
+    assert average.count == 3
+
+
+def test_average_settles_on_its_momentum():
+    average = WeightAverage(0.9)
+    average.count, average.values = 1000, [np.array([0.0], "float32")]
+    average.sample([np.array([1.0])])
+    np.testing.assert_allclose(average.values[0], [1 - 0.9**10], rtol=1e-6)
+
+
+def test_average_keeps_nothing_of_the_weights_themselves():
+    weight = np.array([1.0], "float32")
+    average = WeightAverage(0.9)
+    average.sample([weight])
+    weight += 5
+    np.testing.assert_array_equal(average.values[0], [1.0])

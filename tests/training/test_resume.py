@@ -1,0 +1,140 @@
+"""A training that is killed goes on as if nothing had happened, bit by bit."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from asr.config.schema import Recipe
+from asr.storage.model_folder import build
+from asr.tasks.speech_recognition import SpeechRecognition
+from asr.text.tokenizers import CharacterTokenizer
+from asr.training.backend import devices
+from asr.training.optimizers import build_optimizer
+from asr.training.run_folder import CHECKPOINT, MODEL
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Everything random that a recipe knows is on, and the average is taken early.
+RANDOM = [
+    "train.epochs=3", "train.ema=0.9", "train.accumulate=2", "data.batch_length=1.5",
+    "train.schedule=cosine", "train.tensorboard=false", "train.label_smoothing=0.1",
+    "train.smoothing_start=2", "augment.speeds=[0.9, 1.0, 1.1]", "augment.ramp_steps=5",
+    "augment.frequency_masks=2", "augment.time_masks=2", "augment.time_share=0.2",
+    "model.encoder.layers=2", "model.encoder.dropout=0.2", "model.decoder.dropout=0.2",
+    "model.encoder.recurrent_dropout=0.2", "model.decoder.embedding_dropout=0.2",
+    "model.decoder.attention_dropout=0.2", "model.encoder.units=24",
+    "model.decoder.units=24", "model.encoder.memory_stride=2",
+]  # fmt: skip
+
+
+def start(tones: Path, *arguments: object) -> subprocess.Popen[str]:
+    environment = os.environ | {"ASR_DATA": str(tones), "KERAS_BACKEND": "tensorflow"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "asr", "train", *map(str, arguments)],
+        env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    out, err = process.communicate(timeout=400)
+    assert process.returncode == 0, err
+    return out
+
+
+def kill_after(process: subprocess.Popen[str], path: Path, checkpoints: int) -> None:
+    """Kill when a checkpoint has been written so many times."""
+    seen: set[int] = set()
+    while len(seen) < checkpoints:
+        assert process.poll() is None, process.communicate()[1]
+        if path.is_file():
+            seen.add(path.stat().st_mtime_ns)
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def arrays(path: Path) -> dict[str, np.ndarray]:
+    with np.load(path) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def facts(folder: Path) -> dict:
+    return json.loads(arrays(folder / CHECKPOINT)["facts"].tobytes())["progress"]
+
+
+def test_no_gradient_is_a_sum_of_three():
+    """TensorFlow adds three tensors in an order that depends on timing."""
+    recipe = Recipe()
+    small = [{"units": 8}, {"units": 8, "layers": 2, "recurrent_dropout": 0.1}]
+    config = dataclasses.replace(
+        recipe.model,
+        attention=dataclasses.replace(recipe.model.attention, **small[0]),
+        decoder=dataclasses.replace(
+            recipe.model.decoder, attention_dropout=0.1, **small[0]
+        ),
+        encoder=dataclasses.replace(recipe.model.encoder, **small[1]),
+    )
+    task = SpeechRecognition(CharacterTokenizer(("A", "B")), config, "none-1")
+    with devices():
+        model = build(task, augment=recipe.augment)
+    model.compile(optimizer=build_optimizer(recipe.train, 100))
+    model.optimizer.build(model.trainable_variables)
+    shapes = {"source": 2, "source_lengths": 1, "tokens": 2}
+    inputs = {
+        name: tf.TensorSpec([None] * rank, "float32" if name == "source" else "int32")
+        for name, rank in shapes.items()
+    }
+    targets = {
+        "labels": tf.TensorSpec([None, None], "int32"),
+        "label_lengths": tf.TensorSpec([None], "int32"),
+    }
+    step = tf.function(lambda x, y: model.train_step((x, y)))
+    graph = step.get_concrete_function(inputs, targets).graph.as_graph_def()
+    nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
+    sums = [node for node in nodes if node.op == "AddN"]
+    assert sums
+    assert not [node.name for node in sums if len(node.input) > 2]
+    # The pass that would join sums of two is off; see `devices`.
+    options = tf.config.optimizer.get_experimental_options()
+    assert options["arithmetic_optimization"] is False
+
+
+def test_killed_and_resumed_is_bit_equal(tones, tiny_recipe, tmp_path):
+    options = [f"--set={value}" for value in RANDOM]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    every_step = "--set=train.checkpoint_minutes=0"
+    first = start(tones, tiny_recipe, *options, "-o", whole)
+    second = start(tones, tiny_recipe, *options, every_step, "-o", killed)
+    kill_after(second, killed / CHECKPOINT, 4)
+    place = facts(killed)
+    assert 0 < place["batch"] < 10  # in the middle of the first epoch
+    finish(first)
+    third = start(tones, "--resume", killed)
+    kill_after(third, killed / CHECKPOINT, 10)
+    assert facts(killed)["step"] > place["step"]
+    assert finish(start(tones, "--resume", killed)) == f"{killed / MODEL}\n"
+
+    names = arrays(whole / CHECKPOINT).keys() - {"facts"}
+    assert names == arrays(killed / CHECKPOINT).keys() - {"facts"}
+    for file in (CHECKPOINT, "model/model.weights.npz"):
+        expected, found = arrays(whole / file), arrays(killed / file)
+        for name in expected.keys() - {"facts"}:
+            np.testing.assert_array_equal(found[name], expected[name], err_msg=name)
+    for expected, found in zip(
+        facts(whole)["history"], facts(killed)["history"], strict=True
+    ):
+        for name in expected.keys() - {"rate", "minutes"}:
+            assert found[name] == expected[name], name
+    left = {path.name for path in killed.iterdir()}
+    assert left == {path.name for path in whole.iterdir()}

@@ -1,0 +1,193 @@
+"""The checkpoint: complete or the one before, and refused when it is not its own."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+
+import keras
+import numpy as np
+import pytest
+
+from asr.config.schema import Recipe, TrainConfig
+from asr.errors import RecipeError, TrainingError
+from asr.training.optimizers import WeightAverage, build_optimizer
+from asr.training.run_folder import (
+    CHECKPOINT,
+    load_run_recipe,
+    load_run_tokenizer,
+    save_recipe,
+    sweep,
+)
+from asr.training.state import Progress, load_state, save_state
+
+
+def make(units: int = 3) -> keras.Model:
+    layers = [
+        keras.Input((2,)),
+        keras.layers.Dense(units),
+        keras.layers.Dropout(0.5, seed=1),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(optimizer=build_optimizer(TrainConfig(accumulate=3), 10), loss="mse")
+    model.optimizer.build(model.trainable_variables)
+    return model
+
+
+def step(model: keras.Model, count: int = 1) -> None:
+    random = np.random.default_rng(int(model.optimizer.iterations))
+    for _ in range(count):
+        model.train_on_batch(random.normal(size=(4, 2)), np.ones((4, 3)))
+
+
+def values(model: keras.Model) -> list[np.ndarray]:
+    return [v.numpy().copy() for v in [*model.variables, *model.optimizer.variables]]
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A folder with the checkpoint of a model after four batches, and the model."""
+    model, average = make(), WeightAverage(0.9)
+    step(model, 4)
+    average.sample(model.trainable_variables)
+    progress = Progress(epoch=2, batch=1, best=0.25, history=[{"epoch": 1}])
+    save_state(tmp_path, model, average, progress)
+    return tmp_path, model, average
+
+
+def test_everything_comes_back(saved):
+    folder, model, average = saved
+    other, empty = make(), WeightAverage(0.9)
+    progress = load_state(folder, other, empty)
+    assert (progress.epoch, progress.batch, progress.best) == (2, 1, 0.25)
+    assert progress.history == [{"epoch": 1}]
+    assert empty.count == average.count == 1
+    for one, two in zip(average.values, empty.values, strict=True):
+        np.testing.assert_array_equal(one, two)
+    names = [v.path for v in [*other.variables, *other.optimizer.variables]]
+    assert any("seed_generator_state" in name for name in names)  # of the dropout
+    assert any("accumulator" in name for name in names)  # gradients of half an update
+    for one, two in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(one, two)
+    step(model, 4)
+    step(other, 4)
+    for one, two in zip(values(model), values(other), strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_no_checkpoint_is_the_beginning(tmp_path):
+    assert load_state(tmp_path, make(), WeightAverage(0.9)) == Progress()
+
+
+@pytest.mark.parametrize(
+    "what", ["empty", "cut", "flipped", "text", "pickle", "folder"]
+)
+def test_damaged_checkpoint(saved, what):
+    folder, model, average = saved
+    path = folder / CHECKPOINT
+    content = path.read_bytes()
+    middle = len(content) // 2
+    path.unlink()
+    if what == "folder":
+        path.mkdir()
+        (path / "x").touch()
+        with pytest.raises(TrainingError, match="not a plain file"):
+            save_state(folder, model, average, Progress())
+        return
+    if what == "pickle":
+        np.savez(path, facts=np.array([{"a": 1}], dtype=object))
+    else:
+        flipped = (
+            content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+        )
+        changed = {
+            "empty": b"",
+            "cut": content[:-40],
+            "flipped": flipped,
+            "text": b"no",
+        }
+        path.write_bytes(changed[what])
+    before = values(other := make())
+    with pytest.raises(TrainingError, match="damaged, or made for another model"):
+        load_state(folder, other, WeightAverage(0.9))
+    for one, two in zip(before, values(other), strict=True):
+        np.testing.assert_array_equal(one, two)  # nothing was believed
+
+
+def test_checkpoint_of_another_model(saved):
+    with pytest.raises(TrainingError, match="made for another model"):
+        load_state(saved[0], make(units=4), WeightAverage(0.9))
+
+
+@pytest.mark.parametrize("where", ["savez", "fsync", "replace"])
+def test_full_disk(saved, monkeypatch, where):
+    folder, model, average = saved
+    before = (folder / CHECKPOINT).read_bytes()
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    owner = {"savez": np, "fsync": os, "replace": type(folder)}[where]
+    monkeypatch.setattr(owner, where, full)
+    step(model, 3)
+    with pytest.raises(TrainingError) as caught:
+        save_state(folder, model, average, Progress())
+    message = str(caught.value)
+    assert "No space left on device" in message
+    assert "the last checkpoint is intact: make room" in message
+    assert "\n" not in message
+    assert (folder / CHECKPOINT).read_bytes() == before
+    assert [path.name for path in folder.iterdir()] == [CHECKPOINT]
+
+
+def test_write_that_the_system_refuses_half_way(saved):
+    """A real one: files may not grow beyond half a checkpoint."""
+    folder, model, average = saved
+    before = (folder / CHECKPOINT).read_bytes()
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) // 2, old[1]))
+    try:
+        with pytest.raises(TrainingError, match="File too large"):
+            save_state(folder, model, average, Progress())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert (folder / CHECKPOINT).read_bytes() == before
+    assert load_state(folder, make(), WeightAverage(0.9)).epoch == 2
+
+
+def test_recipe_comes_back(tmp_path):
+    save_recipe(tmp_path, Recipe(name="Größe", seed=7))
+    assert load_run_recipe(tmp_path) == Recipe(name="Größe", seed=7)
+
+
+def test_folder_without_a_run(tmp_path):
+    with pytest.raises(TrainingError, match=r"no training run there: .*recipe\.yaml"):
+        load_run_recipe(tmp_path / "gone")
+
+
+@pytest.mark.parametrize("text", ["a: [", "sede: 1", "seed: 2024-13-1", "- 1"])
+def test_recipe_that_was_changed_for_the_worse(tmp_path, text):
+    (tmp_path / "recipe.yaml").write_text(text)
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: "):
+        load_run_recipe(tmp_path)
+
+
+@pytest.mark.parametrize("text", [None, "", "{", '{"kind": "morse"}', "[]"])
+def test_tokenizer_that_is_gone_or_damaged(tmp_path, text):
+    if text is not None:
+        (tmp_path / "tokenizer.json").write_text(text)
+    with pytest.raises(TrainingError, match=r"tokenizer\.json: missing or damaged"):
+        load_run_tokenizer(tmp_path)
+
+
+@pytest.mark.parametrize("renamed", [False, True])
+def test_a_kill_between_two_renames_loses_no_model(tmp_path, renamed):
+    for name in ("model.old", "model.new", *(["model"] if renamed else [])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "which").write_text(name)
+    (tmp_path / ".asr-1.tmp").touch()
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    expected = "model" if renamed else "model.old"
+    assert (tmp_path / "model" / "which").read_text() == expected

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-_PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "rapidfuzz")
+_PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "jiwer")
 
 
 def environment() -> dict[str, Any]:

@@ -288,8 +288,3 @@ def _looks_like_name(word: str) -> bool:
     if not re.fullmatch(r"[\w./:-]*\d[\w./:-]*", word):
         return False
     return len(word) >= 4 or not word.isdigit()
-
-
-def name_some(utterances: list[str]) -> str:
-    """Name the first few utterances, for messages."""
-    return ", ".join(map(repr, utterances[:3])) or "none"

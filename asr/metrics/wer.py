@@ -1,12 +1,11 @@
-"""Compare texts: word and character error rates, frequent errors.
+"""Word and character error rates, and the most frequent errors, on jiwer.
 
-Words are what white space separates; the character error rate counts the single spaces
-between words too. Texts are compared as they are: normalise them first, and name the
-normaliser beside the figure.
+Words are separated by white space. The character error rate counts the single spaces
+between words too. Texts are compared as they are: normalise them first, and report the
+normaliser with the error rate.
 
-An empty reference is scored as pure insertions and never shifts its neighbours. Where
-the references have no words at all, rates are errors over 1: 0.0 if nothing was
-recognised either, else the number of insertions.
+An empty reference counts as insertions alone. Where the references have no words at
+all, rates are errors over 1: 0.0 for empty hypotheses, else the number of insertions.
 """
 
 from __future__ import annotations
@@ -16,28 +15,27 @@ from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import NamedTuple, TypeVar
 
+import jiwer
 import numpy as np
-from rapidfuzz.distance import Levenshtein
 
 from asr.errors import DataError, UsageError
-from asr.formats.readers import name_some
-from asr.metrics.alignment import OPERATIONS, Aligned, Aligner, Symbols, align, tally
+from asr.metrics.alignment import Aligned, Aligner, align, single_spaced
 
 Group = TypeVar("Group", bound=Hashable)
 
 
 @dataclass(frozen=True)
 class Score:
-    """Counts over a set of utterances, and the rates they give.
+    """Error counts of a set of utterances, and the rates computed from them.
 
-    Args:
+    Attributes:
         hits: Words recognised correctly.
         substitutions: Words recognised as another one.
         deletions: Reference words that were not recognised.
         insertions: Recognised words that the reference lacks.
         utterances: Pairs of texts compared.
-        sentence_errors: Utterances with at least one wrong word.
-        characters: Characters in the references, spaces between words included.
+        sentence_errors: Utterances with at least one word error.
+        characters: Reference characters, single spaces between words included.
         character_errors: Characters substituted, deleted and inserted.
     """
 
@@ -62,12 +60,12 @@ class Score:
 
     @property
     def wer(self) -> float:
-        """Word error rate, a fraction: errors over reference words. May pass 1."""
+        """Word error rate: errors over reference words, a fraction; may exceed 1."""
         return self.errors / max(self.words, 1)
 
     @property
     def cer(self) -> float:
-        """Character error rate, a fraction: errors over reference characters."""
+        """Character error rate: errors over reference characters, a fraction."""
         return self.character_errors / max(self.characters, 1)
 
     @property
@@ -89,16 +87,16 @@ class Score:
 
     @property
     def sentence_error_rate(self) -> float:
-        """Share of utterances with at least one wrong word."""
+        """Share of utterances with at least one word error."""
         return self.sentence_errors / max(self.utterances, 1)
 
     def to_json(self) -> dict[str, float | int]:
-        """Return rates (as fractions) and counts, ready for JSON."""
+        """Return rates (fractions) and counts for JSON."""
         rates = ("wer", "cer", "mer", "wil", "sentence_error_rate", "words")
         return {**{name: getattr(self, name) for name in rates}, **asdict(self)}
 
     def summary(self) -> str:
-        """Return a few lines for a terminal, rates in per cent."""
+        """Return the summary for a terminal, rates in percent."""
         return (
             f"WER {self.wer:.2%}  CER {self.cer:.2%}  MER {self.mer:.2%}  "
             f"WIL {self.wil:.2%}  sentence errors {self.sentence_error_rate:.2%}\n"
@@ -111,18 +109,7 @@ class Score:
 
 
 def score(references: Sequence[str], hypotheses: Sequence[str]) -> Score:
-    """Score recognised texts against what was said.
-
-    Args:
-        references: What was said, one text for each utterance.
-        hypotheses: What was recognised, in the same order.
-
-    Returns:
-        Counts and rates over all utterances together.
-
-    Raises:
-        UsageError: The two have different lengths.
-    """
+    """Count errors over all utterances together; arguments as for `count`."""
     return total(count(references, hypotheses))
 
 
@@ -131,15 +118,14 @@ def count(
     hypotheses: Sequence[str],
     aligner: Aligner | None = None,
 ) -> np.ndarray:
-    """Count each utterance by itself.
+    """Count the errors of each utterance.
 
     Args:
-        references: What was said, one text for each utterance.
-        hypotheses: What was recognised, in the same order.
-        aligner: From reference and hypothesis to steps, such as
-            `asr.metrics.sclite.align`; the fewest errors if not given. Characters are
-            then those of the words in steps, correct words being equal whatever their
-            letters.
+        references: Reference texts, one for each utterance.
+        hypotheses: Recognised texts, in the same order.
+        aligner: Alignment to count, such as `asr.metrics.sclite.align`; the one with
+            the fewest errors if not given. Characters are then those of the aligned
+            words, and a correct word has no character errors.
 
     Returns:
         A row for each utterance, (N, 8) int64, in the order of the fields of `Score`.
@@ -148,47 +134,48 @@ def count(
         UsageError: The two have different lengths.
     """
     _check(references, hypotheses)
-    symbols = Symbols()
     rows = np.zeros((len(references), len(fields(Score))), np.int64)
     for row, reference, hypothesis in zip(rows, references, hypotheses, strict=True):
-        words: Sequence[int]
         if aligner:
             steps = aligner(reference, hypothesis)
-            operations = [step.operation for step in steps]
-            words = [operations.count(operation) for operation in OPERATIONS]
-            said = [step.reference for step in steps if step.reference]
-            recognised = [
-                step.reference if step.operation == "C" else step.hypothesis
-                for step in steps
-                if step.hypothesis or step.operation == "C"
-            ]
+            counts = _count_operations(steps)
+            reference = " ".join(step.reference for step in steps if step.reference)
+            hypothesis = " ".join(filter(None, map(_recognised_word, steps)))
         else:
-            said, recognised = reference.split(), hypothesis.split()
-            words = tally(symbols(said), symbols(recognised))
-        # Single spaces between words: layout is no error, in words or characters.
-        one, other = " ".join(said), " ".join(recognised)
-        wrong = any(words[1:])
-        row[:] = (*words, 1, wrong, len(one), Levenshtein.distance(one, other))
+            # Layout is no error.
+            reference, hypothesis = single_spaced(reference), single_spaced(hypothesis)
+            output = jiwer.process_words(reference, hypothesis)
+            counts = (
+                output.hits, output.substitutions, output.deletions, output.insertions
+            )  # fmt: skip
+        characters = jiwer.process_characters(reference, hypothesis)
+        character_errors = (
+            characters.substitutions + characters.deletions + characters.insertions
+        )
+        row[:] = (*counts, 1, any(counts[1:]), len(reference), character_errors)
     return rows
 
 
+def _count_operations(steps: Sequence[Aligned]) -> tuple[int, int, int, int]:
+    counts = Counter(step.operation for step in steps)
+    return counts["C"], counts["S"], counts["D"], counts["I"]
+
+
+def _recognised_word(step: Aligned) -> str:
+    return step.reference if step.operation == "C" else step.hypothesis
+
+
 def total(counts: np.ndarray) -> Score:
-    """Add up what `count` returned, or some of its rows."""
+    """Add up rows of `count`."""
     return Score(*counts.sum(axis=0).tolist())
 
 
 def total_by(counts: np.ndarray, groups: Sequence[Group]) -> dict[Group, Score]:
-    """Add up each group of utterances by itself, for a table by speaker or length.
+    """Score each group of utterances, in order of first occurrence.
 
     Args:
-        counts: What `count` returned.
-        groups: What each utterance belongs to, in the same order.
-
-    Returns:
-        Group -> score, in the order in which the groups first occur.
-
-    Raises:
-        UsageError: The two have different lengths.
+        counts: Rows of `count`.
+        groups: Group of each row, such as its speaker; UsageError for another number.
     """
     if len(counts) != len(groups):
         raise UsageError(
@@ -207,20 +194,11 @@ def confusions(
     top: int = 10,
     aligner: Aligner = align,
 ) -> list[tuple[Aligned, int]]:
-    """Find the errors made most often.
-
-    Args:
-        references: What was said, one text for each utterance.
-        hypotheses: What was recognised, in the same order.
-        top: How many to return at most.
-        aligner: From reference and hypothesis to steps.
+    """Return the most frequent errors; arguments as for `count`.
 
     Returns:
-        `(step, count)` of substitutions, deletions and insertions together, most
-        frequent first and then by their words.
-
-    Raises:
-        UsageError: The two have different lengths.
+        At most `top` pairs `(step, count)` of substitutions, deletions and insertions,
+        most frequent first, then in order of their words.
     """
     _check(references, hypotheses)
     counts = Counter(
@@ -234,25 +212,10 @@ def confusions(
 
 
 def out_of_vocabulary(references: Sequence[str], vocabulary: Container[str]) -> float:
-    """Return the share of reference words that a vocabulary lacks, 0 to 1.
-
-    Args:
-        references: What was said, one text for each utterance.
-        vocabulary: Words that are known, written as the references write them.
-    """
+    """Return the share of reference words that are out of vocabulary, 0 to 1."""
     counts = Counter(word for text in references for word in text.split())
     unknown = sum(n for word, n in counts.items() if word not in vocabulary)
     return unknown / max(sum(counts.values()), 1)
-
-
-def _rate(name: str) -> Callable[[Sequence[str], Sequence[str]], float]:
-    return lambda references, hypotheses: getattr(score(references, hypotheses), name)
-
-
-METRICS: dict[str, Callable[[Sequence[str], Sequence[str]], float]] = {
-    name: _rate(name) for name in ("wer", "cer", "mer", "wil", "sentence_error_rate")
-}
-"""Name -> function from references and hypotheses to a figure over all of them."""
 
 
 def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
@@ -264,13 +227,13 @@ def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
 
 
 class Pairs(NamedTuple):
-    """References and hypotheses in step, and what was on one side only.
+    """References and hypotheses in the same order.
 
-    Args:
-        references: What was said, in the order of the reference file.
-        hypotheses: What was recognised, in the same order; `""` for a missing one.
-        missing: Utterances without a hypothesis, scored as if nothing was recognised.
-        extra: Hypotheses without a reference, left out of the score.
+    Attributes:
+        references: Reference texts, in the order of the reference file.
+        hypotheses: Recognised texts, in the same order; `""` for a missing one.
+        missing: Utterances without a hypothesis.
+        extra: Utterances without a reference, which are not scored.
     """
 
     references: list[str]
@@ -279,14 +242,14 @@ class Pairs(NamedTuple):
     extra: list[str]
 
     def mapped(self, function: Callable[[str], str]) -> Pairs:
-        """Return pairs whose texts went through a function, such as a normaliser."""
+        """Return pairs with a function, such as a normaliser, applied to each text."""
         return self._replace(
             references=[function(text) for text in self.references],
             hypotheses=[function(text) for text in self.hypotheses],
         )
 
     def policy(self) -> str:
-        """Say in one line, to stand beside the figure, what was done with them."""
+        """Describe the treatment of missing, empty and extra hypotheses in one line."""
         empty = sum(not text.strip() for text in self.hypotheses) - len(self.missing)
         return (
             f"missing hypotheses scored as empty: {len(self.missing)}; "
@@ -301,35 +264,35 @@ def pair(
     *,
     allow_extra: bool = False,
 ) -> Pairs:
-    """Bring references and hypotheses together by utterance.
+    """Pair references and hypotheses by utterance.
 
-    A missing hypothesis counts as empty, so that a recogniser cannot gain by leaving
-    out what is hard. A hypothesis without a reference is an error unless allowed, and
-    then left out. `Pairs.policy` says what was done.
+    A missing hypothesis counts as empty, so that leaving out hard utterances does not
+    lower the error rate.
 
     Args:
-        references: Utterance -> what was said.
-        hypotheses: Utterance -> what was recognised.
-        allow_extra: Whether hypotheses without a reference are left out in silence.
-
-    Returns:
-        Both sides in step, and the utterances that only one of them has.
+        references: Utterance -> reference text.
+        hypotheses: Utterance -> recognised text.
+        allow_extra: Leave out hypotheses without a reference instead of failing.
 
     Raises:
-        DataError: There are extra hypotheses and they are not allowed, or no utterance
-            is on both sides.
+        DataError: A hypothesis has no reference and `allow_extra` is not set, or
+            references and hypotheses share no utterance.
     """
     missing = [utterance for utterance in references if utterance not in hypotheses]
     extra = [utterance for utterance in hypotheses if utterance not in references]
     if hypotheses and len(missing) == len(references):
         raise DataError(
             f"references and hypotheses share no utterance (such as "
-            f"{name_some(missing)} and {name_some(extra)}); check files and forms"
+            f"{_names(missing)} and {_names(extra)}); check files and forms"
         )
     if extra and not allow_extra:
         raise DataError(
-            f"{len(extra)} hypotheses without a reference, such as {name_some(extra)}; "
+            f"{len(extra)} hypotheses without a reference, such as {_names(extra)}; "
             "add the references or allow extra hypotheses"
         )
     recognised = [hypotheses.get(utterance, "") for utterance in references]
     return Pairs(list(references.values()), recognised, missing, extra)
+
+
+def _names(utterances: Sequence[str]) -> str:
+    return ", ".join(map(repr, utterances[:3])) or "none"

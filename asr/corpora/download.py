@@ -1,7 +1,7 @@
-"""Archives of corpora from the net: over HTTPS, checked, taken up where they stopped.
+"""Download of corpus archives over HTTPS, verified and resumable.
 
-A file is there under its name when size and checksum are right, and not before: what
-has come so far lies beside it, its name ending in `.part`.
+A file gets its name when size and checksum match. Until then its bytes are in a file
+beside it that ends in `.part`.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ from asr.errors import DataError, OutputError
 log = logging.getLogger(__name__)
 
 Progress = Callable[[int], None]
-"""Told of every few bytes; a negative number takes some back."""
+"""Function called with the number of new bytes; negative for discarded ones."""
 
 TIMEOUT = 30.0
-"""Seconds of silence after which a connection counts as lost."""
+"""Seconds without data after which a connection counts as lost."""
 
-_TRIES = 5  # in a row that bring hardly anything, at each address
-_LEAST = 1 << 16  # bytes of a connection that was worth its while
-_TOGETHER = 3  # files that are fetched at a time
+_TRIES = 5  # failures in a row at each address
+_MIN_PROGRESS = 1 << 16  # bytes; a connection with fewer is a failure
+_PARALLEL = 3  # downloads
 _PAUSE = 1.0  # seconds before the second try; doubles each time
 _BLOCK = 1 << 18
 
 STORAGE = frozenset(
     getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS")
 )
-"""Error numbers of a disk that is full or broken, which name no file."""
+"""Error numbers of a full or broken disk; such errors name no file."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A file on the net, and what it must be.
+    """A file to download.
 
     Attributes:
-        url: Its official address, `https://...`.
-        size: Its bytes.
-        checksum: `sha256:` or `md5:` and the hexadecimal digest; empty where nobody
-            publishes one that could be pinned.
-        mirrors: Other addresses, tried in their order.
+        url: Official address, `https://...`.
+        size: Size in bytes; 0 if unknown.
+        checksum: `sha256:` or `md5:` and the hexadecimal digest; empty if none is
+            published.
+        mirrors: Further addresses, tried in order.
     """
 
     url: str
@@ -70,7 +70,7 @@ class Archive:
 
 
 class _ConnectionFailedError(Exception):
-    """A connection was of no use; another try may be."""
+    """All tries at one address failed."""
 
 
 def fetch_all(
@@ -80,9 +80,9 @@ def fetch_all(
     verify: bool = True,
     progress: Progress = lambda _: None,
 ) -> Iterator[Path]:
-    """Fetch files, several at once, and yield each in its turn; see `fetch`."""
+    """Fetch files in parallel and yield their paths in order; see `fetch`."""
     stop = threading.Event()
-    with ThreadPoolExecutor(_TOGETHER) as pool:
+    with ThreadPoolExecutor(_PARALLEL) as pool:
         futures = [
             pool.submit(
                 fetch, archive, folder, verify=verify, progress=progress, stop=stop
@@ -105,28 +105,28 @@ def fetch(
     progress: Progress = lambda _: None,
     stop: threading.Event | None = None,
 ) -> Path:
-    """Fetch a file, unless it is there and whole.
+    """Fetch a file, unless a complete copy exists.
 
     Args:
-        archive: What to fetch.
-        folder: Where to put it; made if missing.
-        verify: Whether a file without a known checksum is refused.
-        progress: Told of bytes as they come.
-        stop: Ends the work early, when it is set.
+        archive: The file and its addresses.
+        folder: Target folder; created if missing.
+        verify: Refuse a file without a known checksum.
+        progress: Called with the number of new bytes.
+        stop: Event that cancels the download.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        DataError: No address gave it, or it is not what it should be.
-        OutputError: It cannot be written, or there is no room for it.
+        DataError: All addresses failed, or size or checksum do not match.
+        OutputError: The file cannot be written, or the disk is too small.
     """
     if verify and not archive.checksum:
         raise DataError(
-            f"{archive.url}: no checksum is known to verify it by; --no-verify takes it"
+            f"{archive.url}: has no known checksum; accept it with --no-verify"
         )
     path, part = folder / archive.name, folder / f"{archive.name}.part"
-    if path.is_file() and not _wrong(path, archive):
+    if path.is_file() and not _mismatch(path, archive):
         progress(path.stat().st_size)
         return path
     try:
@@ -145,25 +145,24 @@ def fetch(
                 return path
     except OSError as error:
         raise OutputError(f"{part}: {error.strerror or error}") from error
-    if _size(part) < _LEAST:  # rather a notice of the server than a beginning
+    if _size(part) < _MIN_PROGRESS:  # probably an error page, not a beginning
         part.unlink(missing_ok=True)
     raise DataError(f"{archive.name}: cannot be fetched ({'; '.join(reasons)})")
 
 
 def _check_room(archive: Archive, folder: Path, part: Path) -> None:
-    there = _size(part)
+    needed = archive.size - _size(part)
     free = shutil.disk_usage(folder).free
-    if archive.size - there > free:
+    if needed > free:
         raise OutputError(
-            f"{folder}: {archive.name} needs {archive.size - there:,} bytes, and "
-            f"{free:,} are free"
+            f"{folder}: {archive.name} needs {needed:,} bytes, and {free:,} are free"
         )
 
 
 def _complete(
     url: str, archive: Archive, part: Path, progress: Progress, stop: threading.Event
 ) -> None:
-    """Bring a part to its end from one address."""
+    """Complete a `.part` file from one address, over several connections."""
     fails, reason, most = 0, "", _size(part)
     while fails < _TRIES:
         if stop.wait(_PAUSE * 2 ** (fails - 1) if fails else 0):
@@ -171,28 +170,28 @@ def _complete(
         before = _size(part)
         reason = _receive(url, archive, part, _until(stop, progress))
         if not reason:
-            reason = _wrong(part, archive)
+            reason = _mismatch(part, archive)
             if not reason:
                 return
-            # Which of its bytes are wrong cannot be told, so all of them go.
+            # The wrong bytes are unknown, so all are discarded.
             progress(-_size(part))
             part.unlink()
             if not before:
-                break  # a second time would bring the same
-        fails = 0 if _size(part) >= most + _LEAST else fails + 1
+                break  # one connection gave it all: the server's file is wrong
+        fails = 0 if _size(part) >= most + _MIN_PROGRESS else fails + 1
         most = max(most, _size(part))
     raise _ConnectionFailedError(reason)
 
 
 def _until(stop: threading.Event, progress: Progress) -> Progress:
-    """Return a function that ends the connection when it is to stop."""
+    """Return a progress function that also ends the connection when stopped."""
 
-    def told(amount: int) -> None:
+    def report(amount: int) -> None:
         progress(amount)
         if stop.is_set():
             raise ConnectionAbortedError("stopped")
 
-    return told
+    return report
 
 
 def _size(path: Path) -> int:
@@ -200,11 +199,11 @@ def _size(path: Path) -> int:
 
 
 def _receive(url: str, archive: Archive, part: Path, progress: Progress) -> str:
-    """Append to a part what one connection gives; return why it ended too early."""
+    """Append the bytes of one connection; return the reason for an early end."""
     start = _size(part)
     if archive.size and start >= archive.size:
         return ""
-    request = urllib.request.Request(url)  # _opener takes HTTPS alone
+    request = urllib.request.Request(url)  # _opener accepts HTTPS alone
     if start:
         request.add_header("Range", f"bytes={start}-")
     try:
@@ -218,21 +217,18 @@ def _receive(url: str, archive: Archive, part: Path, progress: Progress) -> str:
     except urllib.error.URLError as error:
         return str(error.reason)
     except (http.client.HTTPException, OSError) as error:
-        # Not of the connection:
+        # An error of the disk, not of the connection.
         if isinstance(error, OSError) and (error.filename or error.errno in STORAGE):
             raise
         return f"{type(error).__name__} {error}".strip()
 
 
-def _append(
-    response: Any,
-    archive: Archive,
-    part: Path,
-    progress: Progress,
-) -> str:
+def _append(response: Any, archive: Archive, part: Path, progress: Progress) -> str:
+    """Append a response to a `.part` file; return the reason for an early end."""
     start = _size(part)
     partial = response.status == http.HTTPStatus.PARTIAL_CONTENT
     range_ = response.headers.get("Content-Range", "")
+    # Without the range asked for, the server sends the whole file again.
     if not (partial and range_.startswith(f"bytes {start}-")):
         progress(-start)
         start = 0
@@ -244,7 +240,7 @@ def _append(
                 file.write(block)
                 progress(len(block))
                 if archive.size and file.tell() > archive.size:
-                    return ""  # whatever it is, it is not what was asked for
+                    return ""  # too long: verification fails
         finally:
             file.flush()
             os.fsync(file.fileno())
@@ -252,32 +248,30 @@ def _append(
         return "the connection was cut" if cut else ""
 
 
-def _wrong(path: Path, archive: Archive) -> str:
-    """Say what is wrong with a file; empty where nothing is."""
+def _mismatch(path: Path, archive: Archive) -> str:
+    """Compare size and checksum; return the difference, or an empty text."""
     size = path.stat().st_size
     if archive.size and size != archive.size:
         return f"{size:,} bytes instead of {archive.size:,}"
     kind, _, digest = archive.checksum.partition(":")
     if kind:
         with path.open("rb") as file:
-            found = hashlib.file_digest(file, kind).hexdigest()
-        if found != digest:
-            return f"{kind} {found} instead of {digest}"
+            actual = hashlib.file_digest(file, kind).hexdigest()
+        if actual != digest:
+            return f"{kind} {actual} instead of {digest}"
     return ""
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
-    def redirect_request(
-        self,
-        *arguments: Any,
-    ) -> urllib.request.Request | None:
+    def redirect_request(self, *arguments: Any) -> urllib.request.Request | None:
         request = super().redirect_request(*arguments)
         if request is not None and request.type != "https":
-            raise urllib.error.URLError(f"sent on to {request.full_url}, not HTTPS")
+            raise urllib.error.URLError(f"redirected to {request.full_url}, not HTTPS")
         return request
 
 
 def _opener() -> urllib.request.OpenerDirector:
+    # Not build_opener: its handlers also accept HTTP, FTP and file addresses.
     opener = urllib.request.OpenerDirector()
     context = ssl.create_default_context()
     for handler in (

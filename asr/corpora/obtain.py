@@ -1,4 +1,4 @@
-"""A corpus from the net: what of it is missing is fetched and unpacked."""
+"""Download of the missing parts of a corpus."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from asr.corpora.download import Progress
 
 ARCHIVES = "archives"
-"""Folder, below the corpus's, of archives that are not unpacked yet."""
+"""Subfolder of a corpus for archives until they are unpacked."""
 
 _OPENSLR = "www.openslr.org"
 _MIRRORS = ("us.openslr.org", "openslr.elda.org")
@@ -30,8 +30,8 @@ class Source(NamedTuple):
     """An archive of a corpus.
 
     Attributes:
-        archive: Where it is, and what it must be.
-        strip: Folders at the front of names in it that are left off.
+        archive: The file to download.
+        strip: Number of leading folders removed from names in it.
     """
 
     archive: Archive
@@ -40,7 +40,7 @@ class Source(NamedTuple):
 
 @cache
 def sources(corpus: str) -> dict[str, Source]:
-    """Return the archives of a corpus by subset; `-` stands for all of them."""
+    """Return subset -> archive of a corpus; the key `-` stands for all subsets."""
     table = resources.files("asr.corpora") / "archives.tsv"
     lines = table.read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader((x for x in lines if x[0] != "#"), delimiter="\t")
@@ -62,28 +62,28 @@ def _archive(row: dict[str, str]) -> Archive:
 
 
 def missing(corpus: str, root: Path, subsets: Sequence[str] = ()) -> list[Source]:
-    """Return what has to be fetched for subsets to be there.
+    """Return the archives of subsets that are not in the corpus folder.
 
     Args:
         corpus: A key of `CORPORA`.
-        root: The corpus's folder; it may be missing.
-        subsets: Which are wanted; all if none is named.
+        root: Folder of the corpus; it may be missing.
+        subsets: Names of subsets; all if empty.
 
     Raises:
-        UsageError: There is no such corpus or subset on the net.
+        UsageError: No such corpus or subset can be downloaded.
     """
     online = sources(corpus)
     if not online:
-        raise UsageError(f"{corpus}: no address to download it from")
-    there = known(corpus).subsets(root) if root.exists() else []
+        raise UsageError(f"{corpus}: cannot be downloaded; no address is known")
+    present = known(corpus).subsets(root) if root.exists() else []
     if "-" in online:
-        return [] if there else [online["-"]]
+        return [] if present else [online["-"]]
     for subset in subsets:
-        if subset not in online and subset not in there:
+        if subset not in online and subset not in present:
             names = ", ".join(online)
             raise UsageError(f"{corpus}: no subset {subset!r}; it has {names}")
     wanted = dict.fromkeys(subsets or online)
-    return [online[subset] for subset in wanted if subset not in there]
+    return [online[subset] for subset in wanted if subset not in present]
 
 
 def obtain(
@@ -93,22 +93,22 @@ def obtain(
     verify: bool = True,
     progress: Progress = lambda _: None,
 ) -> None:
-    """Fetch archives and unpack them; each is removed when it is unpacked.
+    """Fetch and unpack archives, and remove each when it is unpacked.
 
     Args:
-        wanted: What `missing` returned.
-        root: The corpus's folder; made if missing.
-        verify: Whether archives without a known checksum are refused.
-        progress: Told of bytes as they come.
+        wanted: Archives of `missing`.
+        root: Folder of the corpus; created if missing.
+        verify: Refuse archives without a known checksum.
+        progress: Called with the number of new bytes.
 
     Raises:
-        DataError: An archive cannot be fetched, or is not what it should be.
-        OutputError: There is no room for it, or the folder cannot be written.
+        DataError: An archive cannot be fetched, or does not match its checksum.
+        OutputError: The disk is full, or the folder cannot be written.
     """
     folder = root / ARCHIVES
     archives = [source.archive for source in wanted]
     try:
-        # Each is unpacked while others are still on their way.
+        # Each is unpacked while others are still downloading.
         paths = fetch_all(archives, folder, verify=verify, progress=progress)
         for path, source in zip(paths, wanted, strict=True):
             extract(path, root, strip=source.strip)

@@ -1,4 +1,4 @@
-"""Downloads from a local HTTPS server that is not always well."""
+"""Downloads from a local HTTPS server with faults."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def names(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("changes", [{}, {"checksum": MD5}, {"size": 0}])
-def test_a_file_comes_whole(server: Server, folder: Path, changes: dict) -> None:
+def test_a_file_is_complete(server: Server, folder: Path, changes: dict) -> None:
     seen: list[int] = []
     path = fetch(archive(server, **changes), folder, progress=seen.append)
     assert path == folder / "corpus.tar.gz"
@@ -52,7 +52,7 @@ def test_a_file_comes_whole(server: Server, folder: Path, changes: dict) -> None
     assert sum(seen) == len(CONTENT)
 
 
-def test_what_is_whole_is_not_fetched_again(server: Server, folder: Path) -> None:
+def test_a_complete_file_is_not_fetched_again(server: Server, folder: Path) -> None:
     fetch(archive(server), folder)
     seen: list[int] = []
     fetch(archive(server), folder, progress=seen.append)
@@ -60,14 +60,14 @@ def test_what_is_whole_is_not_fetched_again(server: Server, folder: Path) -> Non
     assert sum(seen) == len(CONTENT)
 
 
-def test_what_is_there_and_wrong_is_fetched_again(server: Server, folder: Path) -> None:
+def test_a_wrong_file_is_fetched_again(server: Server, folder: Path) -> None:
     folder.mkdir()
     (folder / "corpus.tar.gz").write_bytes(b"an error page")
     assert fetch(archive(server), folder).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("size", [len(CONTENT), 0])
-def test_a_cut_connection_is_taken_up(server: Server, folder: Path, size: int) -> None:
+def test_a_cut_connection_is_resumed(server: Server, folder: Path, size: int) -> None:
     server.cut_after = 100_000
     seen: list[int] = []
     path = fetch(archive(server, size=size), folder, progress=seen.append)
@@ -76,7 +76,7 @@ def test_a_cut_connection_is_taken_up(server: Server, folder: Path, size: int) -
     assert sum(seen) == len(CONTENT)
 
 
-def test_a_killed_download_is_taken_up(server: Server, folder: Path) -> None:
+def test_a_killed_download_is_resumed(server: Server, folder: Path) -> None:
     folder.mkdir()
     (folder / "corpus.tar.gz.part").write_bytes(CONTENT[:123_456])
     assert fetch(archive(server), folder).read_bytes() == CONTENT
@@ -94,7 +94,7 @@ def test_a_server_without_ranges_begins_again(server: Server, folder: Path) -> N
 
 
 @pytest.mark.parametrize("length", [123_456, len(CONTENT), len(CONTENT) + 5])
-def test_a_wrong_part_is_thrown_away(server: Server, folder: Path, length: int) -> None:
+def test_a_wrong_part_is_discarded(server: Server, folder: Path, length: int) -> None:
     folder.mkdir()
     (folder / "corpus.tar.gz.part").write_bytes(b"x" * length)
     seen: list[int] = []
@@ -118,9 +118,7 @@ def test_a_wrong_part_is_thrown_away(server: Server, folder: Path, length: int) 
         ({"redirect": "file:///etc/passwd"}, "HTTP status 302"),
     ],
 )
-def test_a_server_that_lies(
-    server: Server, folder: Path, lie: dict, message: str
-) -> None:
+def test_a_faulty_server(server: Server, folder: Path, lie: dict, message: str) -> None:
     for name, value in lie.items():
         setattr(server, name, value)
     with pytest.raises(DataError, match=message) as caught:
@@ -138,7 +136,7 @@ def test_only_https(server: Server, folder: Path) -> None:
     assert names(folder) == []
 
 
-def test_a_certificate_that_nobody_knows(
+def test_an_unknown_certificate(
     server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -147,7 +145,7 @@ def test_a_certificate_that_nobody_knows(
     assert names(folder) == []
 
 
-def test_a_mirror_helps_and_goes_on(server: Server, folder: Path) -> None:
+def test_a_mirror_is_used(server: Server, folder: Path) -> None:
     mirror = f"{server.base}/corpus.tar.gz"
     given = Archive(
         f"{server.base.replace('localhost', 'nowhere.invalid')}/corpus.tar.gz",
@@ -184,7 +182,7 @@ def test_a_file_that_is_shorter_than_pinned_ends(server: Server, folder: Path) -
     assert len(server.asked) < 20
 
 
-def test_what_is_stopped_asks_for_nothing(server: Server, folder: Path) -> None:
+def test_a_stopped_download_sends_no_request(server: Server, folder: Path) -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(DataError, match="stopped"):
@@ -211,7 +209,7 @@ def test_a_failure_stops_the_others(
     assert all(stopped)
 
 
-def test_a_full_disk_is_no_fault_of_the_net(
+def test_a_full_disk_is_an_output_error(
     server: Server, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: int) -> None:

@@ -1,4 +1,4 @@
-"""What of a corpus is on the net."""
+"""The archives of corpora, and the missing ones of a corpus folder."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from asr.errors import UsageError
 @pytest.mark.parametrize(
     ("corpus", "subsets", "message"),
     [
-        ("kaldi", [], "no address to download it from"),
+        ("kaldi", [], "cannot be downloaded; no address"),
         ("librispeech", ["dev"], "no subset 'dev'; it has dev-clean"),
         ("pairs", [], "no address"),
     ],
 )
-def test_what_is_not_on_the_net(corpus, subsets, message, tmp_path):
+def test_corpora_without_archives(corpus, subsets, message, tmp_path):
     with pytest.raises(UsageError, match=message):
         missing(corpus, tmp_path, subsets)
 
@@ -44,7 +44,7 @@ def test_the_table_is_in_order():
     assert len(found["librispeech"]["dev-clean"].archive.mirrors) == 2
 
 
-def test_what_is_there_is_not_wanted(tmp_path: Path):
+def test_present_subsets_are_not_missing(tmp_path: Path):
     folder = tmp_path / "dev-clean" / "84" / "121"
     folder.mkdir(parents=True)
     (folder / "84-121.trans.txt").write_text("84-121-0000 GO\n")

@@ -1,4 +1,4 @@
-"""A score report as one page of HTML that needs nothing else: tables, texts, sounds."""
+"""Score report as one self-contained HTML page: tables, alignments, audio, images."""
 
 from __future__ import annotations
 
@@ -6,24 +6,25 @@ import base64
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from typing import Any
 
 from asr.metrics.alignment import Aligned, align
 from asr.metrics.report import LENGTH, ScoreReport
 from asr.metrics.significance import LEVEL
-from asr.metrics.wer import Score
+from asr.metrics.wer import Score, total
 
-_ERRORS = 50  # most frequent ones that are listed
-_NOTHING = "∅"
+_ERRORS = 50  # most frequent ones
+_MISSING = "∅"
 
 
 @dataclass(frozen=True)
 class Media:
-    """What can be heard and seen of an utterance.
+    """Audio and images of an utterance.
 
     Attributes:
-        audio: A recording as a browser plays it, and its type, such as `audio/ogg`.
-        images: Title -> PNG.
+        audio: Content of an audio file and its media type, such as `audio/ogg`.
+        images: Title -> content of a PNG file.
     """
 
     audio: tuple[bytes, str] | None = None
@@ -38,17 +39,17 @@ def html_report(
     facts: Mapping[str, Any],
     media: Mapping[int, Media] | None = None,
 ) -> Iterator[str]:
-    """Write a page.
+    """Render a score report as a page.
 
     Args:
-        report: What was recognised.
-        names: Of the utterances.
+        report: Scores, references and hypotheses.
+        names: Names of the utterances.
         title: Heading of the page.
-        facts: What is to be said beside the figures, such as the normaliser.
-        media: Position of an utterance -> what can be heard and seen of it.
+        facts: Further lines of the overview, such as the normaliser.
+        media: Position of an utterance -> its audio and images.
 
     Yields:
-        The page, in parts.
+        Parts of the page.
     """
     yield opening(title)
     yield from _overview(report, facts)
@@ -60,18 +61,18 @@ def html_report(
         yield from table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)
     yield "<h2>Most frequent errors</h2>\n"
     rows = [
-        (str(times), html.escape(said or _NOTHING), html.escape(recognised or _NOTHING))
-        for (_, said, recognised), times in report.errors(_ERRORS)
+        (str(times), *map(_word, (step.reference, step.hypothesis)))
+        for step, times in report.errors(_ERRORS)
     ]
-    yield from table(("times", "said", "recognised"), rows)
+    yield from table(("times", "reference", "recognised"), rows)
     yield "<h2>Utterances</h2>\n<p><s class=S>substituted</s> "
     yield "<s class=D>missing</s> <s class=I>inserted</s></p>"
     yield from table(_UTTERANCE_HEAD, _utterance_rows(report, names, media or {}))
-    yield CLOSING
+    yield closing()
 
 
 _GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
-_UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "said and recognised")
+_UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "reference and hypothesis")
 
 
 def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -115,29 +116,29 @@ def _utterance_rows(
 ) -> Iterator[tuple[str, ...]]:
     aligner = report.aligner or align
     texts = zip(names, report.references, report.hypotheses, strict=True)
-    for place, (name, reference, hypothesis) in enumerate(texts):
-        hits, wrong = int(report.counts[place, 0]), report.counts[place, 1:4]
-        words, errors = hits + int(wrong[:2].sum()), int(wrong.sum())
-        shown = "".join(_steps(aligner(reference, hypothesis)))
+    for position, (name, reference, hypothesis) in enumerate(texts):
+        score = total(report.counts[position : position + 1])
+        alignment = "".join(_steps(aligner(reference, hypothesis)))
         yield (
             html.escape(name),
-            str(words),
-            str(errors),
-            f"{100 * errors / max(words, 1):.1f}",
-            shown + "".join(_media(media[place]) if place in media else ()),
+            str(score.words),
+            str(score.errors),
+            f"{100 * score.wer:.1f}",
+            alignment + "".join(_media(media.get(position, Media()))),
         )
 
 
 def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
-    for operation, said, recognised in steps:
+    for operation, reference, hypothesis in steps:
         if operation == "C":
-            yield f"{html.escape(said)} "
+            yield f"{html.escape(reference)} "
         else:
-            above, below = (
-                html.escape(said or _NOTHING),
-                html.escape(recognised or _NOTHING),
-            )
+            above, below = _word(reference), _word(hypothesis)
             yield f"<s class={operation}><i>{above}</i><b>{below}</b></s> "
+
+
+def _word(word: str) -> str:
+    return html.escape(word or _MISSING)
 
 
 def _media(media: Media) -> Iterator[str]:
@@ -151,23 +152,23 @@ def _media(media: Media) -> Iterator[str]:
 
 
 def opening(title: str) -> str:
-    """Return the start of a page: style and heading; `CLOSING` is its end."""
+    """Return the start of a page: style and heading."""
     heading = html.escape(title)
     return (
         f"<!doctype html>\n<html lang=en><meta charset=utf-8><title>{heading}</title>"
-        f"<style>{_STYLE}</style>\n<h1>{heading}</h1>\n"
+        f"<style>{_asset('report.css')}</style>\n<h1>{heading}</h1>\n"
     )
 
 
 def inline(content: bytes, kind: str) -> str:
-    """Return the address of content that stands in the page itself."""
+    """Return content as a `data:` address, which embeds it in the page."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def table(
     head: Sequence[str], rows: Iterable[Sequence[str]], first: str = ""
 ) -> Iterator[str]:
-    """Yield a table whose columns can be sorted; cells are HTML, its head is text."""
+    """Yield a sortable table; cells are HTML, the head is text."""
     cells = "".join(f"<th>{html.escape(name or first)}" for name in head)
     yield f"<table><thead><tr>{cells}</thead><tbody>\n"
     for row in rows:
@@ -175,31 +176,10 @@ def table(
     yield "</tbody></table>\n"
 
 
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:72em;padding:0 1em}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-th{cursor:pointer;text-align:left;border-bottom:2px solid #888;position:sticky;top:0;
-background:Canvas}td,th{padding:.2em .8em;vertical-align:top}
-tbody tr:nth-child(even){background:#8881}
-.wer{font-size:2.5em;margin:0}.wer small{font-size:.5em}
-s{text-decoration:none;display:inline-block;vertical-align:top;text-align:center;
-padding:0 .2em;border-radius:.2em}
-s i,s b{display:block;font-style:normal;line-height:1.2}
-s b{font-weight:600}.S{background:#fc06}.D{background:#f446}.I{background:#09f5}
-audio{display:block;height:2em;margin:.3em 0}img{max-width:100%}
-summary{font-size:.85em;color:GrayText;cursor:pointer}td:first-child{white-space:nowrap}
-:root{color-scheme:light dark}
-"""
+def closing() -> str:
+    """Return the end of a page, with its script."""
+    return f"<script>{_asset('report.js')}</script>\n</html>\n"
 
-_SCRIPT = """
-document.querySelectorAll('th').forEach(head=>head.onclick=()=>{
-const body=head.closest('table').tBodies[0],place=head.cellIndex,rows=[...body.rows];
-const text=row=>row.cells[place].textContent.trim();
-const number=row=>text(row)?Number(text(row).replace(/ ?%$/,'')):NaN;
-const down=head.dataset.down!=='1';head.dataset.down=down?'1':'0';
-rows.sort((a,b)=>{const x=number(a),y=number(b);
-const order=isNaN(x)||isNaN(y)?text(a).localeCompare(text(b),undefined,
-{numeric:true}):x-y;return down?-order:order});body.append(...rows)})
-"""
 
-CLOSING = f"<script>{_SCRIPT}</script>\n</html>\n"
+def _asset(name: str) -> str:
+    return (resources.files("asr.reports") / name).read_text(encoding="utf-8")

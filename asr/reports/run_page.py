@@ -1,4 +1,4 @@
-"""What came of a run, as one page of HTML."""
+"""Report of a run as one HTML page."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.reports.html import CLOSING, inline, opening, table
+from asr.reports.html import closing, inline, opening, table
 
 ENVIRONMENT, SCORES, REPORT = "environment.jsonl", "scores", "report.html"
 
-_SHOWN = 20  # results of a part that are shown
+_RESULTS = 20  # of a scored part
 
 
 def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
-    """Write a page from the files of a run; what is missing is left out.
+    """Render the files of a run as a page; missing files are skipped.
 
     Args:
-        folder: The run's.
-        parts: Which of its scores to show.
+        folder: Folder of the run.
+        parts: Names of the scored sets.
 
     Yields:
-        The page, in parts.
+        Parts of the page.
     """
     yield opening(folder.resolve().name)
     for name in parts:
@@ -38,10 +38,12 @@ def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
         text = html.escape(recipe.read_text(encoding="utf-8"))
         yield "<h2>Recipe</h2>\n<details><summary>recipe.yaml</summary>"
         yield f"<pre>{text}</pre></details>\n"
-    for place in _lines(folder / ENVIRONMENT)[-1:]:
+    for environment in _lines(folder / ENVIRONMENT)[-1:]:
         yield "<h2>Environment</h2>\n"
-        yield from table(("", ""), ((_cell(k), _cell(v)) for k, v in place.items()))
-    yield CLOSING
+        yield from table(
+            ("", ""), ((_cell(k), _cell(v)) for k, v in environment.items())
+        )
+    yield closing()
 
 
 def _part(path: Path) -> Iterator[str]:
@@ -51,8 +53,8 @@ def _part(path: Path) -> Iterator[str]:
         yield f"<pre>{html.escape(summary.read_text(encoding='utf-8'))}</pre>\n"
     if page.is_file():
         link = html.escape(f"{SCORES}/{page.name}")
-        yield f"<p><a href='{link}'>alignments, sounds, attention</a></p>\n"
-    results = _lines(path.with_suffix(".jsonl"))[:_SHOWN]
+        yield f"<p><a href='{link}'>alignments, audio, attention</a></p>\n"
+    results = _lines(path.with_suffix(".jsonl"))[:_RESULTS]
     keys = [
         key
         for key in ("source", "target", "text", "pred_text")

@@ -1,4 +1,4 @@
-"""Learning curves and score plots."""
+"""Plots of learning curves and scores."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from asr.errors import UsageError
 from asr.reports.plots import new_figure, save_figure
 
 _MARKERS = "osD^vP*X"
+
 LOSSES = {
     "loss": "training",
     "ctc_loss": "training, CTC",
@@ -51,13 +52,13 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
     """Draw losses and scores by epoch.
 
     Args:
-        history: One row an epoch with `epoch` and any keys of `LOSSES` (nats), `RATES`,
-            `SCORES`, `ROUGE` and `ACCURACY`. What is absent, None or not finite leaves
-            a gap.
-        path: Where to write, `.png` or `.svg`.
+        history: A row for each epoch with `epoch` and any keys of `LOSSES` (nats),
+            `RATES`, `SCORES`, `ROUGE` and `ACCURACY`. A value that is absent, None or
+            not finite leaves a gap.
+        path: Output file, `.png` or `.svg`.
 
     Raises:
-        UsageError: No row holds anything to draw, or the suffix is another.
+        UsageError: No row holds a value to draw, or the suffix is another.
         OutputError: The file cannot be written.
     """
     panels = [
@@ -78,7 +79,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
         axes.set_ylabel(ylabel)
         if ylabel == "error rate":
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-            # An untrained model writes without end; what is learned lies below 100 %.
+            # An untrained model inserts without end; trained ones are below 100 %.
             axes.set_ylim(0.0, min(1.0, axes.get_ylim()[1]))
     drawn[-1].set_xlabel("epoch")
     drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -86,12 +87,12 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
 
 
 def scores(values: Mapping[str, Sequence[float]], path: str | Path, label: str) -> None:
-    """Draw the scores of variants: a dot for each training, a line at their mean.
+    """Draw scores of variants: a dot for each training run, a line at their mean.
 
     Args:
         values: Variant -> its scores.
-        path: Where to write, `.png` or `.svg`.
-        label: What the score is.
+        path: Output file, `.png` or `.svg`.
+        label: Name of the score.
 
     Raises:
         UsageError: The suffix is another.
@@ -99,9 +100,9 @@ def scores(values: Mapping[str, Sequence[float]], path: str | Path, label: str) 
     """
     figure = new_figure(7.0, 0.9 + 0.35 * len(values))
     axes = figure.add_subplot()
-    for row, found in enumerate(values.values()):
-        axes.plot(found, [row] * len(found), "o", color="C0", alpha=0.6)
-        axes.plot([float(np.mean(found))] * 2, [row - 0.3, row + 0.3], color="C0")
+    for row, runs in enumerate(values.values()):
+        axes.plot(runs, [row] * len(runs), "o", color="C0", alpha=0.6)
+        axes.plot([float(np.mean(runs))] * 2, [row - 0.3, row + 0.3], color="C0")
     axes.set_yticks(range(len(values)), list(values), parse_math=False)
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlabel(label)
@@ -119,10 +120,10 @@ def by_length(
     """Draw scores by the length of the source, a line for each variant.
 
     Args:
-        values: Variant -> for each training the scores within the groups.
-        lengths: Lowest and highest length of each group.
-        path: Where to write, `.png` or `.svg`.
-        label: What the score is.
+        values: Variant -> scores of each training run, by group.
+        lengths: Minimum and maximum length of each group.
+        path: Output file, `.png` or `.svg`.
+        label: Name of the score.
 
     Raises:
         UsageError: The suffix is another.
@@ -130,16 +131,15 @@ def by_length(
     """
     figure = new_figure(7.0, 4.0)
     axes = figure.add_subplot()
-    places = np.arange(len(lengths))
+    positions = np.arange(len(lengths))
     for number, (variant, runs) in enumerate(values.items()):
-        found = np.array(runs)
+        matrix = np.array(runs)  # (runs, groups)
         marker = _MARKERS[number % len(_MARKERS)]
-        axes.plot(places, found.mean(axis=0), marker=marker, label=variant)
-        if len(found) > 1:
-            low, high = found.min(axis=0), found.max(axis=0)
-            axes.fill_between(places, low, high, alpha=0.15)
-    ticks = [f"{low:g}-{high:g}" for low, high in lengths]
-    axes.set_xticks(places, ticks)
+        axes.plot(positions, matrix.mean(axis=0), marker=marker, label=variant)
+        if len(runs) > 1:
+            low, high = matrix.min(axis=0), matrix.max(axis=0)
+            axes.fill_between(positions, low, high, alpha=0.15)
+    axes.set_xticks(positions, [f"{low:g}-{high:g}" for low, high in lengths])
     axes.set_xlabel("length of the source")
     axes.set_ylabel(label)
     axes.grid(color="0.9")
@@ -151,7 +151,7 @@ def by_length(
 def _points(
     history: Sequence[Mapping[str, Any]], key: str
 ) -> list[tuple[float, float]]:
-    """Give (epoch, value) wherever a row has a finite value."""
+    """Return (epoch, value) of each row with a finite value."""
     return [
         (row["epoch"], row[key])
         for row in history

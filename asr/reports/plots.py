@@ -1,7 +1,6 @@
-"""Pictures: attention over a spectrogram, spectrograms, learning curves.
+"""Plots of attention weights and spectrograms, as PNG, SVG or GIF files.
 
-PNG or SVG by the file's suffix. Figures are drawn on canvases of their own: no pyplot,
-no global state, no display.
+Figures have canvases of their own: no pyplot, no global state, no display.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from PIL import Image
@@ -21,14 +19,13 @@ from PIL import Image
 from asr.errors import UsageError
 from asr.files import atomic_write
 
-_HEAT = "Blues"
-_SOUND = "magma"
+_WEIGHT_COLORS = "Blues"
+_ENERGY_COLORS = "magma"
 _SPACE = "\u2423"
-_ROW = 0.125  # inches; smaller and labels touch
-_CELL = 0.16  # inches of a square between two texts
-_FRAME_MS = 250
-_LAST_FRAME_MS = 2000
-_FRAMES = 60  # of an animation: more take gigabytes
+_ROW = 0.125  # inches of a token; labels overlap in smaller rows
+_CELL = 0.16  # inches of a weight between two texts
+_FRAME_MS, _LAST_FRAME_MS = 250, 2000
+_MAX_FRAMES = 60  # of an animation: more need gigabytes of memory
 _ANIMATION_DPI = 100
 
 
@@ -41,20 +38,19 @@ def attention(
     features: np.ndarray | None = None,
     hop_seconds: float = 0.01,
 ) -> None:
-    """Draw where the decoder looked: tokens downwards, time to the right.
+    """Draw attention weights of speech: tokens downwards, time to the right.
 
     Args:
-        weights: Attention weights, a row for each token and a column for each memory
-            frame, (U, S).
-        tokens: What each row wrote, U of them; a space is drawn as an open box.
-            Where rows are too many to label, their words are written instead.
+        weights: Attention weights, (U, S).
+        tokens: Token of each row, U strings. If rows are too many to label, the words
+            are the labels.
         frame_seconds: Length of a memory frame in seconds.
-        path: Where to write, `.png` or `.svg`, or `.gif` for an animation.
-        features: Log-mel energies (T, F), drawn above on the same time axis.
-        hop_seconds: Time from one row of `features` to the next in seconds.
+        path: Output file, `.png` or `.svg`, or `.gif` for an animation.
+        features: Log-mel energies, (T, F), drawn above on the same time axis.
+        hop_seconds: Seconds between rows of `features`.
 
     Raises:
-        UsageError: Shapes do not fit, values are not finite, or the suffix is another.
+        UsageError: Shapes do not match, values are not finite, or the suffix is wrong.
         OutputError: The file cannot be written.
     """
     weights = _matrix(weights, "attention weights")
@@ -71,58 +67,51 @@ def attention(
     panels = figure.subplots(
         len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
     )[:, 0]
-    heat = panels[-1]
-    image = heat.imshow(
+    axes = panels[-1]
+    image = axes.imshow(
         weights,
         aspect="auto",
         interpolation="nearest",
-        cmap=_HEAT,
+        cmap=_WEIGHT_COLORS,
         vmin=0.0,
         extent=(0.0, seconds, rows - 0.5, -0.5),
     )
-    _token_axis(heat, tokens, shown=int(height / _ROW))
-    heat.set_xlabel("time (s)")
-    _bar(figure, heat, image, "attention weight")
+    _token_axis(axes, tokens, shown=int(height / _ROW))
+    axes.set_xlabel("time (s)")
+    _bar(figure, axes, image, "attention weight")
     if features is not None:
         drawn = _draw_features(panels[0], features, hop_seconds)
         _bar(figure, panels[0], drawn, "log energy")
-    heat.set_xlim(0.0, seconds)
+    axes.set_xlim(0.0, seconds)
     save_figure(figure, path, frames=_growing(image, weights))
 
 
 def text_attention(
-    weights: np.ndarray,
-    tokens: Sequence[str],
-    source: Sequence[str],
-    path: str | Path,
+    weights: np.ndarray, tokens: Sequence[str], source: Sequence[str], path: str | Path
 ) -> None:
-    """Draw where the decoder looked in a text: what it wrote downwards.
+    """Draw attention weights of a text: tokens downwards, source to the right.
 
     Args:
         weights: Attention weights, (U, S).
-        tokens: What each row wrote, U of them.
-        source: What stands at each column, S of them.
-        path: Where to write, `.png` or `.svg`, or `.gif` for an animation in which the
-            rows appear one by one.
+        tokens: Token of each row, U strings.
+        source: Source token of each column, S strings.
+        path: Output file, `.png` or `.svg`, or `.gif` for an animation row by row.
 
     Raises:
-        UsageError: Shapes do not fit, values are not finite, or the suffix is another.
+        UsageError: Shapes do not match, values are not finite, or the suffix is wrong.
         OutputError: The file cannot be written.
     """
     weights = _matrix(weights, "attention weights")
     if weights.shape != (len(tokens), len(source)):
         raise UsageError(
-            f"attention weights of shape {weights.shape} but {len(tokens)} tokens of a "
-            f"source of {len(source)}; give a row for each token, a column for each of "
-            "the source"
+            f"attention weights must have a row for each token and a column for each "
+            f"source token, ({len(tokens)}, {len(source)}), got shape {weights.shape}"
         )
     rows, columns = weights.shape
-    figure = new_figure(
-        min(max(_CELL * columns + 2.0, 4.0), 24.0), min(_CELL * rows + 1.6, 24.0)
-    )
+    width = min(max(_CELL * columns + 2.0, 4.0), 24.0)
+    figure = new_figure(width, min(_CELL * rows + 1.6, 24.0))
     axes = figure.add_subplot()
-    image = axes.imshow(weights, cmap=_HEAT, vmin=0.0, aspect="auto")
-    # A space before a piece is drawn as SentencePiece writes it, low and open.
+    image = axes.imshow(weights, cmap=_WEIGHT_COLORS, vmin=0.0, aspect="auto")
     axes.set_xticks(range(columns), source, rotation=90, fontsize=7.5, parse_math=False)
     axes.set_yticks(range(rows), tokens, fontsize=7.5, parse_math=False)
     axes.tick_params(length=2, top=True, bottom=False, labeltop=True, labelbottom=False)
@@ -134,12 +123,10 @@ def text_attention(
 
 
 def _growing(image: AxesImage, weights: np.ndarray) -> Iterator[None]:
-    """Show the first rows, then more and more of them, at last all."""
-    count = len(weights)
-    stops = np.linspace(1, count, min(count, _FRAMES)).round().astype(int)
-    for row in stops:
-        seen = np.arange(len(weights))[:, None] < row
-        image.set_data(np.where(seen, weights, 0.0))
+    """Update an image frame by frame, from the first row to all rows."""
+    rows = len(weights)
+    for shown in np.linspace(1, rows, min(rows, _MAX_FRAMES)).round().astype(int):
+        image.set_data(np.where(np.arange(rows)[:, None] < shown, weights, 0.0))
         yield
 
 
@@ -150,79 +137,74 @@ def spectrogram(
 
     Args:
         features: Log-mel energies, (T, F).
-        hop_seconds: Time from one row to the next in seconds.
-        path: Where to write, `.png` or `.svg`.
-        title: Line above the picture.
+        hop_seconds: Seconds between rows.
+        path: Output file, `.png` or `.svg`.
+        title: Title of the plot.
 
     Raises:
-        UsageError: Features are no finite matrix, or the suffix is another.
+        UsageError: Features are not a finite matrix, or the suffix is another.
         OutputError: The file cannot be written.
     """
     figure = new_figure(_time_width(len(features) * hop_seconds), 3.2)
     axes = figure.add_subplot()
     image = _draw_features(axes, features, hop_seconds)
     axes.set_xlabel("time (s)")
-    title = title.encode("utf-8", "replace").decode()  # of a file's name, any bytes
+    title = title.encode("utf-8", "replace").decode()  # file names hold any bytes
     axes.set_title(title, loc="left", fontsize=10, parse_math=False)
     _bar(figure, axes, image, "log energy")
     save_figure(figure, path)
 
 
 def attention_image(weights: np.ndarray) -> np.ndarray:
-    """Colour attention weights for TensorBoard, without axes.
-
-    Args:
-        weights: Attention weights, (U, S).
+    """Render attention weights, (U, S), as an image for TensorBoard, without axes.
 
     Returns:
-        RGB pixels, (height, width, 3) uint8: one square a weight, enlarged by a whole
-        number so that the longer side has at most 512 pixels or one pixel a weight.
+        RGB pixels, (height, width, 3) uint8. Each weight is a square; the longer side
+        has at most 512 pixels, or one pixel for each weight.
 
     Raises:
-        UsageError: Weights are no finite matrix.
+        UsageError: Weights are not a finite matrix.
     """
     weights = _matrix(weights, "attention weights")
     scaled = weights / max(float(weights.max()), np.finfo(np.float32).tiny)
-    pixels = mpl.colormaps[_HEAT](scaled, bytes=True)[..., :3]
+    pixels = mpl.colormaps[_WEIGHT_COLORS](scaled, bytes=True)[..., :3]
     enlarge = max(1, 512 // max(weights.shape))
     return np.asarray(pixels).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
 
 
-def _matrix(values: np.ndarray, what: str) -> np.ndarray:
-    """Check what is drawn: two axes, not empty, finite."""
+def _matrix(values: np.ndarray, name: str) -> np.ndarray:
+    """Check that an array has two axes, is not empty and is finite."""
     matrix = np.asarray(values, np.float32)
     if matrix.ndim != 2 or not matrix.size:
-        raise UsageError(
-            f"{what} of shape {matrix.shape}; give a matrix that is not empty"
-        )
+        raise UsageError(f"{name} must be a non-empty matrix, got shape {matrix.shape}")
     if not np.isfinite(matrix).all():
-        raise UsageError(f"{what} hold NaN or infinity; nothing was drawn")
+        raise UsageError(f"{name} must be finite, got NaN or infinity")
     return matrix
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Make an empty figure, sizes in inches, that pyplot never hears of."""
+    """Create an empty figure, in inches, that pyplot does not track."""
     figure = Figure((width, height), dpi=150, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def _time_width(seconds: float) -> float:
-    """Width in inches that gives a second of speech room for its tokens."""
+    """Return the width in inches of a plot of speech."""
     return min(max(1.3 * seconds, 8.0), 18.0)
 
 
 def _draw_features(axes: Axes, features: np.ndarray, hop_seconds: float) -> AxesImage:
     features = _matrix(features, "features")
     frames, bands = features.shape
-    # Padding and digital silence lie far below speech and would take all the colours.
+    # Padding and digital silence are far below speech and would use most colours.
     low, high = np.percentile(features, (5.0, 99.8))
     axes.set_ylabel("mel band")
     return axes.imshow(
         features.T,
         aspect="auto",
         origin="lower",
-        cmap=_SOUND,
+        cmap=_ENERGY_COLORS,
         vmin=low,
         vmax=max(high, low + 0.1),
         extent=(0.0, frames * hop_seconds, -0.5, bands - 0.5),
@@ -230,7 +212,7 @@ def _draw_features(axes: Axes, features: np.ndarray, hop_seconds: float) -> Axes
 
 
 def _token_axis(axes: Axes, tokens: Sequence[str], shown: int) -> None:
-    """Label the rows, at most `shown` of them so that no label touches the next."""
+    """Label at most `shown` rows, so that labels do not overlap."""
     labels = {
         row: _SPACE if token == " " else token for row, token in enumerate(tokens)
     }
@@ -240,29 +222,29 @@ def _token_axis(axes: Axes, tokens: Sequence[str], shown: int) -> None:
     for row in labels:
         if not rows or row - rows[-1] >= len(tokens) / shown:
             rows.append(row)
-    # A dollar sign is a token like any other, not the start of a formula.
+    # Without parse_math, since a dollar sign is a token, not the start of a formula.
     drawn = axes.set_yticks(
         rows, [labels[row] for row in rows], fontsize=7.5, parse_math=False
     )
     for tick in drawn:
-        if tick.label1.get_text() == _SPACE:  # hangs low: lift it off the next letter
+        if tick.label1.get_text() == _SPACE:  # a low glyph: keep it off the next label
             tick.label1.set_verticalalignment("baseline")
     axes.tick_params(axis="y", length=2)
     axes.set_ylabel("token")
     axes.grid(axis="x", color="0.8", linewidth=0.5)
     for row, token in enumerate(tokens):
-        if token == " ":  # lines between words lead the eye from label to weight
+        if token == " ":  # a line between words
             axes.axhline(row, color="0.8", linewidth=0.5, alpha=0.6)
 
 
 def _words(tokens: Sequence[str]) -> dict[int, str]:
-    """Join characters to words, each at the row where it starts."""
+    """Join characters to words; return first row -> word."""
     words: dict[int, str] = {}
     start = None
     for row, token in enumerate(tokens):
         if token == " ":
             start = None
-        elif start is None or len(token) > 1:  # `</s>` and its like stand alone
+        elif start is None or len(token) > 1:  # such as `</s>`
             start = row
             words[row] = token
         else:
@@ -271,8 +253,8 @@ def _words(tokens: Sequence[str]) -> dict[int, str]:
 
 
 def _bar(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
-    """Explain the colours in a bar of one size, at the top right of any panel."""
-    figure.draw_without_rendering()  # lays out, so that the panel's height is known
+    """Add a colour bar of fixed size at the top right of a panel."""
+    figure.draw_without_rendering()  # the layout sets the panel's height
     panel = axes.get_position().height * figure.get_figheight()
     length = min(1.0, 1.5 / panel)
     inset = axes.inset_axes((1.01, 1 - length, 0.1 / figure.get_figwidth(), length))
@@ -285,20 +267,18 @@ def _bar(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
 def save_figure(
     figure: Figure, path: str | Path, frames: Iterable[None] | None = None
 ) -> None:
-    """Write a figure; `frames` change it from one animated picture to the next."""
+    """Write a figure; iterating `frames` updates it for each frame of a GIF."""
     suffix = Path(path).suffix.lower()
-    if suffix not in (".png", ".svg") and (suffix != ".gif" or frames is None):
-        also = "" if frames is None else ", animations .gif"
-        raise UsageError(f"{path}: pictures are .png or .svg{also}; change the suffix")
     if suffix == ".gif" and frames is not None:
         _save_animation(figure, path, frames)
         return
+    if suffix not in (".png", ".svg"):
+        also = "" if frames is None else ", animations .gif"
+        raise UsageError(f"{path}: pictures are .png or .svg{also}; change the suffix")
     with atomic_write(path, "wb") as file:
-        if suffix == ".svg":
-            # No date inside, so that the same figure gives the same bytes twice.
-            FigureCanvasSVG(figure).print_svg(file, metadata={"Date": None})
-        else:
-            FigureCanvasAgg(figure).print_png(file)
+        # Without a date, so that equal figures give equal files.
+        metadata = {"Date": None} if suffix == ".svg" else None
+        figure.savefig(file, format=suffix[1:], metadata=metadata)
 
 
 def _save_animation(figure: Figure, path: str | Path, frames: Iterable[None]) -> None:

@@ -1,4 +1,4 @@
-"""Pictures are complete files of the right kind, and touch no global state."""
+"""Plots are complete files of the right kind, and change no global state."""
 
 from __future__ import annotations
 
@@ -45,6 +45,7 @@ def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         save(figure, path, **options)
 
     monkeypatch.setattr(plots, "save_figure", keep)
+    monkeypatch.setattr(curves, "save_figure", keep)
     return drawn
 
 
@@ -124,7 +125,7 @@ def test_spectrogram(tmp_path: Path, name: str, start: bytes) -> None:
     assert path.read_bytes().startswith(start)
 
 
-def test_svg_says_the_same_twice(tmp_path: Path) -> None:
+def test_equal_figures_give_equal_svg_files(tmp_path: Path) -> None:
     history = [{"epoch": 1, "loss": 2.0}]
     with mpl.rc_context({"svg.hashsalt": "test"}):
         curves.learning_curves(history, tmp_path / "a.svg")
@@ -213,7 +214,7 @@ def image_of(weights: np.ndarray, _: Path) -> None:
         (np.full((2, 3), np.nan), "NaN or infinity"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(
+def test_invalid_matrices_are_refused(
     tmp_path: Path,
     draw: Callable[[np.ndarray, Path], None],
     values: np.ndarray,
@@ -242,7 +243,7 @@ def test_a_picture_that_cannot_be_written(tmp_path: Path) -> None:
 
 def test_pyplot_stays_out(tmp_path: Path) -> None:
     code = (
-        "import sys, numpy, matplotlib as mpl; from asr import plots\n"
+        "import sys, numpy, matplotlib as mpl; from asr.reports import plots\n"
         # Reading the key `backend` is what would load pyplot.
         "keys = sorted(set(mpl.rcParams) - {'backend'})\n"
         "before = [mpl.rcParams[key] for key in keys]\n"
@@ -310,7 +311,7 @@ def test_a_long_animation_has_few_frames_and_shows_all_in_the_end(
     assert before < 30 < 100 < last
 
 
-def test_text_attention_that_does_not_fit(tmp_path: Path) -> None:
+def test_text_attention_of_wrong_shape(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="a row for each token"):
         plots.text_attention(np.eye(3), list("ab"), list("abc"), tmp_path / "a.png")
     with pytest.raises(UsageError, match="animations"):

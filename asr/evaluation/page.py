@@ -1,4 +1,4 @@
-"""An evaluation as a page of HTML, with what can be heard and seen of the errors."""
+"""HTML page of an evaluation, with audio and attention of the worst utterances."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from asr.inference.recognizer import Recognizer
 from asr.reports import plots
 from asr.reports.html import Media, html_report
 
-_HEARD = 10  # utterances that can be heard
-_LONGEST = 60.0  # seconds of one; longer ones make pages too large
+_UTTERANCES = 10  # with audio and attention
+_MAX_SECONDS = 60.0  # of an utterance; longer ones make pages too large
 
 
 def page(
     title: str, model: str, recognizer: Recognizer, evaluation: Evaluation
 ) -> Iterator[str]:
-    """Write a page.
+    """Render an evaluation as a page.
 
     Args:
         title: Heading of the page.
         model: Name of the model.
-        recognizer: The model that was evaluated.
-        evaluation: What came of it.
+        recognizer: The evaluated model.
+        evaluation: Scores of the model.
 
     Yields:
-        The page, in parts.
+        Parts of the page.
     """
     facts = {
         "model": model,
@@ -46,50 +46,49 @@ def page(
         [r.utterance.id or str(r.utterance.audio) for r in evaluation.results],
         title=title,
         facts=facts,
-        media=media(recognizer, evaluation, _HEARD),
+        media=media(recognizer, evaluation, _UTTERANCES),
     )
 
 
 def media(
-    recognizer: Recognizer, evaluation: Evaluation, most: int
+    recognizer: Recognizer, evaluation: Evaluation, limit: int
 ) -> dict[int, Media]:
-    """Return sound and attention of the utterances with the most errors.
+    """Return audio and attention of the utterances with the most errors.
 
     Args:
-        recognizer: The model that was evaluated.
-        evaluation: What came of it.
-        most: How many utterances; each takes some 600 kB of the page.
+        recognizer: The evaluated model.
+        evaluation: Scores of the model.
+        limit: Maximum number of utterances; each adds about 600 kB to the page.
 
     Returns:
-        Position of an utterance -> its media. Those that cannot be read or last more
-        than a minute are left out; where attention cannot be shown there is sound only.
+        Position of an utterance -> its media. Unreadable recordings and those of more
+        than a minute are skipped. Media have no image if attention is not available.
     """
     errors = evaluation.report.counts[:, 1:4].sum(axis=1)
-    found: dict[int, Media] = {}
-    for place in np.argsort(-errors, kind="stable").tolist():
-        if len(found) == most or not errors[place]:
+    selected: dict[int, Media] = {}
+    for position in np.argsort(-errors, kind="stable").tolist():
+        if len(selected) == limit or not errors[position]:
             break
-        result = evaluation.results[place]
-        if result.seconds > _LONGEST:
+        result = evaluation.results[position]
+        if result.seconds > _MAX_SECONDS:
             continue
         try:
             samples = recognizer.task.encode_source(result.utterance)
         except AsrError:
             continue
-        sound = io.BytesIO()
-        soundfile.write(sound, samples, recognizer.rate, format="FLAC")
-        found[place] = Media(
-            (sound.getvalue(), "audio/flac"), _pictures(recognizer, samples)
-        )
-    return found
+        audio = io.BytesIO()
+        soundfile.write(audio, samples, recognizer.rate, format="FLAC")
+        images = _images(recognizer, samples)
+        selected[position] = Media((audio.getvalue(), "audio/flac"), images)
+    return selected
 
 
-def _pictures(recognizer: Recognizer, samples: np.ndarray) -> dict[str, bytes]:
+def _images(recognizer: Recognizer, samples: np.ndarray) -> dict[str, bytes]:
+    try:
+        attention = recognizer.attention(samples, rate=recognizer.rate)
+    except AsrError:
+        return {}
     with tempfile.TemporaryDirectory() as folder:
-        picture = Path(folder) / "attention.png"
-        try:
-            seen = recognizer.attention(samples, rate=recognizer.rate)
-        except AsrError:
-            return {}
-        plots.attention(**vars(seen), path=picture)
-        return {"spectrogram and attention": picture.read_bytes()}
+        path = Path(folder) / "attention.png"
+        plots.attention(**vars(attention), path=path)
+        return {"spectrogram and attention": path.read_bytes()}

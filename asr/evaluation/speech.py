@@ -1,4 +1,4 @@
-"""A model's error rates on recordings with known text."""
+"""Evaluation of a model on recordings with reference texts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
 from asr.data.manifest import Utterance, audio_entry
 from asr.errors import AsrError, DataError
-from asr.formats.transcript import Word
+from asr.formats.transcript import Transcript, Word
 from asr.inference.recognizer import Recognizer
 from asr.metrics.alignment import align
 from asr.metrics.calibration import calibration_error, fit_calibration
@@ -25,15 +25,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    """One utterance, scored.
+    """Result of one utterance.
 
     Attributes:
-        utterance: What was recognised.
-        reference: Its text after normalisation.
-        hypothesis: What the model wrote, after normalisation; empty where the
-            recording could not be read.
-        seconds: Length of the recording.
-        words: The words it wrote; none from a model that cannot time them.
+        utterance: The recording and its text.
+        reference: Normalised reference.
+        hypothesis: Normalised hypothesis; empty for an unreadable recording.
+        seconds: Duration of the recording.
+        words: Recognised words; empty if the model has no word timestamps.
     """
 
     utterance: Utterance
@@ -56,16 +55,16 @@ class Result:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a model scores on a set.
+    """Scores of a model on a set of recordings.
 
     Attributes:
-        report: Error rates, their bounds and tables.
-        audio_seconds: Length of all recordings.
-        rtf: Seconds of work, reading included and compilation not, for each second of
-            audio.
-        normalizer: What both texts went through.
-        unreadable: Recordings that could not be read; they count as empty hypotheses.
-        results: One for each utterance, in their order.
+        report: Error rates, confidence intervals and tables.
+        audio_seconds: Total duration of the recordings.
+        rtf: Real-time factor: seconds of work for each second of audio, with reading
+            and without compilation.
+        normalizer: Name of the normaliser of references and hypotheses.
+        unreadable: Number of unreadable recordings, scored as empty hypotheses.
+        results: Result of each utterance, in order.
     """
 
     report: ScoreReport
@@ -76,35 +75,34 @@ class Evaluation:
     results: tuple[Result, ...]
 
     @cached_property
-    def sureness(self) -> tuple[list[float], list[bool]]:
-        """How sure the model was of each word, and whether it was right."""
+    def confidences(self) -> tuple[list[float], list[bool]]:
+        """Confidence of each recognised word, 0 to 1, and its correctness."""
         normalize = normalizer_of(self.normalizer)
-        sure: list[float] = []
-        right: list[bool] = []
+        confidences: list[float] = []
+        correct: list[bool] = []
         for result in self.results:
             parts = [
                 (part, word.probability)
                 for word in result.words
                 for part in normalize(word.word).split()
             ]
-            written = " ".join(part for part, _ in parts)
-            steps = align(result.reference, written)
-            sure += [probability for _, probability in parts]
-            right += [step.operation == "C" for step in steps if step.hypothesis]
-        return sure, right
+            steps = align(result.reference, " ".join(part for part, _ in parts))
+            confidences += [probability for _, probability in parts]
+            correct += [step.operation == "C" for step in steps if step.hypothesis]
+        return confidences, correct
 
     @property
     def calibration_error(self) -> float | None:
-        """Expected calibration error of the words' probabilities, or None."""
-        return calibration_error(*self.sureness) if self.sureness[0] else None
+        """Expected calibration error of the confidences; None without any."""
+        return calibration_error(*self.confidences) if self.confidences[0] else None
 
     @property
     def score(self) -> Score:
-        """Counts and rates of all utterances together."""
+        """Error counts and rates of all utterances together."""
         return self.report.score
 
     def to_json(self, by: Sequence[str] = (), errors: int = 0) -> dict[str, Any]:
-        """Return all figures as plain data; see `ScoreReport.to_json`."""
+        """Return all scores as JSON data; see `ScoreReport.to_json`."""
         error = self.calibration_error
         return {
             **self.report.to_json(by, errors),
@@ -116,7 +114,7 @@ class Evaluation:
         }
 
     def summary(self, by: Sequence[str] = (), errors: int = 0) -> str:
-        """Return the figures for people; see `ScoreReport.summary`."""
+        """Return all scores as text; see `ScoreReport.summary`."""
         text = (
             f"{self.report.summary(by, errors)}\n"
             f"audio      {self.audio_seconds:.1f} s, "
@@ -138,24 +136,61 @@ def evaluate(
     decoding: DecodingConfig | None = None,
     batch_seconds: float = BATCH_SECONDS,
 ) -> Evaluation:
-    """Recognise utterances and compare with their texts.
+    """Recognise utterances and score the hypotheses against their texts.
 
-    A recording that cannot be read counts as an empty hypothesis, and is counted.
+    An unreadable recording has an empty hypothesis.
 
     Args:
         recognizer: The model.
         utterances: Recordings with text.
-        normalizer: A key of `asr.text.normalizers.NORMALIZERS`, applied to both sides;
-            that of the model's training if not given.
-        decoding: How to search; the model's own choice if not given.
+        normalizer: A key of `asr.text.normalizers.NORMALIZERS`, applied to reference
+            and hypothesis; by default the normaliser of the model's training.
+        decoding: Decoding options; by default those of the model.
         batch_seconds: Audio decoded at once, in seconds.
 
     Raises:
-        DataError: There are no utterances, one has no text, or the normaliser leaves
-            nothing of any.
-        RecipeError: There is no such normaliser.
+        DataError: There are no utterances, one has no text, or all references are empty
+            after normalisation.
+        RecipeError: The normaliser is unknown.
     """
     normalizer = normalizer or recognizer.config.normalizer
+    references = _references(utterances, normalizer)
+    recognizer.warm_up(decoding)
+    started = time.perf_counter()
+    outcomes = recognizer.transcribe_many(
+        utterances,
+        decoding=decoding,
+        batch_seconds=batch_seconds,
+        vad=False,
+        word_timestamps=recognizer.times_words,
+    )
+    results, unreadable = [], 0
+    for utterance, reference, (_, outcome) in zip(
+        utterances, references, outcomes, strict=True
+    ):
+        if isinstance(outcome, AsrError):
+            unreadable += 1
+            log.warning("counts as an empty hypothesis: %s", outcome)
+            outcome = Transcript("", (), "", 0.0)
+        results.append(_result(utterance, reference, outcome, normalizer))
+    elapsed = time.perf_counter() - started
+    audio_seconds = sum(result.seconds for result in results)
+    return Evaluation(
+        report=ScoreReport(
+            references,
+            [result.hypothesis for result in results],
+            [result.utterance.facts for result in results],
+        ),
+        audio_seconds=audio_seconds,
+        rtf=elapsed / max(audio_seconds, 1e-9),
+        normalizer=normalizer,
+        unreadable=unreadable,
+        results=tuple(results),
+    )
+
+
+def _references(utterances: Sequence[Utterance], normalizer: str) -> list[str]:
+    """Return the normalised text of each utterance."""
     normalize = normalizer_of(normalizer)
     if not utterances:
         raise DataError("no utterances to evaluate on")
@@ -169,60 +204,30 @@ def evaluate(
             f"{normalizer} leaves nothing of these texts; name another normalizer, "
             "such as basic-1"
         )
-    recognizer.warm_up(decoding)
-    started = time.perf_counter()
-    results, unreadable = [], 0
-    found = recognizer.transcribe_many(
-        utterances,
-        decoding=decoding,
-        batch_seconds=batch_seconds,
-        vad=False,
-        word_timestamps=recognizer.times_words,
-    )
-    for utterance, reference, (_, transcript) in zip(
-        utterances, references, found, strict=True
-    ):
-        text, seconds, words = "", 0.0, tuple[Word, ...]()
-        if isinstance(transcript, AsrError):
-            unreadable += 1
-            log.warning("counts as an empty hypothesis: %s", transcript)
-        else:
-            text, seconds = transcript.text, transcript.duration
-            words = tuple(
-                word for segment in transcript.segments for word in segment.words or ()
-            )
-        result = Result(utterance, reference, normalize(text), seconds, words)
-        results.append(result)
-    elapsed = time.perf_counter() - started
-    audio_seconds = sum(result.seconds for result in results)
-    return Evaluation(
-        report=ScoreReport(
-            [result.reference for result in results],
-            [result.hypothesis for result in results],
-            [result.utterance.facts for result in results],
-        ),
-        audio_seconds=audio_seconds,
-        rtf=elapsed / max(audio_seconds, 1e-9),
-        normalizer=normalizer,
-        unreadable=unreadable,
-        results=tuple(results),
-    )
+    return references
+
+
+def _result(
+    utterance: Utterance, reference: str, transcript: Transcript, normalizer: str
+) -> Result:
+    words = [word for segment in transcript.segments for word in segment.words or ()]
+    hypothesis = normalizer_of(normalizer)(transcript.text)
+    return Result(utterance, reference, hypothesis, transcript.duration, tuple(words))
 
 
 def calibrate(evaluation: Evaluation, calibration: Calibration) -> Calibration:
-    """Return the calibration with which a model's words are as often right as it says.
+    """Fit a calibration after which confidences equal the share of correct words.
 
     Args:
-        evaluation: Of a dev part.
-        calibration: The one that the model had meanwhile.
+        evaluation: Evaluation on a dev set.
+        calibration: Calibration of the model during the evaluation.
 
     Raises:
-        DataError: The model wrote no words, or cannot tell how sure it is of them.
+        DataError: There are no recognised words with a confidence.
     """
-    sure, right = evaluation.sureness
-    found = fit_calibration(sure, right)
-    # It was fitted to what had been through the other one.
+    fitted = fit_calibration(*evaluation.confidences)
+    # The confidences had the old calibration, so the result composes both.
     return Calibration(
-        scale=found.scale * calibration.scale,
-        bias=found.scale * calibration.bias + found.bias,
+        scale=fitted.scale * calibration.scale,
+        bias=fitted.scale * calibration.bias + fitted.bias,
     )

@@ -1,4 +1,4 @@
-"""A model's scores on texts with known results."""
+"""Evaluation of a model on texts with references."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from asr.metrics.bleu_rouge import Bleu, Rouge, bleu, rouge
 
 @dataclass(frozen=True)
 class TextResult:
-    """One source, with what it should and did become.
+    """Result of one source text.
 
     Attributes:
-        source: The text that was read.
-        references: What it should become, one or several.
-        hypothesis: What the model wrote.
+        source: Source text.
+        references: One or more references.
+        hypothesis: Output of the model.
     """
 
     source: str
@@ -29,7 +29,7 @@ class TextResult:
     hypothesis: str
 
     def to_json(self) -> dict[str, Any]:
-        """Return it as plain data."""
+        """Return the result as JSON data."""
         return {
             "source": self.source,
             "target": list(self.references),
@@ -39,14 +39,14 @@ class TextResult:
 
 @dataclass(frozen=True)
 class TextEvaluation:
-    """What a model scores on pairs of texts.
+    """Scores of a model on pairs of texts.
 
     Attributes:
         bleu: BLEU and chrF.
         rouge: ROUGE.
-        seconds: Seconds of work, compilation not included.
-        left_out: Sources of which the model did not read the end.
-        results: One for each source, in their order.
+        seconds: Seconds of work, without compilation.
+        left_out: Number of sources that were truncated.
+        results: Result of each source, in order.
     """
 
     bleu: Bleu
@@ -56,7 +56,7 @@ class TextEvaluation:
     results: tuple[TextResult, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain data."""
+        """Return all scores as JSON data."""
         return {
             **self.bleu.to_json(),
             **self.rouge.to_json(),
@@ -65,7 +65,7 @@ class TextEvaluation:
         }
 
     def summary(self) -> str:
-        """Return the figures for people."""
+        """Return all scores as text."""
         rate = len(self.results) / max(self.seconds, 1e-9)
         text = f"{self.bleu.summary()}\n{self.rouge.summary()}\n{rate:.1f} texts/s"
         if self.left_out:
@@ -81,16 +81,16 @@ def evaluate_texts(
     decoding: DecodingConfig | None = None,
     batch_tokens: int = BATCH_TOKENS,
 ) -> TextEvaluation:
-    """Let a model write, and compare with what pairs say.
+    """Generate the output of source texts and score it against references.
 
-    Pairs with the same source are references of it, which is read once.
+    Pairs with the same source are references of one output.
 
     Args:
         generator: The model.
         pairs: Sources and references.
-        lowercase: Whether BLEU and chrF ignore case; ROUGE always does.
-        decoding: How to search; the model's own choice if not given.
-        batch_tokens: Padded source tokens read at once.
+        lowercase: Ignore case in BLEU and chrF; ROUGE always does.
+        decoding: Decoding options; by default those of the model.
+        batch_tokens: Padded source tokens in a batch.
 
     Raises:
         DataError: There are no pairs.
@@ -98,20 +98,22 @@ def evaluate_texts(
     if not pairs:
         raise DataError("no pairs to evaluate on")
     grouped = references(pairs)
-    for some in (1, 2):  # two shapes teach TensorFlow that shapes vary
-        list(generator.generate_many([pairs[0].source] * some, decoding=decoding))
+    # Two batch sizes: after the second, TensorFlow compiles for variable shapes.
+    for batch_size in (1, 2):
+        sources = [pairs[0].source] * batch_size
+        list(generator.generate_many(sources, decoding=decoding))
     started = time.perf_counter()
-    found = list(
+    generations = list(
         generator.generate_many(grouped, batch_tokens=batch_tokens, decoding=decoding)
     )
     seconds = time.perf_counter() - started
-    hypotheses = [generation.text for generation in found]
+    hypotheses = [generation.text for generation in generations]
     rows = list(grouped.values())
     return TextEvaluation(
         bleu=bleu(rows, hypotheses, lowercase=lowercase),
         rouge=rouge(rows, hypotheses),
         seconds=seconds,
-        left_out=sum(generation.left_out > 0 for generation in found),
+        left_out=sum(generation.left_out > 0 for generation in generations),
         results=tuple(
             TextResult(source, tuple(row), text)
             for (source, row), text in zip(grouped.items(), hypotheses, strict=True)

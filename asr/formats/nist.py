@@ -1,13 +1,12 @@
-"""NIST's marked times: segments of a reference (stm), words of a hypothesis (ctm).
+"""NIST formats with times: reference segments (stm) and hypothesis words (ctm).
 
-| file | a line |
+| file | content of a line |
 | --- | --- |
 | stm | recording, channel, speaker, begin and end in seconds, `<labels>` or not, text |
-| ctm | recording, channel, begin and length in seconds, word; the rest is not read |
+| ctm | recording, channel, begin and length in seconds, word; the rest is ignored |
 
-Hypotheses are cut as sclite cuts them: a word belongs to the first segment that ends
-after the middle of the word, and words after the last segment belong to that one. Words
-in segments that are to be ignored are dropped.
+Words are assigned to segments as in sclite: to the first segment that ends after the
+middle of the word, or else to the last segment. Words in ignored segments are dropped.
 
 Reference:
     NIST Scoring Toolkit (SCTK) 2.4, file formats of sclite.
@@ -37,26 +36,26 @@ _ALTERNATIONS = {"<ALT_BEGIN>": "{", "<ALT>": "/", "<ALT_END>": "}"}
 
 
 class Line(Protocol):
-    """A line of a file: its text, and errors that name it."""
+    """Line of a file; see `asr.formats.readers.Line`."""
 
     @property
     def text(self) -> str:
-        """The line without white space around it."""
+        """Line without surrounding white space."""
 
     def error(self, wrong: str) -> Exception:
-        """Make an error that names the line."""
+        """Create an error that names the line."""
 
 
 class Segment(NamedTuple):
-    """A stretch of a recording and what was said in it.
+    """Segment of a recording with its reference.
 
     Attributes:
         recording: Name of the recording.
-        channel: Its channel.
-        speaker: Who spoke.
-        begin: In seconds.
-        end: In seconds.
-        text: What was said, or None where it is not to be scored.
+        channel: Channel of the recording.
+        speaker: Name of the speaker.
+        begin: Begin in seconds.
+        end: End in seconds.
+        text: Reference text; None if the segment is ignored in scoring.
     """
 
     recording: str
@@ -68,12 +67,12 @@ class Segment(NamedTuple):
 
     @property
     def side(self) -> tuple[str, str]:
-        """Recording and channel, as both files are compared by."""
+        """Recording and channel in lower case, the key that both files share."""
         return self.recording.casefold(), self.channel.casefold()
 
 
 class Word(NamedTuple):
-    """A word or the mark of an alternation, and the middle of it in seconds."""
+    """Word or mark of an alternation; `middle` is in seconds."""
 
     side: tuple[str, str]
     middle: float
@@ -81,39 +80,39 @@ class Word(NamedTuple):
 
 
 def is_stm(line: str) -> bool:
-    """Whether a line may be one of a reference with marked times."""
-    found = _STM.fullmatch(line)
-    return found is not None and float(found["begin"]) < float(found["end"])
+    """Return True for a line of the stm form."""
+    match = _STM.fullmatch(line)
+    return match is not None and float(match["begin"]) < float(match["end"])
 
 
 def has_labels(line: str) -> bool:
-    """Whether a line of a reference names subsets, as hardly any other text does."""
-    found = _STM.fullmatch(line)
-    return found is not None and found["labels"] is not None
+    """Return True for an stm line with `<labels>`, which other texts rarely have."""
+    match = _STM.fullmatch(line)
+    return match is not None and match["labels"] is not None
 
 
 def read_segments(lines: Iterable[Line]) -> dict[str, Segment]:
-    """Read a reference.
+    """Read the segments of a reference.
 
     Returns:
-        Utterance, as sclite names it (speaker and number), -> segment, in time order.
+        Utterance name as in sclite (speaker and number) -> segment, in time order.
 
     Raises:
-        DataError: A line has not the form of one.
+        DataError: A line does not have the stm form.
     """
     segments = []
     for line in lines:
-        found = _STM.fullmatch(line.text)
-        if found is None:
-            raise line.error("no stm line: recording, channel, speaker, two times")
-        text = found["text"] or ""
+        match = _STM.fullmatch(line.text)
+        if match is None:
+            raise line.error("not an stm line: recording, channel, speaker, two times")
+        text = match["text"] or ""
         segments.append(
             Segment(
-                found["recording"],
-                found["channel"],
-                found["speaker"],
-                float(found["begin"]),
-                float(found["end"]),
+                match["recording"],
+                match["channel"],
+                match["speaker"],
+                float(match["begin"]),
+                float(match["end"]),
                 None if text.casefold() == _IGNORED else text,
             )
         )
@@ -127,70 +126,71 @@ def read_segments(lines: Iterable[Line]) -> dict[str, Segment]:
 
 
 def read_words(lines: Iterable[Line]) -> list[Word]:
-    """Read a hypothesis; all of an alternation has the time of its first word.
+    """Read the words of a hypothesis; an alternation has the time of its first word.
 
     Raises:
-        DataError: A line has not the form of one.
+        DataError: A line does not have the ctm form.
     """
     words: list[Word] = []
     middle = 0.0
-    opening = inside = False  # an alternation: its brace waits for the first word
+    opening = inside = False  # an alternation's brace is written with its first word
     for line in lines:
-        found = _CTM.fullmatch(line.text)
-        if found is None:
-            raise line.error("no ctm line: recording, channel, two times, word")
-        side = found["recording"].casefold(), found["channel"].casefold()
-        mark = _ALTERNATIONS.get(found["word"])
+        match = _CTM.fullmatch(line.text)
+        if match is None:
+            raise line.error("not a ctm line: recording, channel, two times, word")
+        side = match["recording"].casefold(), match["channel"].casefold()
+        mark = _ALTERNATIONS.get(match["word"])
         if mark == "{":
             opening = inside = True
             continue
         if not mark and (opening or not inside):
-            if "*" in (found["begin"], found["length"]):
+            if "*" in (match["begin"], match["length"]):
                 raise line.error("a word without its times")
-            middle = float(found["begin"]) + float(found["length"]) / 2
+            middle = float(match["begin"]) + float(match["length"]) / 2
         if opening:
             words.append(Word(side, middle, "{"))
             opening = False
-        words.append(Word(side, middle, mark or found["word"]))
+        words.append(Word(side, middle, mark or match["word"]))
         inside = inside and mark != "}"
     return words
 
 
-def cut(segments: Mapping[str, Segment], words: Iterable[Word]) -> dict[str, str]:
-    """Give each segment the words that were recognised in it.
+def assign_words(
+    segments: Mapping[str, Segment], words: Iterable[Word]
+) -> dict[str, str]:
+    """Assign recognised words to segments by time.
 
     Args:
-        segments: What `read_segments` returned.
-        words: What `read_words` returned.
+        segments: Segments of `read_segments`.
+        words: Words of `read_words`.
 
     Returns:
-        Utterance -> text, for segments that are to be scored, of recordings in which
-        there are words; and recording and channel -> text, where the reference lacks
-        these.
+        Utterance -> text, without ignored segments and without recordings that have no
+        words. Words of recordings that have no segment are under recording and channel.
     """
     sides: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for name, segment in segments.items():
         sides[segment.side].append(name)
-    # The latest end so far: beyond it no earlier segment can end after a word.
+    # The latest end so far, which makes the ends of overlapping segments ascend.
     ends = {
         side: list(accumulate((segments[name].end for name in names), max))
         for side, names in sides.items()
     }
     texts: defaultdict[str, list[str]] = defaultdict(list)
-    heard = set()
+    recognised = set()
     for side, middle, text in words:
-        heard.add(side)
+        recognised.add(side)
         if side in sides:
-            place = min(bisect_right(ends[side], middle), len(ends[side]) - 1)
-            texts[sides[side][place]].append(text)
+            position = min(bisect_right(ends[side], middle), len(ends[side]) - 1)
+            texts[sides[side][position]].append(text)
         else:
             texts[" ".join(side)].append(text)
     ignored = {name for name, segment in segments.items() if segment.text is None}
-    silent: dict[str, list[str]] = {
-        name: [] for name, segment in segments.items() if segment.side in heard
+    empty: dict[str, list[str]] = {
+        name: [] for name, segment in segments.items() if segment.side in recognised
     }
     return {
-        name: " ".join(found)
-        for name, found in {**silent, **texts}.items()
+        name: " ".join(parts)
+        for name, parts in {**empty, **texts}.items()
         if name not in ignored
     }

@@ -1,14 +1,14 @@
-"""Read transcripts to be scored, in the formats that recognisers write, and pair them.
+"""Readers of reference and hypothesis transcripts.
 
-| format | a line |
+| form | content of a line |
 | --- | --- |
-| trn | `words (utterance)`, Sphinx's `<s> words </s> (utterance)` too |
-| jsonl | a record of a manifest or of predictions |
+| trn | `words (utterance)`, or Sphinx's `<s> words </s> (utterance)` |
+| jsonl | record of a manifest or of predictions |
 | kaldi | `utterance words` |
-| text | words; the number of the line names the utterance |
+| text | words; the line number names the utterance |
 | stm-ctm | segments and words with times; see `asr.formats.nist` |
 
-What comes before the first `-` or `_` in names of trn and kaldi is the speaker.
+In trn and kaldi, the utterance name up to the first `-` or `_` is the speaker.
 """
 
 from __future__ import annotations
@@ -22,16 +22,23 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from asr.errors import DataError, UsageError
-from asr.formats.nist import Segment, cut, has_labels, is_stm, read_segments, read_words
+from asr.formats.nist import (
+    Segment,
+    assign_words,
+    has_labels,
+    is_stm,
+    read_segments,
+    read_words,
+)
 
 
 class Line(NamedTuple):
-    """A line that is not blank, and where it stands.
+    """Line of a file.
 
-    Args:
+    Attributes:
         number: Line number, from 1.
-        text: The line without white space around it.
-        file: Where it was read; messages name it.
+        text: Line without surrounding white space.
+        file: Path of the file, for error messages.
     """
 
     number: int
@@ -39,12 +46,12 @@ class Line(NamedTuple):
     file: Path
 
     def error(self, wrong: str) -> DataError:
-        """Make an error that names this line."""
+        """Create an error that names this line."""
         return DataError(f"{self.file}:{self.number}: {wrong}")
 
 
 class Entry(NamedTuple):
-    """An utterance: its name, its text and what else is known of it."""
+    """Utterance name, text and facts, such as its `speaker`."""
 
     utterance: str
     text: str
@@ -53,12 +60,12 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class References:
-    """What was said, and what is known of each utterance.
+    """Reference texts and facts of utterances.
 
     Attributes:
         texts: Utterance -> text, in the order of the file.
         facts: Utterance -> facts, such as its `speaker`.
-        segments: Utterance -> where it is, of a reference with times; else empty.
+        segments: Utterance -> segment of a recording (form `stm-ctm`); else empty.
     """
 
     texts: dict[str, str]
@@ -67,25 +74,25 @@ class References:
 
 
 def read_references(path: str | Path, *, form: str | None = None) -> References:
-    """Read what was said.
+    """Read references.
 
     Args:
         path: A UTF-8 text file.
         form: A key of `FORMS`, or `stm-ctm`; None guesses it from the content.
 
     Raises:
-        DataError: As `read_texts`.
-        UsageError: There is no such form.
+        DataError: As for `read_texts`.
+        UsageError: The form is unknown.
     """
     path = Path(path)
-    lines = _filled(_read_lines(path))
+    lines = _content(_read_lines(path))
     marked = path.suffix == ".stm" or any(has_labels(line.text) for line in lines)
     stm = bool(lines) and marked and all(is_stm(line.text) for line in lines)
     if form == STM_CTM or (form is None and stm):
         segments = read_segments(lines)
         scored = {k: s for k, s in segments.items() if s.text is not None}
         if not scored:
-            raise DataError(f"{path}: no segment to score in it")
+            raise DataError(f"{path}: all segments are ignored in scoring")
         return References(
             {name: segment.text or "" for name, segment in scored.items()},
             {name: {"speaker": segment.speaker} for name, segment in scored.items()},
@@ -102,46 +109,41 @@ def read_references(path: str | Path, *, form: str | None = None) -> References:
 def read_hypotheses(
     path: str | Path, references: References, *, form: str | None = None
 ) -> dict[str, str]:
-    """Read what was recognised, utterance -> text; see `read_texts`.
+    """Read hypotheses, utterance -> text; see `read_texts`.
 
-    Words with times are cut into the segments of the references.
+    Words with times are assigned to the segments of the references.
     """
     if references.segments:
-        words = read_words(_filled(_read_lines(Path(path))))
-        return cut(references.segments, words)
+        words = read_words(_content(_read_lines(Path(path))))
+        return assign_words(references.segments, words)
     return read_texts(path, form=form, predicted=True)
 
 
 def read_texts(
     path: str | Path, *, form: str | None = None, predicted: bool = False
 ) -> dict[str, str]:
-    """Read a file of transcripts.
+    """Read transcripts.
 
     Args:
         path: A UTF-8 text file.
         form: A key of `FORMS`; None guesses it from the content (`guess_form`).
-        predicted: Whether these are hypotheses: a jsonl line's `pred_text` is then
-            taken where it has one. Otherwise its `text` is.
+        predicted: Read hypotheses: prefer `pred_text` to `text` in jsonl records.
 
     Returns:
-        Utterance -> text, in the order of the file. Blank lines are empty texts in the
-        form `text`, so that line numbers keep their meaning; other forms skip them.
+        Utterance -> text, in the order of the file. A blank line is an empty text in
+        the form `text`, and is skipped in the other forms.
 
     Raises:
-        DataError: The file cannot be read, holds no line, breaks its form (the message
-            names the line) or holds an utterance twice.
-        UsageError: There is no such form.
+        DataError: The file cannot be read, has no transcript or the wrong form, or
+            holds an utterance twice. The message names the line.
+        UsageError: The form is unknown.
     """
     entries = _entries(Path(path), form, predicted=predicted)
     return {name: entry.text for name, entry in entries.items()}
 
 
 def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
-    """Read the words of a file.
-
-    Args:
-        path: The file.
-        normal: What the texts go through in which they are looked for.
+    """Read the words of a file, normalised by the function `normal`.
 
     Raises:
         DataError: The file cannot be read.
@@ -153,34 +155,35 @@ def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
 def _entries(path: Path, form: str | None, *, predicted: bool) -> dict[str, Entry]:
     if form is not None and form not in FORMS:
         names = ", ".join([*FORMS, STM_CTM])
-        raise UsageError(f"no form {form!r}; choose one of {names}")
+        raise UsageError(f"form must be one of {names}, got {form!r}")
     lines = _read_lines(path)
-    filled = _filled(lines)
-    form = form or guess_form(line.text for line in filled)
+    content = _content(lines)
+    form = form or guess_form(line.text for line in content)
     parse = FORMS[form]
     entries: dict[str, Entry] = {}
-    for line in lines if form == "text" else filled:
+    for line in lines if form == "text" else content:
         entry = parse(line, predicted)
         if entry.utterance in entries:
-            raise line.error(f"utterance {entry.utterance!r} a second time; remove one")
+            raise line.error(
+                f"utterance {entry.utterance!r} occurs a second time; remove one"
+            )
         entries[entry.utterance] = entry
     if not entries:
-        raise DataError(f"{path}: no transcript in it; give a file with texts")
+        raise DataError(f"{path}: has no transcript; give a file with texts")
     return entries
 
 
-def _filled(lines: Iterable[Line]) -> list[Line]:
-    # Two semicolons begin a comment in NIST's files.
+def _content(lines: Iterable[Line]) -> list[Line]:
+    """Leave out blank lines and comments, which begin with `;;` in NIST's files."""
     return [line for line in lines if line.text and line.text[:2] != ";;"]
 
 
 def guess_form(lines: Iterable[str]) -> str:
-    """Guess the form of transcripts from all of their lines.
+    """Guess the form of transcripts from all lines.
 
-    `jsonl` where every line is in braces; `trn` where every line ends in `(utterance)`;
-    `kaldi` where first words are all different and all look like names of utterances:
-    they hold a digit, and a letter or one of `-_./:` or at least four digits. Else
-    `text`.
+    `jsonl`: all lines are in braces. `trn`: all lines end in `(utterance)`. `kaldi`:
+    the first words are all different, contain a digit, and contain another character
+    of `A-Za-z-_./:` or at least four digits. Otherwise `text`.
 
     Args:
         lines: Lines that are not blank.
@@ -202,15 +205,15 @@ def guess_form(lines: Iterable[str]) -> str:
 
 
 def _trn(line: Line, _: bool) -> Entry:
-    found = _trn_parts(line.text)
-    if found is None:
+    parts = _trn_parts(line.text)
+    if parts is None:
         raise line.error("does not end in (utterance); add it or name the format")
-    text, utterance = found
+    text, utterance = parts
     return Entry(utterance, text, _speaker(utterance))
 
 
 def _trn_parts(line: str) -> tuple[str, str] | None:
-    """Return text and utterance; None if the line does not name one at its end."""
+    """Return text and utterance; None if the line does not end in an utterance."""
     text, opening, utterance = line.removesuffix(")").rpartition("(")
     named = line.endswith(")") and opening and utterance
     if not named or ")" in utterance or utterance.split() != [utterance]:
@@ -234,11 +237,11 @@ def _jsonl(line: Line, predicted: bool) -> Entry:
     key = "pred_text" if predicted and "pred_text" in record else "text"
     text = record.get(key)
     if not isinstance(utterance, str):
-        raise line.error("'id' or 'audio_filepath' must be there and be a string")
+        raise line.error("'id' or 'audio_filepath' must be a string")
     if not isinstance(text, str):
-        raise line.error(f"{key!r} must be there and be a string")
+        raise line.error(f"{key!r} must be a string")
     if any("\ud800" <= character <= "\udfff" for character in utterance + text):
-        raise line.error("half of a surrogate pair, which is no character")
+        raise line.error("half of a surrogate pair, which is not a character")
     facts = {name: str(value) for name, value in record.items() if value is not None}
     return Entry(utterance, text, facts)
 
@@ -263,10 +266,10 @@ FORMS: dict[str, Callable[[Line, bool], Entry]] = {
     "jsonl": _jsonl,
     "kaldi": _kaldi,
 }
-"""Form -> function from a line, and whether it is predicted, to its entry."""
+"""Form -> function of a line and `predicted` that returns an entry."""
 
 STM_CTM = "stm-ctm"
-"""The form that needs both files at once."""
+"""The form in which hypotheses need the segments of the references."""
 
 
 def _read_lines(path: Path) -> list[Line]:
@@ -278,13 +281,13 @@ def _read_lines(path: Path) -> list[Line]:
         raise DataError(
             f"{path}: cannot be read ({error.strerror}); check the path"
         ) from error
-    # Not splitlines(): it also cuts at form feeds and other characters of a text.
+    # Not splitlines(), which also splits at form feeds and other characters.
     lines = content.removesuffix("\n").split("\n") if content else []
     return [Line(i, text.strip(), path) for i, text in enumerate(lines, start=1)]
 
 
 def _looks_like_name(word: str) -> bool:
-    """Whether a first word is rather an utterance's name than the start of a text."""
+    """Guess whether a first word is an utterance name."""
     if not re.fullmatch(r"[\w./:-]*\d[\w./:-]*", word):
         return False
     return len(word) >= 4 or not word.isdigit()

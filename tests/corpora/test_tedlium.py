@@ -35,5 +35,5 @@ def test_stretches_of_a_talk(tmp_path, text, clip, above):
 
 def test_a_malformed_line_is_named(tmp_path, text):
     text(tmp_path / "dev/stm/Talk.stm", f"{STM}Talk 1 me now then oh\n")
-    with pytest.raises(DataError, match=r"Talk\.stm:5: no stm line"):
+    with pytest.raises(DataError, match=r"Talk\.stm:5: not an stm line"):
         list(TEDLIUM.read(tmp_path, "dev"))

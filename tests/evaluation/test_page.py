@@ -1,4 +1,4 @@
-"""What can be heard and seen of the worst utterances."""
+"""Audio and attention of the worst utterances."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def evaluation():
     )
 
 
-def test_the_worst_that_can_be_heard(evaluation):
+def test_the_worst_readable_utterances(evaluation):
     found = media(Recognizer(), evaluation, 10)
     names = [evaluation.results[place].utterance.id for place in found]
     assert names == ["blind", "seen"]
@@ -64,5 +64,5 @@ def test_the_worst_that_can_be_heard(evaluation):
     assert [len(heard.images) for heard in found.values()] == [0, 1]
 
 
-def test_no_more_than_asked_for(evaluation):
+def test_limit_of_utterances(evaluation):
     assert list(media(Recognizer(), evaluation, 1)) == [2]

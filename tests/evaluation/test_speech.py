@@ -15,13 +15,13 @@ from asr.formats.transcript import Segment, Transcript, Word
 from asr.metrics.calibration import calibrated, fit_calibration
 from asr.storage.model_folder import FolderConfig
 
-# How sure it is of each word.
-SURE = {"ONE": 0.95, "TWO": 0.85, "two": 0.75, "three": 0.25}
-HEARD = {"a": "ONE TWO", "b": "two three", "c": ""}
+# Confidence of each word.
+CONFIDENCES = {"ONE": 0.95, "TWO": 0.85, "two": 0.75, "three": 0.25}
+TEXTS = {"a": "ONE TWO", "b": "two three", "c": ""}
 
 
 class Recognizer:
-    """Hears what `HEARD` says; a recording that is not in it cannot be read."""
+    """Recognises the texts of `TEXTS`; other recordings cannot be read."""
 
     times_words = True
     config = FolderConfig(normalizer="librispeech-1")
@@ -39,9 +39,11 @@ class Recognizer:
         assert not vad
         self.calls.append(("transcribe_many", decoding, batch_seconds))
         for utterance in utterances:
-            if utterance.id in HEARD:
-                text = HEARD[utterance.id]
-                words = tuple(Word(0, 1, word, SURE[word]) for word in text.split())
+            if utterance.id in TEXTS:
+                text = TEXTS[utterance.id]
+                words = tuple(
+                    Word(0, 1, word, CONFIDENCES[word]) for word in text.split()
+                )
                 segment = Segment(0, 0, 2.5, text, (), 0.0, 0.0, words)
                 yield utterance, Transcript(text, (segment,), "en", 2.5)
             else:
@@ -77,10 +79,10 @@ def test_an_unreadable_recording_counts_as_empty(caplog):
     assert "x.wav: damaged" in caplog.text
 
 
-def test_how_sure_it_is_of_words():
+def test_confidences_of_words():
     utterances = [utterance("a", "one, two!"), utterance("b", "two four")]
     found = evaluate(Recognizer(), utterances)
-    assert found.sureness == ([0.95, 0.85, 0.75, 0.25], [True, True, True, False])
+    assert found.confidences == ([0.95, 0.85, 0.75, 0.25], [True, True, True, False])
     error = (0.05 + 0.15 + 0.25 + 0.25) / 4
     assert found.calibration_error == pytest.approx(error)
     assert found.to_json()["calibration_error"] == pytest.approx(error, abs=1e-5)
@@ -88,11 +90,11 @@ def test_how_sure_it_is_of_words():
     assert evaluate(Recognizer(), [utterance("c", "two")]).calibration_error is None
 
 
-def test_calibration_goes_on_from_the_one_there_is():
+def test_a_new_calibration_composes_with_the_old_one():
     """What it returns, applied to the raw values, is the fit to the calibrated ones."""
     utterances = [utterance("a", "one, too!"), utterance("b", "two four")]
     found = evaluate(Recognizer(), utterances)
-    fitted = fit_calibration(*found.sureness)
+    fitted = fit_calibration(*found.confidences)
     old = Calibration(scale=0.5, bias=-0.3)
     new = calibrate(found, old)
     for raw in (0.1, 0.5, 0.8):
@@ -100,7 +102,7 @@ def test_calibration_goes_on_from_the_one_there_is():
         assert calibrated(new, raw) == pytest.approx(there)
 
 
-def test_the_json_has_what_is_promised():
+def test_keys_of_the_json():
     found = evaluate(Recognizer(), [utterance("a", "one two")])
     assert {
         "wer", "cer", "substitutions", "deletions", "insertions", "hits", "utterances",
@@ -140,14 +142,14 @@ def test_the_normaliser_is_the_model_s_unless_one_is_named():
     assert found.results[0].reference == "one zwölf"
 
 
-def test_texts_of_which_the_normaliser_leaves_nothing():
+def test_references_that_are_empty_after_normalisation():
     utterances = [utterance("a", "раз два"), utterance("b", "три")]
     with pytest.raises(DataError, match=r"librispeech-1 leaves nothing .* basic-1"):
         evaluate(Recognizer(), utterances)
     assert evaluate(Recognizer(), [utterance("c", "")]).score.wer == 0
 
 
-def test_what_cannot_be_evaluated():
+def test_invalid_utterances():
     with pytest.raises(DataError, match="no utterances"):
         evaluate(Recognizer(), [])
     with pytest.raises(DataError, match=r"b: no text"):

@@ -1,4 +1,4 @@
-"""Reading transcripts in four forms, and pairing references with hypotheses."""
+"""Readers of transcripts, and pairs of references and hypotheses."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_plain_lines_keep_their_numbers(tmp_path: Path) -> None:
     assert read_texts(path) == {"1": "HELLO WORLD", "2": "", "3": "YES\x0c NO"}
 
 
-def test_blank_lines_are_hypotheses_that_say_nothing(tmp_path: Path) -> None:
+def test_blank_lines_are_empty_texts(tmp_path: Path) -> None:
     assert read_texts(write(tmp_path, "\n\n")) == {"1": "", "2": ""}
 
 
@@ -123,22 +123,22 @@ def test_every_form_reads_the_same_texts(
 @pytest.mark.parametrize(
     ("form", "content", "message"),
     [
-        (None, "", "no transcript in it"),
-        ("kaldi", "\n", "no transcript in it"),
+        (None, "", "has no transcript"),
+        ("kaldi", "\n", "has no transcript"),
         (None, b"\xff\xfe\x00", "not UTF-8"),
-        (None, "A (u1)\nB (u1)\n", ":2: utterance 'u1' a second time"),
-        ("kaldi", "u1 A\nu1 B\n", ":2: utterance 'u1' a second time"),
+        (None, "A (u1)\nB (u1)\n", ":2: utterance 'u1' occurs a second time"),
+        ("kaldi", "u1 A\nu1 B\n", ":2: utterance 'u1' occurs a second time"),
         ("trn", "A (u1)\n\nB\n", r":3: does not end in \(utterance\)"),
         (None, '{"id": "a", "text": "A"}\n{bad}\n', ":2: not JSON"),
         ("jsonl", "[1]\n", ":1: not a JSON object"),
         (None, '{"text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
         (None, '{"id": 1, "text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
-        (None, '{"id": "a"}\n', ":1: 'text' must be there"),
-        (None, '{"id": "a", "text": null}\n', ":1: 'text' must be there"),
+        (None, '{"id": "a"}\n', ":1: 'text' must be a string"),
+        (None, '{"id": "a", "text": null}\n', ":1: 'text' must be a string"),
         (None, '{"id": "a", "text": "\\ud800"}\n', ":1: half of a surrogate pair"),
     ],
 )
-def test_what_cannot_be_read_is_named(
+def test_errors_name_the_line(
     tmp_path: Path, form: str | None, content: str | bytes, message: str
 ) -> None:
     with pytest.raises(DataError, match=message) as caught:
@@ -175,7 +175,7 @@ def test_comments_of_nist_are_skipped(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_known_of_an_utterance(
+def test_facts_of_an_utterance(
     tmp_path: Path, content: str, facts: dict[str, str]
 ) -> None:
     (found,) = read_references(write(tmp_path, content)).facts.values()
@@ -186,7 +186,7 @@ def test_what_is_known_of_an_utterance(
     "content",
     ["3 1 4 1 5 9\n", "u-1 3 1 4 1 5\n", "3 1 4 1 5 9 (s-1)\n", "1 2 3 4 5 six\n"],
 )
-def test_numerals_are_no_times(tmp_path: Path, content: str) -> None:
+def test_numerals_are_not_times(tmp_path: Path, content: str) -> None:
     path = write(tmp_path, content)
     references = read_references(path)
     assert not references.segments
@@ -232,7 +232,7 @@ f3 1 0.5 0.1 elsewhere 9.5e-05 lex unknown
 """
 
 
-def test_words_with_times_are_cut_as_sclite_cuts_them(tmp_path: Path) -> None:
+def test_words_are_assigned_to_segments_as_in_sclite(tmp_path: Path) -> None:
     references = read_references(write(tmp_path, STM))
     hypotheses = read_hypotheses(write(tmp_path, CTM), references)
     # Names and texts are those of sclite 2.4.10 on these files.
@@ -250,7 +250,7 @@ def test_words_with_times_are_cut_as_sclite_cuts_them(tmp_path: Path) -> None:
     assert references.facts["sp2-000"] == {"speaker": "sp2"}
 
 
-def test_another_recording_is_not_scored_in_silence(tmp_path: Path) -> None:
+def test_another_recording_is_an_error(tmp_path: Path) -> None:
     references = read_references(write(tmp_path, STM))
     hypotheses = read_hypotheses(write(tmp_path, "f1.wav 1 0.1 0.2 x\n"), references)
     with pytest.raises(DataError, match="share no utterance"):
@@ -267,15 +267,13 @@ def test_segments_may_overlap(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stm", "ctm", "message"),
     [
-        ("f1 A sp1 one 3.00 text\n", "", ":1: no stm line"),
-        ("f1 A s 6 8 ignore_time_segment_in_scoring\n", "", "no segment to score"),
-        (STM, "f1 a 0.10 before\n", ":1: no ctm line"),
+        ("f1 A sp1 one 3.00 text\n", "", ":1: not an stm line"),
+        ("f1 A s 6 8 ignore_time_segment_in_scoring\n", "", "all segments are ignored"),
+        (STM, "f1 a 0.10 before\n", ":1: not a ctm line"),
         (STM, "f1 a * * before\n", ":1: a word without its times"),
     ],
 )
-def test_times_that_are_not_there(
-    tmp_path: Path, stm: str, ctm: str, message: str
-) -> None:
+def test_invalid_times(tmp_path: Path, stm: str, ctm: str, message: str) -> None:
     path = write(tmp_path, stm)
     with pytest.raises(DataError, match=message):  # noqa: PT012 - either may raise
         references = read_references(path, form="stm-ctm")
@@ -302,7 +300,7 @@ def test_extra_hypotheses_are_an_error_unless_allowed() -> None:
     assert "left out: 1" in pairs.policy()
 
 
-def test_files_without_a_common_utterance_do_not_belong_together() -> None:
+def test_files_without_a_common_utterance_are_an_error() -> None:
     with pytest.raises(DataError, match=r"no utterance .*'a'.*'x'"):
         pair({"a": "A"}, {"x": "x"}, allow_extra=True)
 

@@ -1,13 +1,14 @@
-"""Scores of translations and summaries: BLEU, chrF and ROUGE.
+"""BLEU, chrF and ROUGE scores of translations and summaries.
 
-The arithmetic is that of sacreBLEU and rouge-score, so that figures can be compared
-with published ones. A hypothesis may have several references.
+sacreBLEU and rouge-score compute them, so scores compare with published ones. A
+hypothesis may have several references.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import zip_longest
 from typing import Any
 
 from asr.errors import UsageError
@@ -15,12 +16,12 @@ from asr.errors import UsageError
 
 @dataclass(frozen=True)
 class Bleu:
-    """What sacreBLEU says of translations.
+    """Scores of translations, by sacreBLEU.
 
     Attributes:
         bleu: Corpus BLEU, 0 to 100.
         chrf: Corpus chrF2, 0 to 100.
-        signature: How both were computed; to be named beside them.
+        signature: Settings of both metrics; report it with the scores.
         sentences: Number of hypotheses.
     """
 
@@ -30,11 +31,11 @@ class Bleu:
     sentences: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain data."""
+        """Return all scores as JSON data."""
         return asdict(self)
 
     def summary(self) -> str:
-        """Return the figures on two lines."""
+        """Return the scores on two lines."""
         return (
             f"BLEU {self.bleu:.2f}, chrF {self.chrf:.2f} ({self.sentences} sentences)\n"
             f"signature {self.signature}"
@@ -43,11 +44,11 @@ class Bleu:
 
 @dataclass(frozen=True)
 class Rouge:
-    """What rouge-score says of summaries: means of F1 over texts, 0 to 1, stemmed.
+    """Scores of summaries, by rouge-score: mean F1 over texts, 0 to 1, stemmed.
 
     Attributes:
-        rouge1: Shared words.
-        rouge2: Shared pairs of words.
+        rouge1: Overlap of words.
+        rouge2: Overlap of word bigrams.
         rougeL: Longest common subsequence of words.
         sentences: Number of hypotheses.
     """
@@ -58,15 +59,14 @@ class Rouge:
     sentences: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain data."""
+        """Return all scores as JSON data."""
         return asdict(self)
 
     def summary(self) -> str:
-        """Return the figures in percent on one line."""
-        figures = (100 * self.rouge1, 100 * self.rouge2, 100 * self.rougeL)
-        one, two, longest = (f"{figure:.2f}" for figure in figures)
+        """Return the scores in percent on one line."""
         return (
-            f"ROUGE-1 {one}, ROUGE-2 {two}, ROUGE-L {longest} "
+            f"ROUGE-1 {100 * self.rouge1:.2f}, ROUGE-2 {100 * self.rouge2:.2f}, "
+            f"ROUGE-L {100 * self.rougeL:.2f} "
             f"(F1 in percent, {self.sentences} texts)"
         )
 
@@ -80,32 +80,29 @@ def bleu(
     """Score translations by corpus BLEU (13a tokenisation) and chrF2.
 
     Args:
-        references: One for each hypothesis, or a list of several.
+        references: A reference, or a list of references, for each hypothesis.
         hypotheses: Translations.
-        lowercase: Whether case is ignored.
+        lowercase: Ignore case.
 
     Raises:
-        UsageError: There is nothing to score, or a hypothesis has no reference.
+        UsageError: There are no hypotheses, or one has no reference.
 
     Reference:
         M. Post, A call for clarity in reporting BLEU scores, WMT 2018; M. Popović,
         chrF, WMT 2015.
     """
-    # Imported here: it takes longer than all of `asr score` without it.
+    # A slow import, which other metrics do not need.
     from sacrebleu.metrics import BLEU, CHRF  # noqa: PLC0415
 
     rows = _rows(references, hypotheses)
-    most = max(map(len, rows))
-    streams = [
-        [row[place] if place < len(row) else None for row in rows]
-        for place in range(most)
-    ]
-    found, signatures = [], []
-    for metric in (BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)):
-        found.append(metric.corpus_score(list(hypotheses), streams).score)
-        name = "BLEU" if isinstance(metric, BLEU) else "chrF2"
+    # sacreBLEU takes the first references of all texts, then the second ones, ...
+    streams = list(map(list, zip_longest(*rows)))
+    scores, signatures = [], []
+    metrics = {"BLEU": BLEU(lowercase=lowercase), "chrF2": CHRF(lowercase=lowercase)}
+    for name, metric in metrics.items():
+        scores.append(metric.corpus_score(list(hypotheses), streams).score)
         signatures.append(f"{name}|{metric.get_signature()}")
-    return Bleu(found[0], found[1], " ".join(signatures), len(hypotheses))
+    return Bleu(scores[0], scores[1], " ".join(signatures), len(hypotheses))
 
 
 def rouge(
@@ -114,12 +111,12 @@ def rouge(
     """Score summaries by ROUGE-1, ROUGE-2 and ROUGE-L, F1 with Porter's stemmer.
 
     Args:
-        references: One for each hypothesis, or a list of several, the best of which
-            counts.
+        references: A reference, or a list of references, for each hypothesis. The best
+            reference counts.
         hypotheses: Summaries.
 
     Raises:
-        UsageError: There is nothing to score, or a hypothesis has no reference.
+        UsageError: There are no hypotheses, or one has no reference.
 
     Reference:
         C.-Y. Lin, ROUGE, ACL workshop on text summarization 2004.
@@ -129,18 +126,15 @@ def rouge(
     rows = _rows(references, hypotheses)
     kinds = ("rouge1", "rouge2", "rougeL")
     scorer = RougeScorer(kinds, use_stemmer=True)
-    totals = dict.fromkeys(kinds, 0.0)
-    for row, hypothesis in zip(rows, hypotheses, strict=True):
-        best = scorer.score_multi(row, hypothesis)
-        for kind in kinds:
-            totals[kind] += best[kind].fmeasure
-    count = len(hypotheses)
-    one, two, longest = (totals[kind] / count for kind in kinds)
-    return Rouge(one, two, longest, count)
+    scores = list(map(scorer.score_multi, rows, hypotheses))
+    one, two, longest = (
+        sum(score[kind].fmeasure for score in scores) / len(scores) for kind in kinds
+    )
+    return Rouge(one, two, longest, len(scores))
 
 
 SCORERS: dict[str, Callable[..., Bleu | Rouge]] = {"bleu": bleu, "rouge": rouge}
-"""Name -> function of references and hypotheses; results have to_json and summary."""
+"""Name -> function of references and hypotheses."""
 
 
 def _rows(
@@ -149,11 +143,11 @@ def _rows(
     """Return the references of each hypothesis, at least one."""
     if len(references) != len(hypotheses):
         raise UsageError(
-            f"{len(references)} references but {len(hypotheses)} hypotheses; they are "
-            "compared one by one"
+            f"{len(references)} references but {len(hypotheses)} hypotheses; give "
+            "one hypothesis for each reference"
         )
     if not hypotheses:
-        raise UsageError("nothing to score: there are no texts")
+        raise UsageError("there are no texts to score")
     if not all(isinstance(row, str) or row for row in references):
-        raise UsageError("a hypothesis has no reference; each needs one or more")
+        raise UsageError("a hypothesis has no reference; give one or more")
     return [[row] if isinstance(row, str) else list(row) for row in references]

@@ -1,4 +1,4 @@
-"""All that is to be said of what was recognised: rates, bounds, tables, errors."""
+"""Score report: error rates, confidence intervals, groups, frequent errors."""
 
 from __future__ import annotations
 
@@ -15,40 +15,36 @@ from asr.metrics.significance import LEVEL, Interval, interval
 from asr.metrics.wer import Score, confusions, count, out_of_vocabulary, total, total_by
 
 LENGTH = "length"
-"""Group of utterances by the number of reference words."""
+"""Key that groups utterances by the number of reference words."""
 
-_LENGTHS = (0, 1, 6, 11, 21, 41)  # where groups of lengths begin
-_ERRORS = 10  # most frequent ones that are shown
+_LENGTHS = (0, 1, 6, 11, 21, 41)  # first length of each group, in words
+_ERRORS = 10  # most frequent ones
 
 
 def check_groups(keys: Iterable[str], facts: Sequence[Mapping[str, str]]) -> None:
-    """Refuse groups that no utterance is in.
-
-    Args:
-        keys: `length`, or a fact.
-        facts: What is known of each utterance.
+    """Check that each key is `length` or a fact of some utterance.
 
     Raises:
-        UsageError: No utterance has one of these facts.
+        UsageError: No utterance has one of the facts.
     """
     known = {LENGTH}.union(*facts)
     for key in keys:
         if key not in known:
-            there = ", ".join(sorted(known))
-            raise UsageError(f"no {key!r} is known; there is {there}")
+            names = ", ".join(sorted(known))
+            raise UsageError(f"group must be one of {names}, got {key!r}")
 
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What a system recognised, compared with what was said.
+    """Hypotheses of a system, compared with references.
 
     Args:
-        references: What was said, one text for each utterance.
-        hypotheses: What was recognised, in the same order.
-        facts: What is known of each utterance, such as its `speaker`.
-        aligner: From reference and hypothesis to steps; the fewest errors if not given.
-        vocabulary: Words that the system knows, if that is known; beside an aligner,
-            which is sclite's, case-folded.
+        references: Reference texts, one for each utterance.
+        hypotheses: Recognised texts, in the same order.
+        facts: Facts of each utterance, such as its `speaker`.
+        aligner: Function from reference and hypothesis to steps, which is sclite's; by
+            default the alignment with the fewest errors.
+        vocabulary: Words of the system, if known; casefolded if an aligner is given.
 
     Raises:
         UsageError: They have different lengths.
@@ -62,29 +58,26 @@ class ScoreReport:
 
     @cached_property
     def counts(self) -> np.ndarray:
-        """Counts of each utterance; see `asr.metrics.wer.count`."""
+        """Error counts of each utterance, (N, 8); see `asr.metrics.wer.count`."""
         return count(self.references, self.hypotheses, self.aligner)
 
     @cached_property
     def score(self) -> Score:
-        """Counts and rates of all."""
+        """Error counts and rates of all utterances."""
         return total(self.counts)
 
     @cached_property
     def intervals(self) -> dict[str, Interval]:
-        """Bounds of the WER, by what is drawn: `utterance`, and `speaker` if known."""
+        """WER intervals by resampling unit: `utterance`, and `speaker` if known."""
         errors = self.counts[:, 1:4].sum(axis=1)
         words = self.counts[:, :3].sum(axis=1)
-        found = {"utterance": interval(errors, words)}
+        intervals = {"utterance": interval(errors, words)}
         if all("speaker" in facts for facts in self.facts):
-            found["speaker"] = interval(errors, words, self.groups("speaker"))
-        return {unit: bounds for unit, bounds in found.items() if bounds}
+            intervals["speaker"] = interval(errors, words, self.groups("speaker"))
+        return {unit: bounds for unit, bounds in intervals.items() if bounds}
 
     def groups(self, key: str) -> list[str]:
-        """Return what each utterance belongs to.
-
-        Args:
-            key: `length` (reference words), or a fact.
+        """Return the group of each utterance by a key: `length` or a fact.
 
         Raises:
             UsageError: No utterance has that fact.
@@ -95,9 +88,9 @@ class ScoreReport:
         return [facts.get(key, "") for facts in self.facts]
 
     def by(self, key: str) -> dict[str, Score]:
-        """Return the score of each group of utterances, in the order of their names."""
-        found = total_by(self.counts, self.groups(key))
-        return dict(sorted(found.items(), key=lambda item: _natural(item[0])))
+        """Return the score of each group of utterances, sorted by name."""
+        scores = total_by(self.counts, self.groups(key))
+        return dict(sorted(scores.items(), key=lambda item: _natural(item[0])))
 
     def errors(self, top: int = _ERRORS) -> list[tuple[Aligned, int]]:
         """Return the most frequent errors; see `asr.metrics.wer.confusions`."""
@@ -107,43 +100,43 @@ class ScoreReport:
 
     @cached_property
     def out_of_vocabulary(self) -> float | None:
-        """Share of reference words that the vocabulary lacks, if there is one."""
+        """Share of reference words that are not in the vocabulary, if there is one."""
         if self.vocabulary is None:
             return None
         texts = self.references
-        if self.aligner:  # of alternatives, those that were taken
-            pairs = zip(self.references, self.hypotheses, strict=True)
-            steps = (self.aligner(*pair) for pair in pairs)
+        if self.aligner:  # only the alternatives that the alignment takes
+            alignments = map(self.aligner, self.references, self.hypotheses)
             texts = [
-                " ".join(step.reference for step in found).casefold() for found in steps
+                " ".join(step.reference for step in steps).casefold()
+                for steps in alignments
             ]
         return out_of_vocabulary(texts, self.vocabulary)
 
     def to_json(self, by: Sequence[str] = (), top: int = 0) -> dict[str, Any]:
-        """Return figures as plain data.
+        """Return all scores as JSON data.
 
         Args:
-            by: Keys of groups that are scored by themselves, too.
-            top: Most frequent errors to name.
+            by: Keys of groups to score.
+            top: Number of most frequent errors.
         """
-        found: dict[str, Any] = {
+        result: dict[str, Any] = {
             **self.score.to_json(),
             "wer_intervals": {unit: list(x) for unit, x in self.intervals.items()},
             "empty": sum(not text.strip() for text in self.hypotheses),
         }
         if self.out_of_vocabulary is not None:
-            found["out_of_vocabulary"] = self.out_of_vocabulary
+            result["out_of_vocabulary"] = self.out_of_vocabulary
         if by:
-            found["by"] = {
+            result["by"] = {
                 key: {name: part.to_json() for name, part in self.by(key).items()}
                 for key in by
             }
         if top:
-            found["errors"] = [[*step, times] for step, times in self.errors(top)]
-        return found
+            result["errors"] = [[*step, times] for step, times in self.errors(top)]
+        return result
 
     def summary(self, by: Sequence[str] = (), top: int = 0) -> str:
-        """Return figures for people; arguments as for `to_json`."""
+        """Return all scores as text; arguments as for `to_json`."""
         lines = [self.score.summary()]
         for unit, (low, high) in self.intervals.items():
             lines.append(
@@ -160,16 +153,17 @@ class ScoreReport:
 
 
 def _length(words: int) -> str:
-    place = int(np.searchsorted(_LENGTHS, words, side="right")) - 1
-    first = _LENGTHS[place]
-    if place + 1 == len(_LENGTHS):
+    """Return the name of the group of a number of words, such as `6-10`."""
+    group = int(np.searchsorted(_LENGTHS, words, side="right")) - 1
+    first = _LENGTHS[group]
+    if group + 1 == len(_LENGTHS):
         return f"{first} or more"
-    last = _LENGTHS[place + 1] - 1
+    last = _LENGTHS[group + 1] - 1
     return f"{first}" if first == last else f"{first}-{last}"
 
 
 def _natural(name: str) -> tuple[int, str]:
-    """Order names that begin with numbers by these."""
+    """Return a sort key that orders leading numbers by value."""
     digits = name[: len(name) - len(name.lstrip("0123456789"))]
     return int(digits or -1), name
 
@@ -187,7 +181,7 @@ def _table(key: str, scores: Mapping[str, Score]) -> list[str]:
 
 
 def _list(errors: Sequence[tuple[Aligned, int]]) -> list[str]:
-    lines = ["times  said -> recognised"]
-    for (_, said, recognised), times in errors:
-        lines.append(f"{times:5}  {said or '-'} -> {recognised or '-'}")
-    return lines
+    return ["times  reference -> recognised"] + [
+        f"{times:5}  {step.reference or '-'} -> {step.hypothesis or '-'}"
+        for step, times in errors
+    ]

@@ -1,9 +1,9 @@
 """Alignment as NIST's sclite does it: its costs, and alternative transcripts.
 
-A text may hold alternations, `{ what are / what're }`, one inside another too, where
-`@` stands for no word at all. Both sides are networks of words, aligned at the least
-cost: 0 for a correct word, 3 for one inserted or deleted, 4 for one substituted. So an
-alignment may differ from the one with the fewest errors.
+A text may contain alternations, `{ what are / what're }`, also nested, in which `@`
+stands for an empty alternative. Both texts are word networks, aligned at minimum cost:
+0 for a correct word, 3 for an insertion or deletion, 4 for a substitution. So an
+alignment can have more errors than the one with the fewest.
 
 Reference:
     NIST Scoring Toolkit (SCTK) 2.4, sclite; Sankoff and Kruskal, Time warps, string
@@ -22,16 +22,16 @@ from asr.metrics.alignment import Aligned, Operation
 
 _GAP, _OPTIONAL_GAP, _SUBSTITUTION, _NULL = 3.0, 2.0, 4.0, 0.001
 _TOKEN = re.compile(r"[{}]|[^\s{}]+")
-_DEEPEST = 50  # alternations one inside another
+_MAX_DEPTH = 50  # of nested alternations
 _NO_WORD = "@"
 
 
 class Rules(NamedTuple):
-    """What is forgiven, as sclite's options of the same letters do.
+    """Options of sclite that accept further words as correct.
 
     Attributes:
-        fragments: A word that begins or ends with a hyphen is correct where the rest of
-            it begins or ends the other word (`-F`).
+        fragments: A fragment such as `fra-` is correct if it is the begin or end of the
+            other word (`-F`).
         optional: A word in parentheses may be missing (`-D`).
     """
 
@@ -39,11 +39,12 @@ class Rules(NamedTuple):
     optional: bool = False
 
 
-_Way = tuple[float, tuple[int, int], Aligned | None]
+_Transition = tuple[float, tuple[int, int], Aligned | None]
+"""Cost, previous pair of nodes, and step; no step for an empty arc."""
 
 
 class _Arc(NamedTuple):
-    """A way from one node to another; with an empty word it costs nothing."""
+    """Arc from a node; with an empty word it costs nothing."""
 
     start: int
     word: str
@@ -54,25 +55,25 @@ class _Arc(NamedTuple):
 
 
 class _Network:
-    """A text with alternations: for each node the arcs that lead to it.
+    """Word network of a text: the incoming arcs of each node.
 
-    Nodes are numbered so that arcs lead upwards, from 0 to the last one.
+    Nodes are in topological order, from node 0 to the last one.
     """
 
     def __init__(self, text: str) -> None:
         self.arcs: list[list[_Arc]] = [[]]
         self.text = text
-        end = self._sequence(self._tokens(), 0)
-        if end[1] is not None:
-            raise self._error(f"{end[1]!r} without an opening brace")
+        _, closing = self._sequence(self._tokens(), 0)
+        if closing is not None:
+            raise self._error(f"{closing!r} without an opening brace")
 
     def _tokens(self) -> Iterator[str]:
-        """Yield words, braces, and slashes where they are between braces."""
+        """Yield words and braces, and slashes between braces."""
         depth = 0
         for token in _TOKEN.findall(self.text):
             depth += (token == "{") - (token == "}")
-            if depth > _DEEPEST:
-                raise self._error(f"more than {_DEEPEST} braces inside one another")
+            if depth > _MAX_DEPTH:
+                raise self._error(f"more than {_MAX_DEPTH} nested braces")
             if depth and token not in "{}":
                 yield from filter(None, re.split("(/)", token))
             else:
@@ -85,7 +86,7 @@ class _Network:
     def _sequence(
         self, tokens: Iterator[str], node: int, *, inside: bool = False
     ) -> tuple[int, str | None]:
-        """Read words up to a `/`, a `}` or the end; return the last node and which."""
+        """Add words up to a `/`, a `}` or the end; return last node and end token."""
         for token in tokens:
             if token == "}" or (token == "/" and inside):
                 return node, token
@@ -98,11 +99,11 @@ class _Network:
     def _alternation(self, tokens: Iterator[str], node: int) -> int:
         ends, last = [], "/"
         while last == "/":
-            end, found = self._sequence(tokens, node, inside=True)
-            if found is None:
+            end, token = self._sequence(tokens, node, inside=True)
+            if token is None:
                 raise self._error("a brace is not closed")
             ends.append(_Arc(end, ""))
-            last = found
+            last = token
         return self._node(*ends)
 
     def _error(self, wrong: str) -> DataError:
@@ -114,15 +115,15 @@ def align(
     hypothesis: str,
     rules: Rules = Rules(),  # noqa: B008 - immutable
 ) -> list[Aligned]:
-    """Align two texts, which may hold alternations, as sclite does.
+    """Align two texts, which may contain alternations, as sclite does.
 
     Args:
-        reference: What was said.
-        hypothesis: What was recognised.
-        rules: What is forgiven.
+        reference: Reference text.
+        hypothesis: Recognised text.
+        rules: Options of sclite.
 
     Returns:
-        Steps as of `asr.metrics.alignment.align`, along the alternatives taken.
+        Steps as in `asr.metrics.alignment.align`, of the best alternatives.
 
     Raises:
         DataError: Braces do not match.
@@ -135,26 +136,26 @@ def align(
             if i == j == 0:
                 continue
             best = float("inf")
-            for cost, before, step in _ways(i, j, left, right, rules):
-                whole = costs[before[0]][before[1]] + cost
-                if whole < best - 1e-9:
-                    best, back[i, j] = whole, (*before, step)
+            for cost, before, step in _transitions(i, j, left, right, rules):
+                total = costs[before[0]][before[1]] + cost
+                if total < best - 1e-9:
+                    best, back[i, j] = total, (*before, step)
             costs[i][j] = best
     steps: list[Aligned] = []
-    at = (len(one) - 1, len(other) - 1)
-    while at != (0, 0):
-        i, j, step = back[at]
+    node = (len(one) - 1, len(other) - 1)
+    while node != (0, 0):
+        i, j, step = back[node]
         if step is not None:
             steps.append(step)
-        at = (i, j)
+        node = (i, j)
     return steps[::-1]
 
 
-def _ways(
+def _transitions(
     i: int, j: int, left: list[_Arc], right: list[_Arc], rules: Rules
-) -> Iterator[_Way]:
-    """Yield cost, node before and step of each way to a pair of nodes."""
-    gaps: list[_Way] = []
+) -> Iterator[_Transition]:
+    """Yield all transitions to a pair of nodes."""
+    gaps: list[_Transition] = []
     for b in right:
         cost, operation = _gap(b.word, "I", rules)
         step = operation and Aligned(operation, "", b.word)
@@ -163,7 +164,7 @@ def _ways(
         cost, operation = _gap(a.word, "D", rules)
         step = operation and Aligned(operation, a.word, "")
         gaps.append((cost, (a.start, j), step))
-    # Of ways that cost the same the first is taken: sclite's order.
+    # The first of equally good transitions wins; this order is sclite's.
     yield from (gap for gap in gaps if not gap[0])
     for a, b in itertools.product(left, right):
         if a.is_word and b.is_word:
@@ -176,7 +177,7 @@ def _ways(
 def _gap(
     word: str, operation: Operation, rules: Rules
 ) -> tuple[float, Operation | None]:
-    """Return cost and name of a word that only one side has."""
+    """Return cost and operation of a word without a counterpart."""
     if not word:
         return 0.0, None
     if word == _NO_WORD:
@@ -186,12 +187,12 @@ def _gap(
     return _GAP, operation
 
 
-def _same(said: str, recognised: str, rules: Rules) -> bool:
-    one, other = _bare(said, rules), _bare(recognised, rules)
+def _same(reference: str, hypothesis: str, rules: Rules) -> bool:
+    one, other = _bare(reference, rules), _bare(hypothesis, rules)
     if one == other:
         return True
-    # sclite looks for a hyphen at the front before it takes parentheses off.
-    begins, others_begin = said[0] == "-", recognised[0] == "-"
+    # sclite tests for a leading hyphen before it removes parentheses.
+    begins, others_begin = reference[0] == "-", hypothesis[0] == "-"
     if not rules.fragments:
         return False
     if begins or one.endswith("-"):
@@ -206,7 +207,7 @@ def _bare(word: str, rules: Rules) -> str:
 
 
 def _holds(word: str, fragment: str, *, begins: bool) -> bool:
-    """Whether what is left of a fragment is at the cut-off side of a word."""
+    """Return True if a fragment without its hyphens is the begin or end of a word."""
     rest = fragment.strip("-")
     return bool(rest) and (
         (fragment.endswith("-") and word.startswith(rest))

@@ -1,4 +1,4 @@
-"""How far an error rate can be trusted, and whether two of them differ.
+"""Confidence intervals of error rates, and tests of their differences.
 
 References:
     M. Bisani, H. Ney, Bootstrap estimates for confidence intervals in ASR performance
@@ -19,16 +19,16 @@ from asr.errors import UsageError
 from asr.metrics.alignment import Aligned, Aligner, align
 
 LEVEL = 0.95
-"""Share of intervals that hold the true value."""
+"""Confidence level: the share of intervals that contain the true value."""
 
 _DRAWS = 1000
-_CHUNK = 2_000_000  # units drawn at once, so that memory stays bounded
-_FEWEST = 5  # groups; fewer say too little of how groups differ
-_GOOD_WORDS = 2  # that both systems have right, and which part two segments
+_CHUNK = 2_000_000  # units drawn at once, which bounds the memory
+_MIN_GROUPS = 5  # fewer do not show the variance between groups
+_CORRECT_WORDS = 2  # correct in both systems, between two segments
 
 
 class Interval(NamedTuple):
-    """Between which bounds a rate lies, with probability `LEVEL`."""
+    """Confidence interval of a rate, at the level `LEVEL`."""
 
     low: float
     high: float
@@ -36,16 +36,16 @@ class Interval(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Whether one system makes fewer errors than another on the same utterances.
+    """Comparison of two systems on the same utterances.
 
     Attributes:
-        difference: WER of the second less WER of the first.
-        interval: Of this difference, or None where too little is known.
-        better: Share of bootstrap draws in which the second makes fewer errors.
-        p_bootstrap: Two-sided probability of a difference as large by chance.
-        segments: Segments that the matched-pair test compared.
-        p_matched_pairs: The same probability by the matched-pair sentence-segment test;
-            1.0 where there are fewer than two segments.
+        difference: WER of the second system minus WER of the first.
+        interval: Confidence interval of the difference; None without enough data.
+        better: Share of bootstrap draws in which the second system has fewer errors.
+        p_bootstrap: Two-sided p-value of the bootstrap.
+        segments: Number of segments in the matched-pair test.
+        p_matched_pairs: Two-sided p-value of the matched-pair sentence-segment word
+            error test; 1.0 with fewer than two segments.
     """
 
     difference: float
@@ -56,11 +56,11 @@ class Comparison:
     p_matched_pairs: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain data."""
+        """Return all values as JSON data."""
         return asdict(self)
 
     def summary(self) -> str:
-        """Return the figures for people, rates in per cent."""
+        """Return all values as text, rates in percent."""
         between = ""
         if self.interval:
             low, high = self.interval
@@ -81,29 +81,29 @@ def interval(
     *,
     seed: int = 0,
 ) -> Interval | None:
-    """Bound an error rate by a studentised bootstrap.
+    """Compute the confidence interval of an error rate by a studentised bootstrap.
 
-    Whole utterances are drawn, or whole speakers: errors of one speaker go together, so
-    bounds by speaker are the honest ones for speakers that were never heard. Dividing
-    by each draw's own standard error keeps the level with few speakers, where plain
-    percentiles are too narrow.
+    Errors of one speaker are correlated, so intervals for new speakers need whole
+    speakers as groups. Each draw is divided by its own standard error. This keeps the
+    level with few speakers; intervals from percentiles are too narrow.
 
     Args:
-        errors: Errors of each utterance, (N,); may be differences of two systems.
+        errors: Errors of each utterance, (N,), or differences of two systems.
         words: Reference words of each utterance, (N,).
-        groups: What each utterance belongs to; each is a group of its own if not given.
-        seed: Of the draws.
+        groups: Group of each utterance, drawn together; by default each utterance is a
+            group.
+        seed: Random seed.
 
     Returns:
-        The bounds, not below those that are possible; None with fewer than five groups
-        or where all are equal, as without any errors.
+        The interval, not below 0 for errors. None with fewer than five groups, or if
+        all groups have the same rate.
     """
     errors, words = _grouped(errors, words, groups)
     rate, spread = _rates(*_moments(errors, words, np.ones((1, len(errors)))))
-    if len(errors) < _FEWEST or not spread[0] > 0:
+    if len(errors) < _MIN_GROUPS or not spread[0] > 0:
         return None
     drawn, spreads = _draw(errors, words, seed)
-    # Draws without any errors have no spread of their own.
+    # A draw without errors has no standard error; it takes that of the sample.
     scores = (drawn - rate) / np.where(spreads > 0, spreads, spread)
     tail = (1 - LEVEL) / 2
     low, high = rate - spread * np.quantile(scores, [1 - tail, tail])
@@ -121,16 +121,16 @@ def compare(
     aligner: Aligner = align,
     seed: int = 0,
 ) -> Comparison:
-    """Test whether two systems differ on the same utterances.
+    """Test the difference of two systems on the same utterances.
 
     Args:
-        references: What was said, one text for each utterance.
-        first: What the first system recognised, in the same order.
-        second: What the second one did.
-        groups: What each utterance belongs to, drawn together by the bootstrap; each is
-            a group of its own if not given, or if there are fewer than five.
-        aligner: From reference and hypothesis to steps.
-        seed: Of the draws.
+        references: Reference texts, one for each utterance.
+        first: Texts recognised by the first system, in the same order.
+        second: Texts recognised by the second system.
+        groups: Group of each utterance, drawn together by the bootstrap; by default, or
+            with fewer than five groups, each utterance is a group.
+        aligner: Function from reference and hypothesis to steps.
+        seed: Random seed.
 
     Raises:
         UsageError: They have different lengths, or the references have no words.
@@ -153,7 +153,7 @@ def compare(
         pairs += _segments(*sides)
     if not words_of.all():
         raise UsageError("the references have no words; there is nothing to compare")
-    if groups is not None and len(set(groups)) < _FEWEST:
+    if groups is not None and len(set(groups)) < _MIN_GROUPS:
         groups = None
     drawn, _ = _draw(*_grouped(differences, words, groups), seed)
     # Counting the observed difference as one more draw keeps p above zero.
@@ -169,10 +169,7 @@ def compare(
 
 
 def _errors(steps: Sequence[Aligned]) -> list[int]:
-    """Return errors at each reference word, and inserted before, between and after.
-
-    The list has an odd length: words have odd places, what is inserted has even ones.
-    """
+    """Return errors at odd positions for words, at even ones for insertions."""
     errors = [0]
     for step in steps:
         if step.operation == "I":
@@ -183,29 +180,29 @@ def _errors(steps: Sequence[Aligned]) -> list[int]:
 
 
 def _segments(first: Sequence[int], second: Sequence[int]) -> Iterator[int]:
-    """Yield how many errors more the second made, in each segment with errors."""
-    if len(first) != len(second):  # they took different alternatives
+    """Yield the second system's additional errors in each segment with errors."""
+    if len(first) != len(second):  # the alignments took different alternatives
         yield sum(second) - sum(first)
         return
-    good, found, inside = 0, 0, False
-    for place, (one, other) in enumerate(zip(first, second, strict=True)):
+    correct, difference, inside = 0, 0, False
+    for position, (one, other) in enumerate(zip(first, second, strict=True)):
         if one or other:
-            found += other - one
-            inside, good = True, 0
-        elif place % 2:
-            good += 1
-        if inside and good == _GOOD_WORDS:
-            yield found
-            found, inside = 0, False
+            difference += other - one
+            inside, correct = True, 0
+        elif position % 2:
+            correct += 1
+        if inside and correct == _CORRECT_WORDS:
+            yield difference
+            difference, inside = 0, False
     if inside:
-        yield found
+        yield difference
 
 
 def _matched_pairs(differences: np.ndarray) -> float:
     if len(differences) < 2:
         return 1.0
     spread = differences.std(ddof=1) / np.sqrt(len(differences))
-    if spread == 0:  # the sign test: all of them point the same way, or nowhere
+    if spread == 0:  # equal differences: the sign test
         return min(1.0, 2 * 0.5 ** len(differences)) if differences[0] else 1.0
     return float(2 * NormalDist().cdf(-abs(differences.mean() / spread)))
 
@@ -217,14 +214,14 @@ def _grouped(
     if groups is None:
         return errors.astype(np.float64), words.astype(np.float64)
     numbers: dict[Hashable, int] = {}
-    places = [numbers.setdefault(group, len(numbers)) for group in groups]
-    return np.bincount(places, errors), np.bincount(places, words)
+    rows = [numbers.setdefault(group, len(numbers)) for group in groups]
+    return np.bincount(rows, errors), np.bincount(rows, words)
 
 
 def _draw(
     errors: np.ndarray, words: np.ndarray, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return rate and standard error of each bootstrap draw, (_DRAWS,) both."""
+    """Return rate and standard error of each bootstrap draw, both (_DRAWS,)."""
     rng, count = np.random.default_rng(seed), len(errors)
     rows = max(1, min(_DRAWS, _CHUNK // count))
     rates, spreads = [], []
@@ -233,9 +230,9 @@ def _draw(
         drawn = rng.integers(0, count, (amount, count))
         drawn += count * np.arange(amount)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=amount * count)
-        found = _rates(*_moments(errors, words, weights.reshape(amount, count)))
-        rates.append(found[0])
-        spreads.append(found[1])
+        rate, spread = _rates(*_moments(errors, words, weights.reshape(amount, count)))
+        rates.append(rate)
+        spreads.append(spread)
     return np.concatenate(rates), np.concatenate(spreads)
 
 

@@ -102,7 +102,7 @@ def test_alignments_and_predictions_in_files(run, calls, manifest, tmp_path):
 @pytest.mark.parametrize(
     ("options", "status", "message"),
     [
-        (("--by", "accent"), 2, "no 'accent' is known; there is lang"),
+        (("--by", "accent"), 2, "group must be one of lang"),
         (("--predictions", "-"), 2, "needs a file"),
         (("--predictions", "gone/p.jsonl"), 8, "there is no folder gone"),
         (("--alignments", "gone/a.txt"), 8, "there is no folder gone"),

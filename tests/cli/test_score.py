@@ -122,7 +122,7 @@ def test_a_key_that_nobody_knows(run, texts):
     texts(ref="one (u1)\n", hyp="one (u1)\n")
     ended = run("score", "ref", "hyp", "--by", "accent")
     assert (ended.status, ended.out) == (2, "")
-    assert "there is length" in ended.err
+    assert "group must be one of length" in ended.err
 
 
 def test_two_systems(run, texts):

@@ -27,7 +27,7 @@ def test_bleu_of_the_documented_example():
     assert "chrF2|nrefs:2" in found.signature
 
 
-def test_what_is_right_has_the_full_score():
+def test_perfect_texts_have_the_full_score():
     perfect = [row[0] for row in REFERENCES]
     found = bleu(REFERENCES, perfect)
     assert (found.bleu, found.chrf) == (pytest.approx(100), pytest.approx(100))
@@ -74,6 +74,6 @@ def test_an_empty_hypothesis_scores_nothing():
         ([["a"], []], ["a", "b"], "has no reference"),
     ],
 )
-def test_what_cannot_be_scored(function, references, hypotheses, message):
+def test_invalid_texts(function, references, hypotheses, message):
     with pytest.raises(UsageError, match=message):
         function(references, hypotheses)

@@ -1,4 +1,4 @@
-"""Confidence of words: fitted to what was right, and how far off it is."""
+"""Calibration of word confidences, and its error."""
 
 from __future__ import annotations
 

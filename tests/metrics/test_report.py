@@ -1,4 +1,4 @@
-"""What is said of one system: bounds, groups, errors."""
+"""Score reports: intervals, groups, frequent errors."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def test_groups_by_a_fact() -> None:
     assert list(by_speaker) == [f"s{number}" for number in range(6)]
     assert sum(part.words for part in by_speaker.values()) == report().score.words
     assert report().by("room").keys() == {"hall"}
-    with pytest.raises(UsageError, match="there is length, room, speaker"):
+    with pytest.raises(UsageError, match="one of length, room, speaker, got 'accent'"):
         report().by("accent")
 
 
-def test_bounds_by_speaker_need_the_speaker_of_all() -> None:
+def test_intervals_by_speaker_need_all_speakers() -> None:
     assert report().intervals.keys() == {"utterance", "speaker"}
     facts = [{"speaker": "a"}] * 19 + [{}]
     assert (
@@ -50,7 +50,7 @@ def test_errors_and_unknown_words() -> None:
     assert report(vocabulary={"a"}).out_of_vocabulary == 8 / 11
 
 
-def test_summary_and_json_hold_what_was_asked_for() -> None:
+def test_summary_and_json_have_the_groups_and_errors() -> None:
     found = report().to_json(["room"], 2)
     assert found["by"]["room"]["hall"]["words"] == 55
     assert found["errors"] == [["S", "b", "x", 5], ["D", "g", "", 5]]

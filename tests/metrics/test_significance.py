@@ -1,4 +1,4 @@
-"""Bounds that hold as often as they say, and tests that tell systems apart."""
+"""Coverage of confidence intervals, and tests of differences."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def drawn(speakers: int, utterances: int) -> Iterator[tuple[np.ndarray, np.ndarr
 @pytest.mark.parametrize(
     ("speakers", "utterances", "by_speaker"), [(40, 30, True), (200, 1, False)]
 )
-def test_intervals_hold_the_truth_in_95_of_100_cases(
+def test_intervals_contain_the_true_rate_in_95_percent(
     speakers: int, utterances: int, by_speaker: bool
 ) -> None:
     cases, held = 1000, 0
@@ -52,7 +52,7 @@ def test_utterances_of_one_speaker_are_not_independent() -> None:
     assert honest.high - honest.low > 1.5 * (naive.high - naive.low)
 
 
-def test_an_interval_is_the_same_each_time_and_holds_the_rate() -> None:
+def test_an_interval_is_reproducible_and_contains_the_rate() -> None:
     errors, words = np.array([0, 2, 1, 0, 3]), np.array([5, 9, 7, 4, 8])
     bounds = interval(errors, words)
     assert bounds == interval(errors, words)
@@ -132,7 +132,7 @@ def test_a_clear_difference_is_found() -> None:
     assert 0 < found.interval.low < found.difference < found.interval.high
 
 
-def test_equal_systems_are_told_apart_about_as_rarely_as_promised() -> None:
+def test_false_positives_have_the_rate_of_the_level() -> None:
     found = [compare(*systems(0.1, 0.1, seed)) for seed in range(60)]
     for name in ("p_bootstrap", "p_matched_pairs"):
         low = sum(getattr(one, name) < 0.05 for one in found)
@@ -147,7 +147,7 @@ def test_the_same_system_twice() -> None:
     assert "difference +0.00%" in found.summary()
 
 
-def test_one_speaker_tells_nothing_of_others() -> None:
+def test_a_single_speaker_is_ignored() -> None:
     texts, first, second = systems(0.1, 0.12)
     alone = compare(texts, first, second, ["utt"] * len(texts))
     assert alone == compare(texts, first, second)
@@ -165,7 +165,7 @@ def test_systems_may_take_different_alternatives() -> None:
     assert found.difference > 0
 
 
-def test_what_cannot_be_compared() -> None:
+def test_invalid_texts() -> None:
     with pytest.raises(UsageError, match="no words"):
         compare([""], ["a"], ["b"])
     with pytest.raises(UsageError, match="2 references, 2 and 1 hypotheses"):

@@ -76,7 +76,8 @@ def test_only_the_package_reaches_site_packages(wheel, root):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert tops == {"asr", f"asr-{asr.__version__}.dist-info"}
-    assert "asr/py.typed" in names
+    data = {"asr/py.typed", "asr/reports/report.css", "asr/reports/report.js"}
+    assert data <= set(names)
     for folder in ("recipes", "data"):
         shipped = {
             f"asr/share/{path.relative_to(root)}"

@@ -117,7 +117,7 @@ class Ours:
         """Train on the first batches of an epoch; return times and the batches."""
         distort = Distortion(AugmentConfig(), self.task.rate)
         plan = batching.plan_epoch(
-            batching.distorted_lengths(self.examples, distort, seed=1, epoch=epoch),
+            batching.augmented_lengths(self.examples, distort, seed=1, epoch=epoch),
             batch_length=self.data.batch_length,
             seed=1,
             epoch=epoch,

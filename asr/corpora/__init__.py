@@ -1,4 +1,4 @@
-"""Readers of speech corpora: `CORPORA` is the list of what is known."""
+"""Readers of speech corpora, in the table `CORPORA`."""
 
 from __future__ import annotations
 
@@ -50,16 +50,13 @@ CORPORA: dict[str, Corpus] = {
 
 
 def corpus(name: str) -> Corpus:
-    """Look a corpus up.
+    """Look the reader of a corpus up.
 
     Args:
         name: A key of `CORPORA`, or `tfds:NAME`; see `asr.corpora.tfds`.
 
-    Returns:
-        Its reader.
-
     Raises:
-        UsageError: There is no such corpus; the message has the nearest name.
+        UsageError: The name is unknown; the message suggests the nearest one.
     """
     if name in CORPORA:
         return CORPORA[name]
@@ -69,20 +66,14 @@ def corpus(name: str) -> Corpus:
 
 
 def detect(root: Path) -> str:
-    """Find out which corpus a folder, or a manifest, holds.
-
-    Args:
-        root: The folder or file.
-
-    Returns:
-        The key in `CORPORA`.
+    """Return the key in `CORPORA` of the corpus in a folder, or of a manifest.
 
     Raises:
-        DataError: There is no such folder, or nothing known in it.
+        DataError: The folder is missing, or holds no known corpus.
     """
     if not root.exists():
         raise DataError(f"{root}: no such file or folder")
-    for name, known in CORPORA.items():
-        if known.subsets(root):
+    for name, reader in CORPORA.items():
+        if reader.subsets(root):
             return name
     raise DataError(f"{root}: no corpus of a known kind; known: {', '.join(CORPORA)}")

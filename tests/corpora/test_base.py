@@ -108,7 +108,7 @@ def test_tables(tmp_path, text):
     table = text(tmp_path / "text", "a one  two\n\nb\tthree\nc\n")
     assert read_table(table) == {"a": (1, "one  two"), "b": (3, "three"), "c": (4, "")}
     text(table, "a x\na y\n")
-    with pytest.raises(DataError, match=r"text:2: a comes twice"):
+    with pytest.raises(DataError, match=r"text:2: a is repeated"):
         read_table(table)
 
 

@@ -46,16 +46,16 @@ def test_supervisions_with_text_are_utterances(tmp_path, name):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"recording": None}, "no cut of lhotse"),
-        ({"supervisions": None}, "no cut of lhotse"),
-        ({"start": "soon"}, "no cut of lhotse"),
+        ({"recording": None}, "not a lhotse cut"),
+        ({"supervisions": None}, "not a lhotse cut"),
+        ({"start": "soon"}, "not a lhotse cut"),
         (
             {"recording": CUT["recording"] | {"transforms": [{"name": "Speed"}]}},
-            "transformed",
+            "no transforms",
         ),
         (
             {"recording": {"sources": [{"type": "command", "source": "sox a.wav |"}]}},
-            "'command'; only files are read",
+            "must be a file, got type 'command'",
         ),
     ],
 )

@@ -29,7 +29,7 @@ def test_parallel_files(tmp_path):
 @pytest.mark.parametrize(
     ("subset", "message"),
     [
-        ("val", "names no languages"),
+        ("val", "must name two languages"),
         ("val.en-fr", "no val.fr there"),
         ("val.en-de", "3 lines in en and 2 in de"),
     ],

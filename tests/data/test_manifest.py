@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.data.manifest import Utterance, read_manifest, text_lines, write_manifest
+from asr.data.manifest import Utterance, read_manifest, write_manifest
+from asr.data.text_files import text_lines
 from asr.errors import DataError, OutputError
 
 
@@ -101,7 +102,7 @@ def test_foreign_keys_numbers_as_names_blank_lines_and_marks_are_accepted(tmp_pa
         ('{"audio_filepath": "a", "duration": NaN}', "duration is NaN"),
         ('{"audio_filepath": "a", "offset": true}', "offset is true"),
         (f'{{"audio_filepath": "a", "duration": 1{"0" * 400}}}', "duration is 1000"),
-        ("[" * 100_000, "brackets within brackets"),
+        ("[" * 100_000, "JSON is nested too deeply"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path, line, says):
@@ -141,8 +142,8 @@ def test_no_folder_to_write_to(tmp_path):
 
 
 def test_a_line_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("asr.data.manifest._LONGEST_LINE", 100)
+    monkeypatch.setattr("asr.data.text_files._LONGEST_LINE", 100)
     path = tmp_path / "m.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n" + b" " * 101))
-    with pytest.raises(DataError, match=r"m\.jsonl\.gz:2: a line without end"):
+    with pytest.raises(DataError, match=r"m\.jsonl\.gz:2: a line of more than"):
         list(read_manifest(path))

@@ -41,14 +41,14 @@ def test_lines_of_one_source_are_its_references():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", "no tab\n", r"a.tsv:1: no tab in it"),
+        ("a.tsv", "no tab\n", r"a.tsv:1: no tab in the line"),
         ("a.tsv", "a\tb\n\t c\n", r"a.tsv:2: the source is empty"),
         ("a.tsv", "a\t \n", r"a.tsv:1: the target is empty"),
         ("a.jsonl", "[1]\n", r"a.jsonl:1: not a JSON object"),
         ("a.jsonl", "{\n", r"a.jsonl:1: "),
         ("a.jsonl", '{"source": "a"}\n', r"no text under 'target'"),
         ("a.jsonl", '{"source": 1, "target": "b"}\n', r"no text under 'source'"),
-        ("a.csv", "a,b\n", r"pairs come as \.tsv"),
+        ("a.csv", "a,b\n", r"must be \.tsv"),
         ("a.tsv.gz", "no gzip\n", r"cannot read"),
     ],
 )

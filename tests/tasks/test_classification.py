@@ -97,7 +97,7 @@ def test_labels():
     with pytest.raises(DataError, match="no label 'c'"):
         tokenizer.encode("c")
     for labels in (("a", "a"), ("",), (1,)):
-        with pytest.raises(DataError, match="label|listed twice"):
+        with pytest.raises(DataError, match=r"label|listed twice"):
             LabelTokenizer(labels)
         with pytest.raises(ModelError, match=r"tokenizer\.json"):
             tokenizer_from_json({"kind": "labels", "labels": list(labels)})

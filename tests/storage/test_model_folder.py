@@ -313,12 +313,12 @@ def test_a_damaged_member(folder):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_no_numbers(folder, value):
+def test_weights_that_are_not_finite(folder, value):
     with np.load(folder / WEIGHTS) as stored:
         array = stored["ctc/kernel"]
     array[0, 0] = value
     rewrite(folder, **{"ctc/kernel": array})
-    refused(folder, WEIGHTS, "ctc/kernel", "not numbers")
+    refused(folder, WEIGHTS, "ctc/kernel", "not finite numbers")
 
 
 @pytest.mark.parametrize("kind", ["U3", "complex64", "S3", "bool"])
@@ -326,7 +326,7 @@ def test_weights_of_another_kind(folder, kind):
     with np.load(folder / WEIGHTS) as stored:
         shape = stored["ctc/kernel"].shape
     rewrite(folder, **{"ctc/kernel": np.zeros(shape, kind)})
-    refused(folder, WEIGHTS, "ctc/kernel", "no numbers")
+    refused(folder, WEIGHTS, "ctc/kernel", "must hold numbers")
 
 
 def test_weights_of_another_shape(folder):

@@ -62,9 +62,7 @@ def test_pairs_of_a_corpus(task, tmp_path):
     source = SourceConfig("own", "pairs", "train")
     pairs = task.prepare(source, tmp_path)
     assert pairs == [Pair("a", "b", "1"), Pair("b", "c", "2")]
-    assert (
-        list(task.read_source(source, tmp_path)) == pairs
-    )
+    assert list(task.read_source(source, tmp_path)) == pairs
     task.write(tmp_path / "train.jsonl", pairs)
     assert list(task.read(tmp_path / "train.jsonl")) == pairs
     (tmp_path / "own" / "none.tsv").write_text("\n")

@@ -1,4 +1,4 @@
-"""How fast error rates are computed: words and characters, beside jiwer."""
+"""Error rates: speed of word and character error rates against jiwer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asr.metrics.wer import score
 WORDS = 5_000_000
 SECONDS = 10.0
 _LENGTH = 20  # words of a reference
-_SHARE = 10  # jiwer scores one part in so many
+_SHARE = 10  # jiwer scores a tenth of the texts
 
 
 def texts(words: int) -> tuple[list[str], list[str]]:
@@ -25,18 +25,18 @@ def texts(words: int) -> tuple[list[str], list[str]]:
     known = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(20_000)]
     references, hypotheses = [], []
     for _ in range(words // _LENGTH):
-        said = rng.choices(known, k=_LENGTH)
-        heard = []
-        for word in said:
+        reference = rng.choices(known, k=_LENGTH)
+        hypothesis = []
+        for word in reference:
             kind = rng.random()
             if kind < 0.08:
-                heard.append(rng.choice(known))
+                hypothesis.append(rng.choice(known))
             elif kind >= 0.10:
-                heard.append(word)
+                hypothesis.append(word)
             if kind > 0.98:
-                heard.append(rng.choice(known))
-        references.append(" ".join(said))
-        hypotheses.append(" ".join(heard))
+                hypothesis.append(rng.choice(known))
+        references.append(" ".join(reference))
+        hypotheses.append(" ".join(hypothesis))
     return references, hypotheses
 
 
@@ -55,14 +55,14 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     part = len(references) // _SHARE
     start = time.process_time()
-    found = jiwer.process_words(references[:part], hypotheses[:part])
+    output = jiwer.process_words(references[:part], hypotheses[:part])
     jiwer.process_characters(references[:part], hypotheses[:part])
     theirs = _SHARE * (time.process_time() - start)
-    same = score(references[:part], hypotheses[:part]).wer == found.wer
-    print(f"{ours.words:,} words, WER {ours.wer:.2%}; as jiwer's on a part: {same}")
-    print(f"asr {seconds:.2f} s of one core, {memory / 1024:.0f} MB beside the texts")
-    print(f"jiwer {theirs:.2f} s, from a tenth of the texts")
-    print(f"ratio: {theirs / seconds:.1f}")
+    same = score(references[:part], hypotheses[:part]).wer == output.wer
+    print(f"{ours.words:,} words, WER {ours.wer:.2%}; as jiwer on a tenth: {same}")
+    print(f"asr {seconds:.2f} s on one core, {memory / 1024:.0f} MB without the texts")
+    print(f"jiwer {theirs:.2f} s, extrapolated from a tenth of the texts")
+    print(f"ratio of jiwer to asr: {theirs / seconds:.1f}")
     harness.verdict(
         "seconds for 5,000,000 words", seconds * WORDS / words, SECONDS, below=True
     )

@@ -59,7 +59,7 @@ def test_supervisions_with_text_are_utterances(tmp_path, name):
         ),
     ],
 )
-def test_what_is_no_cut_is_refused(tmp_path, changes, message):
+def test_malformed_cuts_are_refused(tmp_path, changes, message):
     lines = [json.dumps(CUT), json.dumps(CUT | changes)]
     (tmp_path / "cuts.jsonl").write_text("\n".join(lines))
     with pytest.raises(DataError, match=rf"cuts\.jsonl:2: .*{message}"):

@@ -98,7 +98,7 @@ def test_ascending():
     assert flat(plan) == np.argsort(seconds).tolist()
 
 
-def test_little_is_wasted():
+def test_padding_is_small():
     seconds = np.random.default_rng(0).uniform(1, 10, 500)
     plan = plan_epoch(seconds, batch_length=100, seed=0, epoch=1, ascending=False)
     padded = sum(seconds[batch].max() * len(batch) for batch in plan)
@@ -225,7 +225,7 @@ def test_the_cache_changes_no_sample():
     np.testing.assert_allclose(first, np.clip(noise, -1, 1), atol=2e-5)
 
 
-def test_the_cache_has_an_end():
+def test_the_cache_is_bounded():
     loader = SourceLoader(lambda _: np.zeros(300_000, "float32"), cache_mb=1)
     for number in range(3):
         loader.load(example(number).record)
@@ -355,7 +355,7 @@ def test_collate_by_hand():
 
 
 @given(length=st.integers(1, 2**40), bits=st.integers(1, 8))
-def test_the_grid(length, bits):
+def test_round_up_length(length, bits):
     found = round_up_length(length, bits=bits)
     assert length <= found <= length * (1 + 2 ** (1 - bits))
     assert round_up_length(found, bits=bits) == found

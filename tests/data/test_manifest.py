@@ -33,7 +33,7 @@ def test_written_manifest_reads_back_equal(tmp_path):
     offset=st.floats(0, 1e6),
     speaker=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
 )
-def test_any_utterance_survives(tmp_path_factory, text, duration, offset, speaker):
+def test_any_utterance_round_trip(tmp_path_factory, text, duration, offset, speaker):
     folder = tmp_path_factory.mktemp("manifest")
     utterance = Utterance(folder / "x.wav", text, duration, offset, speaker)
     write_manifest(folder / "m.jsonl", [utterance])
@@ -89,7 +89,7 @@ def test_foreign_keys_numbers_as_names_blank_lines_and_marks_are_accepted(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
@@ -105,12 +105,12 @@ def test_foreign_keys_numbers_as_names_blank_lines_and_marks_are_accepted(tmp_pa
         ("[" * 100_000, "JSON is nested too deeply"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path, line, says):
+def test_a_malformed_line_is_named(tmp_path, line, message):
     path = tmp_path / "m.jsonl"
     path.write_text('{"audio_filepath": "a.wav"}\n' + line + "\n")
     with pytest.raises(DataError) as caught:
         list(read_manifest(path))
-    assert str(caught.value).startswith(f"{path}:2: {says}")
+    assert str(caught.value).startswith(f"{path}:2: {message}")
     assert "\n" not in str(caught.value)
 
 
@@ -141,7 +141,7 @@ def test_no_folder_to_write_to(tmp_path):
         write_manifest(tmp_path / "gone" / "m.jsonl", [])
 
 
-def test_a_line_without_end(tmp_path, monkeypatch):
+def test_a_line_that_is_too_long(tmp_path, monkeypatch):
     monkeypatch.setattr("asr.data.text_files._LONGEST_LINE", 100)
     path = tmp_path / "m.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n" + b" " * 101))

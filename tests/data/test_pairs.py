@@ -1,4 +1,4 @@
-"""Files of pairs: what is read, what is refused."""
+"""Files of pairs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_json_lines_with_other_keys(tmp_path):
     assert list(read_pairs(path, ("body", "title"))) == [Pair("Long.", "Short", "7")]
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_pairs_round_trip(tmp_path):
     pairs = [Pair("a\tb", 'c "d"', "x"), Pair("é\u2028", "日本", "y")]
     write_pairs(tmp_path / "a.jsonl", pairs)
     assert list(read_pairs(tmp_path / "a.jsonl")) == pairs
@@ -52,7 +52,7 @@ def test_lines_of_one_source_are_its_references():
         ("a.tsv.gz", "no gzip\n", r"cannot read"),
     ],
 )
-def test_refused(tmp_path, name, content, message):
+def test_malformed_files(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):

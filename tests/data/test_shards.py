@@ -279,7 +279,7 @@ def test_options_that_do_not_fit(tmp_path, options, capsys):
         ("", {"position": 10**30}, "damaged there"),
     ],
 )
-def test_places_that_are_none(utterances, tmp_path, shard, place, message):
+def test_positions_outside_of_a_shard(utterances, tmp_path, shard, place, message):
     clip = packed(utterances, tmp_path, 1)[0].audio
     with pytest.raises(AudioError, match=message):
         replace(clip, shard=shard or clip.shard, **place).read()

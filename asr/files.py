@@ -6,15 +6,12 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, Any, Literal
 
 from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 _PACKAGE = Path(__file__).resolve().parent
 

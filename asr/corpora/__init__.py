@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.corpora.an4 import AN4
 from asr.corpora.audio_folder import AUDIO_FOLDER
@@ -21,9 +21,6 @@ from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
 from asr.corpora.voxpopuli import VOXPOPULI
 from asr.errors import DataError, UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["CORPORA", "Corpus", "corpus", "detect"]
 

@@ -10,17 +10,14 @@ Source: http://www.speech.cs.cmu.edu/databases/an4/
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of
 from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _LINE = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()]+)\)")
 _OWN = {"train-own": False, "dev-own": True}  # -> made of every tenth speaker

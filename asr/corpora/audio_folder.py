@@ -8,17 +8,13 @@ Source: https://huggingface.co/docs/datasets/audio_dataset
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 from asr.corpora.base import Clips, corpus_of, folders_with, read_rows
 from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _METADATA = "metadata.csv"
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 from asr.audio.io import AUDIO_EXTENSIONS
+from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
-
-    from asr.data.manifest import Utterance
-
 
 P = TypeVar("P")
 

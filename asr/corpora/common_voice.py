@@ -9,15 +9,12 @@ Licence: CC0. Source: https://commonvoice.mozilla.org/
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, read_rows
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _SPLITS = ("validated", "train", "dev", "test")
 _OWN = {"train-own": False, "test-own": True}

@@ -10,15 +10,12 @@ Source: https://github.com/Jakobovski/free-spoken-digit-dataset
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>.+)_(?P<repetition>\d+)")
 _WORDS = (

@@ -6,14 +6,11 @@ a subset. `asr.data.manifest` describes the lines. Licence: that of the recordin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import corpus_of
 from asr.data.manifest import Utterance, read_manifest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def _parts(root: Path) -> dict[str, Path]:

@@ -10,16 +10,13 @@ Source: https://kaldi-asr.org/doc/data_prep.html, https://www.openslr.org/101/
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.corpora.base import corpus_of, folders_with, read_table
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def _read(folder: Path) -> Iterator[Utterance]:

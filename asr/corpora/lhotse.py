@@ -9,16 +9,14 @@ Source: https://lhotse.readthedocs.io/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from asr.corpora.base import corpus_of
 from asr.data.manifest import Utterance
 from asr.data.text_files import parse_json_object, text_lines
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ENDINGS = (".jsonl.gz", ".jsonl")
 

@@ -8,16 +8,13 @@ Source: https://www.openslr.org/12/ (mini LibriSpeech: https://www.openslr.org/3
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, folders_with, read_table
 from asr.data.manifest import Utterance
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def _read(subset: Path) -> Iterator[Utterance]:

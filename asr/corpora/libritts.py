@@ -7,15 +7,12 @@ Licence: CC BY 4.0. Source: https://www.openslr.org/60/
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, folders_with, read_text
 from asr.data.manifest import Utterance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _ENDING = ".normalized.txt"
 _TRANSCRIPTS = f"*/*/*{_ENDING}"

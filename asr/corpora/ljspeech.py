@@ -9,16 +9,13 @@ Licence: public domain. Source: https://keithito.com/LJ-Speech-Dataset/
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of
 from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _DEV_EVERY = 25
 _DEV = {"all": None, "train": False, "dev": True}

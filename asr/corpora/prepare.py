@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.audio import io as audio_io
 from asr.audio.shard_clip import ShardClip
 from asr.corpora import corpus
+from asr.data.manifest import Utterance
 from asr.errors import AudioError, DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from asr.data.manifest import Utterance
 
 SHORTEST = 0.1
 """Shortest utterance that is kept, in seconds."""

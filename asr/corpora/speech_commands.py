@@ -7,14 +7,11 @@ Licence: CC BY 4.0. Source: https://arxiv.org/abs/1804.03209
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of
 from asr.data.manifest import Utterance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _MARK = "_nohash_"
 

@@ -10,17 +10,14 @@ Source: https://www.openslr.org/51/ (release 3), 19 and 7 (releases 2 and 1)
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, folders_with
 from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
 from asr.formats.nist import read_segments
 from asr.formats.readers import Line
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _STM = "stm/*.stm"
 _MARKS = re.compile(r"<[^>]*>|\{[^}]*\}|\(\d+\)")

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,10 +23,6 @@ from asr.corpora.base import Corpus
 from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import DataError, UsageError
 from asr.files import atomic_write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 PREFIX = "tfds:"
 # Features of text and speaker in the builders, the best name first.

@@ -9,14 +9,11 @@ Licence: CC BY 4.0. Source: https://datashare.ed.ac.uk/handle/10283/3443
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, read_text
 from asr.data.manifest import Utterance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 
 def _parts(root: Path) -> dict[str, tuple[Path, str]]:

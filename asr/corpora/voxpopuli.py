@@ -8,14 +8,11 @@ Licence: CC0. Source: https://github.com/facebookresearch/voxpopuli
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, read_rows
 from asr.data.manifest import Utterance
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _COLUMNS = ("id", "normalized_text", "speaker_id")
 _PREFIX = "asr_"

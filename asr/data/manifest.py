@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from asr.audio.shard_clip import ShardClip
 from asr.data.text_files import parse_json_object, text_lines
 from asr.errors import DataError
 from asr.files import atomic_write
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 
 class Record(Protocol):

@@ -13,20 +13,17 @@ import contextlib
 import io
 import os
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from asr.audio import io as audio_io
 from asr.audio.shard_clip import ShardClip
+from asr.data.manifest import Utterance
 from asr.errors import AudioError, OutputError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from asr.data.manifest import Utterance
 
 _COMPRESSED = ("FLAC", "OGG", "MP3", "MPEG")  # stored unchanged
 # TFRecord: length (8 bytes), CRC of the length (4), content, CRC of the content (4).

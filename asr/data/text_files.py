@@ -6,14 +6,12 @@ import gzip
 import json
 import lzma
 import zlib
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 _LONGEST_LINE = 100_000_000  # bytes
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}

@@ -148,7 +148,7 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
     path.write_text("old")
     program = (
         "import os, signal, sys\n"
-        "from asr.resources import atomic_write\n"
+        "from asr.files import atomic_write\n"
         "with atomic_write(sys.argv[1]) as file:\n"
         "    file.write('new'); file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

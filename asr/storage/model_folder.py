@@ -221,7 +221,7 @@ def read_config(folder: Path) -> FolderConfig:
     tree = _read_json(path)
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise ModelError(
-            f"{path}: format must be {FORMAT}; this model may need a newer asr"
+            f"{path}: not of format {FORMAT}; it may need a newer release of asr"
         )
     training = tree.pop("training", {})
     if not isinstance(training, dict):

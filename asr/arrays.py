@@ -1,4 +1,4 @@
-"""The type of what flows through the model and the search."""
+"""Type of tensors; padding of rows."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any, TypeAlias
 import numpy as np
 
 Tensor: TypeAlias = Any
-"""A tensor of the backend Keras runs on, or a nest of them; docstrings give shapes."""
+"""A tensor of the Keras backend, or a nest of tensors; docstrings give shapes."""
 
 
 def pad_rows(rows: Sequence[Any], width: int, kind: str) -> np.ndarray:
-    """Return rows of numbers with zeros after each, (len(rows), width)."""
-    found = np.zeros((len(rows), width), dtype=kind)
-    for place, row in zip(found, rows, strict=True):
-        place[: len(row)] = row
-    return found
+    """Pad rows of numbers with zeros at the end, (len(rows), width)."""
+    padded = np.zeros((len(rows), width), dtype=kind)
+    for target, row in zip(padded, rows, strict=True):
+        target[: len(row)] = row
+    return padded
 
 
 def round_up_length(length: int, *, bits: int) -> int:
-    """Round a length up to so many significant bits, so that few lengths remain.
+    """Round a length up to `bits` significant bits, so that few lengths remain.
 
-    With 3 of them it grows by up to 25 %, with 5 by up to 6 %.
+    Three bits add up to 25 %, five bits up to 6 %.
     """
     step = 1 << max(length.bit_length() - bits, 0)
     return -(-length // step) * step

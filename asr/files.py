@@ -1,82 +1,73 @@
-"""Where shipped recipes, samples and models live, and the one way to write a file."""
+"""Paths of bundled recipes and models; writing of files, complete or not at all."""
 
 from __future__ import annotations
 
-import contextlib
-import difflib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, Any, Literal
 
-from asr.errors import ModelError, OutputError, RecipeError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def share() -> Path:
-    """Find the folder that holds `recipes` and `data`.
+    """Return the folder of `recipes` and `data`.
 
-    Returns:
-        `asr/share` in an installed wheel, the repository root in a checkout.
+    It is `asr/share` in an installed wheel, and the repository root in a checkout.
     """
     installed = _PACKAGE / "share"
     return installed if installed.is_dir() else _PACKAGE.parent
 
 
 def models_dir() -> Path:
-    """Return the folder of bundled models, one folder a model; it may not exist."""
+    """Return the folder of the bundled models; it may not exist."""
     return share() / "data" / "models"
 
 
 def bundled_models() -> dict[str, Path]:
-    """Return the folder of each bundled model, by its name."""
+    """Return the bundled models: name -> folder."""
     configs = sorted(models_dir().glob("*/config.json"))
     return {config.parent.name: config.parent for config in configs}
 
 
 def data_directory() -> Path:
-    """Return the folder that holds corpora: `ASR_DATA`, or the one we are in."""
+    """Return the data directory: `ASR_DATA`, or the current directory."""
     return Path(os.environ.get("ASR_DATA", "."))
 
 
 def model_path(name: str | Path) -> Path:
-    """Find a model folder by its path or by the name of a bundled one.
+    """Find a model folder by its path, or by the name of a bundled model.
 
     Args:
-        name: A folder, or a bundled model such as `english`.
-
-    Returns:
-        The model's folder.
+        name: A model folder, or a bundled model such as `english`.
 
     Raises:
-        ModelError: There is no such folder and no bundled model of that name.
+        ModelError: Neither a folder nor a bundled model has this name.
     """
     path = Path(name)
     bundled = bundled_models()
-    # A run's folder may have a bundled model's name, and holds the model further down.
+    # A run folder may have the name of a bundled model; it has no config.json.
     if path.is_dir() and ((path / "config.json").exists() or str(name) not in bundled):
         return path
     if str(name) in bundled:
         return bundled[str(name)]
-    raise ModelError(f"no model {name}; {_hint(str(name), bundled)}")
+    raise ModelError(f"no model {name}{_hint(str(name), bundled)}")
 
 
 def model_task(name: str | Path) -> str:
     """Return the task of a model without loading it.
 
     Args:
-        name: As in `model_path`.
+        name: See `model_path`.
 
     Raises:
-        ModelError: There is no such model, or it does not say.
+        ModelError: The model is missing, or its configuration is not readable.
     """
     path = model_path(name) / "config.json"
     try:
@@ -90,16 +81,13 @@ def model_task(name: str | Path) -> str:
 
 
 def recipe_path(name: str | Path) -> Path:
-    """Find a recipe by its file or by the name of a shipped one.
+    """Find a recipe by its path, or by the name of a shipped recipe.
 
     Args:
         name: A YAML file, or a shipped recipe such as `an4` or `librispeech/mini`.
 
-    Returns:
-        The recipe's file.
-
     Raises:
-        RecipeError: There is no such file and no shipped recipe of that name.
+        RecipeError: Neither a file nor a shipped recipe has this name.
     """
     path = Path(name)
     if path.is_file():
@@ -112,55 +100,50 @@ def recipe_path(name: str | Path) -> Path:
     wanted = path.with_suffix("").as_posix() if path.suffix == ".yaml" else str(name)
     if wanted in shipped:
         return shipped[wanted]
-    raise RecipeError(f"no recipe {name}; {_hint(wanted, shipped)}")
+    raise RecipeError(f"no recipe {name}{_hint(wanted, shipped)}")
 
 
 def _hint(wanted: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wanted, list(known), n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"give a path, or one of: {', '.join(known) or 'none are shipped'}"
+    names = list(known)
+    return did_you_mean(wanted, names) if names else "; give a path: none are shipped"
 
 
 def check_folder(folder: Path) -> None:
-    """Make sure that files can be written into a folder.
+    """Check that files can be written into a folder.
 
     Raises:
-        OutputError: It is not there, or not open to us.
+        OutputError: The folder is missing or not writable.
     """
     if not folder.is_dir():
-        raise OutputError(f"there is no folder {folder} to write into")
+        raise OutputError(f"there is no folder {folder} to write into; create it")
     if not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"cannot write into the folder {folder}: not permitted")
 
 
 @contextmanager
 def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[IO[Any]]:
-    r"""Open a file that appears under its name only when complete.
+    r"""Open a file that gets its name only when it is complete.
 
-    What is written goes to a temporary name in the same folder, is flushed to the disk
-    and takes the final name when the `with` block ends. If the block raises, the
-    temporary file is removed and whatever stood under the name before is untouched.
+    The content goes to a temporary file in the same folder. At the end of the `with`
+    block it is flushed to the disk and renamed. If the block raises, the temporary file
+    is removed and an old file of the name is unchanged.
 
     Args:
         path: The file to create or replace; its folder must exist.
         mode: `"w"` for UTF-8 text with `\n` line ends, `"wb"` for bytes.
 
-    Yields:
-        The open file.
-
     Raises:
-        OutputError: The file cannot be written (no folder, no right, no space), or the
-            name belongs to something that is not a plain file.
+        OutputError: The file cannot be written (no folder, no permission, no space), or
+            `path` is not a plain file.
     """
-    final = Path(path).resolve()  # through a link: its target is what gets replaced
+    final = Path(path).resolve()  # replaces the target of a link
     if final.exists() and not final.is_file():
         raise OutputError(f"cannot write {path}: it is not a plain file")
-    # A short name of its own: PATH.tmp could pass the 255 bytes a name may have.
+    # PATH.tmp could be longer than the 255 bytes that a name may have.
     temporary = final.with_name(f".asr-{secrets.token_hex(6)}.tmp")
     text: dict[str, Any] = {}
     if mode == "w":
-        # A file name that is not UTF-8 holds surrogates, which JSON can escape.
+        # File names that are not UTF-8 contain surrogates, which JSON can escape.
         text = {"encoding": "utf-8", "errors": "backslashreplace", "newline": "\n"}
     try:
         with temporary.open(mode, **text) as file:
@@ -169,7 +152,7 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
             os.fsync(file.fileno())
         temporary.replace(final)
     except OSError as error:
-        # A name of its own means that some other file failed inside the block.
+        # Another file name: the error comes from code inside the block.
         if error.filename not in (None, str(temporary)):
             raise
         reason = error.strerror or str(error)
@@ -178,15 +161,12 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
         temporary.unlink(missing_ok=True)
 
 
-@contextlib.contextmanager
+@contextmanager
 def replaced_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to fill, which takes the place of another one when that is done.
+    """Yield a path for a new folder, which replaces `folder` at the end of the block.
 
     Args:
-        folder: What it will be called; what is there stays as it is until then.
-
-    Yields:
-        A name that does not exist.
+        folder: Folder to create or replace; unchanged until the block ends.
     """
     new, old = folder.with_suffix(".new"), folder.with_suffix(".old")
     shutil.rmtree(new, ignore_errors=True)

@@ -1,9 +1,9 @@
-"""libsndfile (`asr.audio.io.read`) beside tensorflow-io (`asr.audio.tensorflow_io`).
+"""Audio decoding: speed of `asr.audio.io.read` against tensorflow-io.
 
-The same clips, encoded in each format, are decoded to 16 kHz by both; tensorflow-io
-runs in a venv of its own with the TensorFlow that it needs (`tfio_decoding.py`). Time
-is measured on the clock and on the processor; the latter says what decoding takes away
-from training, and other work on the machine disturbs it less.
+Both decode the same clips, in several formats, to 16 kHz. tensorflow-io runs in a venv
+of its own, with the TensorFlow that it needs (`tfio_decoding.py`). Wall-clock time and
+processor time are measured. Processor time is the cost for training, and depends less
+on other programs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import soundfile
 from asr.audio import io as audio_io
 
 RATE = 16000
-FORMATS = {  # ending -> how it is coded, at which rate
+FORMATS = {  # ending -> subtype and sample rate
     "wav": ("PCM_16", RATE),
     "flac": ("PCM_16", RATE),
     "ogg": ("VORBIS", RATE),
@@ -33,7 +33,7 @@ FORMATS = {  # ending -> how it is coded, at which rate
 
 
 def decode(files: list[str], threads: int) -> int:
-    """Decode all with libsndfile; return the number of samples."""
+    """Decode all files with libsndfile; return the number of samples."""
     with ThreadPoolExecutor(threads) as pool:
         return sum(pool.map(lambda file: audio_io.read(file, RATE).size, files))
 
@@ -80,8 +80,8 @@ def main() -> None:
     harness.announce()
     python = harness.python_of(options.tfio_python, "tfio", [f"{harness.ROOT}[tfio]"])
     print(
-        f"{options.threads} threads; seconds of audio per second, then per second of "
-        "processor time; the last columns are libsndfile's lead"
+        f"{options.threads} threads; seconds of audio per second of wall-clock time, "
+        "then of processor time; ratios are libsndfile to tensorflow-io"
     )
     with tempfile.TemporaryDirectory() as folder:
         for name, files in encode(Path(folder), options.clips).items():
@@ -91,24 +91,24 @@ def main() -> None:
 def compare(
     python: Path, name: str, files: list[str], options: argparse.Namespace
 ) -> None:
-    """Print how fast both decode some files."""
-    ours = harness.timed(options.rounds, lambda: decode(files, options.threads))
+    """Print the speed of both decoders on some files."""
+    libsndfile = harness.timed(options.rounds, lambda: decode(files, options.threads))
     job = {
         "files": files,
         "rate": RATE,
         "rounds": options.rounds,
         "threads": options.threads,
     }
-    theirs = in_tensorflow(python, job)
-    if ours["result"] != theirs["result"]:
-        raise SystemExit(f"{name}: {ours['result']} and {theirs['result']} samples")
-    seconds = ours["result"] / RATE
+    tfio = in_tensorflow(python, job)
+    if libsndfile["result"] != tfio["result"]:
+        raise SystemExit(f"{name}: {libsndfile['result']} and {tfio['result']} samples")
+    seconds = libsndfile["result"] / RATE
     speeds = [
         f"{who} {seconds / figures['clock']:5.0f} {seconds / figures['processor']:5.0f}"
-        for who, figures in (("libsndfile", ours), ("tensorflow-io", theirs))
+        for who, figures in (("libsndfile", libsndfile), ("tensorflow-io", tfio))
     ]
-    leads = [f"{theirs[kind] / ours[kind]:.1f}" for kind in ("clock", "processor")]
-    print(f"{name:9} {'  '.join(speeds)}  ratio {' '.join(leads)}")
+    ratios = [f"{tfio[kind] / libsndfile[kind]:.1f}" for kind in ("clock", "processor")]
+    print(f"{name:9} {'  '.join(speeds)}  ratio {' '.join(ratios)}")
 
 
 if __name__ == "__main__":

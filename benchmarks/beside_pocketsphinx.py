@@ -1,9 +1,8 @@
-"""Speed and word error rate beside PocketSphinx with its bundled English model.
+"""Recognition: speed and word error rate against PocketSphinx with its English model.
 
-Both read the same WAV files, the one after the other has ended, each in a process of
-its own: `asr` in batches on all cores, PocketSphinx, which cannot do that, clip by clip
-on one. The ratio of processor time is told too. Texts go through the normaliser
-english-1 on both sides.
+Both transcribe the same WAV files, one after the other, each in its own process. `asr`
+uses batches on all cores; PocketSphinx decodes clip by clip on one core. Texts of both
+are normalised by english-1. The ratio of processor time is printed as well.
 """
 
 from __future__ import annotations
@@ -31,15 +30,15 @@ FASTER = 4.0
 
 
 def work(model: str, folder: str) -> dict[str, Any]:
-    """Transcribe the files of a folder with `asr`; as sphinx_decoding.py."""
+    """Transcribe the files of a folder with `asr`; result as in sphinx_decoding.py."""
     begin = time.perf_counter()
-    import asr  # noqa: PLC0415 - its time is start-up time
+    import asr  # noqa: PLC0415 - part of the start-up time
 
     recognizer = asr.load(model)
     recognizer.warm_up()
     loaded = time.perf_counter()
     paths = sorted(Path(folder).glob("*.wav"))
-    texts = [found.text for _, found in recognizer.transcribe_many(paths)]
+    texts = [result.text for _, result in recognizer.transcribe_many(paths)]
     return {
         "texts": texts,
         "start": loaded - begin,
@@ -48,18 +47,18 @@ def work(model: str, folder: str) -> dict[str, Any]:
 
 
 def in_process(*command: object) -> dict[str, Any]:
-    """Run one of the two; return what it printed, and how long all of it took."""
+    """Run one system; return its printed result, wall-clock and processor time."""
     begin, used = time.perf_counter(), _processor()
     done = subprocess.run(
         [str(part) for part in command], stdout=subprocess.PIPE, check=True, text=True
     )
-    found = json.loads(done.stdout.splitlines()[-1])
+    result = json.loads(done.stdout.splitlines()[-1])
     clock = time.perf_counter() - begin
-    return found | {"all": clock, "processor": _processor() - used}
+    return result | {"all": clock, "processor": _processor() - used}
 
 
 def _processor() -> float:
-    """Return the processor time that ended children have taken."""
+    """Return the processor time of all ended child processes."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -73,7 +72,7 @@ def main() -> None:
     parser.add_argument("model", help="name or folder of a model")
     parser.add_argument("data", type=Path, help="folder of a corpus")
     parser.add_argument("--subset", required=True, help="such as test-clean")
-    parser.add_argument("--limit", type=int, help="only the first so many clips")
+    parser.add_argument("--limit", type=int, help="number of clips")
     parser.add_argument("--sphinx-python", type=Path, help="with pocketsphinx")
     parser.add_argument("--quick", action="store_true", help="40 clips")
     options = parser.parse_args()
@@ -91,25 +90,25 @@ def main() -> None:
             seconds += len(samples) / 16000
             path = Path(folder, f"{number:06}.wav")
             soundfile.write(path, samples, 16000, "PCM_16")
-        other = in_process(
+        sphinx_result = in_process(
             sphinx, Path(__file__).with_name("sphinx_decoding.py"), folder
         )
         ours = in_process(sys.executable, __file__, "--worker", options.model, folder)
     normalize = normalizer("english-1")
-    said = [normalize(clip.text or "") for clip in clips]
+    references = [normalize(clip.text or "") for clip in clips]
     print(f"{len(clips)} clips, {seconds:.0f} s")
-    for name, found in (("pocketsphinx", other), (options.model, ours)):
-        rates = score(said, [normalize(text) for text in found["texts"]])
+    for name, result in (("pocketsphinx", sphinx_result), (options.model, ours)):
+        rates = score(references, [normalize(text) for text in result["texts"]])
         print(
-            f"{name}: WER {rates.wer:.2%}; start-up {found['start']:.1f} s, then a "
-            f"real-time factor of {found['work'] / seconds:.4f}, "
-            f"{found['all'] / seconds:.4f} with start-up"
+            f"{name}: WER {rates.wer:.2%}; start-up {result['start']:.1f} s; "
+            f"real-time factor {result['work'] / seconds:.4f}, "
+            f"{result['all'] / seconds:.4f} with start-up"
         )
-    for name, key in (("start-up left out", "work"), ("start-up included", "all")):
-        ratio = other[key] / ours[key]
-        harness.verdict(f"times as fast, {name}", ratio, FASTER, below=False)
-    ratio = other["processor"] / ours["processor"]
-    print(f"processor time, start-up included: {ratio:.3g} times as little")
+    for name, key in (("without start-up", "work"), ("with start-up", "all")):
+        ratio = sphinx_result[key] / ours[key]
+        harness.verdict(f"speed ratio {name}", ratio, FASTER, below=False)
+    ratio = sphinx_result["processor"] / ours["processor"]
+    print(f"ratio of processor time, PocketSphinx to asr: {ratio:.3g}")
 
 
 if __name__ == "__main__":

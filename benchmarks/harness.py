@@ -1,4 +1,4 @@
-"""What the benchmarks share: the checkout, the hardware line, baselines' own venvs."""
+"""Common code of the benchmarks: checkout, hardware line, venvs of baselines."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # the checkout is what is measured
+sys.path.insert(0, str(ROOT))  # measure the checkout
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
 def announce() -> None:
-    """Print the command, the hardware, and what else the machine is doing."""
+    """Print the command, the hardware and the load of the machine."""
     print(f"$ python {shlex.join(sys.argv)}")
     load = os.getloadavg()[0]
     print(
@@ -45,7 +45,7 @@ def _memory_gb() -> float:
 
 
 def verdict(name: str, value: float, target: float, *, below: bool) -> None:
-    """Print a figure beside its target."""
+    """Print a figure with its target."""
     met = value <= target if below else value >= target
     sign = "<=" if below else ">="
     print(
@@ -54,11 +54,11 @@ def verdict(name: str, value: float, target: float, *, below: bool) -> None:
 
 
 def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
-    """Do some work after a warm-up.
+    """Time some work, after one warm-up round.
 
     Returns:
-        Median seconds of a round by the `clock` and of the `processor` (all threads),
-        and the `result` of the work.
+        Median wall-clock seconds (`clock`), median processor seconds of all threads
+        (`processor`), and the `result` of the work.
     """
     result = work()
     clock, processor = [], []
@@ -75,7 +75,7 @@ def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
 
 
 def noise(kind: str, size: int, rate: int) -> np.ndarray:
-    """Return white noise, or pink, or brown, with a power of 1."""
+    """Return `white`, `pink` or `brown` noise with a power of 1, (size,)."""
     slope = {"white": 0.0, "pink": 1.0, "brown": 2.0}[kind]
     spectrum = np.fft.rfft(np.random.default_rng(2).standard_normal(size))
     frequencies = np.maximum(np.fft.rfftfreq(size, 1 / rate), 20.0)
@@ -84,28 +84,28 @@ def noise(kind: str, size: int, rate: int) -> np.ndarray:
 
 
 def textgrid_words(path: Path) -> list[tuple[float, float, str]]:
-    """Return start, end and word of each word of a TextGrid of dev-aligned."""
+    """Return start, end and text of each word in a TextGrid of dev-aligned."""
     tier, _ = path.read_text(encoding="utf-8").split('name = "phones"')
-    found = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
-    return [(float(start), float(end), word) for start, end, word in found if word]
+    items = re.findall(r'xmin = ([\d.]+)\s+xmax = ([\d.]+)\s+text = "(.*)"', tier)
+    return [(float(start), float(end), word) for start, end, word in items if word]
 
 
 def speech(*parts: str) -> Path:
-    """Return a folder of `$ASR_DATA/speech`, or end the program with a word."""
+    """Return a folder of `$ASR_DATA/speech`; exit with a message if it is missing."""
     root = os.environ.get("ASR_DATA")
     path = Path(root or ".", "speech", *parts)
     if root is None or not path.exists():
-        sys.exit(f"{path}: not there; set ASR_DATA to the folder that holds speech/")
+        sys.exit(f"{path}: missing; set ASR_DATA to the folder that holds speech/")
     return path
 
 
 def python_of(given: Path | None, name: str, requirements: list[str]) -> Path:
-    """Return the interpreter of a baseline's venv, which is made on first use.
+    """Return the interpreter of a baseline's venv, created on first use.
 
     Args:
-        given: An interpreter to take instead.
+        given: Interpreter to use instead, or None.
         name: Name of the venv, below `~/.cache/asr-benchmarks`.
-        requirements: What pip installs into it.
+        requirements: Packages that pip installs into it.
     """
     if given is not None:
         return given

@@ -21,7 +21,7 @@ from joeynmt.vocabulary import Vocabulary
 
 
 def main() -> None:
-    """Decode all batches in some rounds; print the median time and what came out."""
+    """Decode all batches in several rounds; print median times and counts."""
     with np.load(sys.argv[1]) as stored:
         arrays = dict(stored)
     settings = json.loads(Path(sys.argv[2]).read_text(encoding="utf-8"))
@@ -51,7 +51,7 @@ def main() -> None:
     for index in range(len(arrays) // 2):
         source = torch.from_numpy(arrays[f"source{index}"].astype("int64"))
         lengths = torch.from_numpy(arrays[f"lengths{index}"].astype("int64"))
-        # JoeyNMT's identifiers of padding and end are 1 and 3.
+        # In JoeyNMT, padding is token 1 and the end symbol is token 3.
         source[torch.arange(source.shape[1])[None] >= lengths[:, None]] = 1
         source[torch.arange(len(source)), lengths - 1] = 3
         rows = torch.arange(len(source))
@@ -63,7 +63,7 @@ def main() -> None:
     def work() -> int:
         steps = 0
         for batch in batches:
-            found, _, _ = search(
+            outputs, _, _ = search(
                 model=model,
                 batch=batch,
                 max_output_length=settings["steps"],
@@ -71,7 +71,7 @@ def main() -> None:
                 beam_alpha=1.0,
                 n_best=1,
             )
-            steps += int(found.shape[1]) * len(batch.src)
+            steps += int(outputs.shape[1]) * len(batch.src)
         return steps
 
     work()

@@ -1,4 +1,4 @@
-"""How fast a corpus is checked, and whether its size matters to memory."""
+"""Preparation of a corpus: clips per second against soundfile, growth of memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from asr.audio.io import AUDIO_EXTENSIONS
 from asr.corpora.prepare import Preparation
 
 RATE = 300.0  # clips a second
-_COPIES = 8  # of the corpus, by links, in the larger one
+_COPIES = 8  # copies of the corpus, by links, in the larger corpus
 _SUBSET = "train-clean-5"
 
 
 def prepare(root: Path) -> tuple[int, float, float]:
-    """Return clips, seconds, and megabytes that the peak of memory rose by."""
+    """Return clips, seconds, and growth of peak memory in MB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     start = time.perf_counter()
     preparation = Preparation("librispeech", root, _SUBSET)
@@ -32,7 +32,7 @@ def prepare(root: Path) -> tuple[int, float, float]:
 
 
 def copy(subset: Path, target: Path, prefix: str) -> None:
-    """Link the recordings of a subset under new speakers, and write their texts."""
+    """Copy a subset under new speaker names, with links to the recordings."""
     for path in subset.glob("*/*/*"):
         speaker, chapter = path.parts[-3:-1]
         folder = target / f"{prefix}{speaker}" / chapter
@@ -57,7 +57,7 @@ def main() -> None:
         for path in (corpus / _SUBSET).rglob("*")
         if path.suffix.lower() in AUDIO_EXTENSIONS
     ]
-    for path in files:  # from the disk, once
+    for path in files:  # fill the disk cache
         soundfile.info(path)
     clips, seconds, memory = prepare(corpus)
     print(f"{clips} clips: {seconds:.2f} s, memory +{memory:.1f} MB")
@@ -66,14 +66,14 @@ def main() -> None:
             for number in range(1, _COPIES + 1):
                 copy(corpus / _SUBSET, Path(name, _SUBSET), str(number))
             more, longer, rise = prepare(Path(name))
-        print(f"{more} clips: {longer:.2f} s, memory +{rise:.1f} MB beyond that")
+        print(f"{more} clips: {longer:.2f} s, memory +{rise:.1f} MB more")
     start = time.perf_counter()
     for path in files:
         soundfile.info(path)
     bare = len(files) / (time.perf_counter() - start)
     print(f"soundfile.info one by one: {bare:.0f} clips/s")
-    print(f"ratio: {clips / seconds / bare:.2f}")
-    harness.verdict("clips a second", clips / seconds, RATE, below=False)
+    print(f"ratio to soundfile.info: {clips / seconds / bare:.2f}")
+    harness.verdict("clips per second", clips / seconds, RATE, below=False)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Word error rate of a model on clips that were distorted in known ways."""
+"""Robustness: word error rate of a model on distorted clips."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def noisy(ratio_db: float) -> Sound:
 
 
 def stored(samples: np.ndarray, rate: int, kind: str, **how: object) -> np.ndarray:
-    """Write and read a file in memory."""
+    """Encode and decode samples in memory."""
     file = io.BytesIO()
     soundfile.write(file, np.clip(samples, -1, 1), rate, format=kind, **how)
     file.seek(0)
@@ -42,7 +42,7 @@ def stored(samples: np.ndarray, rate: int, kind: str, **how: object) -> np.ndarr
 
 
 def telephone(samples: np.ndarray) -> np.ndarray:
-    """Keep 300 to 3,400 Hz, in 8 bits of mu-law at 8 kHz."""
+    """Band-pass 300 to 3,400 Hz, 8-bit mu-law at 8 kHz."""
     spectrum = np.fft.rfft(samples)
     frequencies = np.fft.rfftfreq(len(samples), 1 / RATE)
     spectrum[(frequencies < 300) | (frequencies > 3400)] = 0
@@ -52,16 +52,16 @@ def telephone(samples: np.ndarray) -> np.ndarray:
 
 
 def mp3(samples: np.ndarray) -> np.ndarray:
-    """Write MP3 of 32 kbit/s."""
+    """Encode as MP3 of 32 kbit/s."""
     return stored(
         samples, RATE, "MP3", compression_level=MP3_32, bitrate_mode="CONSTANT"
     )
 
 
 def far(samples: np.ndarray) -> np.ndarray:
-    """Add the echoes of a room: 0.6 s until they are 60 dB down, as loud as the voice.
+    """Add reverberation: RT60 of 0.6 s, as loud as the direct sound.
 
-    They are noise that fades, and begin 3 ms after the voice.
+    The impulse response is decaying noise, 3 ms after the direct sound.
     """
     size, delay = int(0.6 * RATE), int(0.003 * RATE)
     fading = np.random.default_rng(7).standard_normal(size)
@@ -75,18 +75,18 @@ def far(samples: np.ndarray) -> np.ndarray:
 
 
 def faster(speed: float) -> Sound:
-    """Play faster, and higher."""
+    """Change the speed and the pitch."""
     return lambda samples: audio_io.resample(samples, round(RATE * speed), RATE)
 
 
 CONDITIONS: dict[str, Sound] = {
-    "as they are": lambda samples: samples,
+    "unchanged": lambda samples: samples,
     "pink noise, 20 dB": noisy(20),
     "pink noise, 10 dB": noisy(10),
     "pink noise, 0 dB": noisy(0),
     "telephone, 8 kHz": telephone,
     "MP3, 32 kbit/s": mp3,
-    "room, echoes of 0.6 s": far,
+    "room, RT60 of 0.6 s": far,
     "speed 0.8": faster(0.8),
     "speed 0.9": faster(0.9),
     "speed 1.1": faster(1.1),
@@ -100,22 +100,24 @@ def main() -> None:
     parser.add_argument("model", help="name or folder of a model")
     parser.add_argument("data", type=Path, help="folder of a corpus")
     parser.add_argument("--subset", required=True, help="such as test-clean")
-    parser.add_argument("--limit", type=int, default=200, help="clips; 0 takes all")
+    parser.add_argument(
+        "--limit", type=int, default=200, help="number of clips; 0 for all"
+    )
     parser.add_argument("--quick", action="store_true", help="20 clips")
     options = parser.parse_args()
     harness.announce()
     limit = 20 if options.quick else options.limit
     clips = list(CORPORA[detect(options.data)].read(options.data, options.subset))
-    # Spread over the part, so that all speakers are heard.
+    # Evenly spaced, so that all speakers are included.
     count = min(limit or len(clips), len(clips))
     clips = [clips[int(at)] for at in np.linspace(0, len(clips) - 1, count)]
     recognizer, normalize = asr.load(options.model), normalizer("english-1")
-    said = [normalize(clip.text or "") for clip in clips]
+    references = [normalize(clip.text or "") for clip in clips]
     sounds = [audio_io.read(clip.audio, RATE) for clip in clips]
     print(f"{len(clips)} clips, {sum(map(len, sounds)) / RATE:.0f} s")
     base = None
     for name, change in CONDITIONS.items():
-        wer = score(said, list(texts(recognizer, sounds, change))).wer
+        wer = score(references, list(texts(recognizer, sounds, change))).wer
         base = wer if base is None else base
         print(f"{name:22} WER {wer:6.2%}, ratio {wer / base:.2f}", flush=True)
 
@@ -123,13 +125,13 @@ def main() -> None:
 def texts(
     recognizer: asr.Recognizer, sounds: list[np.ndarray], change: Sound
 ) -> Iterator[str]:
-    """Yield what is understood, normalised."""
+    """Yield normalised transcripts of distorted clips."""
     normalize = normalizer("english-1")
     changed = (change(sound).astype("float32") for sound in sounds)
-    for _, found in recognizer.transcribe_many(changed, vad=False):
-        if isinstance(found, asr.AsrError):
-            raise found
-        yield normalize(found.text)
+    for _, result in recognizer.transcribe_many(changed, vad=False):
+        if isinstance(result, asr.AsrError):
+            raise result
+        yield normalize(result.text)
 
 
 if __name__ == "__main__":

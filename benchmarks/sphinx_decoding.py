@@ -16,7 +16,7 @@ from pocketsphinx import Decoder
 
 
 def main() -> None:
-    """Decode all files; print the texts, and seconds with and without loading."""
+    """Decode all files; print texts, seconds of loading and seconds of decoding."""
     begin = time.perf_counter()
     decoder = Decoder(samprate=16000, loglevel="ERROR")
     loaded = time.perf_counter()
@@ -27,8 +27,8 @@ def main() -> None:
         decoder.start_utt()
         decoder.process_raw(samples, full_utt=True)
         decoder.end_utt()
-        found = decoder.hyp()
-        texts.append(found.hypstr if found else "")
+        hypothesis = decoder.hyp()
+        texts.append(hypothesis.hypstr if hypothesis else "")
     seconds = {"start": loaded - begin, "work": time.perf_counter() - loaded}
     print(json.dumps({"texts": texts, **seconds}))
 

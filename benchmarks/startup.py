@@ -1,4 +1,4 @@
-"""How long the program takes to start, and what it does without TensorFlow."""
+"""Start-up time of the program against bare Python; imports of TensorFlow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOADED = (
 
 
 def run(arguments: list[str]) -> tuple[float, str]:
-    """Run Python in the checkout; return seconds and the last line of its errors."""
+    """Run Python in the checkout; return seconds and the last line of stderr."""
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, *arguments],
@@ -47,18 +47,18 @@ def main() -> None:
         "asr prepare --help": ["-m", "asr", "prepare", "--help"],
     }
     times: dict[str, list[float]] = {name: [] for name in programs}
-    for _ in range(runs):  # in turn, so that a disturbance meets all
+    for _ in range(runs):  # in turn, so that disturbances affect all programs
         for name, arguments in programs.items():
             times[name].append(run(arguments)[0])
     medians = {name: statistics.median(values) for name, values in times.items()}
     bare = medians["python -c pass"]
     for name, seconds in medians.items():
-        print(f"{name}: {seconds:.3f} s, {seconds / bare:.1f} x bare Python")
+        print(f"{name}: {seconds:.3f} s, ratio to bare Python {seconds / bare:.1f}")
     harness.verdict("asr --help, seconds", medians["asr --help"], HELP, below=True)
     for command in ("score", "prepare"):
         _, loaded = run(["-c", ASR + LOADED, command, "--help"])
         met = "met" if loaded == "[]" else "MISSED"
-        print(f"asr {command} --help loads of TensorFlow and Keras: {loaded} ({met})")
+        print(f"asr {command} --help imports of TensorFlow, Keras: {loaded} ({met})")
 
 
 if __name__ == "__main__":

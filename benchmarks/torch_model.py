@@ -1,9 +1,9 @@
-"""The default architecture in PyTorch, to compare training speed with; needs torch.
+"""The default architecture in PyTorch, for `training_throughput.py`; needs torch.
 
-Layer by layer what `asr.model` is, of PyTorch's own parts: fused bidirectional GRUs,
-`Conv1d`, `LayerNorm`, `ctc_loss`. The decoder is a Python loop over `GRUCell` with
-additive attention and location features, as PyTorch recipes write it. Features come
-from `torch.stft` and are masked as ours are.
+The layers are those of `asr.model`, built from PyTorch modules: fused bidirectional
+GRUs, `Conv1d`, `LayerNorm`, `ctc_loss`. The decoder is a Python loop over `GRUCell`
+with additive attention and location features, as in common PyTorch recipes. Features
+are from `torch.stft`, with the same masks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class LogMel(nn.Module):
     Args:
         filters: Mel filters, (bins, F).
         window: Length of the window in samples.
-        hop: Distance of frames in samples.
+        hop: Hop length in samples.
     """
 
     def __init__(self, filters: np.ndarray, window: int, hop: int) -> None:
@@ -119,8 +119,8 @@ class Encoder(nn.Module):
         outputs = self.dropout(self.norms[0](outputs.transpose(1, 2)))
         size = outputs.shape[1]
         for layer, norm in zip(self.layers, self.norms[1:], strict=True):
-            # Not packed, though the padding then leaks into the backward direction:
-            # packed sequences leave the fused kernel and take six times as long.
+            # Not packed: packed sequences do not use the fused kernel and take six
+            # times as long. Padding thus affects the backward direction.
             outputs, _ = layer(outputs)
             outputs = self.dropout(norm(outputs))
         states = outputs * _mask(lengths, size)[..., None]
@@ -172,8 +172,8 @@ class Decoder(nn.Module):
         outputs = []
         for embedded in self.embedding(tokens).unbind(1):
             hidden = self.cell(torch.cat([embedded, context], -1), hidden)
-            seen = self.location(self.filters(total[:, None]).transpose(1, 2))
-            scores = self.energy((keys + self.query(hidden)[:, None] + seen).tanh())
+            location = self.location(self.filters(total[:, None]).transpose(1, 2))
+            scores = self.energy((keys + self.query(hidden)[:, None] + location).tanh())
             scores = scores[..., 0].masked_fill(padding, -1e9)
             weights = scores.softmax(-1)
             context = torch.bmm(weights[:, None], memory)[:, 0]

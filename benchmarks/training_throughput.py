@@ -1,9 +1,9 @@
-"""Training speed of the default English configuration beside PyTorch's.
+"""Training: speed of the default English configuration against PyTorch.
 
-Ours trains through the whole input pipeline: clips are decoded, resampled to a random
-speed, padded and prefetched while `fit` runs, as `asr train` does in its first epoch.
-PyTorch trains the same architecture (`torch_model.py`) on the very same batches, which
-lie in memory. Rounds alternate, so that a disturbance of the machine meets both.
+asr includes the whole input pipeline: clips are decoded, resampled to a random speed,
+padded and prefetched while `fit` runs, as in the first epoch of `asr train`. PyTorch
+trains the same architecture (`torch_model.py`) on the same batches, from memory. Rounds
+alternate, so that disturbances affect both.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ WARMUP = 3
 
 @dataclass
 class Clock(keras.callbacks.Callback):
-    """Notes when batches are ready, asked for and trained on."""
+    """Records the times when batches are ready, requested and trained on."""
 
     average: WeightAverage
     ready: list[float] = field(default_factory=list)
@@ -68,8 +68,8 @@ class Clock(keras.callbacks.Callback):
             self.average.sample(self.model.trainable_variables)
 
     def figures(self) -> tuple[float, float]:
-        """Return seconds of all timed batches, and the share spent in the step."""
-        begun = self.begun[: len(self.ended)]  # Keras begins one more to find the end
+        """Return seconds of all timed batches, and the share of the training step."""
+        begun = self.begun[: len(self.ended)]  # Keras requests one more at the end
         waits = [
             max(0.0, ready - asked)
             for ready, asked in zip(self.ready, begun, strict=True)
@@ -82,7 +82,7 @@ class Clock(keras.callbacks.Callback):
         return total, sum(steps[WARMUP:]) / total
 
     def processor_seconds(self) -> float:
-        """Return processor time of all timed batches, with that of their decoding."""
+        """Return processor time of all timed batches, decoding included."""
         return self.processor[-1] - self.processor[WARMUP - 1]
 
 
@@ -117,7 +117,7 @@ class Ours:
         """Train on the first batches of an epoch; return times and the batches."""
         distort = Distortion(AugmentConfig(), self.task.rate)
         plan = batching.plan_epoch(
-            batching.distorted_lengths(self.examples, distort, seed=1, epoch=epoch),
+            batching.augmented_lengths(self.examples, distort, seed=1, epoch=epoch),
             batch_length=self.data.batch_length,
             seed=1,
             epoch=epoch,
@@ -129,7 +129,7 @@ class Ours:
             cache_mb=self.data.cache_mb,
         )
         clock = Clock(WeightAverage(self.train_config.ema))
-        seen: list[batching.Batch] = []
+        used: list[batching.Batch] = []
 
         def stream() -> Iterator[batching.Batch]:
             for batch in batching.batches(
@@ -141,7 +141,7 @@ class Ours:
                 seed=1,
                 epoch=epoch,
             ):
-                seen.append(batch)
+                used.append(batch)
                 clock.ready.append(time.perf_counter())
                 yield batch
 
@@ -152,18 +152,18 @@ class Ours:
             shuffle=False,
             callbacks=[clock],
         )
-        return clock, seen[WARMUP:]
+        return clock, used[WARMUP:]
 
 
 def audio_seconds(batches: list[batching.Batch], rate: int) -> float:
-    """Return the length of the unpadded audio in batches."""
+    """Return seconds of unpadded audio in batches."""
     return sum(int(inputs["source_lengths"].sum()) for inputs, _ in batches) / rate
 
 
 def train_torch(
     python: Path, ours: Ours, batches: list[batching.Batch], threads: int
 ) -> dict[str, Any]:
-    """Train PyTorch's model on batches in a process of its own."""
+    """Train the PyTorch model on batches, in its own process."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for number, (inputs, targets) in enumerate(batches):

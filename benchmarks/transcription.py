@@ -1,8 +1,7 @@
 """Transcription: speed on a corpus and on one clip, start-up time, peak memory.
 
-Each figure comes from a fresh process: beam 8 over the corpus in batches; one clip of
-about 10 s alone after start-up. The baseline of the same run is greedy search, which
-says what the beam costs.
+Each measurement runs in a fresh process: beam search on the corpus in batches, greedy
+search on the corpus as baseline, and beam search on one clip of about 10 s.
 """
 
 from __future__ import annotations
@@ -43,9 +42,9 @@ def read_corpus(data: Path, subset: str | None, limit: int | None) -> list[Utter
 
 
 def measure(job: dict[str, Any]) -> dict[str, float]:
-    """Load the model and do one of the jobs; return figures."""
+    """Load the model and run one job; return its figures."""
     start = time.perf_counter()
-    import keras  # noqa: F401, PLC0415 - its time is start-up time
+    import keras  # noqa: F401, PLC0415 - part of the start-up time
 
     recognizer = asr.load(job["model"])
     decoding = replace(recognizer.decoding, beam_size=job["beam"], n_best=1)
@@ -111,10 +110,10 @@ def main() -> None:
     parser.add_argument("model", help="name or folder of a model")
     parser.add_argument("data", type=Path, help="folder of a corpus, or a manifest")
     parser.add_argument("--subset", help="part of the corpus, such as dev-clean")
-    parser.add_argument("--limit", type=int, help="only the first so many clips")
+    parser.add_argument("--limit", type=int, help="number of clips")
     parser.add_argument("--beam", type=int, default=8)
     parser.add_argument(
-        "--no-language-model", action="store_true", help="leave out the model's own"
+        "--no-language-model", action="store_true", help="decode without language model"
     )
     parser.add_argument("--quick", action="store_true", help="40 clips, 3 runs alone")
     options = parser.parse_args()
@@ -136,10 +135,13 @@ def main() -> None:
     )
     print(
         f"start-up (load and compile): {beam['startup']:.1f} s; greedy search: "
-        f"real-time factor {greedy['rtf']:.4f}, so the beam takes "
-        f"{beam['rtf'] / greedy['rtf']:.1f} times as long"
+        f"real-time factor {greedy['rtf']:.4f}, ratio of beam to greedy "
+        f"{beam['rtf'] / greedy['rtf']:.1f}"
     )
-    print(f"one clip of {clip['clip']:.1f} s: first time {clip['first']:.3f}")
+    print(
+        f"one clip of {clip['clip']:.1f} s: real-time factor of the first run "
+        f"{clip['first']:.3f}"
+    )
     harness.verdict("real-time factor, corpus", beam["rtf"], 0.05, below=True)
     harness.verdict("real-time factor, one clip, median", clip["rtf"], 0.1, below=True)
     harness.verdict("peak memory, corpus, GB", beam["peak_gb"], 1.5, below=True)

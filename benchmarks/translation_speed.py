@@ -1,9 +1,9 @@
-"""Translation: sentences per second of beam search, beside JoeyNMT's recurrent model.
+"""Translation: speed of beam search against the recurrent model of JoeyNMT.
 
-Both have random weights of the same sizes (a bidirectional GRU, additive attention, a
-GRU decoder, tied output), the same batches of test sentences of Multi30k, the same beam
-and the same number of steps for every batch, since what random weights write ends by
-chance only. JoeyNMT runs in a venv of its own, after us, in the same run.
+Both models have random weights of the same sizes: bidirectional GRU, additive
+attention, GRU decoder, tied output. Both decode the same batches of Multi30k test
+sentences, with the same beam size and a fixed number of steps for each batch, because
+outputs of random weights have no meaningful end. JoeyNMT runs in its own venv.
 """
 
 from __future__ import annotations
@@ -52,10 +52,8 @@ def batches_of(folder: Path, tokens: int) -> list[tuple[np.ndarray, np.ndarray]]
     batches = []
     while rows:
         count = max(1, tokens // len(rows[-1]))
-        batch, rows = (
-            rows[-count:][::-1],
-            rows[:-count],
-        )  # longest first, as JoeyNMT wants
+        batch = rows[-count:][::-1]  # JoeyNMT needs the longest first
+        rows = rows[:-count]
         lengths = np.array([len(row) for row in batch], "int32")
         source = np.zeros((len(batch), lengths.max()), "int32")
         for index, row in enumerate(batch):
@@ -65,7 +63,7 @@ def batches_of(folder: Path, tokens: int) -> list[tuple[np.ndarray, np.ndarray]]
 
 
 def ours(steps: int, beam: int) -> tuple[BeamSearchDecoder, int]:
-    """Return a search over a model with random weights, and the number of these."""
+    """Return a decoder with random weights, and the number of weights."""
     keras.utils.set_random_seed(1)
     config = ModelConfig(
         text=TextConfig(embedding=EMBEDDING),
@@ -90,7 +88,7 @@ def ours(steps: int, beam: int) -> tuple[BeamSearchDecoder, int]:
 
 def main() -> None:
     """Measure both and print the ratio."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, nargs="?", help="folder of Multi30k")
     parser.add_argument("--joey-python", type=Path, help="interpreter with joeynmt")
     parser.add_argument("--beam", type=int, default=5)
@@ -131,14 +129,14 @@ def main() -> None:
             check=True, capture_output=True, text=True,
         ).stdout  # fmt: skip
     joey = json.loads(output.splitlines()[-1])
-    for name, found, size, steps in (
+    for name, times, size, steps in (
         ("asr", measured, parameters, measured["result"]),
         ("JoeyNMT", joey, joey["parameters"], joey["steps"]),
     ):
         print(
-            f"{name:8} {sentences / found['clock']:7.1f} sentences/s, processor "
-            f"{found['processor']:6.2f} s, {size:,} parameters, "
-            f"{steps / sentences:.1f} tokens a sentence"
+            f"{name:8} {sentences / times['clock']:7.1f} sentences/s, processor "
+            f"{times['processor']:6.2f} s, {size:,} parameters, "
+            f"{steps / sentences:.1f} tokens per sentence"
         )
     ratio = joey["clock"] / measured["clock"]
     harness.verdict("ratio to JoeyNMT", ratio, 1.5, below=False)

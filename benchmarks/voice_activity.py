@@ -1,4 +1,4 @@
-"""How much speech the detector misses, and what else it takes for speech."""
+"""Voice activity detection: missed speech and false alarms against an energy rule."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from asr.audio import io as audio_io
 from asr.audio.segmentation import speech_pieces
 from asr.audio.vad import detector
 
-MISSED, FALSE = 0.03, 0.10  # of the time of speech, and of the other time
+MISSED, FALSE = 0.03, 0.10  # shares of speech frames and of non-speech frames
 RATIO_DB = 10.0
 RATE, HOP = 16000, 320
-TOLERATED = 15  # frames: a pause of up to 0.3 s between words counts as neither
+TOLERATED = 15  # frames: pauses of up to 0.3 s between words are not scored
 
 
 def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Join clips with pauses of 1 to 5 s; return samples and 1 speech, 0 none, -1."""
+    """Join clips with pauses of 1 to 5 s; return samples and frame labels.
+
+    Labels are 1 for speech, 0 for non-speech and -1 for frames that are not scored.
+    """
     rng = np.random.default_rng(1)
     sounds, labels = [], []
     for path in sorted((folder / "alignments").glob("*.TextGrid"))[:limit]:
@@ -41,7 +44,7 @@ def recording(folder: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
 
 
 def by_energy(samples: np.ndarray) -> np.ndarray:
-    """Tell speech by its energy: 9 dB above the quietest tenth, pauses filled."""
+    """Detect speech by energy: 9 dB above the 10th percentile, short pauses filled."""
     power = np.square(samples[: len(samples) // HOP * HOP]).reshape(-1, HOP).mean(1)
     level = 10 * np.log10(np.convolve(power, np.ones(3) / 3, "same") + 1e-9)
     loud = level > np.percentile(level, 10) + 9
@@ -67,21 +70,22 @@ def main() -> None:
             samples = clean + (level * harness.noise(kind, len(clean), RATE)).astype(
                 np.float32
             )
-        found = np.zeros(len(label), bool)
+        speech = np.zeros(len(label), bool)
         start = time.perf_counter()
         for piece in speech_pieces([samples], RATE, detector(), pause=0.3):
-            found[round(piece.first / HOP) : round(piece.last / HOP)] = True
+            speech[round(piece.first / HOP) : round(piece.last / HOP)] = True
         speed = len(samples) / RATE / (time.perf_counter() - start)
         figures = {}
-        for name, heard in (("network", found), ("energy", by_energy(samples))):
-            missed, false = 1 - heard[label == 1].mean(), heard[label == 0].mean()
+        for name, detected in (("network", speech), ("energy", by_energy(samples))):
+            missed = 1 - detected[label == 1].mean()
+            false = detected[label == 0].mean()
             figures[name] = missed + false
             print(f"noise {kind}, {name}: missed {missed:.1%}, false {false:.1%}")
             if name == "network":
                 harness.verdict("  missed", missed, MISSED, below=True)
                 harness.verdict("  false alarms", false, FALSE, below=True)
         ratio = figures["energy"] / figures["network"]
-        print(f"  {speed:.0f} x real time; errors of energy to network {ratio:.1f}")
+        print(f"  {speed:.0f} x real time; error ratio, energy to network: {ratio:.1f}")
 
 
 if __name__ == "__main__":

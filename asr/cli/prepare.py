@@ -211,15 +211,15 @@ def _prepare_speech(
             prepared = Preparation(corpus, root, subset)
             found = _counted(prepared, advance)
             if packing:
-                from asr.data.shards import packed  # noqa: PLC0415 - start-up time
+                from asr.data.shards import write_shards  # noqa: PLC0415 - start-up time
 
                 count, folder = packing
-                found = packed(
+                found = write_shards(
                     found,
                     folder,
                     manifest.stem,
                     count,
-                    unreadable=prepared.leave_out,
+                    on_unreadable=prepared.drop_unreadable,
                 )
             write_manifest(manifest, found)
             reports[subset] = {

@@ -11,7 +11,7 @@ import click
 
 import asr
 from asr.cli import options, terminal
-from asr.data.manifest import text_lines
+from asr.data.text_files import text_lines
 from asr.errors import DataError, UsageError
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""Readers of speech corpora: `CORPORA` is the list of what is known."""
+"""Readers of speech corpora, in the table `CORPORA`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.corpora.an4 import AN4
 from asr.corpora.audio_folder import AUDIO_FOLDER
@@ -21,9 +21,6 @@ from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
 from asr.corpora.voxpopuli import VOXPOPULI
 from asr.errors import DataError, UsageError, did_you_mean
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 __all__ = ["CORPORA", "Corpus", "corpus", "detect"]
 
@@ -50,16 +47,13 @@ CORPORA: dict[str, Corpus] = {
 
 
 def corpus(name: str) -> Corpus:
-    """Look a corpus up.
+    """Look the reader of a corpus up.
 
     Args:
         name: A key of `CORPORA`, or `tfds:NAME`; see `asr.corpora.tfds`.
 
-    Returns:
-        Its reader.
-
     Raises:
-        UsageError: There is no such corpus; the message has the nearest name.
+        UsageError: The name is unknown; the message suggests the nearest one.
     """
     if name in CORPORA:
         return CORPORA[name]
@@ -69,20 +63,14 @@ def corpus(name: str) -> Corpus:
 
 
 def detect(root: Path) -> str:
-    """Find out which corpus a folder, or a manifest, holds.
-
-    Args:
-        root: The folder or file.
-
-    Returns:
-        The key in `CORPORA`.
+    """Return the key in `CORPORA` of the corpus in a folder, or of a manifest.
 
     Raises:
-        DataError: There is no such folder, or nothing known in it.
+        DataError: The folder is missing, or holds no known corpus.
     """
     if not root.exists():
         raise DataError(f"{root}: no such file or folder")
-    for name, known in CORPORA.items():
-        if known.subsets(root):
+    for name, reader in CORPORA.items():
+        if reader.subsets(root):
             return name
     raise DataError(f"{root}: no corpus of a known kind; known: {', '.join(CORPORA)}")

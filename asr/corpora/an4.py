@@ -1,74 +1,71 @@
 """AN4 and other corpora in the Sphinx layout: `.fileids` and `.transcription` files.
 
-CMU AN4 (census data, 1991): http://www.speech.cs.cmu.edu/databases/an4/; free for any
-use under CMU's BSD-like licence, which comes with the corpus.
-
-The subsets are those of `etc/NAME_SUBSET.fileids` (AN4's official split is `train` and
-`test`) and, cut from `train` by speaker, `train-own` and `dev-own`: every tenth speaker
-in sorted order is in the latter.
+Shape: `etc/NAME_SUBSET.fileids` and `.transcription` (one line a clip), `wav/ID.wav`.
+AN4 has the official subsets `train` and `test`. `train` is also split by speaker: every
+tenth speaker is in `dev-own`, the others are in `train-own`.
+Licence: BSD-like licence of CMU, which comes with the corpus; free for any use.
+Source: http://www.speech.cs.cmu.edu/databases/an4/
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from itertools import zip_longest
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset
-from asr.data.manifest import Utterance, text_lines
+from asr.corpora.base import Clips, corpus_of
+from asr.data.manifest import Utterance
+from asr.data.text_files import text_lines
 from asr.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 _LINE = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()]+)\)")
-_OWN = ("train-own", "dev-own")
+_OWN = {"train-own": False, "dev-own": True}  # -> made of every tenth speaker
 
 
-def _file_ids(root: Path) -> dict[str, Path]:
+def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
     files = sorted((root / "etc").glob("*_*.fileids"))
-    return {file.stem.rpartition("_")[2]: file for file in files}
+    official = {file.stem.rpartition("_")[2]: file for file in files}
+    parts: dict[str, tuple[Path, bool | None]]
+    parts = {name: (file, None) for name, file in official.items()}
+    if "train" in official:
+        parts |= {name: (official["train"], dev) for name, dev in _OWN.items()}
+    return parts
 
 
-def _subsets(root: Path) -> list[str]:
-    official = list(_file_ids(root))
-    return [*official, *(_OWN if "train" in official else ())]
-
-
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    check_subset("an4", root, subset, _subsets(root))
-    own = subset in _OWN
-    utterances = list(_official(root, _file_ids(root)["train" if own else subset]))
-    if own:
-        held_out = sorted({u.speaker for u in utterances if u.speaker})[::10]
-        wanted = subset == "dev-own"
-        utterances = [u for u in utterances if (u.speaker in held_out) == wanted]
+def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
+    file_ids, dev = part
+    utterances = list(_official(file_ids))
+    if dev is not None:
+        dev_speakers = sorted({u.speaker for u in utterances if u.speaker})[::10]
+        utterances = [u for u in utterances if (u.speaker in dev_speakers) == dev]
     yield from utterances
 
 
-def _official(root: Path, file_ids: Path) -> Iterator[Utterance]:
-    """Read the two files of a subset, which go line by line."""
+def _official(file_ids: Path) -> Iterator[Utterance]:
+    """Read the two files of a subset in parallel."""
     transcription = file_ids.with_suffix(".transcription")
     clips = Clips()
     for (number, file_id), (text_number, line) in zip_longest(
-        _filled(file_ids), _filled(transcription), fillvalue=(0, "")
+        _filled_lines(file_ids), _filled_lines(transcription), fillvalue=(0, "")
     ):
         if not number or not text_number:
-            short = transcription if number else file_ids
-            raise DataError(f"{short}: fewer lines than its twin; both need one a clip")
-        found = _LINE.fullmatch(line)
+            short, long = transcription, file_ids
+            if text_number:
+                short, long = long, short
+            raise DataError(f"{short}: fewer lines than {long.name}")
+        match = _LINE.fullmatch(line)
         folder, _, name = file_id.rpartition("/")
-        if not found or found["id"] not in (name, file_id):
+        if not match or match["id"] not in (name, file_id):
             raise DataError(f"{transcription}:{text_number}: not `words ({name})`")
-        audio = clips.find(root / "wav" / f"{file_id}.wav")
+        audio = clips.find(file_ids.parent.parent / "wav" / f"{file_id}.wav")
         speaker = folder.rpartition("/")[2] or None
-        text = found["text"].strip()
+        text = match["text"].strip()
         yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
 
 
-def _filled(path: Path) -> Iterator[tuple[int, str]]:
+def _filled_lines(path: Path) -> Iterator[tuple[int, str]]:
     return ((number, line.strip()) for number, line in text_lines(path) if line.strip())
 
 
-AN4 = Corpus("an4", _subsets, _read, "an4")
+AN4 = corpus_of("an4", _parts, _read, "an4")

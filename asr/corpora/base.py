@@ -1,36 +1,35 @@
-"""What a corpus reader is, and what the readers share."""
+"""Corpus readers: their interface and their common code."""
 
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TypeVar
 
 from asr.audio.io import AUDIO_EXTENSIONS
-from asr.data.manifest import text_lines
+from asr.data.manifest import Utterance
+from asr.data.text_files import text_lines
 from asr.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
-
-    from asr.data.manifest import Utterance
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """How to read one kind of corpus.
+    """Reader of one kind of corpus.
 
     Args:
-        name: Its key in `CORPORA`.
-        subsets: Lists the subsets that a folder holds; none where the folder holds no
-            corpus of this kind.
+        name: Key in `CORPORA`.
+        subsets: Lists the subsets below a folder; empty if the folder holds no corpus
+            of this kind.
         read: Reads a subset from a folder: utterances in a fixed order, texts as the
-            corpus has them, without looking at the recordings. A recording that is
-            missing keeps the name it should have. Raises DataError where the subset or
-            a transcript file is missing, or a line is malformed.
-        folder: Where the shipped recipes look for it, below `speech` in the data
-            directory; nothing where a corpus of this kind may be any.
+            corpus has them. Recordings are not opened; a missing one keeps its expected
+            name. Raises DataError if the subset or a transcript file is missing, or a
+            line is malformed.
+        folder: Folder of the corpus below `$ASR_DATA/speech`, as shipped recipes name
+            it; empty for generic formats.
     """
 
     name: str
@@ -39,34 +38,55 @@ class Corpus:
     folder: str = ""
 
 
-_FOLDERS = 64  # whose listings are kept
+def corpus_of(
+    name: str,
+    parts: Callable[[Path], dict[str, P]],
+    read_part: Callable[[P], Iterable[Utterance]],
+    folder: str = "",
+) -> Corpus:
+    """Make the reader of a corpus from two functions.
+
+    Args:
+        name: Key in `CORPORA`.
+        parts: Finds the subsets below a folder: name -> whatever `read_part` needs,
+            such as the subset's own folder.
+        read_part: Reads the utterances of a subset.
+        folder: See `Corpus`.
+    """
+
+    def read(root: Path, subset: str) -> Iterator[Utterance]:
+        there = parts(root)
+        check_subset(name, root, subset, list(there))
+        yield from read_part(there[subset])
+
+    return Corpus(name, lambda root: list(parts(root)), read, folder)
+
+
+_FOLDERS = 64  # cached listings
 
 
 class Clips:
-    """Finds recordings whatever their extension, listing each folder once."""
+    """Finds recordings by name, with any extension; caches folder listings."""
 
     def __init__(self) -> None:
         self._folders: dict[Path, tuple[set[str], dict[str, Path]]] = {}
 
     def folder(self, path: Path) -> dict[str, Path]:
-        """List the recordings directly in a folder.
+        """List the recordings of a folder: name without extension -> path, sorted.
 
         Args:
-            path: The folder; it may be missing.
-
-        Returns:
-            Name without extension -> recording, sorted by name.
+            path: The folder; a missing one counts as empty.
         """
         return self._listed(path)[1]
 
     def find(self, path: Path) -> Path:
-        """Find a recording under its name, or under that name with another extension.
+        """Find a recording under its published name, or with another extension.
 
         Args:
-            path: The recording with the extension that the corpus is published with.
+            path: The recording, with the extension of the published corpus.
 
         Returns:
-            The recording that is there, or `path` where there is none.
+            The recording that exists, or `path` if there is none.
         """
         names, recordings = self._listed(path.parent)
         return path if path.name in names else recordings.get(path.stem, path)
@@ -77,47 +97,47 @@ class Clips:
             if len(self._folders) == _FOLDERS:
                 del self._folders[next(iter(self._folders))]
             files = sorted(path.iterdir()) if path.is_dir() else []
-            found: dict[str, Path] = {}
+            recordings: dict[str, Path] = {}
             for file in files:
                 if file.suffix.lower() in AUDIO_EXTENSIONS:
-                    found.setdefault(file.stem, file)
-            self._folders[path] = {file.name for file in files}, found
+                    recordings.setdefault(file.stem, file)
+            self._folders[path] = {file.name for file in files}, recordings
         return self._folders[path]
 
 
 def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -> None:
-    """Refuse a subset that the folder does not hold.
+    """Check that a folder holds a subset of a corpus.
 
     Args:
         corpus: Name of the corpus, for the message.
-        root: The corpus's folder.
-        subset: The subset asked for.
-        subsets: The subsets that exist.
+        root: Folder of the corpus.
+        subset: Name of the subset.
+        subsets: Subsets in the folder.
 
     Raises:
-        DataError: There is no such folder, corpus or subset.
+        DataError: The folder, the corpus or the subset is missing.
     """
     if not root.exists():
         raise DataError(f"{root}: no such file or folder")
     if not subsets:
         raise DataError(f"{root}: not a corpus of the kind {corpus}")
     if subset not in subsets:
-        there = ", ".join(subsets)
         raise DataError(
-            f"{root}: {corpus} has no subset {subset!r} here; it has {there}"
+            f"{root}: {corpus} has no subset {subset!r} here; it has "
+            f"{', '.join(subsets)}"
         )
 
 
 def folders_with(root: Path, marker: str) -> dict[str, Path]:
-    """Find the subsets of a corpus whose subsets are folders with a certain file.
+    """Find subsets that are folders with a certain file.
 
     Args:
-        root: The corpus's folder, or the folder of one subset.
+        root: Folder of the corpus, or of one subset.
         marker: Glob pattern of the file, relative to a subset's folder.
 
     Returns:
-        Name of the subset -> its folder, sorted; where `root` itself is a subset, that
-        one by the name of its folder.
+        Name of the subset -> its folder, sorted. If `root` itself is a subset, its name
+        is the name of the folder.
     """
     if not root.is_dir():
         return {}
@@ -128,25 +148,31 @@ def folders_with(root: Path, marker: str) -> dict[str, Path]:
 
 
 def read_table(path: Path) -> dict[str, tuple[int, str]]:
-    """Read lines of the form `key rest of the line`.
-
-    Args:
-        path: The file.
+    """Read lines of the form `key value`.
 
     Returns:
-        Key -> line number and the rest, stripped (maybe empty), in the file's order.
+        Key -> line number and stripped value (maybe empty), in the file's order.
 
     Raises:
-        DataError: The file cannot be read, or a key comes twice.
+        DataError: The file cannot be read, or a key is repeated.
     """
     entries: dict[str, tuple[int, str]] = {}
     for number, line in text_lines(path):
         key, _, rest = line.strip().replace("\t", " ").partition(" ")
         if key in entries:
-            raise DataError(f"{path}:{number}: {key} comes twice; keep one line of it")
+            raise DataError(f"{path}:{number}: {key} is repeated; keep one line of it")
         if key:
             entries[key] = (number, rest.strip())
     return entries
+
+
+def read_text(path: Path) -> str:
+    """Read a transcript file; its lines are joined by spaces.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    return " ".join(line.strip() for _, line in text_lines(path)).strip()
 
 
 def read_rows(
@@ -157,15 +183,15 @@ def read_rows(
     Args:
         path: The file.
         columns: Columns that the header must name.
-        delimiter: What separates fields.
-        quoted: Whether `"` quotes fields, or is a character like any other.
+        delimiter: Separator of fields.
+        quoted: True if `"` quotes fields; otherwise it is an ordinary character.
 
     Yields:
-        The number of the row's last line, and the row by column.
+        The number of the row's last line, and column -> field.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, or a row has too many or too
-            few fields.
+        DataError: The file cannot be read, lacks a column, or a row has a wrong number
+            of fields.
     """
     lines = (f"{line}\n" for _, line in text_lines(path))
     reader = csv.reader(

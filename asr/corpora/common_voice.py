@@ -1,81 +1,77 @@
-"""Mozilla Common Voice: sentences read by volunteers, one folder a language.
+"""Mozilla Common Voice: read sentences of volunteers, one folder a language.
 
-https://commonvoice.mozilla.org/; CC0.
-
-The root is a language's folder (`validated.tsv`, `clips/`, ...) or one above it. The
-subsets are the splits that are there and, cut from `validated` by a hash of the
-speaker, `train-own` and `test-own` (about a fifth of the speakers).
+Shape: `LANGUAGE/SPLIT.tsv` and `LANGUAGE/clips/`; the root is a language's folder or
+its parent. Subsets are the splits. `validated` is also split by a hash of the speaker:
+about a fifth of the speakers are in `test-own`, the others are in `train-own`.
+Licence: CC0. Source: https://commonvoice.mozilla.org/
 """
 
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset, read_rows
+from asr.corpora.base import Clips, corpus_of, read_rows
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 _SPLITS = ("validated", "train", "dev", "test")
-_OWN = ("train-own", "test-own")
+_OWN = {"train-own": False, "test-own": True}
 
 
 def _language(root: Path) -> Path:
-    """Find the folder of the one language."""
+    """Find the folder of the only language."""
     if not root.is_dir() or _splits(root):
         return root
-    found = [path for path in sorted(root.iterdir()) if _splits(path)]
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
+    languages = [path for path in sorted(root.iterdir()) if _splits(path)]
+    if len(languages) > 1:
+        names = ", ".join(path.name for path in languages)
         raise DataError(f"{root}: holds several languages ({names}); name one of them")
-    return found[0] if found else root
+    return languages[0] if languages else root
 
 
-def _splits(folder: Path) -> list[str]:
-    if not (folder / "clips").is_dir():
-        return []
-    return [split for split in _SPLITS if (folder / f"{split}.tsv").is_file()]
+def _splits(folder: Path) -> dict[str, Path]:
+    tables = {split: folder / f"{split}.tsv" for split in _SPLITS}
+    has_clips = (folder / "clips").is_dir()
+    return {k: path for k, path in tables.items() if has_clips and path.is_file()}
 
 
-def _subsets(root: Path) -> list[str]:
+def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
     splits = _splits(_language(root))
-    return [*splits, *(_OWN if "validated" in splits else ())]
+    parts: dict[str, tuple[Path, bool | None]]
+    parts = {name: (table, None) for name, table in splits.items()}
+    if "validated" in splits:
+        parts |= {name: (splits["validated"], test) for name, test in _OWN.items()}
+    return parts
 
 
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    check_subset("common_voice", root, subset, _subsets(root))
-    folder = _language(root)
-    split = "validated" if subset in _OWN else subset
+def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
+    table, test = part
     columns = ("client_id", "path", "sentence")
     clips = Clips()
-    for _, row in read_rows(
-        folder / f"{split}.tsv", columns=columns, delimiter="\t", quoted=False
-    ):
+    for _, row in read_rows(table, columns=columns, delimiter="\t", quoted=False):
         speaker, path = row["client_id"], row["path"]
-        if subset in _OWN and _held_out(speaker) != (subset == "test-own"):
+        if test is not None and _is_test_speaker(speaker) != test:
             continue
         yield Utterance(
-            clips.find(folder / "clips" / path),
+            clips.find(table.parent / "clips" / path),
             _unquoted(row["sentence"]),
             speaker=speaker,
-            lang=row.get("locale") or folder.resolve().name,
+            lang=row.get("locale") or table.parent.resolve().name,
             id=path.rpartition(".")[0] or path,
         )
 
 
-def _held_out(speaker: str) -> bool:
-    """Tell by the speaker alone, so that a later release splits in the same way."""
+def _is_test_speaker(speaker: str) -> bool:
+    """Decide by the speaker alone, so that later releases are split in the same way."""
     return zlib.crc32(speaker.encode()) % 5 == 0
 
 
 def _unquoted(sentence: str) -> str:
-    """Undo CSV quoting, which some releases have and others do not.
+    """Undo CSV quoting, which only some releases have.
 
-    Only a sentence with quotation marks in it was ever quoted, and these were doubled.
+    Such releases quote sentences with quotation marks only, and double these marks.
     """
     inner = sentence[1:-1]
     quoted = len(sentence) > 1 and sentence[0] == sentence[-1] == '"'
@@ -84,4 +80,4 @@ def _unquoted(sentence: str) -> str:
     return sentence
 
 
-COMMON_VOICE = Corpus("common_voice", _subsets, _read, "common-voice/en")
+COMMON_VOICE = corpus_of("common_voice", _parts, _read, "common-voice/en")

@@ -1,36 +1,26 @@
-"""JSON-lines manifests of one's own recordings, as `asr prepare` writes them.
+"""JSON-lines manifests of your own recordings, as `asr prepare` writes them.
 
-The root is a manifest, of any name, with the one subset `all`, or a folder of `.jsonl`
-files, which are the subsets. `asr.data.manifest` describes the lines; the licence is
-that of the recordings.
+Shape: a manifest with the one subset `all`, or a folder of `.jsonl` files, each of them
+a subset. `asr.data.manifest` describes the lines. Licence: that of the recordings.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
-from asr.corpora.base import Corpus, check_subset
+from asr.corpora.base import corpus_of
 from asr.data.manifest import Utterance, read_manifest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
-
-def _manifests(root: Path) -> dict[str, Path]:
+def _parts(root: Path) -> dict[str, Path]:
     if root.is_file():
         return {"all": root}
     return {path.stem: path for path in sorted(root.glob("*.jsonl"))}
 
 
-def _subsets(root: Path) -> list[str]:
-    return list(_manifests(root))
+def _read(manifest: Path) -> Iterator[Utterance]:
+    return read_manifest(manifest)
 
 
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    manifests = _manifests(root)
-    check_subset("jsonl", root, subset, list(manifests))
-    yield from read_manifest(manifests[subset])
-
-
-JSONL = Corpus("jsonl", _subsets, _read)
+JSONL = corpus_of("jsonl", _parts, _read)

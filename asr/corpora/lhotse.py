@@ -1,37 +1,36 @@
-"""lhotse: cuts of recordings with their supervisions, `*.jsonl.gz` or `*.jsonl`.
+"""lhotse: cuts of recordings with their supervisions, in JSON lines.
 
-https://lhotse.readthedocs.io/; each corpus in this form has a licence of its own.
-
-The subsets are the files `NAME_cuts_SUBSET.jsonl.gz`, `cuts_SUBSET.jsonl.gz` or the
-like. Each supervision with a text is an utterance. Recordings must be files of one
-channel: a command, an address, samples in memory or a change of speed are refused.
+Shape: files `NAME_cuts_SUBSET.jsonl.gz`, `cuts_SUBSET.jsonl.gz` or the same without
+`.gz`. Each supervision with a text is an utterance. Recordings must be files with one
+channel; commands, addresses, samples in memory and transforms are refused.
+Licence: that of each corpus in this format.
+Source: https://lhotse.readthedocs.io/
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from asr.corpora.base import Corpus, check_subset
-from asr.data.manifest import Utterance, parsed, text_lines
+from asr.corpora.base import corpus_of
+from asr.data.manifest import Utterance
+from asr.data.text_files import parse_json_object, text_lines
 from asr.errors import DataError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _ENDINGS = (".jsonl.gz", ".jsonl")
 
 
-def _files(root: Path) -> dict[str, Path]:
+def _parts(root: Path) -> dict[str, Path]:
     if root.is_file():
-        name = _name(root)
-        return {name: root} if name else {}
-    found = sorted(root.glob("*cuts*")) if root.is_dir() else []
-    return {name: path for path in found if (name := _name(path))}
+        files = [root]
+    else:
+        files = sorted(root.glob("*cuts*")) if root.is_dir() else []
+    return {name: path for path in files if (name := _subset_of(path))}
 
 
-def _name(path: Path) -> str:
-    """Return the subset of a file of cuts; empty if it is none."""
+def _subset_of(path: Path) -> str:
+    """Return the subset of a file of cuts; empty for any other file."""
     for ending in _ENDINGS:
         if path.name.endswith(ending) and "cuts" in path.name:
             stem = path.name.removesuffix(ending)
@@ -39,28 +38,21 @@ def _name(path: Path) -> str:
     return ""
 
 
-def _subsets(root: Path) -> list[str]:
-    return list(_files(root))
-
-
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    files = _files(root)
-    check_subset("lhotse", root, subset, list(files))
-    path = files[subset]
+def _read(path: Path) -> Iterator[Utterance]:
     for number, line in text_lines(path):
         if line.strip():
             try:
-                yield from _cut(parsed(line), path.parent)
+                yield from _cut(parse_json_object(line), path.parent)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise DataError(f"{path}:{number}: no cut of lhotse: {error}") from None
+                raise DataError(f"{path}:{number}: not a lhotse cut: {error}") from None
 
 
 def _cut(cut: dict[str, Any], folder: Path) -> Iterator[Utterance]:
     (source,) = cut["recording"]["sources"]
     if source["type"] != "file":
-        raise ValueError(f"a recording of type {source['type']!r}; only files are read")
+        raise ValueError(f"a recording must be a file, got type {source['type']!r}")
     if len(source.get("channels", [0])) > 1 or cut["recording"].get("transforms"):
-        raise ValueError("a recording of several channels, or one that is transformed")
+        raise ValueError("a recording must have one channel and no transforms")
     for supervision in cut["supervisions"]:
         if supervision.get("text"):
             yield Utterance(
@@ -74,4 +66,4 @@ def _cut(cut: dict[str, Any], folder: Path) -> Iterator[Utterance]:
             )
 
 
-LHOTSE = Corpus("lhotse", _subsets, _read)
+LHOTSE = corpus_of("lhotse", _parts, _read)

@@ -1,34 +1,24 @@
-"""LibriSpeech: read English audiobooks, 1000 hours, in any audio format.
+"""LibriSpeech: 1000 hours of read English audiobooks.
 
-https://www.openslr.org/12/ (mini LibriSpeech: https://www.openslr.org/31/); CC BY 4.0.
-
-Layout: `SUBSET/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac` beside
-`SPEAKER-CHAPTER.trans.txt`. The subsets are the folders that are there.
+Shape: `SUBSET/SPEAKER/CHAPTER/SPEAKER-CHAPTER-NNNN.flac`, or another audio format, with
+`SPEAKER-CHAPTER.trans.txt`. Subsets are folders.
+Licence: CC BY 4.0.
+Source: https://www.openslr.org/12/ (mini LibriSpeech: https://www.openslr.org/31/)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset, folders_with, read_table
+from asr.corpora.base import Clips, corpus_of, folders_with, read_table
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
-_TRANSCRIPTS = "*/*/*-*.trans.txt"
-
-
-def _subsets(root: Path) -> list[str]:
-    return list(folders_with(root, _TRANSCRIPTS))
-
-
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    folders = folders_with(root, _TRANSCRIPTS)
-    check_subset("librispeech", root, subset, list(folders))
-    for chapter in sorted(folders[subset].glob("*/*")):
+def _read(subset: Path) -> Iterator[Utterance]:
+    for chapter in sorted(subset.glob("*/*")):
         if chapter.is_dir():
             yield from _chapter(chapter)
 
@@ -40,7 +30,7 @@ def _chapter(folder: Path) -> Iterator[Utterance]:
     transcripts = folder / f"{speaker}-{folder.name}.trans.txt"
     if not transcripts.is_file():
         if audio:
-            raise DataError(f"{transcripts}: no such file beside {len(audio)} clips")
+            raise DataError(f"{transcripts}: missing, for {len(audio)} clips")
         return
     texts = read_table(transcripts)
     for name in sorted({*texts, *audio}):
@@ -49,4 +39,5 @@ def _chapter(folder: Path) -> Iterator[Utterance]:
         yield Utterance(clip, text, speaker=speaker, lang="en", id=name)
 
 
-LIBRISPEECH = Corpus("librispeech", _subsets, _read, "LibriSpeech")
+_parts = partial(folders_with, marker="*/*/*-*.trans.txt")
+LIBRISPEECH = corpus_of("librispeech", _parts, _read, "LibriSpeech")

@@ -1,40 +1,31 @@
 """LibriTTS: LibriSpeech cut at sentences, with punctuation, at 24 kHz.
 
-https://www.openslr.org/60/; CC BY 4.0.
-
-Layout: `SUBSET/SPEAKER/CHAPTER/NAME.wav` beside `NAME.normalized.txt`, in which numbers
-are written out. The subsets are the folders that are there.
+Shape: `SUBSET/SPEAKER/CHAPTER/NAME.wav` with `NAME.normalized.txt`, in which numbers
+are spelled out. Subsets are folders.
+Licence: CC BY 4.0. Source: https://www.openslr.org/60/
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset, folders_with
-from asr.data.manifest import Utterance, text_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from asr.corpora.base import Clips, corpus_of, folders_with, read_text
+from asr.data.manifest import Utterance
 
 _ENDING = ".normalized.txt"
 _TRANSCRIPTS = f"*/*/*{_ENDING}"
 
 
-def _subsets(root: Path) -> list[str]:
-    return list(folders_with(root, _TRANSCRIPTS))
-
-
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    folders = folders_with(root, _TRANSCRIPTS)
-    check_subset("libritts", root, subset, list(folders))
+def _read(subset: Path) -> Iterator[Utterance]:
     clips = Clips()
-    for path in sorted(folders[subset].glob(_TRANSCRIPTS)):
+    for path in sorted(subset.glob(_TRANSCRIPTS)):
         name = path.name.removesuffix(_ENDING)
-        text = " ".join(line.strip() for _, line in text_lines(path)).strip()
         audio = clips.find(path.with_name(f"{name}.wav"))
         speaker = path.parent.parent.name
-        yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
+        yield Utterance(audio, read_text(path), speaker=speaker, lang="en", id=name)
 
 
-LIBRITTS = Corpus("libritts", _subsets, _read, "LibriTTS")
+_parts = partial(folders_with, marker=_TRANSCRIPTS)
+LIBRITTS = corpus_of("libritts", _parts, _read, "LibriTTS")

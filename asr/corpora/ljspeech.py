@@ -1,40 +1,37 @@
-"""LJ Speech and corpora in its form: one reader, `metadata.csv` and `wavs/`.
+"""LJ Speech, and corpora of one speaker in the same format.
 
-https://keithito.com/LJ-Speech-Dataset/; public domain.
-
-Lines are `id|raw|normalised` without quoting; the text is the normalised one, in which
-numbers are written out. The subsets are `all`, and `dev` (ids whose number is divisible
-by 25) and `train` (the others).
+Shape: `metadata.csv` with lines `id|raw|normalised` (no header, no quoting) and
+`wavs/ID.wav`. Texts are the normalised ones, in which numbers are spelled out. Subsets
+are `all`, `dev` (ids with a number divisible by 25) and `train` (the others).
+Licence: public domain. Source: https://keithito.com/LJ-Speech-Dataset/
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset
-from asr.data.manifest import Utterance, text_lines
+from asr.corpora.base import Clips, corpus_of
+from asr.data.manifest import Utterance
+from asr.data.text_files import text_lines
 from asr.errors import DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 _DEV_EVERY = 25
+_DEV = {"all": None, "train": False, "dev": True}
 
 
-def _subsets(root: Path) -> list[str]:
+def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
     metadata = root / "metadata.csv"
     if not metadata.is_file():
-        return []
+        return {}
     _, first = next(text_lines(metadata), (0, ""))
-    return ["all", "train", "dev"] if "|" in first else []
+    return {name: (metadata, dev) for name, dev in _DEV.items() if "|" in first}
 
 
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    check_subset("ljspeech", root, subset, _subsets(root))
-    metadata = root / "metadata.csv"
-    speaker = root.resolve().name  # one reader a corpus
+def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
+    metadata, dev = part
+    speaker = metadata.parent.resolve().name  # one speaker a corpus
     clips = Clips()
     for number, line in text_lines(metadata):
         if not line.strip():
@@ -43,11 +40,10 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
         digits = re.search(r"\d+$", fields[0])
         if len(fields) != 3 or not digits:
             raise DataError(f"{metadata}:{number}: not `id|raw|normalised`")
-        dev = int(digits[0]) % _DEV_EVERY == 0
-        if subset == "all" or dev == (subset == "dev"):
-            audio = clips.find(root / "wavs" / f"{fields[0]}.wav")
+        if dev is None or dev == (int(digits[0]) % _DEV_EVERY == 0):
+            audio = clips.find(metadata.parent / "wavs" / f"{fields[0]}.wav")
             text = fields[2].strip()
             yield Utterance(audio, text, speaker=speaker, lang="en", id=fields[0])
 
 
-LJSPEECH = Corpus("ljspeech", _subsets, _read, "LJSpeech-1.1")
+LJSPEECH = corpus_of("ljspeech", _parts, _read, "LJSpeech-1.1")

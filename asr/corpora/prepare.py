@@ -1,41 +1,37 @@
-"""From a corpus on disk to utterances that are known to be usable."""
+"""Preparation of a corpus: checks recordings, leaves unusable utterances out."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from asr.audio import io as audio_io
 from asr.audio.shard_clip import ShardClip
 from asr.corpora import corpus
+from asr.data.manifest import Utterance
 from asr.errors import AudioError, DataError
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from asr.data.manifest import Utterance
-
 SHORTEST = 0.1
-"""Seconds below which a clip holds no word."""
+"""Shortest utterance that is kept, in seconds."""
 
 _UNREADABLE = "unreadable audio"
-_THREADS = 8  # most of the time goes to opening files
-_AHEAD = 512  # utterances whose recordings are being looked at
+_THREADS = 8  # opening files takes most of the time
+_AHEAD = 512  # utterances whose recordings are inspected in advance
 
 
 @dataclass
 class Report:
-    """What was kept of a subset so far, and what was not.
+    """Counts of kept and dropped utterances.
 
     Attributes:
-        kept: Number of utterances.
-        hours: Their length.
-        speakers: Number of different speakers; 0 where the corpus does not tell.
-        characters: The characters of the texts, sorted.
-        dropped: Why -> ids of the utterances that were left out for that reason.
+        kept: Number of kept utterances.
+        hours: Their total length.
+        speakers: Number of different speakers; 0 if the corpus names no speakers.
+        characters: Characters of the texts, sorted.
+        dropped: Reason -> ids of the utterances dropped for it.
     """
 
     kept: int = 0
@@ -45,12 +41,12 @@ class Report:
     dropped: dict[str, list[str]] = field(default_factory=dict)
 
     def drop(self, utterance: Utterance, reason: str) -> None:
-        """Count an utterance that is left out."""
+        """Count a dropped utterance."""
         name = utterance.id or str(utterance.audio)
         self.dropped.setdefault(reason, []).append(name)
 
     def summary(self) -> str:
-        """Return one line for people."""
+        """Return the counts as one line."""
         line = (
             f"{self.kept} utterances, {self.hours:.2f} h, {self.speakers} speakers, "
             f"{len(self.characters)} characters"
@@ -62,21 +58,21 @@ class Report:
 
 
 class Preparation:
-    """The usable utterances of a subset, read a few at a time.
+    """Iterates over the usable utterances of a subset, a few at a time.
 
-    The header of each recording is looked at. Utterances without text, with a missing
-    or unreadable recording, outside of it, or shorter than 0.1 s are left out.
+    The header of each recording is read. Dropped are utterances without text, with a
+    missing or unreadable recording, outside of it, or shorter than 0.1 s.
 
     Args:
-        corpus_name: A key of `CORPORA`.
-        root: The corpus's folder.
-        subset: One of its subsets.
+        corpus_name: A key of `CORPORA`, or `tfds:NAME`.
+        root: Folder of the corpus.
+        subset: Name of the subset.
 
     Attributes:
-        report: What was kept and left out, once all utterances are read.
+        report: Counts; complete after the iteration.
 
     Raises:
-        UsageError: There is no such corpus.
+        UsageError: The corpus is unknown.
     """
 
     def __init__(self, corpus_name: str, root: Path, subset: str) -> None:
@@ -84,10 +80,10 @@ class Preparation:
         self.report = Report()
 
     def __iter__(self) -> Iterator[Utterance]:
-        """Yield utterances in the corpus's order, each with its duration.
+        """Yield utterances in the order of the corpus, each with its duration.
 
         Raises:
-            DataError: The subset is missing or malformed, or nothing of it is usable.
+            DataError: The subset is missing, malformed, or has no usable utterance.
         """
         self.report = report = Report()
         speakers: set[str] = set()
@@ -110,34 +106,34 @@ class Preparation:
                 f"{self._root}: nothing usable in {self._subset}: {report.summary()}"
             )
 
-    def leave_out(self, utterance: Utterance) -> None:
-        """Count one that was yielded, and then turned out not to be readable."""
+    def drop_unreadable(self, utterance: Utterance) -> None:
+        """Count a yielded utterance as dropped, because it cannot be decoded."""
         self.report.kept -= 1
         self.report.hours -= (utterance.duration or 0.0) / 3600
         self.report.drop(utterance, _UNREADABLE)
 
     def _lengths(self) -> Iterator[tuple[Utterance, float | str]]:
-        """Yield utterances, and what `_length` says of their recordings."""
+        """Yield utterances with the result of `_length` for their recordings."""
         waiting: deque[tuple[Utterance, Future[float | str]]] = deque()
         with ThreadPoolExecutor(_THREADS) as pool:
             for utterance in self._corpus.read(self._root, self._subset):
-                # Neighbours are often stretches of one recording.
+                # Neighbours are often segments of one recording.
                 if waiting and waiting[-1][0].audio == utterance.audio:
                     waiting.append((utterance, waiting[-1][1]))
                 else:
                     waiting.append((utterance, pool.submit(_length, utterance)))
                 if len(waiting) > _AHEAD:
-                    first, found = waiting.popleft()
-                    yield first, found.result()
-            for first, found in waiting:
-                yield first, found.result()
+                    first, length = waiting.popleft()
+                    yield first, length.result()
+            for first, length in waiting:
+                yield first, length.result()
 
 
 def _length(utterance: Utterance) -> float | str:
-    """Return the seconds of an utterance's recording, or why there are none."""
+    """Return the recording's length in seconds, or the reason to drop the utterance."""
     recording = utterance.audio
     if isinstance(recording, ShardClip):
-        # To look at it is to read it all; the index was made by one who has.
+        # Inspecting a clip reads all of it; the index of the shard has its length.
         if utterance.duration is not None:
             return utterance.offset + utterance.duration
     elif not recording.exists():
@@ -149,7 +145,7 @@ def _length(utterance: Utterance) -> float | str:
 
 
 def _check(utterance: Utterance, length: float | str) -> Utterance | str:
-    """Return the utterance with its duration, or why it is dropped."""
+    """Return the utterance with its duration, or the reason to drop it."""
     if not utterance.text or not utterance.text.strip():
         return "no text"
     if isinstance(length, str):

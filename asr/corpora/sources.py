@@ -1,4 +1,4 @@
-"""Texts of the parts of data sets that a recipe names."""
+"""Texts of the data sources of a recipe."""
 
 from __future__ import annotations
 
@@ -7,24 +7,23 @@ from pathlib import Path
 
 from asr.config.schema import LINES, SourceConfig
 from asr.corpora import corpus
-from asr.corpora.base import check_subset
 from asr.corpora.text import TEXT_CORPORA
-from asr.data.manifest import text_lines
+from asr.data.text_files import text_lines
 from asr.files import data_directory
 
 
 def read_texts(sources: Sequence[SourceConfig]) -> Iterator[str]:
-    """Yield the texts of sources: lines, targets of pairs, transcripts.
+    """Yield the texts of sources: lines, targets of pairs, or transcripts.
 
     Args:
-        sources: Parts of data sets; the corpus `lines` is a text file.
+        sources: Data sources; the corpus `lines` is a text file.
 
     Raises:
         DataError: A source cannot be read.
     """
     for source in sources:
-        found = list(_read(data_directory() / source.path, source))
-        yield from found[: source.limit or None] * source.repeat
+        texts = list(_read(data_directory() / source.path, source))
+        yield from texts[: source.limit or None] * source.repeat
 
 
 def _read(path: Path, source: SourceConfig) -> Iterator[str]:
@@ -34,8 +33,6 @@ def _read(path: Path, source: SourceConfig) -> Iterator[str]:
         for pair in TEXT_CORPORA[source.corpus](path, source.subset):
             yield pair.text
     else:
-        reader = corpus(source.corpus)
-        check_subset(source.corpus, path, source.subset, reader.subsets(path))
-        for utterance in reader.read(path, source.subset):
+        for utterance in corpus(source.corpus).read(path, source.subset):
             if utterance.text:
                 yield utterance.text

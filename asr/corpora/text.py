@@ -1,12 +1,14 @@
-"""Readers of text corpora: pairs of a text and what it becomes.
+"""Readers of text corpora, pairs of a source and a target text, in `TEXT_CORPORA`.
 
-| corpus | source and licence |
-| --- | --- |
-| pairs | one's own: a file, or a folder with SUBSET.tsv or SUBSET.jsonl |
-| tatoeba | tatoeba.org sentence pairs by way of manythings.org/anki; CC BY 2.0 |
-| multi30k | D. Elliott et al., VL@ACL 2016; image captions, for research |
-| reuters | Reuters-21578 news with headlines; for research |
-| acl_titles | ACL Anthology abstracts with titles; CC BY 4.0 from 2016 on |
+| corpus | shape | content and source | licence |
+| --- | --- | --- | --- |
+| pairs | file, or SUBSET.tsv, SUBSET.jsonl | your own pairs | yours |
+| tatoeba | as pairs | sentences; tatoeba.org via manythings.org/anki | CC BY 2.0 |
+| multi30k | SUBSET.LANGUAGE | image captions; D. Elliott et al., VL 2016 | research |
+| reuters | SUBSET.jsonl | Reuters-21578 news with headlines | research |
+| acl_titles | SUBSET.jsonl | ACL Anthology abstracts, titles | CC BY 4.0 (2016 on) |
+
+Each file may be compressed (`.gz`).
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from asr.data.manifest import text_lines
 from asr.data.pairs import Pair, read_pairs
+from asr.data.text_files import text_lines
 from asr.errors import DataError, UsageError, did_you_mean
 
 _ENDINGS = (".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz")
@@ -25,11 +27,11 @@ def _existing(folder: Path, names: list[str]) -> Path:
     for name in names:
         if (folder / name).is_file():
             return folder / name
-    raise DataError(f"{folder}: no {names[0]} there, compressed or not")
+    raise DataError(f"{folder}: none of {', '.join(names)} in this folder")
 
 
 def _pairs(root: Path, subset: str) -> Iterator[Pair]:
-    """Read a file, or SUBSET.tsv or SUBSET.jsonl of a folder."""
+    """Read a file, or SUBSET.tsv or SUBSET.jsonl in a folder."""
     if root.is_file():
         yield from read_pairs(root)
     else:
@@ -37,12 +39,12 @@ def _pairs(root: Path, subset: str) -> Iterator[Pair]:
 
 
 def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
-    """Read two files line by line; `train.en-de` are `train.en` and `train.de`."""
+    """Read two parallel files; `train.en-de` stands for `train.en` and `train.de`."""
     part, _, languages = subset.rpartition(".")
     source, dash, target = languages.partition("-")
     if not (part and dash):
         raise DataError(
-            f"{root}: subset {subset!r} names no languages; write train.en-de"
+            f"{root}: subset {subset!r} must name two languages, such as train.en-de"
         )
     sides = []
     for language in (source, target):
@@ -52,7 +54,7 @@ def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
     if len(sides[0]) != len(sides[1]):
         raise DataError(
             f"{root}: {part} has {len(sides[0])} lines in {source} and "
-            f"{len(sides[1])} in {target}; they are to be parallel"
+            f"{len(sides[1])} in {target}; both must be parallel"
         )
     for number, (one, other) in enumerate(zip(*sides, strict=True), 1):
         if one.strip() and other.strip():
@@ -74,14 +76,14 @@ TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Pair]]] = {
     "reuters": _records("body", "title"),
     "acl_titles": _records("abstract", "title"),
 }
-"""Name -> reader of a subset below a folder."""
+"""Name -> function that reads a subset below a folder."""
 
 
 def text_corpus(name: str) -> Callable[[Path, str], Iterator[Pair]]:
-    """Look a reader up.
+    """Look the reader of a text corpus up by its key in `TEXT_CORPORA`.
 
     Raises:
-        UsageError: There is no such corpus.
+        UsageError: The name is unknown; the message suggests the nearest one.
     """
     if name not in TEXT_CORPORA:
         raise UsageError(

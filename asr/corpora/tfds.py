@@ -1,18 +1,20 @@
-"""Speech of TensorFlow Datasets, of builders with one recording and its text.
+"""Speech corpora of TensorFlow Datasets, as `tfds:NAME` or `tfds:NAME/CONFIG:VERSION`.
 
-https://www.tensorflow.org/datasets/catalog/overview; each has a licence of its own.
-Needs the extra `tfds`. The corpus is called `tfds:NAME`, or `tfds:NAME/CONFIG:VERSION`,
-and its root is the data directory of TensorFlow Datasets. That keeps samples, not
-files: they are written once, as FLAC below `flac/` in the root, with a manifest of each
-split; remove these to have them written anew.
+Shape: builders with one recording and one text in each example. The root is the data
+directory of TensorFlow Datasets. On first use, each split is exported to FLAC files and
+a manifest below `flac/` in the root; remove these to export again.
+Needs the extra `tfds`. Licence: that of each builder.
+Source: https://www.tensorflow.org/datasets/catalog/overview
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -22,12 +24,8 @@ from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import DataError, UsageError
 from asr.files import atomic_write
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 PREFIX = "tfds:"
-# What builders call the text and the speaker, the best name first.
+# Features of text and speaker in the builders, the best name first.
 _TEXTS = (
     "text_normalized",
     "normalized_text",
@@ -38,7 +36,7 @@ _TEXTS = (
 )
 _SPEAKERS = ("speaker_id", "speaker", "client_id")
 _IDS = ("id", "utt_id", "path")
-_CLASSES = ("type", "pythonClassName")  # what stored features call their class
+_CLASSES = ("type", "pythonClassName")  # keys of a class in features.json
 
 
 def tfds_corpus(name: str) -> Corpus:
@@ -48,20 +46,20 @@ def tfds_corpus(name: str) -> Corpus:
 
 
 def prepare_tfds(name: str, root: Path) -> None:
-    """Have TensorFlow Datasets download and prepare a builder, unless it has.
+    """Download and prepare a builder of TensorFlow Datasets, unless this is done.
 
     Args:
-        name: As `tfds:NAME`.
-        root: Its data directory.
+        name: `tfds:NAME`.
+        root: Data directory of TensorFlow Datasets.
 
     Raises:
-        UsageError: TensorFlow Datasets is not installed, or knows no such builder.
-        DataError: It failed.
+        UsageError: TensorFlow Datasets is not installed, or the builder is unknown.
+        DataError: The builder failed.
     """
     builder = _builder(name.removeprefix(PREFIX), root)
     try:
         builder.download_and_prepare()
-    except Exception as error:  # whatever the builder's own code raises
+    except Exception as error:  # the builder's own code may raise anything
         reason = str(error).partition("\n")[0]
         raise DataError(f"{name}: cannot be prepared: {reason}") from error
 
@@ -74,21 +72,21 @@ def _builder(name: str, root: Path) -> Any:
             f"tfds:{name} needs: pip install '.[tfds]' from asr's checkout"
         ) from error
     if not re.fullmatch(r"\w+(/[\w.-]+)?(:[\d.*]+)?", name):
-        # A namespace, whose register names code of strangers.
+        # Other forms name a namespace, whose code is not trusted.
         raise UsageError(f"tfds:{name}: write NAME, NAME/CONFIG or NAME:VERSION")
     _check_features(root / re.split("[/:]", name)[0])
     try:
         return tfds.builder(name, data_dir=root)
-    except Exception as error:  # whatever the builder's own code raises
+    except Exception as error:  # the builder's own code may raise anything
         reason = str(error).partition("\n")[0]
         raise UsageError(f"tfds:{name}: {reason}") from error
 
 
 def _check_features(folder: Path) -> None:
-    """Refuse stored features that would have modules of others imported.
+    """Check that stored features import modules of TensorFlow Datasets only.
 
     Raises:
-        DataError: The message names the file and the class.
+        DataError: Another class is named, or a file cannot be read.
     """
     for path in sorted(folder.rglob("features.json")):
         kinds: list[str] = []
@@ -102,7 +100,7 @@ def _check_features(folder: Path) -> None:
             raise DataError(f"{path}: not readable: {error}") from error
         for kind in kinds:
             if not kind.startswith("tensorflow_datasets."):
-                raise DataError(f"{path}: {kind} is no feature of TensorFlow Datasets")
+                raise DataError(f"{path}: {kind} is not in TensorFlow Datasets")
 
 
 def _subsets(name: str, root: Path) -> list[str]:
@@ -116,23 +114,28 @@ def _read(name: str, root: Path, subset: str) -> Iterator[Utterance]:
         builder = _builder(name, root)
         if subset not in builder.info.splits:
             there = ", ".join(builder.info.splits) or "nothing; give --download"
-            raise DataError(f"{root}: tfds:{name} has no {subset!r} here, but {there}")
+            raise DataError(
+                f"{root}: tfds:{name} has no subset {subset!r} here; it has {there}"
+            )
         (folder / subset).mkdir(parents=True, exist_ok=True)
         write_manifest(manifest, _export(name, builder, subset, folder / subset))
     yield from read_manifest(manifest)
 
 
 def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utterance]:
-    """Write each recording as FLAC of 16 bits."""
+    """Write each recording as FLAC of 16 bits; yield its utterance."""
     features = builder.info.features
     sounds = [k for k, feature in features.items() if _is_audio(feature)]
     texts = [key for key in _TEXTS if key in features]
     if len(sounds) != 1 or not texts:
-        raise DataError(f"tfds:{name}: no recording with a text in {list(features)}")
+        raise DataError(
+            f"tfds:{name}: examples must have one recording and a text, got features "
+            f"{list(features)}"
+        )
     sound, text = sounds[0], texts[0]
     rate = features[sound].sample_rate
     if not rate:
-        raise DataError(f"tfds:{name}: does not tell the sample rate of {sound!r}")
+        raise DataError(f"tfds:{name}: no sample rate for {sound!r}")
     for number, example in enumerate(builder.as_dataset(subset).as_numpy_iterator()):
         samples = np.asarray(example[sound])
         peak = np.abs(samples).max(initial=0)
@@ -146,7 +149,7 @@ def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utte
             soundfile.write(file, samples, rate, format="FLAC")
         yield Utterance(
             path,
-            _word(example[text]),
+            _string(example[text]),
             len(samples) / rate,
             speaker=_first(example, _SPEAKERS),
             id=_first(example, _IDS) or str(number),
@@ -158,8 +161,8 @@ def _is_audio(feature: Any) -> bool:
 
 
 def _first(example: dict[str, Any], keys: tuple[str, ...]) -> str | None:
-    return next((_word(example[key]) for key in keys if key in example), None)
+    return next((_string(example[key]) for key in keys if key in example), None)
 
 
-def _word(value: Any) -> str:
+def _string(value: Any) -> str:
     return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,43 +1,38 @@
-"""VCTK: 110 readers of newspaper sentences with accents of English, at 48 kHz.
+"""VCTK: newspaper sentences read by 110 speakers with English accents, at 48 kHz.
 
-https://datashare.ed.ac.uk/handle/10283/3443; CC BY 4.0.
-
-Layout: `txt/SPEAKER/SPEAKER_NUMBER.txt`, and of release 0.92
-`wav48_silence_trimmed/SPEAKER/SPEAKER_NUMBER_mic1.flac` and `_mic2`; the subsets are
+Shape: `txt/SPEAKER/SPEAKER_NUMBER.txt` and, in release 0.92,
+`wav48_silence_trimmed/SPEAKER/SPEAKER_NUMBER_mic1.flac` and `_mic2`, with the subsets
 `mic1` and `mic2`. Release 0.80 has `wav48/SPEAKER/SPEAKER_NUMBER.wav` and the subset
-`all`. A recording without a transcript is not listed.
+`all`. Recordings without a transcript are ignored.
+Licence: CC BY 4.0. Source: https://datashare.ed.ac.uk/handle/10283/3443
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset
-from asr.data.manifest import Utterance, text_lines
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+from asr.corpora.base import Clips, corpus_of, read_text
+from asr.data.manifest import Utterance
 
 
-def _subsets(root: Path) -> list[str]:
+def _parts(root: Path) -> dict[str, tuple[Path, str]]:
+    """Return subset -> folder of recordings and ending of their names."""
+    new, old = root / "wav48_silence_trimmed", root / "wav48"
     if not any(root.glob("txt/*/*.txt")):
-        return []
-    if (root / "wav48_silence_trimmed").is_dir():
-        return ["mic1", "mic2"]
-    return ["all"] if (root / "wav48").is_dir() else []
+        return {}
+    if new.is_dir():
+        return {"mic1": (new, "_mic1.flac"), "mic2": (new, "_mic2.flac")}
+    return {"all": (old, ".wav")} if old.is_dir() else {}
 
 
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    check_subset("vctk", root, subset, _subsets(root))
+def _read(part: tuple[Path, str]) -> Iterator[Utterance]:
+    folder, ending = part
     clips = Clips()
-    folder = root / ("wav48" if subset == "all" else "wav48_silence_trimmed")
-    ending = ".wav" if subset == "all" else f"_{subset}.flac"
-    for path in sorted(root.glob("txt/*/*.txt")):
-        speaker = path.parent.name
-        text = " ".join(line.strip() for _, line in text_lines(path)).strip()
-        audio = clips.find(folder / speaker / f"{path.stem}{ending}")
-        yield Utterance(audio, text, speaker=speaker, lang="en", id=path.stem)
+    for path in sorted(folder.parent.glob("txt/*/*.txt")):
+        speaker, name = path.parent.name, path.stem
+        audio = clips.find(folder / speaker / f"{name}{ending}")
+        yield Utterance(audio, read_text(path), speaker=speaker, lang="en", id=name)
 
 
-VCTK = Corpus("vctk", _subsets, _read, "VCTK-Corpus-0.92")
+VCTK = corpus_of("vctk", _parts, _read, "VCTK-Corpus-0.92")

@@ -1,42 +1,33 @@
-"""VoxPopuli: speeches of the European Parliament in 16 languages, with texts.
+"""VoxPopuli: speeches in the European Parliament in 16 languages, with transcripts.
 
-https://github.com/facebookresearch/voxpopuli; CC0.
-
-Layout, as its own scripts write it: `asr_SUBSET.tsv` beside `YEAR/ID.ogg`, in a folder
-named by the language; the copy on Hugging Face has `SUBSET/SUBSET_part_N/ID.wav`. The
-text is the normalised one.
+Shape: a folder named by the language, with `asr_SUBSET.tsv` and `YEAR/ID.ogg`, as the
+scripts of VoxPopuli write them, or `SUBSET/SUBSET_part_N/ID.wav`, as on Hugging Face.
+Texts are the normalised ones.
+Licence: CC0. Source: https://github.com/facebookresearch/voxpopuli
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
-from asr.corpora.base import Clips, Corpus, check_subset, read_rows
+from asr.corpora.base import Clips, corpus_of, read_rows
 from asr.data.manifest import Utterance
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 _COLUMNS = ("id", "normalized_text", "speaker_id")
+_PREFIX = "asr_"
 
 
-def _tables(root: Path) -> dict[str, Path]:
-    found = sorted(root.glob("asr_*.tsv")) if root.is_dir() else []
-    return {path.stem.removeprefix("asr_"): path for path in found}
+def _parts(root: Path) -> dict[str, Path]:
+    tables = sorted(root.glob(f"{_PREFIX}*.tsv")) if root.is_dir() else []
+    return {path.stem.removeprefix(_PREFIX): path for path in tables}
 
 
-def _subsets(root: Path) -> list[str]:
-    return list(_tables(root))
-
-
-def _read(root: Path, subset: str) -> Iterator[Utterance]:
-    tables = _tables(root)
-    check_subset("voxpopuli", root, subset, list(tables))
+def _read(table: Path) -> Iterator[Utterance]:
+    root, subset = table.parent, table.stem.removeprefix(_PREFIX)
     clips = Clips()
     parts = sorted(path for path in (root / subset).glob("*") if path.is_dir())
-    rows = read_rows(tables[subset], columns=_COLUMNS, delimiter="\t", quoted=False)
-    for _, row in rows:
+    for _, row in read_rows(table, columns=_COLUMNS, delimiter="\t", quoted=False):
         name = row["id"]
         audio = clips.find(root / name[:4] / f"{name}.ogg")
         for part in parts:
@@ -50,4 +41,4 @@ def _read(root: Path, subset: str) -> Iterator[Utterance]:
         )
 
 
-VOXPOPULI = Corpus("voxpopuli", _subsets, _read, "voxpopuli")
+VOXPOPULI = corpus_of("voxpopuli", _parts, _read, "voxpopuli")

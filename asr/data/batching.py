@@ -1,20 +1,18 @@
-"""Utterances -> batches: order of an epoch, parallel decoding, padding.
+"""Batches of training examples: order of an epoch, parallel loading, padding.
 
-Batches are a plain NumPy iterator, so that any Keras backend can train on it; on
-TensorFlow a `tf.data` pipeline wraps it and prefetches. Everything random follows from
-(seed, epoch), never from what ran before: a resumed run sees the same batches.
+Batches are NumPy arrays, so that any Keras backend can train on them; `as_dataset`
+wraps them for TensorFlow. All random draws depend on (seed, epoch) alone. A resumed run
+therefore gets the same batches.
 """
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,17 +26,15 @@ if TYPE_CHECKING:
 
     from asr.data.loader import SourceLoader
 
-log = logging.getLogger(__name__)
-
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 _Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its labels
-_Clip = tuple[_Pair, tuple[int, ...]]  # and its phones
-_Jobs = list[Future[_Clip | None]]
+_Loaded = tuple[_Pair, tuple[int, ...]]  # and its phones
+_Jobs = list[Future[_Loaded | None]]
 
-# Two clips of one bucket differ in length by about this share of the longer.
+# Relative noise on lengths before sorting: it varies the neighbours of an example.
 _JITTER = 0.05
-# Unreadable clips are skipped up to this share of the data, then training stops.
-MOST_UNREADABLE = 0.05
+# Share of unreadable records that is skipped; above it, training stops.
+_MOST_UNREADABLE = 0.05
 
 
 @dataclass(frozen=True)
@@ -46,10 +42,10 @@ class Example:
     """One record with its labels.
 
     Attributes:
-        record: Where the source is.
+        record: The training record.
         labels: Tokens of the reference, closed by the end symbol.
         length: Length of the source, in seconds or tokens.
-        phones: How the reference sounds, for models with a head of phones.
+        phones: Phones of the reference, for models with a phone head.
     """
 
     record: Record
@@ -58,20 +54,20 @@ class Example:
     phones: tuple[int, ...] = ()
 
 
-def distorted_lengths(
+def augmented_lengths(
     examples: Sequence[Example], distort: Distortion | None, *, seed: int, epoch: int
 ) -> np.ndarray:
-    """Return how long each example will be in an epoch, at the speed drawn for it."""
+    """Return the length of each example at the speed drawn for it in an epoch, (n,)."""
     lengths = np.array([example.length for example in examples])
     if distort is None:
         return lengths
     return lengths / [
-        distort.speed(_draws(seed, epoch, index)) for index in range(len(lengths))
+        distort.speed(_random_of(seed, epoch, index)) for index in range(len(lengths))
     ]
 
 
-def _draws(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the random stream that an example has in an epoch."""
+def _random_of(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Return the random generator of an example in an epoch."""
     return np.random.default_rng((seed, epoch, index))
 
 
@@ -83,18 +79,19 @@ def plan_epoch(
     epoch: int,
     ascending: bool,
 ) -> list[np.ndarray]:
-    """Put examples of similar length together.
+    """Group examples of similar length into batches.
 
     Args:
-        lengths: Length of each example.
-        batch_length: Most padded length in a batch; a longer example stands alone.
+        lengths: Length of each example, in seconds or tokens.
+        batch_length: Largest padded length of a batch. A longer example forms a batch
+            of its own.
         seed: Seed of the run.
-        epoch: Number of the epoch; each has its own order.
-        ascending: From the shortest to the longest; otherwise batches are shuffled,
-            and so are, within about a tenth of their length, the examples in them.
+        epoch: Number of the epoch; each epoch has its own order.
+        ascending: Order batches from short to long. Otherwise batches are shuffled,
+            and so are examples of about the same length.
 
     Returns:
-        Indices of each batch; every example is in exactly one.
+        Indices of each batch; every example is in exactly one batch.
     """
     sizes = np.asarray(lengths, dtype="float64")
     random = np.random.default_rng((seed, epoch))
@@ -114,7 +111,7 @@ def plan_epoch(
     return batches
 
 
-def batches(  # noqa: PLR0913 - options, each of them named by the caller
+def batches(
     examples: Sequence[Example],
     plan: Sequence[np.ndarray],
     loader: SourceLoader,
@@ -123,69 +120,64 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
     distort: Distortion | None = None,
     seed: int = 0,
     epoch: int = 0,
-    ahead: int = 3,
     fixed_shapes: bool = False,
 ) -> Iterator[Batch]:
-    """Yield padded batches in the order of a plan, some of them decoded in advance.
+    """Yield padded batches in the order of a plan; load some of them in advance.
 
     Args:
         examples: All examples of the data set.
         plan: Indices of each batch.
-        loader: Reads the sources.
-        start_token: What the decoder reads first.
-        distort: Changes sources, which then have to be waveforms.
-        seed: Seed of the draws.
-        epoch: Number of the epoch, part of the seed.
-        ahead: Batches that are decoded before they are asked for.
-        fixed_shapes: Round lengths up to a coarse grid, for backends that compile
-            once for each shape.
+        loader: Loads the sources.
+        start_token: First decoder input.
+        distort: Augmentation of waveforms.
+        seed: Seed of the run.
+        epoch: Number of the epoch.
+        fixed_shapes: Round padded lengths up to a coarse grid, for backends that
+            compile once for each shape.
 
     Yields:
         Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
-        targets `labels` (B, U), `label_lengths` (B,), all int32; where examples have
-        phones, `phones` (B, W) and `phone_lengths` (B,) too.
+        targets `labels` (B, U), `label_lengths` (B,), all int32. With phones also
+        targets `phones` (B, W) and `phone_lengths` (B,).
 
     Raises:
         DataError: More than 5 % of the records cannot be read.
     """
-    clips = len(set(map(attrgetter("record"), examples)))
+    records = len({example.record for example in examples})
 
-    def read(index: int) -> _Clip | None:
-        source, labels = loader.load(examples[index].record), examples[index].labels
-        phones = examples[index].phones
-        random = _draws(seed, epoch, index)
+    def load(index: int) -> _Loaded | None:
+        example = examples[index]
+        source = loader.load(example.record)
         if source is None:
             return None
         if distort:
-            source = distort(source, random)
-        return (source, labels), phones
-
-    def submit(indices: np.ndarray) -> _Jobs:
-        return [pool.submit(read, int(index)) for index in indices]
+            source = distort(source, _random_of(seed, epoch, index))
+        return (source, example.labels), example.phones
 
     with (
         ThreadPoolExecutor(loader.workers) as pool,
-        closing(_submitted(plan, submit, ahead)) as submitted,
+        closing(_prefetch(plan, pool, load, loader.ahead)) as prefetched,
     ):
-        for jobs in submitted:
-            found = [clip for job in jobs if (clip := job.result()) is not None]
-            _check_unreadable(loader, clips)
-            if found:
-                pairs, phones = zip(*found, strict=True)
-                inputs, targets = collate(pairs, start_token, fixed_shapes=fixed_shapes)
-                targets |= _phones(phones, fixed_shapes=fixed_shapes)
-                yield inputs, targets
+        for jobs in prefetched:
+            loaded = [clip for job in jobs if (clip := job.result()) is not None]
+            _check_unreadable(loader, records)
+            if loaded:
+                pairs, phones = zip(*loaded, strict=True)
+                yield collate(pairs, start_token, phones, fixed_shapes=fixed_shapes)
 
 
-def _submitted(
-    plan: Sequence[np.ndarray], submit: Callable[[np.ndarray], _Jobs], ahead: int
+def _prefetch(
+    plan: Sequence[np.ndarray],
+    pool: ThreadPoolExecutor,
+    load: Callable[[int], _Loaded | None],
+    ahead: int,
 ) -> Generator[_Jobs, None, None]:
-    """Submit batches some places before they are yielded; cancel what is left."""
+    """Submit batches some steps before they are yielded; cancel the rest at the end."""
     waiting: deque[_Jobs] = deque()
     try:
         for number in range(len(plan) + ahead):
             if number < len(plan):
-                waiting.append(submit(plan[number]))
+                waiting.append([pool.submit(load, int(i)) for i in plan[number]])
             if number >= ahead:
                 yield waiting.popleft()
     finally:
@@ -196,7 +188,7 @@ def _submitted(
 
 def _check_unreadable(loader: SourceLoader, total: int) -> None:
     count = len(loader.unreadable)
-    if count > max(1.0, MOST_UNREADABLE * total) or count == total:
+    if count > max(1.0, _MOST_UNREADABLE * total) or count == total:
         reason = next(iter(loader.unreadable.values()))
         raise DataError(
             f"{count} of {total} clips cannot be read, the first: {reason}; "
@@ -207,45 +199,37 @@ def _check_unreadable(loader: SourceLoader, total: int) -> None:
 def collate(
     pairs: Sequence[_Pair],
     start_token: int,
+    phones: Sequence[Sequence[int]] = (),
     *,
     fixed_shapes: bool = False,
 ) -> Batch:
-    """Pad sources and labels of a batch with zeros.
+    """Pad the sources and labels of a batch with zeros.
 
     Args:
-        pairs: Source (N,) and labels closed by the end symbol, for each example.
-        start_token: What the decoder reads before the first label.
+        pairs: For each example, source (N,) and labels closed by the end symbol.
+        start_token: First decoder input.
+        phones: Phones of each example, if the model has a phone head.
         fixed_shapes: Round padded lengths up to a coarse grid.
 
     Returns:
         Inputs and targets as in `batches`.
     """
-    source_lengths = np.array([len(source) for source, _ in pairs], dtype="int32")
-    label_lengths = np.array([len(labels) for _, labels in pairs], dtype="int32")
-    samples, width = int(source_lengths.max()), int(label_lengths.max())
-    if fixed_shapes:
-        samples, width = (
-            round_up_length(samples, bits=3),
-            round_up_length(width, bits=3),
-        )
-    source = pad_rows([source for source, _ in pairs], samples, "float32")
-    labels = pad_rows([labels for _, labels in pairs], width, "int32")
+
+    def pad(rows: Sequence[Any], kind: str) -> tuple[np.ndarray, np.ndarray]:
+        lengths = np.array([len(row) for row in rows], dtype="int32")
+        width = int(lengths.max())
+        width = round_up_length(width, bits=3) if fixed_shapes else width
+        return pad_rows(rows, width, kind), lengths
+
+    source, source_lengths = pad([source for source, _ in pairs], "float32")
+    labels, label_lengths = pad([labels for _, labels in pairs], "int32")
     tokens = np.roll(labels, 1, axis=1)
     tokens[:, 0] = start_token
     inputs = {"source": source, "source_lengths": source_lengths, "tokens": tokens}
-    return inputs, {"labels": labels, "label_lengths": label_lengths}
-
-
-def _phones(
-    rows: Sequence[Sequence[int]], *, fixed_shapes: bool
-) -> dict[str, np.ndarray]:
-    if not any(rows):
-        return {}
-    lengths = np.array([len(row) for row in rows], dtype="int32")
-    width = int(lengths.max())
-    if fixed_shapes:
-        width = round_up_length(width, bits=3)
-    return {"phones": pad_rows(rows, width, "int32"), "phone_lengths": lengths}
+    targets = {"labels": labels, "label_lengths": label_lengths}
+    if any(phones):
+        targets["phones"], targets["phone_lengths"] = pad(phones, "int32")
+    return inputs, targets
 
 
 def as_dataset(
@@ -255,25 +239,19 @@ def as_dataset(
 
     Args:
         make: Returns a fresh iterator over the batches.
-        phones: Whether their targets have phones.
+        phones: True if the targets contain phones.
     """
     import tensorflow as tf  # only where TensorFlow is the backend
 
-    def spec(shape: tuple[None, ...], kind: str) -> tf.TensorSpec:
-        return tf.TensorSpec(shape, kind)
-
+    matrix = tf.TensorSpec((None, None), "int32")
+    vector = tf.TensorSpec((None,), "int32")
     inputs = {
-        "source": spec((None, None), "float32"),
-        "source_lengths": spec((None,), "int32"),
-        "tokens": spec((None, None), "int32"),
+        "source": tf.TensorSpec((None, None), "float32"),
+        "source_lengths": vector,
+        "tokens": matrix,
     }
-    targets = {
-        "labels": spec((None, None), "int32"),
-        "label_lengths": spec((None,), "int32"),
-    }
+    targets = {"labels": matrix, "label_lengths": vector}
     if phones:
-        targets["phones"] = spec((None, None), "int32")
-        targets["phone_lengths"] = spec((None,), "int32")
+        targets |= {"phones": matrix, "phone_lengths": vector}
     signature = (inputs, targets)
-    dataset = tf.data.Dataset.from_generator(make, output_signature=signature)
-    return dataset.prefetch(2)
+    return tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(2)

@@ -1,4 +1,8 @@
-"""Texts that nothing may learn, since they will be tested on."""
+"""Decontamination: leaves out training texts that overlap with test texts.
+
+Eight words in a row count as overlap, as in T. Brown et al., Language Models are
+Few-Shot Learners, NeurIPS 2020, appendix C (there 13 words).
+"""
 
 from __future__ import annotations
 
@@ -10,46 +14,54 @@ from asr.errors import DataError
 
 log = logging.getLogger(__name__)
 
-_RUN = 8  # so many words in a row are no coincidence
+_OVERLAP = 8  # words
 _T = TypeVar("_T")
 
 
 class OverlapFilter:
-    """Tells which texts are among those that are withheld, or quote them.
+    """Finds texts that equal a test text or share eight words in a row with one.
 
     Args:
-        texts: Those that are withheld, normalised.
+        texts: Normalised test texts.
     """
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = set(texts)
-        self._runs = {run for text in self._texts for run in _runs(text)}
+        self._ngrams = {ngram for text in self._texts for ngram in _ngrams(text)}
 
     def __contains__(self, text: str) -> bool:
-        """Return whether a normalised text is one, or has eight words of one."""
-        return text in self._texts or not self._runs.isdisjoint(_runs(text))
+        """Return True if a normalised text overlaps with a test text."""
+        return text in self._texts or not self._ngrams.isdisjoint(_ngrams(text))
 
     def without(
         self, records: Sequence[_T], texts: Callable[[_T], Iterable[str]]
     ) -> list[_T]:
-        """Return the records that may be learned from; tell how many may not.
+        """Return the records without overlap; log the number of the others.
 
         Args:
             records: Training data.
             texts: Returns the normalised texts of a record.
 
         Raises:
-            DataError: Nothing is left.
+            DataError: All records overlap.
         """
-        kept = [it for it in records if not any(text in self for text in texts(it))]
+        kept = [
+            record
+            for record in records
+            if not any(text in self for text in texts(record))
+        ]
         if len(kept) < len(records):
-            count = len(records) - len(kept)
-            log.warning("left out %d of the training data: data.withhold", count)
-            if not kept:
-                raise DataError("data.withhold leaves nothing to learn from")
+            log.warning(
+                "left out %d of the training data: overlap with data.withhold",
+                len(records) - len(kept),
+            )
+        if records and not kept:
+            raise DataError(
+                "data.withhold leaves nothing to train on; add data to data.train"
+            )
         return kept
 
 
-def _runs(text: str) -> Iterable[tuple[str, ...]]:
+def _ngrams(text: str) -> Iterable[tuple[str, ...]]:
     words = text.split()
-    return zip(*(words[first:] for first in range(_RUN)), strict=False)
+    return zip(*(words[first:] for first in range(_OVERLAP)), strict=False)

@@ -1,4 +1,4 @@
-"""Reads and caches the audio or text of training examples."""
+"""Loads the audio or text of training records, with a cache for audio."""
 
 from __future__ import annotations
 
@@ -17,20 +17,23 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class SourceLoader:
-    """Reads sources in threads; keeps decoded audio.
+    """Loads the sources of records; safe to call from several threads.
 
-    Sources of floating point are waveforms, those of integers tokens of texts, which
-    are handed on as they are.
+    Floating-point sources are waveforms, which are rounded to 16 bits and cached.
+    Integer sources are tokens of texts, which are returned unchanged.
 
     Args:
-        read: What turns a record into a source, such as `Task.encode_source`.
+        read: Function from a record to its source, such as `Task.encode_source`.
         workers: Number of threads.
-        cache_mb: Decoded audio kept in memory, in MB (as 16-bit samples).
+        cache_mb: Size of the audio cache in MB.
+        ahead: Number of batches that are loaded in advance.
+        unreadable: Records that cannot be read, with the reason.
     """
 
     read: Callable[[Any], np.ndarray]
     workers: int = 2
     cache_mb: int = 0
+    ahead: int = 3
     unreadable: dict[Record, str] = field(default_factory=dict)
     _cache: dict[Record, np.ndarray] = field(default_factory=dict)
     _cached_bytes: int = 0
@@ -48,17 +51,16 @@ class SourceLoader:
         return source
 
     def _source(self, record: Record) -> np.ndarray:
-        kept = self._cache.get(record)
-        if kept is not None:
-            return kept.astype("float32") / 32767.0
-        samples = self.read(record)
-        if not samples.size:
-            raise DataError(f"{record.name}: there is nothing in it")
-        if samples.dtype.kind != "f":
-            return samples
-        # Rounded on first sight too, so that a resumed run reads the same.
-        kept = np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("int16")
-        if self._cached_bytes + kept.nbytes <= self.cache_mb * 1_000_000:
-            self._cache[record] = kept
-            self._cached_bytes += kept.nbytes
-        return kept.astype("float32") / 32767.0
+        rounded = self._cache.get(record)
+        if rounded is None:
+            source = self.read(record)
+            if not source.size:
+                raise DataError(f"{record.name}: no samples or tokens in it")
+            if source.dtype.kind != "f":
+                return source
+            # Always rounded, so that cached and uncached audio are equal.
+            rounded = np.round(np.clip(source, -1.0, 1.0) * 32767.0).astype("int16")
+            if self._cached_bytes + rounded.nbytes <= self.cache_mb * 1_000_000:
+                self._cache[record] = rounded
+                self._cached_bytes += rounded.nbytes
+        return rounded.astype("float32") / 32767.0

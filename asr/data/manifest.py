@@ -1,27 +1,22 @@
-"""What training data are made of: records; utterances and their manifests."""
+"""Training records, utterances, and manifests of utterances."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import lzma
 import os
-import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from asr.audio.shard_clip import ShardClip
+from asr.data.text_files import parse_json_object, text_lines
 from asr.errors import DataError
 from asr.files import atomic_write
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
 
 class Record(Protocol):
-    """A source and the text that belongs to it; hashable."""
+    """A source with its reference text; hashable."""
 
     @property
     def text(self) -> str | None:
@@ -29,24 +24,24 @@ class Record(Protocol):
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
 
     def __hash__(self) -> int:
-        """Records are keys."""
+        """Records are keys of dictionaries."""
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """A stretch of a recording and what is said in it.
+    """A recording, or a segment of one, with its transcript.
 
     Args:
-        audio: The recording, a file of its own or inside of a shard.
-        text: The transcript as the corpus has it, or None where there is none.
-        duration: Seconds, or None for everything from `offset` on.
-        offset: Seconds from the start of the recording.
-        speaker: Who speaks, by any name that is unique in the corpus.
+        audio: The recording: a file, or a part of a shard.
+        text: The transcript as the corpus has it, or None if there is none.
+        duration: Length in seconds, or None for all audio after `offset`.
+        offset: Start in seconds from the start of the recording.
+        speaker: Name of the speaker, unique in the corpus.
         lang: Language code, such as `en`.
-        id: A name that is unique in the corpus.
+        id: Name of the utterance, unique in the corpus.
     """
 
     audio: Path | ShardClip
@@ -59,63 +54,29 @@ class Utterance:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return f"{self.id} ({self.audio})" if self.id else str(self.audio)
 
     @property
     def facts(self) -> dict[str, str]:
-        """What is known of it beside its text: its `speaker` and `lang`."""
+        """The `speaker` and `lang`, as far as they are known."""
         known = {"speaker": self.speaker, "lang": self.lang}
         return {key: value for key, value in known.items() if value is not None}
 
 
 _LONGEST = 1e9  # seconds
-_LONGEST_LINE = 100_000_000  # bytes
-_OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
-
-
-def text_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Read a UTF-8 text file line by line.
-
-    Args:
-        path: The file, compressed where its name ends in `.gz` or `.xz`; a byte order
-            mark at its start is ignored.
-
-    Yields:
-        The line's number, from 1, and the line without its end.
-
-    Raises:
-        DataError: There is no such file, it cannot be read, or it is not UTF-8.
-    """
-    number = 0
-    try:
-        with _OPENERS.get(path.suffix, open)(path, "rb") as file:
-            lines = iter(partial(file.readline, _LONGEST_LINE + 1), b"")
-            for number, raw in enumerate(lines, 1):
-                if len(raw) > _LONGEST_LINE:
-                    raise DataError(f"{path}:{number}: a line without end")
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}:{number}: not UTF-8; convert the file") from error
-    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
-        raise DataError(f"cannot read {path}: {reason}") from error
 
 
 def read_manifest(path: str | Path) -> Iterator[Utterance]:
     """Read a manifest: one JSON object a line.
 
-    `audio_filepath` is required and relative to the manifest, and where it is a shard,
-    `shard` says what part of it (see `StoredClip`); `text`, `duration`,
-    `offset` (seconds), `speaker`, `lang` and `id` are read where present; other keys
-    (such as `pred_text`) are left alone, and so are blank lines.
-
-    Args:
-        path: The manifest.
+    `audio_filepath` is required; its path is relative to the manifest. `shard` names
+    the part of a shard (see `ShardClip`). Optional keys are `text`, `duration` and
+    `offset` (seconds), `speaker`, `lang` and `id`. Other keys (such as `pred_text`) and
+    blank lines are ignored.
 
     Yields:
-        The utterances, in the manifest's order.
+        The utterances, in the order of the manifest.
 
     Raises:
         DataError: The manifest cannot be read, or a line is malformed.
@@ -124,40 +85,23 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
     for number, line in text_lines(path):
         if line.strip():
             try:
-                yield _from_json(parsed(line), path.parent)
-            except json.JSONDecodeError as error:
-                raise DataError(
-                    f"{path}:{number}: not JSON ({error.msg}, column {error.colno}); "
-                    "write one object a line"
-                ) from error
+                yield _from_json(parse_json_object(line), path.parent)
             except ValueError as error:
                 raise DataError(f"{path}:{number}: {error}") from error
 
 
-def parsed(line: str) -> Any:
-    """Read a line of JSON.
-
-    Raises:
-        ValueError: It is not JSON, or too deep.
-    """
-    try:
-        return json.loads(line)
-    except RecursionError:
-        raise ValueError("brackets within brackets without end") from None
-
-
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write a manifest, complete or not at all.
+    """Write a manifest; an interrupted write leaves no file.
 
-    Recordings below the manifest's folder are written relative to it, so that the
-    folder can be moved; all others by their absolute path.
+    Paths below the manifest's folder are written relative to it, so that the folder can
+    be moved. All other paths are absolute.
 
     Args:
         path: The file to create or replace; its folder must exist.
-        utterances: What to write, in this order.
+        utterances: The utterances, in the order of the manifest.
 
     Returns:
-        How many utterances were written.
+        Number of utterances.
 
     Raises:
         OutputError: The file cannot be written.
@@ -172,15 +116,13 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
     return count
 
 
-def _from_json(entry: object, folder: Path) -> Utterance:
-    """Check a line's object; a ValueError says what is wrong with it."""
-    if not isinstance(entry, dict):
-        raise ValueError("not a JSON object; write one object a line")
+def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
+    """Turn a line's object into an utterance; a ValueError names the wrong key."""
     audio = _string(entry, "audio_filepath")
     if not audio:
         raise ValueError("no audio_filepath; every line needs one")
     shard = entry.get("shard")
-    clip = _stored(audio, shard, folder) if isinstance(shard, dict) else folder / audio
+    clip = _clip(audio, shard, folder) if isinstance(shard, dict) else folder / audio
     return Utterance(
         audio=clip,
         text=_string(entry, "text"),
@@ -206,11 +148,11 @@ def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
 
 
 def audio_entry(audio: Path | ShardClip, folder: Path | None) -> dict[str, Any]:
-    """Return what a manifest says of where a recording is.
+    """Return the manifest keys of a recording: `audio_filepath`, and maybe `shard`.
 
     Args:
         audio: The recording.
-        folder: Of the manifest; None writes the path as it is.
+        folder: Folder of the manifest; None leaves the path unchanged.
     """
 
     def name(path: Path) -> str:
@@ -228,17 +170,16 @@ def audio_entry(audio: Path | ShardClip, folder: Path | None) -> dict[str, Any]:
     }
 
 
-def _stored(name: str, where: dict[str, Any], folder: Path) -> ShardClip:
-    """Return what a line says of a shard and a place in it."""
-    places = [where.get(key) for key in ("position", "size", "crc32")]
-    if not all(type(place) is int and place >= 0 for place in places):
-        raise ValueError("shard: needs whole numbers position, size and crc32")
-    clip = ShardClip(name, *places)  # type: ignore[arg-type]  # checked just now
+def _clip(name: str, entry: dict[str, Any], folder: Path) -> ShardClip:
+    numbers = [entry.get(key) for key in ("position", "size", "crc32")]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("shard: position, size and crc32 must be whole numbers")
+    clip = ShardClip(name, *numbers)  # type: ignore[arg-type]  # checked just now
     return clip if clip.remote else replace(clip, shard=str(folder / name))
 
 
 def _absolute(path: Path) -> Path:
-    # Not Path.resolve: a link in a corpus is a name of its own and has to stay one.
+    # Not Path.resolve: links in a corpus stay links.
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 

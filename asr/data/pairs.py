@@ -1,30 +1,29 @@
-"""The record of a text and what it becomes; files of many.
+"""Pairs of texts for translation and summarisation, and files of pairs.
 
-A file of pairs has lines `source<TAB>target` (`.tsv`; further columns are left alone)
-or one JSON object a line with `source` and `target` (`.jsonl`); either may be
-compressed (`.gz`).
+A `.tsv` file has lines `source<TAB>target`; further columns are ignored. A `.jsonl`
+file has one JSON object a line, with `source` and `target`. `.gz` files are read too.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.data.manifest import parsed, text_lines
+from asr.data.text_files import parse_json_object, text_lines
 from asr.errors import DataError
 from asr.files import atomic_write
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A text and what it becomes.
+    """A source text and its target text.
 
     Args:
-        source: The text that is read.
-        text: The text that is to be written.
-        id: A name that is unique in its file.
+        source: Input of the model.
+        text: Target text, the reference.
+        id: Name of the pair, unique in its file.
     """
 
     source: str
@@ -33,21 +32,21 @@ class Pair:
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name in messages."""
         return self.id or self.source[:40]
 
 
 def read_pairs(
     path: str | Path, keys: tuple[str, str] = ("source", "target")
 ) -> Iterator[Pair]:
-    """Read a file of pairs; blank lines are left alone.
+    """Read a file of pairs; blank lines are ignored.
 
     Args:
-        path: `.tsv` or `.jsonl`, either of them also `.gz`.
-        keys: What source and target are called in JSON.
+        path: `.tsv` or `.jsonl`, with or without `.gz`.
+        keys: JSON keys of source and target.
 
     Raises:
-        DataError: The file cannot be read, a line is malformed or a side is empty.
+        DataError: The file cannot be read, a line is malformed, or a text is empty.
     """
     path = Path(path)
     parse = _PARSERS.get(
@@ -55,7 +54,8 @@ def read_pairs(
     )
     if parse is None:
         raise DataError(
-            f"{path}: pairs come as .tsv (source, tab, target) or .jsonl; rename it"
+            f"{path}: a file of pairs must be .tsv (source, tab, target) or .jsonl; "
+            "rename it"
         )
     for number, line in text_lines(path):
         if not line.strip():
@@ -71,7 +71,7 @@ def read_pairs(
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
-    """Write pairs as JSON lines, complete or not at all.
+    """Write pairs as JSON lines; an interrupted write leaves no file.
 
     Raises:
         OutputError: The file cannot be written.
@@ -84,23 +84,21 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
 
 def references(pairs: Sequence[Pair]) -> dict[str, list[str]]:
     """Return source -> all its targets; sources in the order of their first pair."""
-    found: dict[str, list[str]] = {}
+    targets: dict[str, list[str]] = {}
     for pair in pairs:
-        found.setdefault(pair.source, []).append(pair.text)
-    return found
+        targets.setdefault(pair.source, []).append(pair.text)
+    return targets
 
 
 def _tsv(line: str, _: tuple[str, str]) -> tuple[str, str, str]:
     source, *targets = line.split("\t")
     if not targets:
-        raise ValueError("no tab in it; write source, tab, target")
+        raise ValueError("no tab in the line; write source, tab, target")
     return source, targets[0], ""
 
 
 def _json(line: str, keys: tuple[str, str]) -> tuple[str, str, str]:
-    entry = parsed(line)
-    if not isinstance(entry, Mapping):
-        raise ValueError("not a JSON object; write one object a line")
+    entry = parse_json_object(line)
     for key in keys:
         if not isinstance(entry.get(key), str):
             raise ValueError(f"no text under {key!r}; every line needs one")

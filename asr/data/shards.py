@@ -1,11 +1,10 @@
-"""Recordings packed into a few large files, for disks and stores that like these best.
+"""Shards: many recordings in a few large files, for network and cloud storage.
 
-A shard is a TFRecord file of `tf.train.Example`s with `audio` (the bytes of a
-recording), `text`, `id`, `speaker`, `lang` and `duration` (seconds), so that any
-TensorFlow pipeline reads it from its start to its end. The index is a manifest: each
-line names the shard and where in it the recording lies, so that training, which puts
-clips of one length together, reads single clips, checked by a CRC-32. Shards may lie
-wherever `tf.io.gfile` reaches, such as `gs://bucket/folder`.
+A shard is a TFRecord file of `tf.train.Example`s with the features `audio` (the bytes
+of a recording), `text`, `id`, `speaker`, `lang` and `duration` (seconds). Any
+TensorFlow pipeline can read it in sequence. The index is a manifest: each line has the
+shard, position, size and CRC-32 of a recording, so that training can read single
+recordings. Shards may be written to any address of `tf.io.gfile`, such as `gs://bucket/folder`.
 """
 
 from __future__ import annotations
@@ -14,53 +13,49 @@ import contextlib
 import io
 import os
 import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import soundfile
 
 from asr.audio import io as audio_io
 from asr.audio.shard_clip import ShardClip
+from asr.data.manifest import Utterance
 from asr.errors import AudioError, OutputError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
-    from asr.data.manifest import Utterance
-
-# What takes no room worth saving stays as it is; all else becomes FLAC.
-_PACKED = ("FLAC", "OGG", "MP3", "MPEG")
-_FRAME = 12  # bytes of a record before its content: length, and a CRC of that
-_TAIL = 4  # and after it: a CRC of the content
+_COMPRESSED = ("FLAC", "OGG", "MP3", "MPEG")  # stored unchanged
+# TFRecord: length (8 bytes), CRC of the length (4), content, CRC of the content (4).
+_HEADER, _FOOTER = 12, 4
 
 
-def packed(
+def write_shards(
     utterances: Iterable[Utterance],
     folder: str,
     name: str,
     count: int,
     *,
-    unreadable: Callable[[Utterance], None],
+    on_unreadable: Callable[[Utterance], None],
 ) -> Iterator[Utterance]:
-    """Store utterances, one in each shard in turn.
+    """Write utterances to shards in turn.
 
-    Compressed recordings are stored as they are, all others, and stretches of longer
-    ones, as FLAC of 24 bits. The shards appear under their names when all are stored,
-    before the iterator ends.
+    Compressed recordings are stored unchanged. All others, and segments of longer
+    recordings, are stored as FLAC of 24 bits. The shards get their final names when all
+    utterances are written, before the iterator ends.
 
     Args:
-        utterances: What to store.
-        folder: A folder, or an address that `tf.io.gfile` knows.
-        name: Of the set; shards are called `NAME-00000-of-00008.tfrecord`.
-        count: How many.
-        unreadable: Told of utterances that are left out since they cannot be decoded.
+        utterances: The utterances to store.
+        folder: A folder, or an address of `tf.io.gfile`.
+        name: Name of the set; shards are named `NAME-00000-of-00008.tfrecord`.
+        count: Number of shards.
+        on_unreadable: Called for each utterance that cannot be decoded; it is left out.
 
     Yields:
-        The utterances as they are then found.
+        The utterances, with `ShardClip`s as audio.
 
     Raises:
-        OutputError: Shards cannot be written, or are there already.
+        OutputError: Shards cannot be written, or exist already.
     """
     import tensorflow as tf
 
@@ -71,12 +66,12 @@ def packed(
         tf.io.gfile.makedirs(folder)
         for path in filter(tf.io.gfile.exists, paths):
             raise OutputError(
-                f"{path}: there already, and other manifests may point into it; remove "
+                f"{path}: exists already, and other manifests may refer to it; remove "
                 "it, or choose another folder"
             )
         writers = [tf.io.TFRecordWriter(part) for part in parts]
         try:
-            yield from _store(utterances, writers, paths, unreadable)
+            yield from _store(utterances, writers, paths, on_unreadable)
         finally:
             for writer in writers:
                 writer.close()
@@ -95,12 +90,14 @@ def _store(
     utterances: Iterable[Utterance],
     writers: list[Any],
     paths: list[str],
-    unreadable: Callable[[Utterance], None],
+    on_unreadable: Callable[[Utterance], None],
 ) -> Iterator[Utterance]:
     import tensorflow as tf
 
-    def text(value: str | None) -> tf.train.Feature:
-        content = [] if value is None else [value.encode(errors="replace")]
+    def feature(value: bytes | str | None) -> tf.train.Feature:
+        if isinstance(value, str):
+            value = value.encode(errors="replace")
+        content = [] if value is None else [value]
         return tf.train.Feature(bytes_list=tf.train.BytesList(value=content))
 
     ends = [0] * len(paths)
@@ -109,17 +106,16 @@ def _store(
         try:
             content = _bytes(utterance)
         except AudioError:
-            unreadable(utterance)
+            on_unreadable(utterance)
             continue
         turn = (turn + 1) % len(paths)
-        bytes_list = tf.train.BytesList(value=[content])
         duration = tf.train.FloatList(value=[utterance.duration or 0.0])
         features = {
-            "audio": tf.train.Feature(bytes_list=bytes_list),
-            "text": text(utterance.text),
-            "id": text(utterance.id),
-            "speaker": text(utterance.speaker),
-            "lang": text(utterance.lang),
+            "audio": feature(content),
+            "text": feature(utterance.text),
+            "id": feature(utterance.id),
+            "speaker": feature(utterance.speaker),
+            "lang": feature(utterance.lang),
             "duration": tf.train.Feature(float_list=duration),
         }
         example = tf.train.Example(features=tf.train.Features(feature=features))
@@ -127,21 +123,21 @@ def _store(
         writers[turn].write(record)
         clip = ShardClip(
             paths[turn],
-            ends[turn] + _FRAME + record.index(content),
+            ends[turn] + _HEADER + record.index(content),
             len(content),
             zlib.crc32(content),
         )
-        ends[turn] += _FRAME + len(record) + _TAIL
+        ends[turn] += _HEADER + len(record) + _FOOTER
         yield replace(utterance, audio=clip, offset=0.0)
 
 
 def _bytes(utterance: Utterance) -> bytes:
-    """Return an utterance's recording as a file of its own."""
+    """Return the content of an audio file with the utterance alone."""
     info = audio_io.inspect(utterance.audio)
     whole = not utterance.offset and (
         utterance.duration is None or utterance.duration >= info.duration
     )
-    if whole and info.format in _PACKED:
+    if whole and info.format in _COMPRESSED:
         if isinstance(utterance.audio, ShardClip):
             return utterance.audio.read()
         return utterance.audio.read_bytes()
@@ -152,9 +148,7 @@ def _bytes(utterance: Utterance) -> bytes:
         duration=utterance.duration,
     )
     # libsndfile would scale floats by one less than full scale.
-    whole_numbers = np.clip(np.round(samples * 2.0**31), -(2.0**31), 2.0**31 - 1)
+    integers = np.clip(np.round(samples * 2.0**31), -(2.0**31), 2.0**31 - 1)
     file = io.BytesIO()
-    soundfile.write(
-        file, whole_numbers.astype("int32"), info.rate, "PCM_24", format="FLAC"
-    )
+    soundfile.write(file, integers.astype("int32"), info.rate, "PCM_24", format="FLAC")
     return file.getvalue()

@@ -20,7 +20,6 @@ import soundfile
 from asr.config.schema import Recipe, SourceConfig
 from asr.data.manifest import Utterance, write_manifest
 from asr.errors import RecipeError
-from asr.tasks.text import TextTask
 from asr.text.pronunciation import write_lexicon
 from asr.training.collect import task_of
 from asr.training.run_folder import CHECKPOINT
@@ -109,7 +108,7 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
         if hours:
             if not math.isfinite(hours):
                 raise RecipeError(f"{hours} hours are no amount of speech")
-            if issubclass(task_of(recipe), TextTask):
+            if task_of(recipe).modality == "text":
                 raise RecipeError("hours of speech say nothing of a task of texts")
             clips = max(round(hours * 3600 / _CLIP), 1)
             recipe = _with_noise(recipe, folder, clips)
@@ -132,7 +131,7 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
         save_state(folder, run.model, run.average, run.progress)
         length = sum(run.lengths) * share
         steps = round(len(plan) * share)
-        kept = 2 * length * run.task.rate if run.task.unit == "s" else 0.0
+        kept = 2 * length * run.task.rate if run.task.modality == "speech" else 0.0
         epoch_seconds = float(seconds.sum()) / seen * total * share
         return Estimate(
             parameters=run.model.count_params(),

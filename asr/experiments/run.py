@@ -12,9 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from asr.config.schema import Recipe, SourceConfig
-from asr.corpora import corpus
-from asr.corpora.base import check_subset
-from asr.corpora.text import text_corpus
 from asr.errors import DataError, RecipeError, TrainingError
 from asr.evaluation.page import page
 from asr.evaluation.speech import Evaluation, evaluate
@@ -26,7 +23,6 @@ from asr.inference.recognizer import load
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
 from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task
-from asr.tasks.text import TextTask
 from asr.text.normalizers import normalizer
 from asr.training.collect import task_of
 from asr.training.run_folder import MODEL, RECIPE, load_run_recipe
@@ -145,20 +141,14 @@ def _write_tests(recipe: Recipe, parts: dict[str, SourceConfig], output: Path) -
 
 def _records(source: SourceConfig, task: type[Task]) -> Iterator[Any]:
     """Read a part of a corpus as it is: a test leaves nothing out."""
-    root = data_directory() / source.path
-    if issubclass(task, TextTask):
-        found: Iterator[Any] = text_corpus(source.corpus)(root, source.subset)
-    else:
-        reader = corpus(source.corpus)
-        check_subset(source.corpus, root, source.subset, reader.subsets(root))
-        found = reader.read(root, source.subset)
     record = None
-    for record in found:
+    for record in task.read_source(source, data_directory()):
         if record.text is None:
             raise DataError(f"{record.name}: no text to compare with")
         yield record
     if record is None:
-        raise DataError(f"{root}: nothing in {source.subset} to score")
+        path = data_directory() / source.path
+        raise DataError(f"{path}: nothing in {source.subset} to score")
 
 
 def _evaluate(
@@ -175,7 +165,8 @@ def _evaluate(
     if not parts:
         return
     (output / SCORES).mkdir(exist_ok=True)
-    score = _score_texts if issubclass(task_of(recipe), TextTask) else _score_speech
+    speech = task_of(recipe).modality == "speech"
+    score = _score_speech if speech else _score_texts
     for name, evaluation in score(recipe, _files(parts, output, tell), output):
         base = output / SCORES / name
         with atomic_write(base.with_name(f"{name}.jsonl")) as file:

@@ -189,7 +189,7 @@ def load_text(name: str | Path) -> TextGenerator:
     """
     folder = model_path(name)
     loaded: LoadedModel = read_model(folder)
-    if not isinstance(loaded.task, TextTask):
+    if loaded.task.modality != "text":
         raise ModelError(
             f"{name}: reads recordings, not texts (task {loaded.config.task}); use "
             "asr transcribe, or asr.load"

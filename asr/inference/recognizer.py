@@ -33,7 +33,6 @@ from asr.inference.predictor import Predictor, distinct, readings
 from asr.inference.timestamps import tells_words, timed_words
 from asr.metrics.calibration import calibrated
 from asr.storage.model_folder import read_card, read_model
-from asr.tasks.speech_recognition import SpeechRecognition
 
 _LONGEST_ALIGNED = 120.0
 _LONGEST_SHOWN = 20.0
@@ -523,7 +522,7 @@ def load(name: str | Path = "english") -> Recognizer:
     """
     folder = model_path(name)
     loaded = read_model(folder)
-    if not isinstance(loaded.task, SpeechRecognition):
+    if loaded.task.modality != "speech":
         raise ModelError(
             f"{name}: reads texts, not recordings (task {loaded.config.task}); use "
             "asr translate or asr summarize, or asr.load_text"

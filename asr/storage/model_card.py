@@ -1,97 +1,82 @@
-"""The README of a model folder."""
+"""Model cards: the README.md of a model folder, in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-_OTHER = {
-    "name",
-    "parameters",
-    "vocabulary",
-    "epochs",
-    "steps",
-    "minutes",
-    "start",
-    "sources",
-    "scores",
+# Facts with a place of their own; all others are amounts of training data.
+_NAMED = {
+    *("name", "parameters", "vocabulary", "epochs", "steps", "minutes", "start"),
+    *("sources", "scores"),
 }
 
 
 def model_card(training: Mapping[str, Any]) -> str:
-    """Return the card of a freshly trained model, in Markdown.
+    """Write the card of a trained model.
 
     Args:
-        training: The facts of `FolderConfig.training`.
+        training: `FolderConfig.training`.
     """
     amounts = ", ".join(
         f"{value:,} {name.replace('_', ' ')}"
         for name, value in training.items()
-        if name not in _OTHER
+        if name not in _NAMED
     )
-    scores = "\n".join(
-        f"| {name} | {value:.4f} |"
+    scores = {
+        name: f"{value:.4f}"
         for name, value in training["scores"].items()
         if isinstance(value, float)
-    )
+    }
     start = training.get("start")
-    begun = f" It went on from `{start}`." if start else ""
+    started = f" Training started from the weights of `{start}`." if start else ""
     return f"""# {training["name"]}
 
-Attention encoder-decoder, {training["parameters"]:,} parameters,
+Attention encoder-decoder with {training["parameters"]:,} parameters and
 {training["vocabulary"]} tokens. Trained on {amounts} for {training["epochs"]} epochs,
-{training["minutes"]} minutes.{begun}
-A model inherits duties from the licences of its data.
+{training["minutes"]} minutes.{started}
+The licences of the training data apply to the model.
 
-| training data | corpus | subset |
-| --- | --- | --- |
 {_sources(training)}
+Scores of the chosen epoch; those of the dev part with beam size 1:
 
-Scores of the epoch it comes from; those of the dev part with a beam of one:
-
-| figure | value |
-| --- | --- |
-{scores}
-"""
+{_table(("figure", "value"), scores.items())}"""
 
 
 def language_model_card(training: Mapping[str, Any]) -> str:
-    """Return the card of a freshly trained language model, in Markdown.
+    """Write the card of a trained language model.
 
     Args:
-        training: The facts of `asr.language_model.storage.LanguageConfig.training`.
+        training: `asr.language_model.storage.LanguageConfig.training`.
     """
-    found = training["scores"].items()
-    scores = "\n".join(f"| {name} | {value} |" for name, value in found)
-    words = said = ""
+    words = pronunciations = ""
     if training["words"]:
         words = f" and trigrams of the {training['words']:,} most frequent words"
     if training["lexicon"]:
-        said = (
-            f"\nIt knows how {training['pronounced']:,} words sound, as "
-            f"`{training['lexicon']}` tells it."
+        pronunciations = (
+            f"\nPronunciations of {training['pronounced']:,} words are from "
+            f"`{training['lexicon']}`."
         )
     return f"""# {training["name"]}
 
 Character {training["order"]}-grams{words}, interpolated, modified Kneser-Ney;
-{training["contexts"]:,} contexts. Counted in {training["texts"]:,} texts of
-{training["characters"]:,} characters. A model inherits duties from the licences of its
-data.{said}
+{training["contexts"]:,} contexts. Trained on {training["texts"]:,} texts with
+{training["characters"]:,} characters. The licences of the training data apply to the
+model.{pronunciations}
 
-| training data | corpus | subset |
-| --- | --- | --- |
 {_sources(training)}
-
 Scores on the dev part:
 
-| figure | value |
-| --- | --- |
-{scores}
-"""
+{_table(("figure", "value"), training["scores"].items())}"""
 
 
 def _sources(training: Mapping[str, Any]) -> str:
-    return "\n".join(
-        f"| {source['path']} | {source['corpus']} | {source['subset']} |"
-        for source in training["sources"]
-    )
+    keys = ("path", "corpus", "subset")
+    rows = ([source[key] for key in keys] for source in training["sources"])
+    return _table(("training data", "corpus", "subset"), rows)
+
+
+def _table(header: Sequence[str], rows: Iterable[Iterable[Any]]) -> str:
+    """Return a Markdown table, one line a row."""
+    lines = [[*header], ["---" for _ in header], *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)

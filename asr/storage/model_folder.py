@@ -1,8 +1,14 @@
-"""The model folder: written whole, verified before anything is believed.
+"""Model folders: writing, verification, loading.
 
-A folder holds `config.json` (task, sizes, decoding, what it was trained on),
-`tokenizer.json`, `model.weights.npz` (plain arrays), `README.md` (the model card) and
-`SHA256SUMS` of these. Nothing in it is ever executed or unpickled.
+A model folder holds five files:
+
+- `config.json`: task, model, decoding, calibration, facts about the training
+- `tokenizer.json`: characters, subwords or labels
+- `model.weights.npz`: NumPy arrays by weight path
+- `README.md`: the model card
+- `SHA256SUMS`: checksums of the other four
+
+Checksums are verified before a folder is loaded. Nothing is executed or unpickled.
 """
 
 from __future__ import annotations
@@ -41,17 +47,17 @@ _LARGEST_TEXT = 10_000_000  # bytes of a JSON file
 
 @dataclass(frozen=True)
 class FolderConfig:
-    """What `config.json` says.
+    """Content of `config.json`.
 
     Attributes:
         format: Version of the folder's layout.
         task: A key of `asr.tasks.TASKS`, or `language_model`.
-        normalizer: Text normaliser of the references it learned from.
+        normalizer: Text normaliser of the training references.
         language: ISO 639-1 code.
-        model: Sizes.
-        decoding: How hypotheses are searched for unless the caller says otherwise.
-        calibration: From the probability of a word to how sure one may be of it.
-        training: Facts for people: name, data, steps, scores.
+        model: Architecture and sizes.
+        decoding: Default decoding options.
+        calibration: Map from word probabilities to confidences.
+        training: Facts about the training: name, data, steps, scores.
     """
 
     format: int = FORMAT
@@ -69,8 +75,8 @@ class LoadedModel:
     """A model folder in memory.
 
     Attributes:
-        config: What `config.json` says.
-        task: Preprocessor and postprocessor.
+        config: Content of `config.json`.
+        task: Preprocessing and postprocessing.
         model: The network.
     """
 
@@ -80,7 +86,7 @@ class LoadedModel:
 
 
 def build(task: Task, **options: Any) -> Seq2Seq:
-    """Return a fresh network for a task; `options` go to `Seq2Seq`."""
+    """Build an untrained network for a task; `options` go to `Seq2Seq`."""
     return Seq2Seq(task.model, task.vocabulary, task.frontend(), **options)
 
 
@@ -93,38 +99,37 @@ def write_model(
     card: str,
     compressed: bool = False,
 ) -> None:
-    """Write a model folder; each file is complete or absent, the sums come last.
+    """Write a model folder: each file complete or not at all, the checksums last.
 
     Args:
         folder: Created if it does not exist.
-        config: What goes into `config.json`, a dataclass such as `FolderConfig`.
-        tokenizer: What goes into `tokenizer.json`.
-        weights: Arrays by path.
-        card: Text of `README.md`.
-        compressed: Whether to compress the arrays, which does little for weights.
+        config: Content of `config.json`, a dataclass such as `FolderConfig`.
+        tokenizer: Content of `tokenizer.json`.
+        weights: Arrays by weight path.
+        card: Content of `README.md`.
+        compressed: Compress the arrays; saves little for network weights.
 
     Raises:
-        OutputError: The folder cannot be written.
+        OutputError: A file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / SUMS).unlink(missing_ok=True)
-    texts = {CONFIG: to_dict(config), TOKENIZER: dict(tokenizer)}
-    for name, tree in texts.items():
-        _write_json(folder / name, tree)
+    _write_json(folder / CONFIG, to_dict(config))
+    _write_json(folder / TOKENIZER, dict(tokenizer))
     with atomic_write(folder / CARD) as file:
         file.write(card)
     with atomic_write(folder / WEIGHTS, "wb") as file:
         save = np.savez_compressed if compressed else np.savez
-        save(file, **weights)  # type: ignore[arg-type]  # the stub mistakes them for allow_pickle
+        save(file, **weights)  # type: ignore[arg-type]  # stub: allow_pickle
     _write_sums(folder)
 
 
 def write_calibration(folder: Path, calibration: Calibration) -> None:
-    """Put how sure one may be of words into a model folder.
+    """Store the calibration of word confidences in a model folder.
 
     Raises:
-        ModelError: The folder is damaged, or not a model's.
-        OutputError: The folder cannot be written.
+        ModelError: The folder is damaged, or not a model folder.
+        OutputError: A file cannot be written.
     """
     verify(folder)
     config = replace(read_config(folder), calibration=calibration)
@@ -145,15 +150,17 @@ def _write_sums(folder: Path) -> None:
 
 
 def read_model(folder: Path) -> LoadedModel:
-    """Verify a model folder and rebuild the model.
+    """Verify a model folder and load the model.
 
     Raises:
-        ModelError: A file is missing, altered, too large, or does not fit the others.
+        ModelError: A file is missing, altered, too large, or inconsistent.
     """
     verify(folder)
     config = read_config(folder)
     if config.task == LANGUAGE_MODEL:
-        raise ModelError(f"{folder}: a language model, which only helps other models")
+        raise ModelError(
+            f"{folder}: a language model; name it in decoding.language_model of another"
+        )
     tokenizer = read_tokenizer(folder / TOKENIZER)
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     try:
@@ -166,35 +173,36 @@ def read_model(folder: Path) -> LoadedModel:
 
 
 def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
-    """Put the weights of a model folder into a fresh network.
+    """Initialise a network with the weights of a model folder.
+
+    Tokenizer and weight shapes must be equal. A phone head may be added or removed.
 
     Raises:
-        ModelError: The folder is damaged, or of another model: what stands for a token
-            and the shapes of all weights have to be the same. Only a head of phones may
-            be new, or left out.
+        ModelError: The folder is damaged, or does not match the network.
     """
     verify(folder)
     tokenizer = read_tokenizer(folder / TOKENIZER)
     if tokenizer.to_json() != task.tokenizer.to_json():
-        raise ModelError(f"{folder}: its {TOKENIZER} is not that of the recipe's data")
-    known, wanted = read_config(folder).model.phones, task.model.phones
-    if known and wanted and known != wanted:
-        raise ModelError(f"{folder}: its model.phones are not those of the recipe")
+        raise ModelError(f"{folder}: {TOKENIZER} is not that of the recipe's data")
+    stored, wanted = read_config(folder).model.phones, task.model.phones
+    if stored and wanted and stored != wanted:
+        raise ModelError(f"{folder}: model.phones are not those of the recipe")
 
     def shared(name: str) -> bool:
-        return known == wanted or not name.startswith("phones/")
+        return stored == wanted or not name.startswith("phones/")
 
     path = folder / WEIGHTS
-    arrays = {name: it for name, it in read_arrays(path).items() if shared(name)}
-    assign_arrays([it for it in model.weights if shared(it.path)], arrays, path)
-    model.masking.batches.assign(0)  # masks and smoothing begin anew
+    arrays = {name: array for name, array in read_arrays(path).items() if shared(name)}
+    weights = [weight for weight in model.weights if shared(weight.path)]
+    assign_arrays(weights, arrays, path)
+    model.masking.batches.assign(0)  # restart the schedule of masks and smoothing
 
 
 def sources_of(folder: Path) -> list[dict[str, Any]]:
-    """Return what `config.json` says that a model was trained on.
+    """Return the data sources that a model was trained on, from `config.json`.
 
     Raises:
-        ModelError: It is missing or not valid.
+        ModelError: `config.json` is missing or invalid.
     """
     sources = read_config(folder).training.get("sources", [])
     try:
@@ -204,20 +212,20 @@ def sources_of(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_config(folder: Path) -> FolderConfig:
-    """Read `config.json`, whose set of names is closed.
+    """Read `config.json`; an unknown key is an error.
 
     Raises:
-        ModelError: It is missing or not valid.
+        ModelError: `config.json` is missing or invalid.
     """
     path = folder / CONFIG
     tree = _read_json(path)
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise ModelError(
-            f"{path}: not a model of format {FORMAT}; it may need a newer release"
+            f"{path}: not of format {FORMAT}; it may need a newer release of asr"
         )
     training = tree.pop("training", {})
     if not isinstance(training, dict):
-        raise ModelError(f"{path}: training: expected keys and values")
+        raise ModelError(f"{path}: training must be a JSON object")
     try:
         config = from_dict(FolderConfig, tree)
     except RecipeError as error:
@@ -228,15 +236,15 @@ def read_config(folder: Path) -> FolderConfig:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Return what a model folder says of itself, after verifying it.
+    """Verify a model folder and return the facts of `config.json`.
 
     Raises:
-        ModelError: It is damaged or not a model folder.
+        ModelError: The folder is damaged, or not a model folder.
     """
     verify(folder)
     config = read_config(folder)
     size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    described = {
+    facts = {
         "folder": str(folder),
         "task": config.task,
         "language": config.language,
@@ -245,12 +253,12 @@ def describe(folder: Path) -> dict[str, Any]:
         **config.training,
     }
     if config.task in TASKS:
-        described["decoding"] = to_dict(config.decoding)
-    return described
+        facts["decoding"] = to_dict(config.decoding)
+    return facts
 
 
 def verify(folder: Path) -> None:
-    """Compare all files of a model folder with `SHA256SUMS`.
+    """Check all files of a model folder against `SHA256SUMS`.
 
     Raises:
         ModelError: A file is missing, altered or too large.
@@ -260,17 +268,15 @@ def verify(folder: Path) -> None:
     sums = folder / SUMS
     if not sums.is_file():
         raise ModelError(f"{folder}: not a model folder: it has no {SUMS}")
-    listed = {}
-    for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
-        digest, _, name = line.partition("  ")
-        listed[name] = digest
+    lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+    listed = {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
     for name in (CONFIG, TOKENIZER, WEIGHTS, CARD):
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path}: missing; download or train the model again")
         largest = LARGEST_WEIGHTS if name == WEIGHTS else _LARGEST_TEXT
         if path.stat().st_size > largest:
-            raise ModelError(f"{path}: larger than any model of this kind")
+            raise ModelError(f"{path}: larger than the limit of {largest:,} bytes")
         if listed.get(name) != _digest(path):
             raise ModelError(f"{path}: damaged: it does not match {SUMS}")
 

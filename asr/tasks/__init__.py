@@ -1,4 +1,4 @@
-"""Tasks around the one core."""
+"""Tasks: preprocessing, postprocessing and metrics around one model."""
 
 from asr.tasks.base import Task
 from asr.tasks.classification import Classification

@@ -1,11 +1,12 @@
-"""What a task is: a preprocessor and a postprocessor around the one core."""
+"""Interface of a task: records -> arrays for the model, tokens -> a scored result."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -17,18 +18,59 @@ from asr.text.tokenizers import Tokenizer
 
 
 @dataclass(frozen=True)
-class WritesText:
-    """What tasks share that write texts with a tokenizer.
+class Task(ABC):
+    """Turns records into arrays for the model, and tokens into texts with scores.
+
+    A record has a source, which the model reads, and a `text`, the reference.
+
+    Args:
+        tokenizer: Text <-> tokens.
+        model: Configuration of the model.
+        normalizer: Name of the text normaliser of references.
 
     Attributes:
-        tokenizer: Text <-> tokens.
-        model: Shape of the model.
-        normalizer: Name of the normaliser that texts pass through.
+        modality: Kind of the sources.
+        unit: Unit of source lengths, `s` or `tokens`.
+        monotonic: True if the order of the source is the order of the text, so that
+            good attention moves forward.
+        start: First decoder input.
+        end: Token that closes a sequence.
     """
 
     tokenizer: Tokenizer
     model: ModelConfig
     normalizer: str
+
+    modality: ClassVar[Literal["speech", "text"]]
+    unit: ClassVar[str]
+    monotonic: ClassVar[bool]
+    start: ClassVar[int] = START
+    end: ClassVar[int] = END
+
+    @staticmethod
+    @abstractmethod
+    def read_source(source: SourceConfig, root: Path) -> Iterator[Any]:
+        """Yield all records of a subset of a corpus below a folder."""
+
+    @classmethod
+    @abstractmethod
+    def prepare(cls, source: SourceConfig, root: Path) -> Sequence[Any]:
+        """Return the usable records of a subset of a corpus below a folder."""
+
+    @staticmethod
+    @abstractmethod
+    def read(path: Path) -> Iterable[Any]:
+        """Read records from a file that `write` wrote."""
+
+    @staticmethod
+    @abstractmethod
+    def write(path: Path, records: Iterable[Any]) -> object:
+        """Write records to a file."""
+
+    @staticmethod
+    @abstractmethod
+    def texts(record: Any) -> Sequence[str]:
+        """Return the texts of a record that the tokenizer must cover."""
 
     @property
     def vocabulary(self) -> int:
@@ -36,112 +78,44 @@ class WritesText:
         return self.tokenizer.size
 
     @property
-    def start(self) -> int:
-        """Token the decoder reads first."""
-        return START
+    @abstractmethod
+    def rate(self) -> int:
+        """Elements of a source (samples, tokens) in one unit of its length."""
 
-    @property
-    def end(self) -> int:
-        """Token that closes a sequence."""
-        return END
+    @abstractmethod
+    def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
+        """Return the amount of training data, from the lengths of all sources."""
+
+    @abstractmethod
+    def frontend(self) -> keras.layers.Layer:
+        """Return the layer `(source, lengths) -> (features, lengths)`."""
+
+    @abstractmethod
+    def length(self, record: Any) -> float:
+        """Return the length of a record's source, in `unit`."""
+
+    @abstractmethod
+    def encode_source(self, record: Any) -> np.ndarray:
+        """Return the input of the frontend, (N,): float32 samples or int32 tokens."""
 
     def normalize(self, text: str) -> str:
         """Return the normal form of a text."""
         return normalizer(self.normalizer)(text)
 
     def encode_target(self, reference: str) -> list[int]:
-        """Return the tokens of a reference after normalisation."""
+        """Return the tokens of a reference, normalised, without start and end."""
         return self.tokenizer.encode(self.normalize(reference))
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of a hypothesis."""
         return self.tokenizer.decode(tokens)
 
-
-class Task(Protocol):
-    """Turns records into arrays for the model, and tokens back into a result.
-
-    Args:
-        tokenizer: Text <-> tokens.
-        model: Shape of the model.
-        normalizer: Name of the text normaliser that references pass through.
-    """
-
-    def __init__(
-        self, tokenizer: Tokenizer, model: ModelConfig, normalizer: str
-    ) -> None:
-        """See the class."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Text <-> tokens."""
-
-    @staticmethod
-    def prepare(source: SourceConfig, root: Path) -> Sequence[Any]:
-        """Return the usable records of a part of a corpus below a folder."""
-
-    @staticmethod
-    def read(path: Path) -> Iterable[Any]:
-        """Read records from a file of a run."""
-
-    @staticmethod
-    def write(path: Path, records: Iterable[Any]) -> object:
-        """Write records to a file of a run."""
-
-    @staticmethod
-    def texts(record: Any) -> Sequence[str]:
-        """Return what a tokenizer is made from."""
-
-    @property
-    def model(self) -> ModelConfig:
-        """Shape of the model."""
-
-    @property
-    def vocabulary(self) -> int:
-        """Number of tokens."""
-
-    @property
-    def start(self) -> int:
-        """Token the decoder reads first."""
-
-    @property
-    def end(self) -> int:
-        """Token that closes a sequence."""
-
-    @property
-    def rate(self) -> int:
-        """Elements of a source in one unit of its length."""
-
-    @property
-    def unit(self) -> str:
-        """What lengths are counted in."""
-
-    @property
-    def monotonic(self) -> bool:
-        """Whether attention that works moves forward."""
-
-    def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
-        """Return how much was trained on, from the lengths of all sources."""
-
-    def frontend(self) -> keras.layers.Layer:
-        """Return the layer `(source, lengths) -> (features, lengths)`."""
-
-    def length(self, record: Any) -> float:
-        """Return the length of a record's source, in seconds or tokens."""
-
-    def encode_source(self, record: Any) -> np.ndarray:
-        """Return what the frontend reads, (N,): float32 samples or int32 tokens."""
-
-    def encode_target(self, reference: str) -> list[int]:
-        """Return the tokens of a reference, without start and end."""
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """Return the text of a hypothesis."""
-
+    @abstractmethod
     def metrics(
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
-        """Return the scores of texts, the model's language on both sides."""
+        """Return scores against normalised references, the main score first."""
 
+    @abstractmethod
     def cost(self, scores: Mapping[str, float]) -> float:
-        """Return what the best epoch has least of, from what `metrics` returned."""
+        """Return the figure that the best epoch minimises, from `metrics`."""

@@ -1,4 +1,4 @@
-"""Classification: a recording -> one of the labels that training had."""
+"""Classification: recording -> one label of the training data."""
 
 from __future__ import annotations
 
@@ -9,20 +9,17 @@ from asr.tasks.speech_recognition import SpeechRecognition
 
 
 class Classification(SpeechRecognition):
-    """Names what is said in a recording; `data.tokenizer` is `labels`."""
+    """Assigns a label to a recording; needs `data.tokenizer: labels`."""
 
-    @property
-    def monotonic(self) -> bool:
-        """There is one look, which goes nowhere."""
-        return False
+    monotonic = False
 
     def metrics(
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
-        """Return the share of right labels."""
+        """Return the share of correct labels."""
         pairs = zip(references, hypotheses, strict=True)
-        right = sum(self.normalize(label) == found for label, found in pairs)
-        return {"accuracy": right / len(references)}
+        correct = sum(self.normalize(label) == predicted for label, predicted in pairs)
+        return {"accuracy": correct / len(references)}
 
     def cost(self, scores: Mapping[str, float]) -> float:
         """Return the share of wrong labels."""

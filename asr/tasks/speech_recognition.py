@@ -1,9 +1,9 @@
-"""Speech recognition: waveform -> text."""
+"""Speech recognition: recording -> text."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +11,34 @@ import numpy as np
 
 from asr.audio import io as audio_io
 from asr.config.schema import SourceConfig
+from asr.corpora import corpus
 from asr.corpora.prepare import Preparation
 from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.metrics import wer
 from asr.model.frontend import LogMel
-from asr.tasks.base import WritesText
+from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
 
-class SpeechRecognition(WritesText):
-    """Reads recordings at the rate of `model.frontend`, writes what they say."""
+class SpeechRecognition(Task):
+    """Transcribes recordings; scored by word error rate."""
+
+    modality = "speech"
+    unit = "s"
+    monotonic = True
 
     @staticmethod
-    def prepare(source: SourceConfig, root: Path) -> Sequence[Utterance]:
-        """Return the usable utterances of a part of a corpus below a folder."""
-        prepared = Preparation(source.corpus, root / source.path, source.subset)
-        utterances = list(prepared)
-        report = prepared.report
+    def read_source(source: SourceConfig, root: Path) -> Iterator[Utterance]:
+        """Yield all utterances of a subset of a corpus below a folder."""
+        return corpus(source.corpus).read(root / source.path, source.subset)
+
+    @classmethod
+    def prepare(cls, source: SourceConfig, root: Path) -> Sequence[Utterance]:
+        """Return the usable utterances of a subset of a corpus below a folder."""
+        preparation = Preparation(source.corpus, root / source.path, source.subset)
+        utterances = list(preparation)
+        report = preparation.report
         log.info("%s %s: %s", source.path, source.subset, report.summary())
         for reason, names in report.dropped.items():
             log.warning(
@@ -61,16 +71,6 @@ class SpeechRecognition(WritesText):
         """Sample rate of the model in hertz."""
         return self.model.frontend.rate
 
-    @property
-    def unit(self) -> str:
-        """Lengths are seconds."""
-        return "s"
-
-    @property
-    def monotonic(self) -> bool:
-        """What is said later is written later."""
-        return True
-
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return the number of utterances and their hours."""
         return {"utterances": len(lengths), "hours": round(sum(lengths) / 3600, 2)}
@@ -80,11 +80,11 @@ class SpeechRecognition(WritesText):
         return LogMel(self.model.frontend, name="frontend")
 
     def length(self, record: Utterance) -> float:
-        """Return the seconds of an utterance."""
+        """Return the duration of an utterance in seconds."""
         return record.duration or 0.0
 
     def encode_source(self, record: Utterance) -> np.ndarray:
-        """Return the samples of a recording at the model's rate, (N,) float32."""
+        """Return the samples of an utterance at the model's rate, (N,) float32."""
         return audio_io.read(
             record.audio, self.rate, offset=record.offset, duration=record.duration
         )
@@ -92,7 +92,7 @@ class SpeechRecognition(WritesText):
     def metrics(
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
-        """Return word and character error rate against normalised references."""
+        """Return word and character error rates against normalised references."""
         score = wer.score(
             [self.normalize(reference) for reference in references], hypotheses
         )

@@ -1,4 +1,4 @@
-"""Summarisation: a text -> a headline or title for it."""
+"""Summarisation: text -> headline or title."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from asr.tasks.text import TextTask
 
 
 class Summarization(TextTask):
-    """Writes what a text is about; scored by ROUGE."""
+    """Writes headlines; scored by ROUGE."""
 
     def metrics(
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
         """Return ROUGE-1, ROUGE-2 and ROUGE-L (0-1) against normalised references."""
-        found = rouge([self.normalize(text) for text in references], hypotheses)
+        scores = rouge([self.normalize(text) for text in references], hypotheses)
         return {
-            "rouge1": found.rouge1,
-            "rouge2": found.rouge2,
-            "rougeL": found.rougeL,
+            "rouge1": scores.rouge1,
+            "rouge2": scores.rouge2,
+            "rougeL": scores.rougeL,
         }
 
     def cost(self, scores: Mapping[str, float]) -> float:
-        """Return the negative of the mean of the three."""
+        """Return the negative mean of the three ROUGE scores."""
         return -(scores["rouge1"] + scores["rouge2"] + scores["rougeL"]) / 3

@@ -1,9 +1,9 @@
-"""What tasks from text to text have in common."""
+"""Common code of tasks from text to text."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +14,34 @@ from asr.corpora.text import text_corpus
 from asr.data.pairs import Pair, read_pairs, write_pairs
 from asr.errors import DataError, RecipeError
 from asr.model.token_embedding import TokenEmbedding
-from asr.tasks.base import WritesText
+from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
 
-class TextTask(WritesText):
-    """Reads texts and writes texts, with one tokenizer for both sides.
+class TextTask(Task):
+    """Turns texts into texts, with one tokenizer for source and target.
 
-    `model.text.longest` bounds what is read.
+    `model.text.longest` limits the length of sources.
     """
 
+    modality = "text"
+    unit = "tokens"
+    monotonic = False
+
     @staticmethod
-    def prepare(source: SourceConfig, root: Path) -> Sequence[Pair]:
-        """Return the pairs of a part of a corpus below a folder.
+    def read_source(source: SourceConfig, root: Path) -> Iterator[Pair]:
+        """Yield all pairs of a subset of a corpus below a folder."""
+        return text_corpus(source.corpus)(root / source.path, source.subset)
+
+    @classmethod
+    def prepare(cls, source: SourceConfig, root: Path) -> Sequence[Pair]:
+        """Return the pairs of a subset of a corpus below a folder.
 
         Raises:
-            DataError: There are none, or a file is malformed.
+            DataError: The subset is empty, or a file is malformed.
         """
-        read = text_corpus(source.corpus)
-        pairs = list(read(root / source.path, source.subset))
+        pairs = list(cls.read_source(source, root))
         if not pairs:
             raise DataError(f"{root / source.path}: no pairs in {source.subset}")
         log.info("%s %s: %d pairs", source.path, source.subset, len(pairs))
@@ -51,47 +59,37 @@ class TextTask(WritesText):
 
     @staticmethod
     def texts(record: Pair) -> Sequence[str]:
-        """Return both sides, which share a tokenizer."""
+        """Return both texts of a pair."""
         return record.source, record.text
 
     @property
     def rate(self) -> int:
-        """Lengths are counted in tokens."""
+        """1: lengths are counted in tokens."""
         return 1
 
-    @property
-    def unit(self) -> str:
-        """See `rate`."""
-        return "tokens"
-
-    @property
-    def monotonic(self) -> bool:
-        """Texts may begin with what their source ends with."""
-        return False
-
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
-        """Return the number of pairs and of the source tokens read."""
+        """Return the number of pairs and of source tokens."""
         return {"pairs": len(lengths), "source_tokens": round(sum(lengths))}
 
     def frontend(self) -> TokenEmbedding:
         """Return the embedding of source tokens.
 
         Raises:
-            RecipeError: The model has a CTC head, which reads recordings only.
+            RecipeError: The model has a CTC head, which is for speech only.
         """
         if self.model.ctc:
-            raise RecipeError("model.ctc: texts have none; set it to false")
+            raise RecipeError("model.ctc must be false for texts; set it to false")
         return TokenEmbedding(self.model.text, self.vocabulary, name="frontend")
 
     def length(self, record: Pair) -> float:
-        """Return the number of source tokens that are read."""
+        """Return the number of source tokens, after truncation."""
         return float(len(self.encode_source(record)))
 
     def source_tokens(self, text: str) -> list[int]:
-        """Return all tokens of a source, closed by the end symbol, however many."""
+        """Return the tokens of a source with the end symbol, not truncated."""
         return [*self.tokenizer.encode(self.normalize(text)), self.end]
 
     def encode_source(self, record: Pair) -> np.ndarray:
-        """Return the tokens of a source as far as the model reads, (N,) int32."""
+        """Return the source tokens, cut to `model.text.longest`, (N,) int32."""
         tokens = self.source_tokens(record.source)[: self.model.text.longest]
         return np.array(tokens, dtype="int32")

@@ -1,4 +1,4 @@
-"""Translation: a sentence -> the same in another language."""
+"""Translation: sentence -> sentence in another language."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Translation(TextTask):
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
         """Return BLEU and chrF (0-100) against normalised references."""
-        found = bleu([self.normalize(text) for text in references], hypotheses)
-        return {"bleu": found.bleu, "chrf": found.chrf}
+        scores = bleu([self.normalize(text) for text in references], hypotheses)
+        return {"bleu": scores.bleu, "chrf": scores.chrf}
 
     def cost(self, scores: Mapping[str, float]) -> float:
-        """Return the negative of BLEU."""
+        """Return the negative BLEU score."""
         return -scores["bleu"]

@@ -1,7 +1,7 @@
-"""English as it is said: numbers in words, one spelling, no fillers.
+"""Word rules of the normaliser `english-1`: numbers in words, American spelling.
 
-What `english-1` of `asr.text.normalizers` does to words. Nothing here may change:
-scores are compared across years. A better version gets a new name.
+The rules are frozen, because error rates are compared across years. A better version
+gets a new name in `asr.text.normalizers`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _ORDINALS = {
     "twelve": "twelfth",
 }
 _CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro"}
-_MOST_DIGITS = 15  # longer numbers are read digit by digit
+_MOST_DIGITS = 15  # longer numbers are spelled digit by digit
 
 _FRACTIONS = {"½": "a half", "¼": "a quarter", "¾": "three quarters"}
 
@@ -42,7 +42,7 @@ _NUMBER = re.compile(r"(\d+(?:,\d{3})+|\d+)(?:\.(\d+))?")
 
 
 def cardinal(number: int) -> str:
-    """Write a number below 10^15 in words, without `and`."""
+    """Spell a number below 10^15 out, without `and`."""
     if number < 20:
         return _ONES[number]
     if number < 100:
@@ -61,7 +61,7 @@ def cardinal(number: int) -> str:
 
 
 def ordinal(number: int) -> str:
-    """Write the ordinal of a number below 10^15 in words."""
+    """Spell the ordinal of a number below 10^15 out."""
     words, _, last = cardinal(number).rpartition(" ")
     if last in _ORDINALS:
         last = _ORDINALS[last]
@@ -71,71 +71,69 @@ def ordinal(number: int) -> str:
 
 
 def year(number: int) -> str:
-    """Write a year from 1100 to 2099 as it is said."""
+    """Spell a year from 1100 to 2099 out, by centuries."""
     century, rest = divmod(number, 100)
-    if rest == 0:
-        return f"{cardinal(century)} hundred"
-    tail = cardinal(rest) if rest > 9 else f"oh {_ONES[rest]}"
-    return f"{cardinal(century)} {tail}"
+    return f"{cardinal(century)} {_two_digits(rest) if rest else 'hundred'}"
 
 
-def say_fractions(text: str) -> str:
-    """Write `½` and its like in words, which Unicode would make digits of."""
+def spell_fractions(text: str) -> str:
+    """Spell `½`, `¼` and `¾` out, which Unicode normalisation would turn to digits."""
 
-    def said(found: re.Match[str]) -> str:
-        joint = f"{found[1]} and " if found[1] else " "
-        return f"{joint}{_FRACTIONS[found[2]]} "
+    def spelled(match: re.Match[str]) -> str:
+        before = f"{match[1]} and " if match[1] else " "
+        return f"{before}{_FRACTIONS[match[2]]} "
 
-    return _FRACTION.sub(said, text)
+    return _FRACTION.sub(spelled, text)
 
 
-def say_numbers(text: str) -> str:
-    """Write all numbers of a text in words, with amounts, times, years and shares."""
+def spell_numbers(text: str) -> str:
+    """Spell amounts of money, times, ordinals, years, percentages and numbers out."""
     text = _MONEY.sub(_money, text)
     text = _CLOCK.sub(_clock, text)
-    text = _ORDINAL.sub(lambda m: f" {_said(m[1], ordinal)} ", text)
-    text = _YEAR.sub(lambda m: f" {_plural(year(int(m[1])), m[2])} ", text)
+    text = _ORDINAL.sub(lambda match: f" {_spell(match[1], ordinal)} ", text)
+    text = _YEAR.sub(lambda match: f" {_plural(year(int(match[1])), match[2])} ", text)
     text = re.sub(r"(?<=\d)\s?%", " percent ", text)
     return _NUMBER.sub(_number, text)
 
 
-def _money(found: re.Match[str]) -> str:
-    unit = _CURRENCIES[found[1]]
-    whole = _said(found[2], cardinal)
-    fraction, magnitude = found[3], found[4]
+def _money(match: re.Match[str]) -> str:
+    unit = _CURRENCIES[match[1]]
+    whole = _spell(match[2], cardinal)
+    fraction, magnitude = match[3], match[4]
     if magnitude or (fraction and len(fraction) != 2):  # `1.5 million`, no cents
         point = f" point {_digits(fraction)}" if fraction else ""
         return f" {whole}{point} {magnitude or ''} {unit}s "
-    said = f"{whole} {unit}" if whole == "one" else f"{whole} {unit}s"
+    amount = f"{whole} {unit}" if whole == "one" else f"{whole} {unit}s"
     if fraction and int(fraction):
-        said += f" {cardinal(int(fraction))}"
-    return f" {said} "
+        amount += f" {cardinal(int(fraction))}"
+    return f" {amount} "
 
 
-def _clock(found: re.Match[str]) -> str:
-    hour, minutes = int(found[1]), int(found[2])
+def _clock(match: re.Match[str]) -> str:
+    hour, minutes = int(match[1]), int(match[2])
     if not minutes:
         return f" {cardinal(hour)} o'clock "
-    tail = cardinal(minutes) if minutes > 9 else f"oh {_ONES[minutes]}"
-    return f" {cardinal(hour)} {tail} "
+    return f" {cardinal(hour)} {_two_digits(minutes)} "
 
 
-def _number(found: re.Match[str]) -> str:
-    said = _said(found[1], cardinal)
-    if found[2]:
-        said += " point " + _digits(found[2])
-    return f" {said} "
+def _number(match: re.Match[str]) -> str:
+    words = _spell(match[1], cardinal)
+    return f" {words} point {_digits(match[2])} " if match[2] else f" {words} "
 
 
-def _said(digits: str, write: Callable[[int], str]) -> str:
+def _spell(digits: str, spell: Callable[[int], str]) -> str:
     digits = digits.replace(",", "")
     if len(digits) > _MOST_DIGITS or (len(digits) > 1 and digits[0] == "0"):
         return _digits(digits)
-    return write(int(digits))
+    return spell(int(digits))
 
 
 def _digits(digits: str) -> str:
     return " ".join(_ONES[int(digit)] for digit in digits)
+
+
+def _two_digits(number: int) -> str:
+    return cardinal(number) if number > 9 else f"oh {_ONES[number]}"
 
 
 def _plural(words: str, ending: str) -> str:
@@ -158,9 +156,9 @@ _WORDS = {
     "'tis": "it is", "'twas": "it was", "'cause": "because", "'em": "them",
     "goin'": "going", "doin'": "doing", "nothin'": "nothing",
 }  # fmt: skip
-"""A word -> what is said."""
+"""Abbreviation, contraction or colloquial form -> full form."""
 
-_KEPT = frozenset(["ain't", "hain't", "tain't", "'tain't"])  # no word is left in them
+_KEPT = frozenset(["ain't", "hain't", "tain't", "'tain't"])  # no full form
 _ENDINGS = {"n't": " not", "'ll": " will", "'ve": " have", "'re": " are"}
 
 _OUR = (
@@ -168,8 +166,9 @@ _OUR = (
     "od parl ranc rig rum sav savi splend succ tum val vap vig"
 ).split()
 _OUR_ENDINGS = (
-    "s ed ing able ably ful fully less ite ites er ers hood hoods y al ist ists ally"
-).split()
+    "", *("s ed ing able ably ful fully less ite ites er ers hood hoods y al ist "
+    "ists ally").split(),
+)  # fmt: skip
 _ISE = (
     "agon antagon apolog author brutal capital central character civil colon critic "
     "econom emphas energ equal familiar fertil final general harmon hospital hypnot "
@@ -212,42 +211,32 @@ _SPELLINGS = {
     "tyre": "tire", "tyres": "tires", "waggon": "wagon", "waggons": "wagons",
     "wilful": "willful", "woollen": "woolen",
 }  # fmt: skip
-"""A spelling of Britain -> that of America."""
+"""British spelling -> American spelling."""
+
+_CHANGED = {
+    **_WORDS,
+    **_SPELLINGS,
+    **{f"{stem}our{end}": f"{stem}or{end}" for stem in _OUR for end in _OUR_ENDINGS},
+    **{stem + old: stem + new for stem in _ISE for old, new in _ISE_ENDINGS.items()},
+    **{f"{stem}ll{end}": f"{stem}l{end}" for stem in _DOUBLED for end in ("ed", "ing")},
+}
 
 
-def _spellings() -> dict[str, str]:
-    """Return all spellings that are changed."""
-    found = dict(_SPELLINGS)
-    for stem in _OUR:
-        for ending in ("", *_OUR_ENDINGS):
-            found[f"{stem}our{ending}"] = f"{stem}or{ending}"
-    for stem in _ISE:
-        for old, new in _ISE_ENDINGS.items():
-            found[stem + old] = stem + new
-    for stem in _DOUBLED:
-        for ending in ("ed", "ing"):
-            found[f"{stem}ll{ending}"] = f"{stem}l{ending}"
-    return found
-
-
-_CHANGED = _WORDS | _spellings()
-
-
-def say_words(text: str) -> str:
-    """Bring words to one form and leave fillers out.
+def standardize_words(text: str) -> str:
+    """Expand contractions, spell the American way, and drop fillers such as `um`.
 
     Args:
         text: Lower-case words of letters and apostrophes, one space between them.
     """
-    return " ".join(_said_word(word) for word in text.split() if word not in _FILLERS)
+    return " ".join(_standardize(word) for word in text.split() if word not in _FILLERS)
 
 
-def _said_word(word: str) -> str:
+def _standardize(word: str) -> str:
     if word in _CHANGED:
         return _CHANGED[word]
     if word in _KEPT:
         return word
-    for ending, said in _ENDINGS.items():
+    for ending, expansion in _ENDINGS.items():
         if word.endswith(ending) and len(word) > len(ending):
-            return _said_word(word.removesuffix(ending)) + said
+            return _standardize(word.removesuffix(ending)) + expansion
     return word

@@ -1,18 +1,17 @@
-"""Text normalisers.
+"""Text normalisers under versioned names.
 
-A normaliser's name ends in a version. What it returns for a given text never changes
-under that name, because scores are compared across years; a better one gets a new name.
+The result of a name never changes, because error rates are compared across years. A
+better normaliser gets a new name.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Callable
 
-from asr.errors import RecipeError
-from asr.text.english import say_fractions, say_numbers, say_words
+from asr.errors import RecipeError, did_you_mean
+from asr.text.english import spell_fractions, spell_numbers, standardize_words
 
 # Letters that Unicode does not decompose, yet English spells with base letters.
 _SPELLED = str.maketrans(
@@ -25,11 +24,11 @@ _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u0060\u00b4", "'"
 def _librispeech_1(text: str) -> str:
     """A-Z, apostrophe and space, as in LibriSpeech's transcripts.
 
-    Upper case; letters with marks become their base letters; everything else, digits
-    included, becomes a space; an apostrophe that touches no letter goes.
+    Upper case. Letters with marks become their base letters. All else, digits
+    included, becomes a space. An apostrophe without a letter beside it is removed.
     """
     text = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).upper()
-    # Upper-casing can compose anew, and a compatibility form can hide an apostrophe.
+    # Upper-casing can compose again; a compatibility form can hide an apostrophe.
     text = unicodedata.normalize("NFKD", text).translate(_APOSTROPHES)
     text = "".join(c for c in text.translate(_SPELLED) if not _is_mark(c))
     text = re.sub(r"[^A-Z']", " ", text)
@@ -37,24 +36,24 @@ def _librispeech_1(text: str) -> str:
 
 
 def _english_1(text: str) -> str:
-    """English as it is said, to compare transcripts of different makers.
+    """English in one spelling, to compare transcripts of different systems.
 
-    Upper case, A-Z, apostrophe and space. Numbers are written in words, British words
-    in their American spelling, common short forms at full length (`DR`, `WON'T`,
-    `GONNA`); fillers (`UM`) are left out, and so is what stands in brackets.
+    The alphabet of `librispeech-1`. Numbers are spelled out, British spellings become
+    American, short forms (`DR`, `WON'T`, `GONNA`) become full forms. Fillers (`UM`) and
+    text in brackets are removed.
     """
-    text = unicodedata.normalize("NFKC", say_fractions(text))
+    text = unicodedata.normalize("NFKC", spell_fractions(text))
     text = re.sub(r"\[[^\[\]]*\]|<[^<>]*>", " ", text)
-    text = _librispeech_1(say_numbers(text.replace("&", " and ")))
-    return say_words(text.lower()).upper()
+    text = _librispeech_1(spell_numbers(text.replace("&", " and ")))
+    return standardize_words(text.lower()).upper()
 
 
 def _basic_1(text: str) -> str:
     """Any language: case-folded, without punctuation and symbols.
 
-    NFKC and case folding; an apostrophe between letters or digits stays, any other
-    punctuation or symbol becomes a space; invisible format characters go; marks stay,
-    since many scripts write their vowels with them.
+    NFKC and case folding. An apostrophe between letters or digits stays; all other
+    punctuation and symbols become spaces. Format characters (category Cf) are removed.
+    Marks stay, because many scripts write vowels with them.
     """
     text = unicodedata.normalize("NFD", text.translate(_APOSTROPHES)).casefold()
     text = unicodedata.normalize("NFKC", text).casefold()
@@ -62,12 +61,11 @@ def _basic_1(text: str) -> str:
     text = "".join(c for c in text if unicodedata.category(c) != "Cf")
     padded = f" {text} "
     kept = (
-        c
-        if _is_wordlike(c) or (c == "'" and _is_wordlike(a) and _is_wordlike(b))
-        else " "
+        _is_wordlike(c) or (c == "'" and _is_wordlike(a) and _is_wordlike(b))
         for a, c, b in zip(padded, text, padded[2:], strict=False)
     )
-    return " ".join("".join(kept).split())
+    text = "".join(c if keep else " " for c, keep in zip(text, kept, strict=True))
+    return " ".join(text.split())
 
 
 def _plain_1(text: str) -> str:
@@ -76,12 +74,12 @@ def _plain_1(text: str) -> str:
 
 
 def _lower_1(text: str) -> str:
-    """The same in lower case."""
+    """`plain-1` in lower case."""
     return _plain_1(_plain_1(text).lower())
 
 
 def _none_1(text: str) -> str:
-    """Leave the text alone."""
+    """The text unchanged."""
     return text
 
 
@@ -93,29 +91,18 @@ NORMALIZERS: dict[str, Callable[[str], str]] = {
     "lower-1": _lower_1,
     "none-1": _none_1,
 }
-"""Versioned name -> function from a text to its normal form; each is idempotent."""
+"""Versioned name -> function from a text to its normal form. Each is idempotent."""
 
 
 def normalizer(name: str) -> Callable[[str], str]:
-    """Look up a normaliser.
-
-    Args:
-        name: A key of `NORMALIZERS`.
-
-    Returns:
-        A function from a text to its normal form.
+    """Look a normaliser up by its key in `NORMALIZERS`.
 
     Raises:
-        RecipeError: There is no such normaliser; the message names the nearest one.
+        RecipeError: The name is unknown; the message suggests the nearest one.
     """
-    try:
-        return NORMALIZERS[name]
-    except KeyError:
-        near = difflib.get_close_matches(name, NORMALIZERS, n=1, cutoff=0.0)
-        raise RecipeError(
-            f"no normalizer {name!r}; did you mean {near[0]!r}? "
-            f"(there are {', '.join(NORMALIZERS)})"
-        ) from None
+    if name not in NORMALIZERS:
+        raise RecipeError(f"no normalizer {name!r}{did_you_mean(name, [*NORMALIZERS])}")
+    return NORMALIZERS[name]
 
 
 def _is_mark(character: str) -> bool:
@@ -123,5 +110,5 @@ def _is_mark(character: str) -> bool:
 
 
 def _is_wordlike(character: str) -> bool:
-    """Whether it is a letter, a mark or a number."""
+    """Tell letters, marks and numbers from all other characters."""
     return unicodedata.category(character)[0] in "LMN"

@@ -1,4 +1,4 @@
-"""How words sound: a pronunciation dictionary in the format of CMUdict."""
+"""Pronunciation lexicons in the format of CMUdict."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from asr.files import atomic_write
 
 Phones = tuple[str, ...]
 Lexicon = Mapping[str, tuple[Phones, ...]]
-"""The pronunciations of each word, the usual one first."""
+"""Word -> pronunciations, the most usual one first."""
 
 
 def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
-    """Read a pronunciation dictionary.
+    """Read a pronunciation lexicon.
 
-    Each line is a word and its phones, `tomato T AH0 M EY1 T OW2`; another way to say
-    it is named `tomato(2)`. Digits, which tell stress, are left out, and so is what
-    follows `#` or a line's first `;;;`.
+    Each line is a word and its phones, `tomato T AH0 M EY1 T OW2`. Further
+    pronunciations are named `tomato(2)`. Stress digits are removed, as are comments
+    after `#` and lines that begin with `;;;`.
 
     Args:
         path: The file, in UTF-8.
-        normalize: What the texts go through whose words are looked up. Entries that it
-            makes no word, or several, are left out.
+        normalize: Normaliser of the texts that are looked up. Entries that do not
+            normalise to one word are left out.
 
     Raises:
-        DataError: The file cannot be read, or a line has no phones, or one without
-            letters.
+        DataError: The file cannot be read, has no words, or a line has no phones or a
+            phone without letters.
     """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot read the lexicon: {error}") from error
-    found: dict[str, dict[Phones, None]] = {}
+    lexicon: dict[str, dict[Phones, None]] = {}
     for number, line in enumerate(lines, start=1):
         fields = line.partition("#")[0].split()
         if not fields or fields[0].startswith(";;;"):
@@ -45,15 +45,15 @@ def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
         phones = tuple(field.rstrip("0123456789") for field in fields[1:])
         if not all(phones):
             raise DataError(f"{path}:{number}: a phone of {fields[0]!r} has no letters")
-        if word and len(word.split()) == 1:
-            found.setdefault(word, {})[phones] = None
-    if not found:
+        if len(word.split()) == 1:
+            lexicon.setdefault(word, {})[phones] = None
+    if not lexicon:
         raise DataError(f"{path}: a lexicon without words")
-    return {word: tuple(pronunciations) for word, pronunciations in found.items()}
+    return {word: tuple(pronunciations) for word, pronunciations in lexicon.items()}
 
 
 def write_lexicon(path: Path, lexicon: Lexicon) -> None:
-    """Write a pronunciation dictionary that `read_lexicon` reads.
+    """Write a lexicon; `read_lexicon` reads it.
 
     Raises:
         OutputError: The file cannot be written.
@@ -66,13 +66,13 @@ def write_lexicon(path: Path, lexicon: Lexicon) -> None:
 
 
 def phones_of(text: str, lexicon: Lexicon) -> list[str] | None:
-    """Return how a text is usually said, or None where the lexicon lacks a word."""
-    found = [lexicon.get(word) for word in text.split()]
-    if not all(found):
+    """Return the usual phones of a text, or None if the lexicon lacks a word of it."""
+    words = text.split()
+    if not all(word in lexicon for word in words):
         return None
-    return [phone for spoken in found if spoken for phone in spoken[0]]
+    return [phone for word in words for phone in lexicon[word][0]]
 
 
 def inventory(lexicon: Lexicon) -> set[str]:
-    """Return all phones that a lexicon uses."""
-    return {phone for found in lexicon.values() for spoken in found for phone in spoken}
+    """Return all phones of a lexicon."""
+    return {phone for words in lexicon.values() for phones in words for phone in phones}

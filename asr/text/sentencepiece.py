@@ -1,15 +1,15 @@
-"""Subword tokenizer on SentencePiece."""
+"""Tokenizer of subwords, trained by SentencePiece."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from asr.errors import DataError, ModelError
+from asr.errors import DataError
 from asr.text.special_tokens import BLANK, END, SPECIALS, START, without_specials
 
 if TYPE_CHECKING:
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SubwordTokenizer:
-    """Pieces of words: 0 blank, 1 start, 2 end, 3 unknown, pieces from 4 on.
+    """One token for each subword: 0 blank, 1 start, 2 end, 3 unknown, then subwords.
 
-    A character that the training text did not have becomes the unknown token.
+    A character that was not in the training texts becomes the unknown token.
 
     Args:
         model: A SentencePiece model, as `train_subwords` makes one.
 
     Raises:
-        DataError: It is not a SentencePiece model, or one with other special tokens.
+        DataError: `model` is not a SentencePiece model, or has other special tokens.
 
     Reference:
         T. Kudo and J. Richardson, SentencePiece, EMNLP 2018 (demonstrations).
@@ -35,7 +35,7 @@ class SubwordTokenizer:
     model: bytes
 
     def __post_init__(self) -> None:
-        """Load the model now, so that a damaged one is found at once."""
+        """Load the model, so that damage is reported at once."""
         special = list(self.pieces[: len(SPECIALS)])
         if tuple(special) != SPECIALS or self._processor.unk_id() != len(SPECIALS):
             raise DataError(
@@ -45,7 +45,7 @@ class SubwordTokenizer:
 
     @cached_property
     def _processor(self) -> SentencePieceProcessor:
-        # Imported here: recognisers of characters, and `asr score`, do without.
+        # Imported here: character models and `asr score` do not need it.
         from sentencepiece import SentencePieceProcessor  # noqa: PLC0415
 
         try:
@@ -57,59 +57,40 @@ class SubwordTokenizer:
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        """What each identifier stands for, specials first; as long as `size`."""
+        """Text of each token, specials first; as many as `size`."""
         return tuple(self._processor.id_to_piece(i) for i in range(self.size))
 
     @property
     def size(self) -> int:
-        """Number of identifiers, the specials among them."""
+        """Number of tokens, specials included."""
         return int(self._processor.vocab_size())
 
     def encode(self, text: str) -> list[int]:
-        """Turn a text into identifiers, without start and end.
-
-        Args:
-            text: Normalised text; `""` gives an empty list.
-        """
-        # Half a surrogate pair, of a name that is not UTF-8, is no character.
+        """Turn a normalised text into tokens, without start and end."""
+        # A lone surrogate, from a name that is not UTF-8, cannot be encoded.
         return list(self._processor.encode(text.encode("utf-8", "replace").decode()))
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Turn identifiers into text; see `CharacterTokenizer.decode`.
+        """Turn tokens into text; see `CharacterTokenizer.decode`.
 
         Raises:
-            DataError: An identifier is not below `size`, or is negative.
+            DataError: A token is negative, or not below `size`.
         """
         return str(self._processor.decode(without_specials(ids, self.size)))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_json` rebuilds the tokenizer from."""
+        """Return the content of `tokenizer.json`."""
         return {"kind": "sentencepiece", "model": base64.b64encode(self.model).decode()}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> SubwordTokenizer:
-        """Rebuild a tokenizer from what `to_json` returned.
-
-        Raises:
-            ModelError: The object is not a stored SentencePiece tokenizer.
-        """
-        try:
-            return cls(base64.b64decode(stored["model"], validate=True))
-        except (KeyError, TypeError, ValueError, DataError) as error:
-            raise ModelError(
-                f"tokenizer.json holds no SentencePiece model: {error}; restore the "
-                "model folder"
-            ) from error
 
 
 def train_subwords(texts: Iterable[str], kind: str, size: int) -> SubwordTokenizer:
-    """Find the pieces that texts are best made of.
+    """Train a tokenizer of subwords.
 
     Args:
-        texts: Normalised texts, in an order that does not change.
+        texts: Normalised texts, in a reproducible order.
         kind: `unigram` or `bpe`.
-        size: Number of identifiers, the four special ones and all characters of the
-            texts among them; fewer come back where the texts have no more.
+        size: Number of tokens, with the four special tokens and all characters of the
+            texts. The result is smaller if the texts do not yield so many subwords.
 
     Raises:
         DataError: The texts are empty, or have more characters than `size`.
@@ -126,8 +107,8 @@ def train_subwords(texts: Iterable[str], kind: str, size: int) -> SubwordTokeniz
             vocab_size=size,
             hard_vocab_limit=False,
             character_coverage=1.0,
-            normalization_rule_name="identity",  # texts come normalised
-            num_threads=1,  # sums of several threads differ in the last bit
+            normalization_rule_name="identity",  # the texts are normalised already
+            num_threads=1,  # for equal results on all machines
             minloglevel=2,
             pad_id=BLANK,
             pad_piece=blank,
@@ -140,6 +121,7 @@ def train_subwords(texts: Iterable[str], kind: str, size: int) -> SubwordTokeniz
     except (RuntimeError, OSError) as error:
         reason = str(error).splitlines()[-1]
         raise DataError(
-            f"no {kind} tokenizer of {size} pieces can be made of these texts: {reason}"
+            f"no {kind} tokenizer of {size} pieces can be trained on these texts: "
+            f"{reason}"
         ) from error
     return SubwordTokenizer(written.getvalue())

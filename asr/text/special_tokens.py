@@ -1,4 +1,4 @@
-"""Special tokens, which come first in every vocabulary."""
+"""Special tokens, the first entries of every vocabulary."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from collections.abc import Iterable
 from asr.errors import DataError
 
 BLANK = 0
-"""Identifier of `<blank>`: the CTC blank, and what shorter rows are padded with."""
+"""Token `<blank>`: the CTC blank and the padding."""
 START = 1
-"""Identifier of `<s>`: what the decoder reads before the first character."""
+"""Token `<s>`: first input of the decoder."""
 END = 2
-"""Identifier of `</s>`: what the decoder writes after the last character."""
+"""Token `</s>`: last output of the decoder."""
 
 SPECIALS = ("<blank>", "<s>", "</s>")
 
 
 def without_specials(ids: Iterable[int], size: int) -> list[int]:
-    """Return what stands before the first end, without blanks and starts."""
+    """Return the tokens before the first end symbol, without blanks and starts.
+
+    Raises:
+        DataError: A token is negative, or not below `size`.
+    """
     kept = []
     for number in map(int, ids):
         if number == END:

@@ -1,53 +1,48 @@
-"""Texts <-> tokens: characters, or pieces of words found by SentencePiece."""
+"""Tokenizers of characters and of labels; `tokenizer.json` for tokenizers of any kind.
+
+`asr.text.sentencepiece` holds the tokenizer of subwords.
+"""
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 from asr.errors import DataError, ModelError
 from asr.files import atomic_write
 from asr.text.sentencepiece import SubwordTokenizer, train_subwords
 from asr.text.special_tokens import SPECIALS, without_specials
 
-if TYPE_CHECKING:
-    pass
-
-Listed = TypeVar("Listed")
-
 
 @dataclass(frozen=True)
 class CharacterTokenizer:
-    """One identifier for each character: 0 blank, 1 start, 2 end, characters from 3 on.
+    """One token for each character: 0 blank, 1 start, 2 end, characters from 3 on.
 
     Args:
-        characters: The characters known, one code point each and no two alike;
+        characters: Known characters, one code point each, all different;
             `characters_of` collects them from texts.
 
     Raises:
-        DataError: An entry is not one character, or stands there twice.
+        DataError: An entry is not one character, or is listed twice.
     """
 
     characters: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what would not come back from a round trip."""
-        wrong = [c for c in self.characters if not isinstance(c, str) or len(c) != 1]
-        if wrong:
-            raise DataError(
-                f"tokenizer: {wrong[0]!r} is not a single character; "
-                "list one character per entry"
-            )
-        if len(set(self.characters)) != len(self.characters):
-            twice, _ = Counter(self.characters).most_common(1)[0]
-            raise DataError(
-                f"tokenizer: {twice!r} is listed twice; list each character once"
-            )
+        """Check the characters."""
+        for character in self.characters:
+            if not isinstance(character, str) or len(character) != 1:
+                raise DataError(
+                    f"tokenizer: {character!r} is not a single character; "
+                    "list one character per entry"
+                )
+        _check_distinct(self.characters)
 
     @cached_property
     def _ids(self) -> dict[str, int]:
@@ -55,164 +50,123 @@ class CharacterTokenizer:
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        """What each identifier stands for, specials first; as long as `size`."""
+        """Text of each token, specials first; as many as `size`."""
         return SPECIALS + self.characters
 
     @property
     def size(self) -> int:
-        """Number of identifiers, the specials among them."""
+        """Number of tokens, specials included."""
         return len(SPECIALS) + len(self.characters)
 
     def encode(self, text: str) -> list[int]:
-        """Turn a text into identifiers, one for each character and no specials.
-
-        Args:
-            text: Normalised text; `""` gives an empty list.
-
-        Returns:
-            Identifiers from 3 to `size - 1`, as many as the text has characters.
+        """Turn a normalised text into tokens, one for each character, no specials.
 
         Raises:
-            DataError: The text has characters that the tokenizer lacks.
+            DataError: The tokenizer lacks a character of the text.
         """
         try:
             return [self._ids[character] for character in text]
         except KeyError:
             lacking = ", ".join(repr(c) for c in sorted(set(text) - set(self._ids)))
             raise DataError(
-                f"tokenizer has no {lacking} (text {shorten(text)!r}); "
+                f"tokenizer has no {lacking} (text {_shorten(text)!r}); "
                 "normalise the text or train with these characters"
             ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Turn identifiers into text.
+        """Turn tokens into text.
 
         Args:
-            ids: Identifiers (U,), integers of any kind. Everything from the first end
-                on is left out, and so are blanks and starts.
-
-        Returns:
-            The text before the first end.
+            ids: Tokens (U,). Blanks and starts are skipped; decoding stops at the
+                first end symbol.
 
         Raises:
-            DataError: An identifier is not below `size`, or is negative.
+            DataError: A token is negative, or not below `size`.
         """
-        numbers = without_specials(ids, self.size)
-        return "".join(self.pieces[number] for number in numbers)
+        return "".join(self.pieces[i] for i in without_specials(ids, self.size))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_json` rebuilds the tokenizer from."""
+        """Return the content of `tokenizer.json`."""
         return {"kind": "characters", "characters": list(self.characters)}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> CharacterTokenizer:
-        """Rebuild a tokenizer from what `to_json` returned.
-
-        Args:
-            stored: The object read from `tokenizer.json`.
-
-        Returns:
-            A tokenizer with the same identifiers.
-
-        Raises:
-            ModelError: The object is not a stored character tokenizer.
-        """
-        if set(stored) != {"kind", "characters"} or stored["kind"] != "characters":
-            raise ModelError(
-                "tokenizer.json is not a character tokenizer: expected the keys "
-                "'kind' ('characters') and 'characters'; restore the model folder"
-            )
-        return _from_list(cls, stored, "characters")
 
 
 @dataclass(frozen=True)
 class LabelTokenizer:
-    """One identifier for each label, a whole text: 0 blank, 1 start, 2 end.
+    """One token for each label of a classifier: 0 blank, 1 start, 2 end, then labels.
 
     Args:
-        labels: The labels known, no two alike.
+        labels: Known labels, all different.
 
     Raises:
-        DataError: An entry is no text, is empty, or stands there twice.
+        DataError: A label is not a string, is empty, or is listed twice.
     """
 
     labels: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Refuse what would not come back from a round trip."""
+        """Check the labels."""
         if not all(isinstance(label, str) and label for label in self.labels):
-            raise DataError("tokenizer: a label is no text, or empty")
-        if len(set(self.labels)) != len(self.labels):
-            raise DataError("tokenizer: a label is listed twice; list each once")
+            raise DataError("tokenizer: each label must be a string and not empty")
+        _check_distinct(self.labels)
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """What each identifier stands for, specials first; as long as `size`."""
+        """Text of each token, specials first; as many as `size`."""
         return SPECIALS + self.labels
 
     @property
     def size(self) -> int:
-        """Number of identifiers, the specials among them."""
+        """Number of tokens, specials included."""
         return len(self.pieces)
 
     def encode(self, text: str) -> list[int]:
-        """Turn a label into its identifier; `""` gives an empty list.
+        """Turn a label into its token; `""` gives an empty list.
 
         Raises:
-            DataError: There is no such label.
+            DataError: The label is unknown.
         """
         if not text:
             return []
         if text not in self.labels:
-            raise DataError(f"no label {shorten(text)!r} was there in training")
+            raise DataError(
+                f"no label {_shorten(text)!r} in the training data; "
+                "add examples of it, or remove it"
+            )
         return [len(SPECIALS) + self.labels.index(text)]
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Turn identifiers into the labels, with spaces between.
+        """Turn tokens into labels, joined by spaces; see `CharacterTokenizer.decode`.
 
         Raises:
-            DataError: An identifier is not below `size`, or is negative.
+            DataError: A token is negative, or not below `size`.
         """
         return " ".join(self.pieces[i] for i in without_specials(ids, self.size))
 
     def to_json(self) -> dict[str, Any]:
-        """Return what `tokenizer_from_json` rebuilds the tokenizer from."""
+        """Return the content of `tokenizer.json`."""
         return {"kind": "labels", "labels": list(self.labels)}
-
-    @classmethod
-    def from_json(cls, stored: Mapping[str, Any]) -> LabelTokenizer:
-        """Rebuild a tokenizer from what `to_json` returned.
-
-        Raises:
-            ModelError: The object is not a stored tokenizer of labels.
-        """
-        return _from_list(cls, stored, "labels")
 
 
 Tokenizer: TypeAlias = CharacterTokenizer | SubwordTokenizer | LabelTokenizer
 
 
 def tokenizer_from_json(stored: object) -> Tokenizer:
-    """Rebuild a tokenizer of any kind from the content of `tokenizer.json`.
-
-    Args:
-        stored: The parsed JSON, whatever it is.
-
-    Returns:
-        The tokenizer.
+    """Rebuild a tokenizer of any kind from the parsed content of `tokenizer.json`.
 
     Raises:
-        ModelError: It is not a stored tokenizer.
+        ModelError: The content is not a stored tokenizer.
     """
-    if not isinstance(stored, Mapping):
-        raise ModelError(
-            "tokenizer.json does not hold a JSON object; restore the model folder"
-        )
-    if stored.get("kind") == "sentencepiece":
-        return SubwordTokenizer.from_json(stored)
-    if stored.get("kind") == "labels":
-        return LabelTokenizer.from_json(stored)
-    return CharacterTokenizer.from_json(stored)
+    try:
+        match stored:
+            case {"kind": "sentencepiece", "model": str(model)}:
+                return SubwordTokenizer(base64.b64decode(model, validate=True))
+            case {"kind": "labels", "labels": [*labels]}:
+                return LabelTokenizer(tuple(labels))
+            case {"kind": "characters", "characters": [*letters], **rest} if not rest:
+                return CharacterTokenizer(tuple(letters))
+    except (DataError, ValueError) as error:
+        raise ModelError(f"tokenizer.json: {error}") from error
+    raise ModelError("tokenizer.json: not a tokenizer; restore the model folder")
 
 
 def read_tokenizer(path: Path) -> Tokenizer:
@@ -232,7 +186,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 
 def write_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
-    """Write what `read_tokenizer` reads.
+    """Write a tokenizer to a file; `read_tokenizer` reads it.
 
     Raises:
         OutputError: The file cannot be written.
@@ -242,31 +196,23 @@ def write_tokenizer(path: Path, tokenizer: Tokenizer) -> None:
 
 
 def characters_of(texts: Iterable[str]) -> tuple[str, ...]:
-    """Collect the characters that occur in texts.
-
-    Args:
-        texts: Normalised texts.
-
-    Returns:
-        Each character once, by code point: the same texts in any order give the same
-        tokenizer.
-    """
+    """Collect the characters of normalised texts, each once, by code point."""
     return tuple(sorted(set().union(*texts)))
 
 
 def make_tokenizer(
     texts: Iterable[str], kind: str, *, size: int = 0, characters: str = ""
 ) -> Tokenizer:
-    """Return a tokenizer for texts.
+    """Make a tokenizer for texts.
 
     Args:
         texts: Normalised texts.
         kind: `characters`, `unigram`, `bpe` or `labels`.
-        size: Number of identifiers of `unigram` and `bpe`.
-        characters: The alphabet of the first; empty takes all characters of the texts.
+        size: Number of tokens of `unigram` and `bpe`.
+        characters: Alphabet of `characters`; empty takes all characters of the texts.
 
     Raises:
-        DataError: The texts are too few for that.
+        DataError: The texts are too few for a tokenizer of this kind and size.
     """
     if kind == "labels":
         return LabelTokenizer(tuple(sorted({text for text in texts if text})))
@@ -275,20 +221,12 @@ def make_tokenizer(
     return CharacterTokenizer(tuple(characters) or characters_of(texts))
 
 
-def _from_list(
-    cls: Callable[[tuple[str, ...]], Listed], stored: Mapping[str, Any], key: str
-) -> Listed:
-    """Make a tokenizer of a stored list; a ModelError says what is wrong with it."""
-    if not isinstance(stored.get(key), list):
-        raise ModelError(
-            f"tokenizer.json: {key!r} is not a list; restore the model folder"
-        )
-    try:
-        return cls(tuple(stored[key]))
-    except DataError as error:
-        raise ModelError(f"tokenizer.json: {error}") from None
+def _check_distinct(entries: tuple[str, ...]) -> None:
+    if len(set(entries)) != len(entries):
+        twice, _ = Counter(entries).most_common(1)[0]
+        raise DataError(f"tokenizer: {twice!r} is listed twice; list each entry once")
 
 
-def shorten(text: str, longest: int = 40) -> str:
+def _shorten(text: str, longest: int = 40) -> str:
     """Cut a text for a message."""
     return text if len(text) <= longest else text[: longest - 3] + "..."

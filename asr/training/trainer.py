@@ -139,7 +139,7 @@ class Trainer:
 
     def lengths_in(self, epoch: int) -> np.ndarray:
         """Return the lengths of all examples at their speeds in an epoch."""
-        return batching.distorted_lengths(
+        return batching.augmented_lengths(
             self.examples, self.distort, seed=self.recipe.seed, epoch=epoch
         )
 

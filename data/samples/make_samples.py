@@ -1,7 +1,7 @@
-"""Speak the samples with espeak-ng: `python data/samples/make_samples.py`.
+"""Synthesises the samples with espeak-ng: `python data/samples/make_samples.py`.
 
-Writes the recordings and `manifest.jsonl` beside this file. Needs the program
-espeak-ng (1.51 made the committed ones) and this project's own dependencies.
+Writes the recordings and `manifest.jsonl` into the folder of this file. Needs the
+program espeak-ng (1.51 for the committed samples) and the dependencies of asr.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 class Sample(NamedTuple):
-    """A sentence, who speaks it and how it is stored."""
+    """A sentence, its voice and its audio format."""
 
     file: str
     rate: int  # hertz
@@ -69,7 +69,7 @@ SAMPLES = (
 
 
 def speak(sample: Sample) -> Utterance:
-    """Synthesise one sample and store it."""
+    """Synthesise one sample and write it."""
     with tempfile.TemporaryDirectory() as folder:
         spoken = Path(folder) / "spoken.wav"
         subprocess.run(

@@ -25,7 +25,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from asr.data.manifest import text_lines
+from asr.data.text_files import text_lines
 from asr.errors import AsrError, DataError
 from asr.files import atomic_write
 

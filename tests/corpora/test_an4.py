@@ -52,8 +52,8 @@ def test_without_train_there_is_nothing_to_split(root):
     [
         ("GO (t/u/c)\nYES\n", r"transcription:2: not `words \(lone\)`"),
         ("GO (other)\n (lone)\n", r"transcription:1: not `words \(c\)`"),
-        ("GO (c)\n", r"transcription: fewer lines than its twin"),
-        ("GO (c)\n(lone)\n(more)\n", r"fileids: fewer lines than its twin"),
+        ("GO (c)\n", r"transcription: fewer lines than an4_test"),
+        ("GO (c)\n(lone)\n(more)\n", r"fileids: fewer lines than an4_test"),
     ],
 )
 def test_malformed_transcription(root, text, transcription, says):

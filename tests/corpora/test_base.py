@@ -1,4 +1,4 @@
-"""What the readers share, and what holds for every reader."""
+"""Common code of the readers, and properties of every reader."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_names():
     assert all(CORPORA[name].name == name for name in CORPORA)
 
 
-def test_mistyped_name_gets_the_nearest():
+def test_an_unknown_name_suggests_the_nearest():
     with pytest.raises(UsageError, match="did you mean 'librispeech'"):
         corpus("librispech")
     with pytest.raises(UsageError, match="takes one of: an4"):
@@ -56,7 +56,7 @@ def test_mistyped_name_gets_the_nearest():
 
 
 @pytest.mark.parametrize("name", CORPORA)
-def test_every_reader_refuses_what_is_not_there(tmp_path, name):
+def test_every_reader_refuses_missing_corpora(tmp_path, name):
     known = CORPORA[name]
     for root in (tmp_path / "gone", tmp_path):
         assert known.subsets(root) == []
@@ -89,7 +89,7 @@ def test_real_corpora_are_detected_and_read(speech_data, folder):
         assert utterances == list(CORPORA[name].read(root, subset))
 
 
-def test_clips_are_found_whatever_their_extension(tmp_path, clip):
+def test_clips_are_found_with_any_extension(tmp_path, clip):
     audio = clip(tmp_path / "a.b.flac")
     clip(tmp_path / "c.WAV")
     (tmp_path / "a.b.txt").touch()
@@ -108,7 +108,7 @@ def test_tables(tmp_path, text):
     table = text(tmp_path / "text", "a one  two\n\nb\tthree\nc\n")
     assert read_table(table) == {"a": (1, "one  two"), "b": (3, "three"), "c": (4, "")}
     text(table, "a x\na y\n")
-    with pytest.raises(DataError, match=r"text:2: a comes twice"):
+    with pytest.raises(DataError, match=r"text:2: a is repeated"):
         read_table(table)
 
 

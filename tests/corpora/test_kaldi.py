@@ -58,24 +58,24 @@ def test_segments(root, text):
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("a u1 0.5", "not `utterance recording start end`"),
         ("a u1 0 1 2", "not `utterance recording start end`"),
         ("a u1 zero 1", "not `utterance recording start end`"),
         ("a", "not `utterance recording start end`"),
-        ("a u1 2 1", "from 2.0 s to 1.0 s"),
-        ("a u1 -2 1", "from -2.0 s to 1.0 s"),
-        ("a u1 0 inf", "from 0.0 s to inf s"),
-        ("a u1 nan 1", "from nan s to 1.0 s"),
+        ("a u1 2 1", "start must be >= 0 and before end, got 2.0 s to 1.0 s"),
+        ("a u1 -2 1", "start must be >= 0 and before end, got -2.0 s to 1.0 s"),
+        ("a u1 0 inf", "start must be >= 0 and before end, got 0.0 s to inf s"),
+        ("a u1 nan 1", "start must be >= 0 and before end, got nan s to 1.0 s"),
         ("a u9 0 1", "no u9 in wav.scp"),
     ],
 )
-def test_malformed_segments(root, text, line, says):
+def test_malformed_segments(root, text, line, message):
     text(root / "train/segments", f"ok u1 0 1\n{line}\n")
     with pytest.raises(DataError) as caught:
         list(KALDI.read(root, "train"))
-    assert f"segments:2: {says}" in str(caught.value)
+    assert f"segments:2: {message}" in str(caught.value)
 
 
 def test_missing_and_malformed_files(root, text):

@@ -1,4 +1,4 @@
-"""From corpora to usable utterances."""
+"""Preparation of corpora."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_durations_come_from_headers_in_order(tmp_path, clip):
     assert report.summary() == "50 utterances, 0.00 h, 2 speakers, 12 characters"
 
 
-def test_what_is_dropped_is_reported_by_reason(tmp_path, clip):
+def test_dropped_utterances_are_reported_by_reason(tmp_path, clip):
     good = clip(tmp_path / "good.wav", 1.0)
     junk = tmp_path / "junk.wav"
     junk.write_text("no audio")
@@ -76,7 +76,7 @@ def test_what_is_dropped_is_reported_by_reason(tmp_path, clip):
     assert "; dropped 1: missing audio (gone)" in report.summary()
 
 
-def test_stretches_end_with_their_recording(tmp_path, clip):
+def test_segments_end_with_their_recording(tmp_path, clip):
     audio = clip(tmp_path / "a.wav", 2.0)
     path = manifest(
         tmp_path,

@@ -18,7 +18,7 @@ AlGore_2009 1 AlGore_2009 3.00 3.75 <o,f0,male> thank you
 
 
 @pytest.mark.parametrize("above", ["", "legacy/"])
-def test_stretches_of_a_talk(tmp_path, text, clip, above):
+def test_segments_of_a_talk(tmp_path, text, clip, above):
     folder = tmp_path / above / "dev"
     text(folder / "stm/AlGore_2009.stm", STM)
     clip(folder / "sph/AlGore_2009.wav", seconds=4)

@@ -1,4 +1,4 @@
-"""Readers of text corpora, on small copies of their layouts and on the real ones."""
+"""Readers of text corpora, on small copies and on the real corpora."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def test_parallel_files(tmp_path):
 @pytest.mark.parametrize(
     ("subset", "message"),
     [
-        ("val", "names no languages"),
-        ("val.en-fr", "no val.fr there"),
+        ("val", "must name two languages"),
+        ("val.en-fr", "none of val.fr"),
         ("val.en-de", "3 lines in en and 2 in de"),
     ],
 )
@@ -41,14 +41,14 @@ def test_parallel_files_that_do_not_fit(tmp_path, subset, message):
         list(text_corpus("multi30k")(tmp_path, subset))
 
 
-def test_ones_own_pairs(tmp_path):
+def test_own_pairs(tmp_path):
     (tmp_path / "train.tsv").write_text("a\tb\n")
     (tmp_path / "dev.jsonl").write_text('{"source": "c", "target": "d"}\n')
     read = text_corpus("pairs")
     assert list(read(tmp_path, "train")) == [Pair("a", "b", "1")]
     assert list(read(tmp_path, "dev")) == [Pair("c", "d", "1")]
     assert list(read(tmp_path / "train.tsv", "")) == [Pair("a", "b", "1")]
-    with pytest.raises(DataError, match=r"no test\.tsv there"):
+    with pytest.raises(DataError, match=r"none of test\.tsv"):
         list(read(tmp_path, "test"))
 
 

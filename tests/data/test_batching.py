@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from asr.piece_splitting import PieceSplitter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,14 +19,13 @@ from asr.config.schema import AugmentConfig
 from asr.data.batching import (
     Example,
     as_dataset,
+    augmented_lengths,
     batches,
     collate,
-    distorted_lengths,
     plan_epoch,
 )
 from asr.data.loader import SourceLoader
 from asr.data.manifest import Utterance
-from asr.data.pairs import Pair
 from asr.errors import AudioError, DataError
 
 RATE = 1000
@@ -100,7 +98,7 @@ def test_ascending():
     assert flat(plan) == np.argsort(seconds).tolist()
 
 
-def test_little_is_wasted():
+def test_padding_is_small():
     seconds = np.random.default_rng(0).uniform(1, 10, 500)
     plan = plan_epoch(seconds, batch_length=100, seed=0, epoch=1, ascending=False)
     padded = sum(seconds[batch].max() * len(batch) for batch in plan)
@@ -113,16 +111,16 @@ def example(number, length=50):
 
 
 def samples_of(utterance):
-    """As many samples as the utterance lasts, all of a value that tells which it is."""
+    """As many samples as the utterance lasts, all of a value that identifies it."""
     count = round(utterance.duration * RATE)
     return np.full(count, (int(utterance.id) + 1) / 1000, "float32")
 
 
-def said(examples):
+def with_phones(examples):
     """As many phones as the example has in its number, and one more."""
     return [
-        replace(it, phones=(number + 1,) * (number + 1))
-        for number, it in enumerate(examples)
+        replace(example, phones=(number + 1,) * (number + 1))
+        for number, example in enumerate(examples)
     ]
 
 
@@ -156,30 +154,6 @@ def assert_same(found, expected):
                 np.testing.assert_array_equal(array, theirs[name])
 
 
-def test_texts_may_be_written_in_other_pieces():
-    pieces = ("<blank>", "<start>", "<end>", "a", "b", "ab")
-    examples = [Example(Pair("ab", "ab", str(n)), (5, 5, 2), 4.0) for n in range(30)]
-    plan = [np.arange(30)]
-
-    def found(**options):
-        loader = SourceLoader(lambda _: np.array([5, 5, 5, 2], "int32"))
-        split = PieceSplitter(pieces, 0.3)
-        (batch,) = batches(
-            examples, plan, loader, start_token=START, split=split, **options
-        )
-        return batch
-
-    inputs, targets = found(seed=1, epoch=2)
-    assert set(inputs["source_lengths"]) > {4, 5}
-    assert set(targets["label_lengths"]) >= {3, 4}
-    assert not np.array_equal(
-        inputs["source_lengths"] - 4, targets["label_lengths"] - 3
-    )
-    again, other = found(seed=1, epoch=2), found(seed=1, epoch=3)
-    np.testing.assert_array_equal(again[0]["source"], inputs["source"])
-    assert not np.array_equal(other[0]["source_lengths"], inputs["source_lengths"])
-
-
 def test_batches_follow_the_plan():
     examples, plan, options = make()
     found, _ = run(examples, plan, options)
@@ -197,8 +171,8 @@ def test_batches_follow_the_plan():
 def test_clips_have_the_speeds_of_their_epoch():
     examples, plan, options = make(distort=AT_SOME_SPEED)
     found, _ = run(examples, plan, options)
-    lengths = distorted_lengths(examples, AT_SOME_SPEED, seed=1, epoch=2) * RATE
-    plain = distorted_lengths(examples, None, seed=1, epoch=2) * RATE
+    lengths = augmented_lengths(examples, AT_SOME_SPEED, seed=1, epoch=2) * RATE
+    plain = augmented_lengths(examples, None, seed=1, epoch=2) * RATE
     assert set(np.round(plain / lengths, 6)) == {0.9, 1.0, 1.1}
     for (inputs, _), indices in zip(found, plan, strict=True):
         expected = pytest.approx(lengths[indices], abs=2)
@@ -208,7 +182,7 @@ def test_clips_have_the_speeds_of_their_epoch():
 @pytest.mark.parametrize("fixed_shapes", [False, True])
 def test_phones_come_with_their_clips(fixed_shapes):
     examples, plan, options = make(fixed_shapes=fixed_shapes)
-    examples = said(examples)
+    examples = with_phones(examples)
     found, _ = run(examples, plan, options)
     for (_, targets), indices in zip(found, plan, strict=True):
         assert targets["phone_lengths"].tolist() == [index + 1 for index in indices]
@@ -227,9 +201,8 @@ def test_a_resumed_epoch_is_the_tail(ahead, workers, skip):
     examples, plan, options = make(distort=AT_SOME_SPEED)
     whole, _ = run(examples, plan, options)
     skip = min(skip, len(plan))
-    tail, _ = run(
-        examples, plan[skip:], {**options, "ahead": ahead}, workers=workers, cache_mb=1
-    )
+    loader = {"ahead": ahead, "workers": workers, "cache_mb": 1}
+    tail, _ = run(examples, plan[skip:], options, **loader)
     assert_same(tail, whole[skip:])
 
 
@@ -252,7 +225,7 @@ def test_the_cache_changes_no_sample():
     np.testing.assert_allclose(first, np.clip(noise, -1, 1), atol=2e-5)
 
 
-def test_the_cache_has_an_end():
+def test_the_cache_is_bounded():
     loader = SourceLoader(lambda _: np.zeros(300_000, "float32"), cache_mb=1)
     for number in range(3):
         loader.load(example(number).record)
@@ -306,7 +279,9 @@ def test_clips_that_are_repeated_count_once():
 def test_a_clip_without_samples_is_unreadable():
     loader = SourceLoader(lambda _: np.zeros(0, "float32"))
     assert loader.load(example(3).record) is None
-    assert "3 (3.wav): there is nothing in it" in next(iter(loader.unreadable.values()))
+    assert "3 (3.wav): no samples or tokens in it" in next(
+        iter(loader.unreadable.values())
+    )
 
 
 @pytest.mark.parametrize(("bad", "stops"), [(2, False), (3, True), (40, True)])
@@ -324,7 +299,7 @@ def test_more_than_one_in_twenty_unreadable_is_an_error(bad, stops):
         run(examples, plan, options, read=read)
 
 
-def test_stretches_of_one_damaged_recording_are_counted_each():
+def test_segments_of_one_damaged_recording_are_counted_each():
     def read(utterance):
         raise AudioError(f"{utterance.audio}: damaged")
 
@@ -380,7 +355,7 @@ def test_collate_by_hand():
 
 
 @given(length=st.integers(1, 2**40), bits=st.integers(1, 8))
-def test_the_grid(length, bits):
+def test_round_up_length(length, bits):
     found = round_up_length(length, bits=bits)
     assert length <= found <= length * (1 + 2 ** (1 - bits))
     assert round_up_length(found, bits=bits) == found
@@ -405,7 +380,7 @@ def test_a_dataset_of_ragged_batches(phones):
     """Lengths that differ from batch to batch, over and over again."""
     examples, plan, options = make()
     if phones:
-        examples = said(examples)
+        examples = with_phones(examples)
 
     def fresh():
         return batches(examples, plan, SourceLoader(samples_of), **options)

@@ -1,4 +1,4 @@
-"""What will be tested on is kept out of training, whoever says it."""
+"""Training texts that overlap with test texts are left out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EIGHT = "ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT"
 
 
 @pytest.mark.parametrize(
-    ("text", "held"),
+    ("text", "overlaps"),
     [
         ("YES", True),
         ("YES YES", False),
@@ -34,11 +34,11 @@ EIGHT = "ONE TWO THREE FOUR FIVE SIX SEVEN EIGHT"
         ("", False),
     ],
 )
-def test_the_same_or_eight_words_of_it(text, held):
-    assert (text in OverlapFilter(["YES", f"ZERO {EIGHT} NINE"])) is held
+def test_equal_texts_and_eight_equal_words_overlap(text, overlaps):
+    assert (text in OverlapFilter(["YES", f"ZERO {EIGHT} NINE"])) is overlaps
 
 
-def test_a_recipe_withholds(tones, tmp_path, monkeypatch, caplog):
+def test_overlap_is_left_out_of_training(tones, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("ASR_DATA", str(tones))
     (tmp_path / "recipe.yaml").write_text(
         "data:\n  train: [{path: clips.jsonl}]\n  dev: [{path: clips.jsonl}]\n"
@@ -53,20 +53,23 @@ def test_a_recipe_withholds(tones, tmp_path, monkeypatch, caplog):
     assert [record.text for record in some] == [
         record.text for record in every if record.text != every[0].text
     ]
-    assert f"left out {len(same)} of the training data: data.withhold" in caplog.text
+    assert (
+        f"left out {len(same)} of the training data: overlap with data.withhold"
+        in caplog.text
+    )
 
 
-def test_everything_withheld(tones, tmp_path, monkeypatch):
+def test_nothing_without_overlap(tones, tmp_path, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tones))
     (tmp_path / "recipe.yaml").write_text(
         "data:\n  train: [{path: clips.jsonl}]\n  withhold: [{path: clips.jsonl}]\n"
     )
-    with pytest.raises(DataError, match="leaves nothing to learn from"):
+    with pytest.raises(DataError, match="leaves nothing to train on"):
         begin(load_recipe(tmp_path / "recipe.yaml"), tmp_path / "run")
     assert not (tmp_path / "run" / "train.jsonl").exists()
 
 
-def test_a_language_model_withholds(tmp_path, monkeypatch, caplog):
+def test_overlap_is_left_out_of_a_language_model(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("ASR_DATA", str(tmp_path))
     (tmp_path / "texts.txt").write_text(f"A B C\n{EIGHT}\nA C\n")
     (tmp_path / "test.txt").write_text(f"a b c\nx {EIGHT.lower()} y\n")
@@ -77,7 +80,7 @@ def test_a_language_model_withholds(tmp_path, monkeypatch, caplog):
     )
     model = asr.train_language_model(load_recipe(tmp_path / "lm.yaml"), tmp_path / "lm")
     assert asr.describe(model)["texts"] == 1
-    assert "left out 2 of the training data: data.withhold" in caplog.text
+    assert "left out 2 of the training data: overlap with data.withhold" in caplog.text
 
 
 DATA = Path(os.environ.get("ASR_DATA", "nowhere"))
@@ -103,16 +106,16 @@ def windows(text):
     return {" ".join(words[first : first + 8]) for first in range(len(words) - 7)}
 
 
-def test_english_hears_nothing_that_its_tests_say(tested, tmp_path):
+def test_english_is_not_trained_on_its_test_texts(tested, tmp_path):
     begin(load_recipe(recipe_path("english/base")), tmp_path / "run")
     normalize = normalizer("librispeech-1")
-    learned = {
+    trained_on = {
         normalize(record.text) for record in read_manifest(tmp_path / "run/train.jsonl")
     }
-    assert len(learned) > 7000
+    assert len(trained_on) > 7000
     texts, quotes = tested
-    assert not learned & texts
-    assert not quotes & set().union(*map(windows, learned))
+    assert not trained_on & texts
+    assert not quotes & set().union(*map(windows, trained_on))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +132,7 @@ def test_english_hears_nothing_that_its_tests_say(tested, tmp_path):
         "fewer-masks",
     ],
 )
-def test_what_comes_before_it_withholds_the_same(name):
+def test_earlier_stages_leave_the_same_out(name):
     base, other = (
         load_recipe(recipe_path(f"english/{name}")).data for name in ("base", name)
     )
@@ -137,10 +140,10 @@ def test_what_comes_before_it_withholds_the_same(name):
     assert other.withhold == base.withhold
 
 
-def test_its_language_model_reads_nothing_of_them(tested):
+def test_its_language_model_is_not_trained_on_test_texts(tested):
     domains = learned_texts(load_recipe(recipe_path("lm/books")).data)
-    learned = [text for domain in domains for text in domain]
-    assert len(learned) > 850_000
+    trained_on = [text for domain in domains for text in domain]
+    assert len(trained_on) > 850_000
     texts, quotes = tested
-    assert texts.isdisjoint(learned)
-    assert all(quotes.isdisjoint(windows(text)) for text in learned)
+    assert texts.isdisjoint(trained_on)
+    assert all(quotes.isdisjoint(windows(text)) for text in trained_on)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asr.data.manifest import Utterance, read_manifest, text_lines, write_manifest
+from asr.data.manifest import Utterance, read_manifest, write_manifest
+from asr.data.text_files import text_lines
 from asr.errors import DataError, OutputError
 
 
@@ -32,7 +33,7 @@ def test_written_manifest_reads_back_equal(tmp_path):
     offset=st.floats(0, 1e6),
     speaker=st.none() | st.text(st.characters(exclude_categories=["Cs"])),
 )
-def test_any_utterance_survives(tmp_path_factory, text, duration, offset, speaker):
+def test_any_utterance_round_trip(tmp_path_factory, text, duration, offset, speaker):
     folder = tmp_path_factory.mktemp("manifest")
     utterance = Utterance(folder / "x.wav", text, duration, offset, speaker)
     write_manifest(folder / "m.jsonl", [utterance])
@@ -88,7 +89,7 @@ def test_foreign_keys_numbers_as_names_blank_lines_and_marks_are_accepted(tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("line", "says"),
+    ("line", "message"),
     [
         ("{", "not JSON"),
         ("[]", "not a JSON object"),
@@ -101,15 +102,15 @@ def test_foreign_keys_numbers_as_names_blank_lines_and_marks_are_accepted(tmp_pa
         ('{"audio_filepath": "a", "duration": NaN}', "duration is NaN"),
         ('{"audio_filepath": "a", "offset": true}', "offset is true"),
         (f'{{"audio_filepath": "a", "duration": 1{"0" * 400}}}', "duration is 1000"),
-        ("[" * 100_000, "brackets within brackets"),
+        ("[" * 100_000, "JSON is nested too deeply"),
     ],
 )
-def test_a_malformed_line_is_named(tmp_path, line, says):
+def test_a_malformed_line_is_named(tmp_path, line, message):
     path = tmp_path / "m.jsonl"
     path.write_text('{"audio_filepath": "a.wav"}\n' + line + "\n")
     with pytest.raises(DataError) as caught:
         list(read_manifest(path))
-    assert str(caught.value).startswith(f"{path}:2: {says}")
+    assert str(caught.value).startswith(f"{path}:2: {message}")
     assert "\n" not in str(caught.value)
 
 
@@ -140,9 +141,9 @@ def test_no_folder_to_write_to(tmp_path):
         write_manifest(tmp_path / "gone" / "m.jsonl", [])
 
 
-def test_a_line_without_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("asr.data.manifest._LONGEST_LINE", 100)
+def test_a_line_that_is_too_long(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.data.text_files._LONGEST_LINE", 100)
     path = tmp_path / "m.jsonl.gz"
     path.write_bytes(gzip.compress(b"\n" + b" " * 101))
-    with pytest.raises(DataError, match=r"m\.jsonl\.gz:2: a line without end"):
+    with pytest.raises(DataError, match=r"m\.jsonl\.gz:2: a line of more than"):
         list(read_manifest(path))

@@ -1,4 +1,4 @@
-"""Files of pairs: what is read, what is refused."""
+"""Files of pairs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_json_lines_with_other_keys(tmp_path):
     assert list(read_pairs(path, ("body", "title"))) == [Pair("Long.", "Short", "7")]
 
 
-def test_what_is_written_is_read(tmp_path):
+def test_pairs_round_trip(tmp_path):
     pairs = [Pair("a\tb", 'c "d"', "x"), Pair("é\u2028", "日本", "y")]
     write_pairs(tmp_path / "a.jsonl", pairs)
     assert list(read_pairs(tmp_path / "a.jsonl")) == pairs
@@ -41,18 +41,18 @@ def test_lines_of_one_source_are_its_references():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", "no tab\n", r"a.tsv:1: no tab in it"),
+        ("a.tsv", "no tab\n", r"a.tsv:1: no tab in the line"),
         ("a.tsv", "a\tb\n\t c\n", r"a.tsv:2: the source is empty"),
         ("a.tsv", "a\t \n", r"a.tsv:1: the target is empty"),
         ("a.jsonl", "[1]\n", r"a.jsonl:1: not a JSON object"),
         ("a.jsonl", "{\n", r"a.jsonl:1: "),
         ("a.jsonl", '{"source": "a"}\n', r"no text under 'target'"),
         ("a.jsonl", '{"source": 1, "target": "b"}\n', r"no text under 'source'"),
-        ("a.csv", "a,b\n", r"pairs come as \.tsv"),
+        ("a.csv", "a,b\n", r"must be \.tsv"),
         ("a.tsv.gz", "no gzip\n", r"cannot read"),
     ],
 )
-def test_refused(tmp_path, name, content, message):
+def test_malformed_files(tmp_path, name, content, message):
     path = tmp_path / name
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):

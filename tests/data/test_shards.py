@@ -1,4 +1,4 @@
-"""Shards: the same recordings, packed; what is damaged is found."""
+"""Shards: content equals the recordings, damage is detected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from asr.audio.shard_clip import ShardClip
 from asr.cli.main import main
 from asr.corpora.prepare import Preparation
 from asr.data.manifest import Utterance, read_manifest, write_manifest
-from asr.data.shards import packed as pack
+from asr.data.shards import write_shards
 from asr.errors import AudioError, DataError, OutputError
 
 RATE = 16000
@@ -54,12 +54,12 @@ def never(utterance):
 
 
 def packed(utterances, folder, count=3) -> list[Utterance]:
-    stored = pack(utterances, str(folder), "set", count, unreadable=never)
+    stored = write_shards(utterances, str(folder), "set", count, on_unreadable=never)
     write_manifest(folder / "set.jsonl", stored)
     return list(read_manifest(folder / "set.jsonl"))
 
 
-def test_samples_and_facts_are_the_same(utterances, tmp_path):
+def test_samples_and_metadata_are_equal(utterances, tmp_path):
     found = packed(utterances, tmp_path)
     assert [replace(u, audio=Path(), offset=0.0) for u in found] == [
         replace(u, audio=Path(), offset=0.0) for u in utterances
@@ -80,7 +80,7 @@ def test_samples_and_facts_are_the_same(utterances, tmp_path):
     assert names == [*(f"set-0000{i}-of-00003.tfrecord" for i in range(3)), "set.jsonl"]
 
 
-def test_what_is_packed_already_stays_as_it_is(utterances, tmp_path):
+def test_compressed_recordings_are_stored_unchanged(utterances, tmp_path):
     for utterance, stored in zip(utterances, packed(utterances, tmp_path), strict=True):
         if utterance.id in ("c.flac", "d.ogg", "e.mp3", "f.ogg"):
             assert stored.audio.read() == utterance.audio.read_bytes()
@@ -101,7 +101,7 @@ def test_tensorflow_reads_them_in_order(utterances, tmp_path):
             assert text == (utterance.text or "")
 
 
-def test_they_can_be_moved_and_packed_again(utterances, tmp_path):
+def test_shards_can_be_moved_and_packed_again(utterances, tmp_path):
     first = tmp_path / "first"
     first.mkdir()
     packed(utterances, first)
@@ -115,7 +115,7 @@ def test_they_can_be_moved_and_packed_again(utterances, tmp_path):
 
 def test_an_address_is_read_through_tensorflow(utterances, tmp_path):
     folder = f"file://{tmp_path}"
-    stored = pack(utterances[:2], folder, "set", 1, unreadable=never)
+    stored = write_shards(utterances[:2], folder, "set", 1, on_unreadable=never)
     write_manifest(tmp_path / "set.jsonl", stored)
     first, _ = read_manifest(tmp_path / "set.jsonl")
     assert first.audio.remote
@@ -126,7 +126,7 @@ def test_an_address_is_read_through_tensorflow(utterances, tmp_path):
 
 
 @pytest.mark.parametrize("harm", ["flipped", "cut", "gone"])
-def test_damage_is_found(utterances, tmp_path, harm):
+def test_damage_is_detected(utterances, tmp_path, harm):
     clip = packed(utterances, tmp_path, 1)[2].audio
     path = Path(clip.shard)
     content = bytearray(path.read_bytes())
@@ -141,25 +141,25 @@ def test_damage_is_found(utterances, tmp_path, harm):
         audio_io.read(clip, RATE)
 
 
-def test_what_cannot_be_decoded_is_left_out(utterances, tmp_path):
+def test_undecodable_recordings_are_left_out(utterances, tmp_path):
     path = tmp_path / "bad.wav"
     soundfile.write(path, np.full(800, np.nan, "float32"), RATE, "FLOAT")
     bad = Utterance(path, "bad")
     left_out = []
     found = list(
-        pack(
+        write_shards(
             [utterances[0], bad, utterances[1]],
             str(tmp_path),
             "set",
             2,
-            unreadable=left_out.append,
+            on_unreadable=left_out.append,
         )
     )
     assert left_out == [bad]
     assert [Path(clip.audio.shard).name[4:9] for clip in found] == ["00000", "00001"]
 
 
-def test_an_old_index_outlives_a_failure(utterances, tmp_path, monkeypatch):
+def test_a_failure_keeps_the_old_index(utterances, tmp_path, monkeypatch):
     import tensorflow as tf
 
     index = tmp_path / "set.jsonl"
@@ -178,27 +178,29 @@ def test_an_old_index_outlives_a_failure(utterances, tmp_path, monkeypatch):
 def test_shards_are_not_replaced(utterances, tmp_path):
     packed(utterances[:2], tmp_path)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(OutputError, match="there already"):
+    with pytest.raises(OutputError, match="exists already"):
         packed(utterances, tmp_path)
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 @pytest.mark.parametrize("where", ["file", "s3://bucket/x"])
-def test_places_that_cannot_be_written(utterances, tmp_path, where, monkeypatch):
+def test_unwritable_folders(utterances, tmp_path, where, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write shards"):
-        list(pack(utterances, where, "set", 1, unreadable=never))
+        list(write_shards(utterances, where, "set", 1, on_unreadable=never))
 
 
 @pytest.mark.parametrize(
     "shard",
     [{}, {"position": -1, "size": 2, "crc32": 3}, {"position": True, "size": 1}],
 )
-def test_lines_that_say_nothing(tmp_path, shard):
+def test_malformed_shard_keys(tmp_path, shard):
     line = {"audio_filepath": "a.tfrecord", "shard": shard}
     (tmp_path / "set.jsonl").write_text(json.dumps(line))
-    with pytest.raises(DataError, match="whole numbers position, size and crc32"):
+    with pytest.raises(
+        DataError, match="position, size and crc32 must be whole numbers"
+    ):
         list(read_manifest(tmp_path / "set.jsonl"))
 
 
@@ -211,7 +213,9 @@ def train(folder: Path, recipe: Path, *changes: str) -> Path:
     return folder
 
 
-def test_training_is_the_same(tones, tiny_recipe, tmp_path, monkeypatch, capsys):
+def test_training_on_shards_gives_equal_weights(
+    tones, tiny_recipe, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setenv("ASR_DATA", str(tones))
     packing = ["--shards", "2", "--output", str(tmp_path)]
     assert main(["prepare", "jsonl", str(tones / "clips.jsonl"), *packing]) == 0
@@ -243,7 +247,7 @@ def test_training_is_the_same(tones, tiny_recipe, tmp_path, monkeypatch, capsys)
     assert "cannot be read" in capsys.readouterr().err
 
 
-def test_a_stretch_of_what_is_stored(utterances, tmp_path):
+def test_a_segment_of_a_shard_clip(utterances, tmp_path):
     first, *_ = packed(utterances, tmp_path)
     cut = replace(first, offset=0.6, duration=0.3)
     write_manifest(tmp_path / "cut.jsonl", [cut])
@@ -251,7 +255,7 @@ def test_a_stretch_of_what_is_stored(utterances, tmp_path):
     assert (found.offset, found.duration) == (0.6, pytest.approx(0.3))
 
 
-def test_another_programs_key(tmp_path):
+def test_a_foreign_shard_key_is_ignored(tmp_path):
     line = {"audio_filepath": "a.wav", "shard": 3}
     (tmp_path / "set.jsonl").write_text(json.dumps(line))
     (found,) = read_manifest(tmp_path / "set.jsonl")
@@ -275,7 +279,7 @@ def test_options_that_do_not_fit(tmp_path, options, capsys):
         ("", {"position": 10**30}, "damaged there"),
     ],
 )
-def test_places_that_are_none(utterances, tmp_path, shard, place, message):
+def test_positions_outside_of_a_shard(utterances, tmp_path, shard, place, message):
     clip = packed(utterances, tmp_path, 1)[0].audio
     with pytest.raises(AudioError, match=message):
         replace(clip, shard=shard or clip.shard, **place).read()

@@ -200,7 +200,7 @@ def test_a_folder_that_holds_one(recipe, folder):
 def test_networks_and_language_models_are_told_apart(
     folder, tiny_run, recipe, tmp_path
 ):
-    with pytest.raises(ModelError, match="a language model, which only helps"):
+    with pytest.raises(ModelError, match="a language model; name it in"):
         asr.load(folder / "run" / "model")
     with pytest.raises(ModelError, match="not a language model"):
         asr.load_language_model(tiny_run / "model")
@@ -268,7 +268,7 @@ def test_words_know_how_they_sound(said, with_words):
     found = [[*map(" ".join, spoken)] for spoken in model.words.pronunciations]
     assert found == [["E Y B", "AA B"], ["S IY D"], []]
     card = (said / "README.md").read_text()
-    assert "It knows how 2 words sound, as `lexicon.txt` tells it." in card
+    assert "Pronunciations of 2 words are from `lexicon.txt`." in card
     assert asr.load_language_model(with_words).words.pronunciations == ()
 
 

@@ -1,4 +1,4 @@
-"""The model folder: written and read back, and everything that must be refused."""
+"""Model folders: round trip, damaged and malformed files."""
 
 from __future__ import annotations
 
@@ -280,7 +280,7 @@ def header(text):
         ),
     ],
 )
-def test_what_is_no_archive_of_weights(folder, content):
+def test_malformed_weight_archives(folder, content):
     (folder / WEIGHTS).write_bytes(content)
     seal(folder)
     refused(folder, WEIGHTS)
@@ -313,12 +313,12 @@ def test_a_damaged_member(folder):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_weights_that_are_no_numbers(folder, value):
+def test_weights_that_are_not_finite(folder, value):
     with np.load(folder / WEIGHTS) as stored:
         array = stored["ctc/kernel"]
     array[0, 0] = value
     rewrite(folder, **{"ctc/kernel": array})
-    refused(folder, WEIGHTS, "ctc/kernel", "not numbers")
+    refused(folder, WEIGHTS, "ctc/kernel", "not finite numbers")
 
 
 @pytest.mark.parametrize("kind", ["U3", "complex64", "S3", "bool"])
@@ -326,7 +326,7 @@ def test_weights_of_another_kind(folder, kind):
     with np.load(folder / WEIGHTS) as stored:
         shape = stored["ctc/kernel"].shape
     rewrite(folder, **{"ctc/kernel": np.zeros(shape, kind)})
-    refused(folder, WEIGHTS, "ctc/kernel", "no numbers")
+    refused(folder, WEIGHTS, "ctc/kernel", "must hold numbers")
 
 
 def test_weights_of_another_shape(folder):
@@ -382,14 +382,14 @@ def test_a_tokenizer_of_another_size(folder):
         ),
     ],
 )  # fmt: skip
-def test_a_config_that_is_not_valid(folder, change, words):
+def test_an_invalid_config(folder, change, words):
     edit(folder, change)
     refused(folder, CONFIG, *words)
 
 
 @pytest.mark.parametrize("name", [CONFIG, TOKENIZER])
 @pytest.mark.parametrize("text", ["", "{", "\udcff", "[" * 100_000])
-def test_what_is_no_json(folder, name, text):
+def test_malformed_json(folder, name, text):
     (folder / name).write_text(text, errors="surrogateescape")
     seal(folder)
     refused(folder, name, "not a readable JSON file")
@@ -410,7 +410,7 @@ def test_reading_the_config_alone(written):
     assert read_config(written[0]).training == {"name": "tiny", "hours": 0.1}
 
 
-def test_calibration_is_put_into_the_folder(tiny_run, tmp_path):
+def test_calibration_is_stored_in_the_folder(tiny_run, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(tiny_run / "model", folder)
     before = read_config(folder)

@@ -40,7 +40,7 @@ decoding: {beam_size: 2, n_best: 2, ctc_weight: 0, length_ratio: 0, length_extra
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    """A model that tells low from high tones, wherever they are in noise."""
+    """A model that separates low from high tones in noise."""
     folder = tmp_path_factory.mktemp("labels")
     random = np.random.default_rng(0)
     clips = []
@@ -60,7 +60,7 @@ def model(tmp_path_factory):
         return asr.train(asr.load_recipe(folder / "recipe.yaml"), folder / "run")
 
 
-def test_it_learns(model):
+def test_training_reaches_high_accuracy(model):
     history = (model.parent / "history.jsonl").read_text().splitlines()
     assert json.loads(history[-1])["dev_accuracy"] > 0.95
     recognizer = asr.load(model)
@@ -97,9 +97,9 @@ def test_labels():
     with pytest.raises(DataError, match="no label 'c'"):
         tokenizer.encode("c")
     for labels in (("a", "a"), ("",), (1,)):
-        with pytest.raises(DataError, match="label"):
+        with pytest.raises(DataError, match=r"label|listed twice"):
             LabelTokenizer(labels)
         with pytest.raises(ModelError, match=r"tokenizer\.json"):
             tokenizer_from_json({"kind": "labels", "labels": list(labels)})
-    with pytest.raises(ModelError, match="not a list"):
+    with pytest.raises(ModelError, match="not a tokenizer"):
         tokenizer_from_json({"kind": "labels"})

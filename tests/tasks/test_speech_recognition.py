@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asr.config.schema import FrontendConfig, ModelConfig
-from asr.data.manifest import Utterance
+from asr.config.schema import FrontendConfig, ModelConfig, SourceConfig
+from asr.data.manifest import Utterance, write_manifest
 from asr.errors import AudioError, DataError, RecipeError
 from asr.model.frontend import LogMel
 from asr.tasks import TASKS
@@ -26,7 +26,7 @@ def task():
     return SpeechRecognition(TOKENIZER, MODEL, "librispeech-1")
 
 
-def test_it_is_found_by_its_name(task):
+def test_lookup_by_name(task):
     assert TASKS["speech_recognition"](TOKENIZER, MODEL, "librispeech-1") == task
 
 
@@ -58,7 +58,7 @@ def test_an_unknown_normaliser():
         task.encode_target("a")
 
 
-def test_a_stretch_of_a_recording(task, tmp_path):
+def test_a_segment_of_a_recording(task, tmp_path):
     path = tmp_path / "steps.wav"
     soundfile.write(path, np.repeat([0.1, 0.2, 0.3], 4000), 4000)
     whole = task.encode_source(Utterance(path, "a"))
@@ -69,6 +69,15 @@ def test_a_stretch_of_a_recording(task, tmp_path):
     np.testing.assert_allclose(part[500:-500], 0.2, atol=1e-3)
     with pytest.raises(AudioError, match=r"none\.wav"):
         task.encode_source(Utterance(tmp_path / "none.wav", "a"))
+
+
+def test_unusable_utterances_are_read_but_not_prepared(task, tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(8000), 8000)
+    clips = [Utterance(tmp_path / "a.wav", "a"), Utterance(tmp_path / "gone.wav", "b")]
+    write_manifest(tmp_path / "clips.jsonl", clips)
+    source = SourceConfig("clips.jsonl")
+    assert [u.text for u in task.read_source(source, tmp_path)] == ["a", "b"]
+    assert [u.text for u in task.prepare(source, tmp_path)] == ["a"]
 
 
 def test_the_frontend(task):
@@ -89,6 +98,7 @@ def test_lengths_are_seconds(task):
     clip = Utterance(Path("a.wav"), "a", duration=1.5)
     assert task.length(clip) == 1.5
     assert (task.rate, task.unit, task.monotonic) == (8000, "s", True)
+    assert task.modality == "speech"
     assert task.facts([1800.0, 1800.0]) == {"utterances": 2, "hours": 1.0}
     assert task.cost({"wer": 0.4, "cer": 0.1}) == 0.4
     assert task.texts(clip) == ("a",)

@@ -42,6 +42,7 @@ def test_targets_are_whole(task):
 
 def test_lengths_are_tokens(task):
     assert (task.rate, task.unit, task.monotonic) == (1, "tokens", False)
+    assert task.modality == "text"
     assert task.facts([3.0, 4.0]) == {"pairs": 2, "source_tokens": 7}
     assert task.texts(Pair("a", "b")) == ("a", "b")
     assert (task.vocabulary, task.start, task.end) == (7, 1, 2)
@@ -58,8 +59,10 @@ def test_the_frontend(task):
 def test_pairs_of_a_corpus(task, tmp_path):
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "train.tsv").write_text("a\tb\nb\tc\n")
-    pairs = task.prepare(SourceConfig("own", "pairs", "train"), tmp_path)
+    source = SourceConfig("own", "pairs", "train")
+    pairs = task.prepare(source, tmp_path)
     assert pairs == [Pair("a", "b", "1"), Pair("b", "c", "2")]
+    assert list(task.read_source(source, tmp_path)) == pairs
     task.write(tmp_path / "train.jsonl", pairs)
     assert list(task.read(tmp_path / "train.jsonl")) == pairs
     (tmp_path / "own" / "none.tsv").write_text("\n")

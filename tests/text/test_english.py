@@ -1,4 +1,4 @@
-"""English as it is said: `english-1`."""
+"""Word rules of `english-1`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ english = normalizer("english-1")
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("It's 5 o'clock, Mr. Smith!", "IT'S FIVE O'CLOCK MISTER SMITH"),
         ("at 10:30 or 9:05 or 7:00", "AT TEN THIRTY OR NINE OH FIVE OR SEVEN O'CLOCK"),
@@ -45,8 +45,8 @@ english = normalizer("english-1")
         ("", ""),
     ],
 )  # fmt: skip
-def test_what_is_said(text: str, said: str) -> None:
-    assert english(text) == said
+def test_english_1(text: str, expected: str) -> None:
+    assert english(text) == expected
 
 
 @pytest.mark.parametrize(
@@ -76,11 +76,11 @@ def test_ordinals_and_years() -> None:
 
 
 @given(st.text(alphabet="0123456789,.:$%'abcstndrh -", max_size=30))
-def test_a_second_time_changes_nothing(text: str) -> None:
+def test_english_1_is_idempotent(text: str) -> None:
     assert english(english(text)) == english(text)
 
 
-def test_no_change_is_changed_again() -> None:
-    for said in _CHANGED.values():
-        for word in said.split():
+def test_no_replacement_is_replaced_again() -> None:
+    for replacement in _CHANGED.values():
+        for word in replacement.split():
             assert word not in _CHANGED

@@ -1,4 +1,4 @@
-"""Lexicons: what their lines mean, and how texts are said by them."""
+"""Pronunciation lexicons: reading, writing, looking up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from asr.text.normalizers import normalizer
 from asr.text.pronunciation import inventory, phones_of, read_lexicon, write_lexicon
 
 LINES = """\
-;;; what somebody says about it
+;;; a comment
 tomato T AH0 M EY1 T OW2
 tomato(2) T AH0 M AA1 T OW2
 tomato(3) T AH2 M AA0 T OW1
@@ -28,7 +28,7 @@ def lexicon(tmp_path):
     return read_lexicon(path, normalizer("librispeech-1"))
 
 
-def test_words_have_their_pronunciations_in_order_and_without_stress(lexicon):
+def test_pronunciations_keep_their_order_and_lose_stress(lexicon):
     assert {word: [*map(" ".join, spoken)] for word, spoken in lexicon.items()} == {
         "TOMATO": ["T AH M EY T OW", "T AH M AA T OW"],
         "'EM": ["AH M"],
@@ -37,13 +37,13 @@ def test_words_have_their_pronunciations_in_order_and_without_stress(lexicon):
     assert " ".join(sorted(inventory(lexicon))) == "AA AH EH ER EY M N OW P S T"
 
 
-def test_what_is_written_is_read_again(lexicon, tmp_path):
+def test_lexicon_round_trip(lexicon, tmp_path):
     write_lexicon(tmp_path / "again.txt", lexicon)
     again = read_lexicon(tmp_path / "again.txt", normalizer("librispeech-1"))
     assert list(again.items()) == list(lexicon.items())
 
 
-def test_texts_are_said_in_the_usual_way(lexicon):
+def test_phones_of_a_text_are_the_usual_ones(lexicon):
     assert " ".join(phones_of("'EM TOMATO", lexicon)) == "AH M T AH M EY T OW"
     assert phones_of("A TOMATO", lexicon) is None
     assert phones_of("", lexicon) == []
@@ -58,7 +58,7 @@ def test_texts_are_said_in_the_usual_way(lexicon):
         (b"\xff\xfe", "lexicon.txt: cannot read the lexicon: "),
     ],
 )
-def test_what_is_no_lexicon(tmp_path, content, message):
+def test_malformed_lexicons(tmp_path, content, message):
     path = tmp_path / "lexicon.txt"
     path.write_bytes(content)
     with pytest.raises(DataError, match=message):

@@ -1,4 +1,4 @@
-"""Tokenizers: characters, and pieces of words."""
+"""Tokenizers of characters and of subwords."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def tokenizer() -> CharacterTokenizer:
     return CharacterTokenizer((" ", "'", "A", "B"))
 
 
-def test_identifiers_are_specials_then_characters(
+def test_tokens_are_specials_then_characters(
     tokenizer: CharacterTokenizer,
 ) -> None:
     assert tokenizer.encode("AB 'A") == [5, 6, 3, 4, 5]
@@ -46,7 +46,7 @@ def test_decode_stops_at_the_end_and_drops_specials(
 
 
 @pytest.mark.parametrize("number", [-1, 7])
-def test_decode_refuses_foreign_identifiers(
+def test_decode_refuses_foreign_tokens(
     tokenizer: CharacterTokenizer, number: int
 ) -> None:
     with pytest.raises(DataError, match=rf"token {number} is outside .* 0\.\.6"):
@@ -161,11 +161,11 @@ def test_an_unknown_character_is_an_unknown_token(subwords: SubwordTokenizer) ->
     assert subwords.decode(ids).startswith("river")
 
 
-def test_half_a_surrogate_pair_is_no_character(subwords: SubwordTokenizer) -> None:
+def test_a_lone_surrogate_becomes_a_question_mark(subwords: SubwordTokenizer) -> None:
     assert subwords.encode("river \udce9") == subwords.encode("river ?")
 
 
-def test_subwords_refuse_foreign_identifiers(subwords: SubwordTokenizer) -> None:
+def test_subwords_refuse_foreign_tokens(subwords: SubwordTokenizer) -> None:
     with pytest.raises(DataError, match="outside this tokenizer's"):
         subwords.decode([subwords.size])
 
@@ -200,7 +200,7 @@ def test_a_sentencepiece_model_with_other_specials_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("texts", "size"), [([], 40), (["", ""], 40), (TEXTS, 8)])
-def test_texts_of_which_no_pieces_can_be_made(texts: list[str], size: int) -> None:
+def test_texts_that_yield_no_subwords(texts: list[str], size: int) -> None:
     with pytest.raises(DataError, match="no unigram tokenizer of"):
         train_subwords(texts, "unigram", size)
 

@@ -181,7 +181,7 @@ def test_a_model_says_what_the_one_it_started_from_heard(recipe, tiny_run, tmp_p
     found = describe(folder)
     assert [it["path"] for it in found["sources"]] == ["others.jsonl", "clips.jsonl"]
     card = (folder / "README.md").read_text()
-    assert f"It went on from `{start}`." in card
+    assert f"Training started from the weights of `{start}`." in card
     assert "| others.jsonl | jsonl | all |" in card
     # What has begun needs it no more.
     shutil.rmtree(start)
@@ -196,7 +196,7 @@ def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
     assert not (tmp_path / "a").exists()
     with pytest.raises(RecipeError, match="leaves the decoder as it is"):
         train.train(recipe("train.ctc_weight=1"), tmp_path / "a")
-    with pytest.raises(ModelError, match=r"has shape .* but the model wants"):
+    with pytest.raises(ModelError, match=r"has shape .* but the model needs"):
         train.train(recipe(start, "model.decoder.units=24"), tmp_path / "b")
     with pytest.raises(ModelError, match="is not that of the recipe's data"):
         train.train(recipe(start, "data.characters=' ABCDEFG'"), tmp_path / "c")

@@ -1,10 +1,11 @@
-"""Train the detector of speech that `asr.audio.vad` runs.
+"""Train the voice activity detector (VAD) that `asr.audio.vad` runs.
 
     python recipes/voice_activity.py --data "$ASR_DATA" --output data/voice_activity.npz
 
-Speech is that of a recipe's training part, and where it is follows from the energy of
-the clean recordings. Mixed in are noises, tones and music, all made here; one window
-in three has no speech at all. Took 23 minutes on two cores beside two other programs.
+The speech comes from the training part of a recipe; its frames are labelled from the
+energy of the clean recordings. Noises, tones and music are synthesised here and mixed
+in. One window in three has no speech. Takes 23 minutes on two cores beside two other
+programs.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ BANDS, CHANNELS = 32, 32
 SECONDS = 8
 SAMPLES = SECONDS * RATE
 FRAMES = SAMPLES // HOP
-SPEECH_WEIGHT = 2.0  # a word that is lost is worse than noise that is read
+SPEECH_WEIGHT = 2.0  # missed speech costs more than a false alarm
 
 
-# --- where somebody speaks in a clean recording ---------------------------------------
+# --- labels: speech frames of a clean recording ---------------------------------------
 
 
 def speech_frames(samples: np.ndarray) -> np.ndarray | None:
-    """Tell which 10 ms of a clean recording are speech; None where it is not clean."""
+    """Label each 10 ms of a recording as speech; None if the recording is not clean."""
     frames = len(samples) // 160
     power = np.square(samples[: frames * 160], dtype=np.float64).reshape(frames, 160)
     level = 10 * np.log10(smoothed(power.mean(axis=1), 3) + 1e-9)
@@ -57,7 +58,7 @@ def smoothed(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def without_runs(values: np.ndarray, kind: bool, shortest: int) -> np.ndarray:
-    """Flip runs of `kind` that are shorter, but for those at the ends."""
+    """Flip runs of `kind` below the shortest length, except those at the ends."""
     values = values.copy()
     edges = np.flatnonzero(np.diff(values.astype(int))) + 1
     for start, end in pairwise(edges):
@@ -66,7 +67,7 @@ def without_runs(values: np.ndarray, kind: bool, shortest: int) -> np.ndarray:
     return values
 
 
-# --- what is not speech ---------------------------------------------------------------
+# --- other sound ----------------------------------------------------------------------
 
 
 def shaped(rng: np.random.Generator, gain: np.ndarray) -> np.ndarray:
@@ -210,7 +211,7 @@ def drums(rng: np.random.Generator, total: np.ndarray, beat: float) -> None:
 
 
 def noise(rng: np.random.Generator) -> np.ndarray:
-    """Any of it, with a power of 1."""
+    """Return one of the sounds above, scaled to a power of 1."""
     kinds = [
         partial(coloured, slope=0.0),
         partial(coloured, slope=1.0),
@@ -232,13 +233,13 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-# --- windows to learn from ------------------------------------------------------------
+# --- training windows -----------------------------------------------------------------
 
 
 def speech(
     rng: np.random.Generator, parts: list[list]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clips with pauses between them, and which 10 ms are speech."""
+    """Return clips with pauses between them, and a speech label for each 10 ms."""
     total, said = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
     now = int(rng.choice([0, rng.uniform(0, 3)]) * 100)
     for _ in range(50):  # not all clips are clean enough
@@ -267,7 +268,7 @@ def speech(
 
 
 def window(seed: int, parts: list[list]) -> tuple[np.ndarray, np.ndarray]:
-    """One window as it is heard, and which 20 ms of it are speech."""
+    """Return one window of samples, and a speech label for each 20 ms."""
     rng = np.random.default_rng(seed)
     total, said = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
     if rng.random() < 0.65:
@@ -291,7 +292,7 @@ def window(seed: int, parts: list[list]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def echoing(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
-    """Put the samples into a room."""
+    """Add the reverberation of a room."""
     size = int(rng.uniform(0.05, 0.5) * RATE)
     room = rng.standard_normal(size) * np.exp(-6.9 * np.arange(size) / size)
     room *= rng.uniform(0.02, 0.12)
@@ -303,7 +304,7 @@ def echoing(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
 
 
 def telephone(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
-    """Cut off what a telephone does."""
+    """Limit the band as a telephone does."""
     frequencies = np.fft.rfftfreq(SAMPLES, 1 / RATE)
     low, high = rng.uniform(80, 300), rng.uniform(3000, 3800)
     gain = (
@@ -328,7 +329,7 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def network(mean: np.ndarray, deviation: np.ndarray):  # noqa: ANN201 - a Keras model
-    """Build what `VoiceActivity` runs, in Keras."""
+    """Build the network of `VoiceActivity` in Keras."""
     from keras import Input, Model, layers
 
     inputs = Input((None, BANDS))

@@ -1,4 +1,4 @@
-"""What the documentation shows is run."""
+"""Code and paths of the documentation."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from asr.config.schema import (
 )
 
 
-def test_a_task_of_your_own(root, tmp_path):
+def test_the_page_of_a_new_task_runs(root, tmp_path):
     page = (root / "docs" / "your-own-task.md").read_text(encoding="utf-8")
     files = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", page, re.DOTALL)
     assert [name for name, _ in files] == ["dates.py", "dates.yaml"]
@@ -45,7 +45,7 @@ def test_a_task_of_your_own(root, tmp_path):
     assert (tmp_path / "runs" / "dates" / "model" / "SHA256SUMS").is_file()
 
 
-def test_python_of_the_page_runs(
+def test_the_python_page_runs(
     root, tiny_run, tones, all_speech, monkeypatch, tmp_path, capsys
 ):
     page = (root / "docs" / "python.md").read_text(encoding="utf-8")
@@ -62,14 +62,14 @@ def test_python_of_the_page_runs(
     names: dict[str, object] = {}
     exec(code.replace('"english"', repr(str(tiny_run / "model"))), names)
     printed = capsys.readouterr().out
-    # What is guided may be another text.
+    # Other decoding settings may give another text.
     assert printed.count(names["transcript"].text) in (4, 5)
     assert "not read: gone.flac: No such file" in printed
     assert names["subtitles"].startswith("1\n00:00:")
 
 
-def test_the_default_batch_is_told(root):
-    for name in ("docs/python.md", "asr/recognition_options.py"):
+def test_the_default_batch_is_documented(root):
+    for name in ("docs/python.md", "asr/inference/options.py"):
         text = (root / name).read_text(encoding="utf-8")
         (line,) = [line for line in text.splitlines() if "decoded at once" in line]
         assert f"{BATCH_SECONDS:g}" in line

@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 import asr
 from asr.config.schema import (
     BATCH_SECONDS,
@@ -73,3 +75,41 @@ def test_the_default_batch_is_documented(root):
         text = (root / name).read_text(encoding="utf-8")
         (line,) = [line for line in text.splitlines() if "decoded at once" in line]
         assert f"{BATCH_SECONDS:g}" in line
+
+
+PAGES = ("README.md", "CONTRIBUTING.md", "*/README.md", "docs/*.md")
+
+
+def paths_of(page: str) -> set[str]:
+    """Return the Python files that a page names, and the modules as files."""
+    files = set(re.findall(r"`((?:\w+/)+\w+\.py)`", page))
+    modules = re.findall(r"\b(?:from|import) (asr(?:\.\w+)+)|`(asr(?:\.\w+)+)`", page)
+    return files | {"".join(pair).replace(".", "/") for pair in modules}
+
+
+def exists(root, path: str) -> bool:
+    bases = (root, root / "asr", root / "recipes")
+    if path.endswith(".py"):
+        return any((base / path).is_file() for base in bases)
+    # The last parts of a dotted name may be names inside a module.
+    parts = path.split("/")
+    names = {*asr.__all__, *vars(asr)} if len(parts) == 2 else set()
+    return parts[1] in names or any(
+        (root / "/".join(parts[:end])).with_suffix(".py").is_file()
+        or (end == len(parts) and (root / path).is_dir())
+        for end in range(len(parts), 1, -1)
+    )
+
+
+@pytest.mark.parametrize("pattern", PAGES)
+def test_named_modules_exist(root, pattern):
+    for page in sorted(root.glob(pattern)):
+        named = paths_of(page.read_text(encoding="utf-8"))
+        missing = {path for path in named if not exists(root, path)}
+        assert not missing, page
+
+
+def test_a_missing_module_is_found(root):
+    page = "`asr.audio.vad`, `asr.load`, `model/gru.py`, `asr.gone.vad`, `gone/gru.py`"
+    missing = {path for path in paths_of(page) if not exists(root, path)}
+    assert missing == {"asr/gone/vad", "gone/gru.py"}

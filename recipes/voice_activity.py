@@ -92,8 +92,8 @@ def band(rng: np.random.Generator) -> np.ndarray:
 def wavering(rng: np.random.Generator) -> np.ndarray:
     """Noise that swells and falls."""
     points = rng.random(max(4, int(SECONDS * rng.uniform(0.5, 8))))
-    places = np.linspace(0, len(points) - 1, SAMPLES)
-    envelope = np.interp(places, np.arange(len(points)), points)
+    positions = np.linspace(0, len(points) - 1, SAMPLES)
+    envelope = np.interp(positions, np.arange(len(points)), points)
     return coloured(rng, rng.uniform(0, 2)) * envelope ** rng.uniform(0.5, 3)
 
 
@@ -240,10 +240,10 @@ def speech(
     rng: np.random.Generator, parts: list[list]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return clips with pauses between them, and a speech label for each 10 ms."""
-    total, said = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
+    total, is_speech = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
     now = int(rng.choice([0, rng.uniform(0, 3)]) * 100)
     for _ in range(50):  # not all clips are clean enough
-        if now >= len(said) - 50:
+        if now >= len(is_speech) - 50:
             break
         part = parts[rng.integers(len(parts))]
         clip = part[rng.integers(len(part))]
@@ -261,22 +261,22 @@ def speech(
         power = np.square(samples[np.repeat(frames, 160)]).mean() if frames.any() else 1
         gain = 10 ** (rng.uniform(-28, -8) / 20) / np.sqrt(power + 1e-9)
         put(total, samples * gain, now * 160)
-        size = min(len(frames), len(said) - now)
-        said[now : now + size] = frames[:size]
+        size = min(len(frames), len(is_speech) - now)
+        is_speech[now : now + size] = frames[:size]
         now += size + int(100 * rng.choice([0.1, 0.5, 1, 2, 4]) * rng.uniform(0.5, 1.5))
-    return total, said
+    return total, is_speech
 
 
 def window(seed: int, parts: list[list]) -> tuple[np.ndarray, np.ndarray]:
     """Return one window of samples, and a speech label for each 20 ms."""
     rng = np.random.default_rng(seed)
-    total, said = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
+    total, is_speech = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
     if rng.random() < 0.65:
-        total, said = speech(rng, parts)
+        total, is_speech = speech(rng, parts)
         if rng.random() < 0.25:
             total = echoing(rng, total)
-    if said.any():
-        power = np.square(total[np.repeat(said, 160)]).mean()
+    if is_speech.any():
+        power = np.square(total[np.repeat(is_speech, 160)]).mean()
         for _ in range(rng.choice([0, 1, 1, 1, 2])):
             ratio = 10 ** (-rng.uniform(3, 35) / 20)
             total = total + ratio * np.sqrt(power) * noise(rng)
@@ -288,7 +288,7 @@ def window(seed: int, parts: list[list]) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < 0.1:
         total = total * rng.uniform(1, 6)
     whole = np.round(np.clip(total, -1, 1) * 32767).astype(np.float32) / 32767
-    return whole, said.reshape(-1, HOP // 160).any(axis=1)
+    return whole, is_speech.reshape(-1, HOP // 160).any(axis=1)
 
 
 def echoing(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
@@ -321,8 +321,8 @@ _SHARED: list = []  # in each process: the speech, and the filters
 def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of one window."""
     parts, filters = _SHARED
-    samples, said = window(seed, parts)
-    return log_energies(samples, filters).astype(np.float16), said
+    samples, is_speech = window(seed, parts)
+    return log_energies(samples, filters).astype(np.float16), is_speech
 
 
 # --- the network ----------------------------------------------------------------------
@@ -368,10 +368,10 @@ def main(data: Path, output: Path, recipe: str, windows: int, epochs: int) -> No
         workers, initializer=_SHARED.extend, initargs=([parts, filters],)
     ) as pool:
         made_all = pool.map(example, range(windows), chunksize=20)
-        for place, made in enumerate(made_all):
-            features[place], labels[place, :, 0] = made
-            if place % 1000 == 0:
-                click.echo(f"window {place} of {windows}")
+        for index, made in enumerate(made_all):
+            features[index], labels[index, :, 0] = made
+            if index % 1000 == 0:
+                click.echo(f"window {index} of {windows}")
     import keras  # after the processes were forked
 
     keras.utils.set_random_seed(1)
@@ -404,10 +404,12 @@ def main(data: Path, output: Path, recipe: str, windows: int, epochs: int) -> No
     with atomic_write(output, "wb") as file:
         np.savez_compressed(file, **arrays)
     detector = VoiceActivity(arrays)
-    found = [detector(window(seed, parts)[0]) > 0.5 for seed in range(held_out)]
-    said = labels[:held_out, :, 0] > 0.5
-    missed = 1 - np.stack(found)[said].mean()
-    click.echo(f"missed {missed:.1%}, false alarms {np.stack(found)[~said].mean():.1%}")
+    predicted = np.stack(
+        [detector(window(seed, parts)[0]) > 0.5 for seed in range(held_out)]
+    )
+    is_speech = labels[:held_out, :, 0] > 0.5
+    missed, false_alarms = 1 - predicted[is_speech].mean(), predicted[~is_speech].mean()
+    click.echo(f"missed {missed:.1%}, false alarms {false_alarms:.1%}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from asr.metrics.report import ScoreReport
 
 @pytest.fixture
 def calls(recognizer, public):
-    """Replace `asr.evaluate`: every recording is heard without its first word."""
+    """Replace `asr.evaluate`: each hypothesis lacks the first word."""
     made = []
 
     def evaluate(given, utterances, **options):

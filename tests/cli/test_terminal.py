@@ -83,8 +83,8 @@ def test_standard_error_comes_back_after_a_failure(monkeypatch, capfd):
     monkeypatch.setattr("importlib.import_module", fail)
     with pytest.raises(ImportError, match="keras"):
         terminal.start_backend()
-    os.write(2, b"heard")
-    assert capfd.readouterr().err == "heard"
+    os.write(2, b"restored")
+    assert capfd.readouterr().err == "restored"
 
 
 def test_control_characters_of_messages_are_escaped(run):

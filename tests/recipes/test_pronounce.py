@@ -29,10 +29,10 @@ def test_possessives_get_the_phones_of_their_noun(tmp_path: Path) -> None:
     result, output = written(tmp_path, "The cat's, the fox's, the's dog's")
     assert result.output == f"{output}: 8 words\n"
     lexicon = read_lexicon(output, normalizer("librispeech-1"))
-    said = {word: " ".join(phones_of(word, lexicon) or ()) for word in lexicon}
-    assert said["CAT'S"] == "K AE T S"
-    assert said["FOX'S"] == "F AA K S IH Z"
-    assert said["DOG'S"] == "D AO G Z"
+    phones = {word: " ".join(phones_of(word, lexicon) or ()) for word in lexicon}
+    assert phones["CAT'S"] == "K AE T S"
+    assert phones["FOX'S"] == "F AA K S IH Z"
+    assert phones["DOG'S"] == "D AO G Z"
     assert lexicon["THE'S"] == (("DH", "AH", "Z"), ("DH", "IY", "Z"))
 
 

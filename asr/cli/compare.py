@@ -21,7 +21,7 @@ from asr.files import recipe_path
 @option(
     "--vary varied",
     str,
-    "Vary a key; all combinations are trained.",
+    "Vary a key, repeatable; all combinations are trained.",
     multiple=True,
     required=True,
     metavar="KEY=A,B,...",

@@ -120,6 +120,11 @@ def model_named(name: str) -> Callable[[F], F]:
 model = model_named("english")
 
 
+def n_best(text: str) -> Callable[[F], F]:
+    """Return the option of n-best hypotheses."""
+    return option("--n-best", click.IntRange(1, 256), text, default=1)
+
+
 def _of_model(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
     return option(names, kind, f"{text}  [default: the model's]", **more)
 
@@ -177,7 +182,7 @@ error_rates = combined(
     option(
         "--by",
         str,
-        "Score groups: speaker, lang, length or another key of a manifest.",
+        "Score groups, repeatable: speaker, lang, length or a manifest key.",
         multiple=True,
         metavar="KEY",
     ),

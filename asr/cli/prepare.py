@@ -64,7 +64,7 @@ class Request:
 @option(
     "--subset subsets",
     str,
-    "Prepare this subset (default for speech: all).",
+    "Prepare this subset, repeatable (default for speech: all).",
     multiple=True,
 )
 @option("-o --output", options.FOLDER, "Write manifests to this folder.", default=".")

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 @click.argument("recipe", metavar="RECIPE")
 @options.overrides("Change a key of the recipe, such as train.epochs=40.")
 @options.run_folder
-@option("--skip", click.Choice(STAGES), "Skip this stage.", multiple=True)
+@option("--skip", click.Choice(STAGES), "Skip this stage, repeatable.", multiple=True)
 @corpora.download
 @corpora.no_verify
 @options.as_json

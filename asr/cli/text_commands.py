@@ -32,12 +32,7 @@ def arguments(model: str) -> Callable[[F], F]:
     return options.combined(
         click.argument("sources", nargs=-1, metavar="[TEXT|FILE|-]..."),
         options.model_named(model),
-        option(
-            "--n-best",
-            click.IntRange(1, 256),
-            "Print n-best hypotheses as lines of number, score and text.",
-            default=1,
-        ),
+        options.n_best("Print n-best hypotheses as number, score and text."),
         options.beam_size,
         option("--json as_json", bool, "Print one JSON object a line, with scores."),
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asr.inference.recognizer import Recognizer
 
 
+_FORMAT = click.Choice(inputs.FORMATS)
 _WIDTH, _LINES = Layout.max_line_width, Layout.max_line_count
 
 
@@ -79,10 +80,8 @@ class Request:
     options.FOLDER,
     "Write a file for each recording here.  [default: standard output]",
 )
-@option("-f --output-format", click.Choice(inputs.FORMATS), "Format.", default="txt")
-@option(
-    "--n-best", click.IntRange(1, 256), "List n-best hypotheses in json.", default=1
-)
+@option("-f --output-format", _FORMAT, "Write this format.", default="txt")
+@options.n_best("List n-best hypotheses in json, for recordings of one segment.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
 @option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
@@ -196,29 +195,20 @@ def _progress(
     request: Request, recordings: list[inputs.Source]
 ) -> AbstractContextManager[Any]:
     quiet = request.folder is None and terminal.prints_to_terminal()
-    shown = request.json_progress or progress_bars.shows_bar(quiet)
-    total = None
-    if shown:
+    as_json, total = request.json_progress, None
+    if as_json or progress_bars.shows_bar(quiet):
         total = inputs.total_seconds(recordings, request.start, request.end)
-    return progress_bars.audio_progress(
-        total, quiet=quiet, as_json=request.json_progress
-    )
+    return progress_bars.audio_progress(total, quiet=quiet, as_json=as_json)
 
 
 def _output(
     request: Request, transcript: Transcript, layout: Layout, source: inputs.Source
 ) -> None:
-    name = inputs.display_name(source)
+    kind, name = request.output_format, inputs.display_name(source)
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
-        outputs.write_transcript(
-            transcript, request.output_format, layout, folder=request.folder
-        )
+        outputs.write_transcript(transcript, kind, layout, folder=request.folder)
     elif not request.prints_segments:
-        outputs.print_transcript(
-            transcript,
-            request.output_format,
-            layout,
-            name=name if request.several else None,
-        )
+        shown_name = name if request.several else None
+        outputs.print_transcript(transcript, kind, layout, name=shown_name)

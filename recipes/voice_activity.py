@@ -1,10 +1,11 @@
-"""Train the detector of speech that `asr.audio.vad` runs.
+"""Train the voice activity detector (VAD) that `asr.audio.vad` runs.
 
     python recipes/voice_activity.py --data "$ASR_DATA" --output data/voice_activity.npz
 
-Speech is that of a recipe's training part, and where it is follows from the energy of
-the clean recordings. Mixed in are noises, tones and music, all made here; one window
-in three has no speech at all. Took 23 minutes on two cores beside two other programs.
+The speech comes from the training part of a recipe; its frames are labelled from the
+energy of the clean recordings. Noises, tones and music are synthesised here and mixed
+in. One window in three has no speech. Takes 23 minutes on two cores beside two other
+programs.
 """
 
 from __future__ import annotations
@@ -30,14 +31,14 @@ BANDS, CHANNELS = 32, 32
 SECONDS = 8
 SAMPLES = SECONDS * RATE
 FRAMES = SAMPLES // HOP
-SPEECH_WEIGHT = 2.0  # a word that is lost is worse than noise that is read
+SPEECH_WEIGHT = 2.0  # missed speech costs more than a false alarm
 
 
-# --- where somebody speaks in a clean recording ---------------------------------------
+# --- labels: speech frames of a clean recording ---------------------------------------
 
 
 def speech_frames(samples: np.ndarray) -> np.ndarray | None:
-    """Tell which 10 ms of a clean recording are speech; None where it is not clean."""
+    """Label each 10 ms of a recording as speech; None if the recording is not clean."""
     frames = len(samples) // 160
     power = np.square(samples[: frames * 160], dtype=np.float64).reshape(frames, 160)
     level = 10 * np.log10(smoothed(power.mean(axis=1), 3) + 1e-9)
@@ -57,7 +58,7 @@ def smoothed(values: np.ndarray, width: int) -> np.ndarray:
 
 
 def without_runs(values: np.ndarray, kind: bool, shortest: int) -> np.ndarray:
-    """Flip runs of `kind` that are shorter, but for those at the ends."""
+    """Flip runs of `kind` below the shortest length, except those at the ends."""
     values = values.copy()
     edges = np.flatnonzero(np.diff(values.astype(int))) + 1
     for start, end in pairwise(edges):
@@ -66,7 +67,7 @@ def without_runs(values: np.ndarray, kind: bool, shortest: int) -> np.ndarray:
     return values
 
 
-# --- what is not speech ---------------------------------------------------------------
+# --- other sound ----------------------------------------------------------------------
 
 
 def shaped(rng: np.random.Generator, gain: np.ndarray) -> np.ndarray:
@@ -91,8 +92,8 @@ def band(rng: np.random.Generator) -> np.ndarray:
 def wavering(rng: np.random.Generator) -> np.ndarray:
     """Noise that swells and falls."""
     points = rng.random(max(4, int(SECONDS * rng.uniform(0.5, 8))))
-    places = np.linspace(0, len(points) - 1, SAMPLES)
-    envelope = np.interp(places, np.arange(len(points)), points)
+    positions = np.linspace(0, len(points) - 1, SAMPLES)
+    envelope = np.interp(positions, np.arange(len(points)), points)
     return coloured(rng, rng.uniform(0, 2)) * envelope ** rng.uniform(0.5, 3)
 
 
@@ -210,7 +211,7 @@ def drums(rng: np.random.Generator, total: np.ndarray, beat: float) -> None:
 
 
 def noise(rng: np.random.Generator) -> np.ndarray:
-    """Any of it, with a power of 1."""
+    """Return one of the sounds above, scaled to a power of 1."""
     kinds = [
         partial(coloured, slope=0.0),
         partial(coloured, slope=1.0),
@@ -232,17 +233,17 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
-# --- windows to learn from ------------------------------------------------------------
+# --- training windows -----------------------------------------------------------------
 
 
 def speech(
     rng: np.random.Generator, parts: list[list]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clips with pauses between them, and which 10 ms are speech."""
-    total, said = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
+    """Return clips with pauses between them, and a speech label for each 10 ms."""
+    total, is_speech = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
     now = int(rng.choice([0, rng.uniform(0, 3)]) * 100)
     for _ in range(50):  # not all clips are clean enough
-        if now >= len(said) - 50:
+        if now >= len(is_speech) - 50:
             break
         part = parts[rng.integers(len(parts))]
         clip = part[rng.integers(len(part))]
@@ -260,22 +261,22 @@ def speech(
         power = np.square(samples[np.repeat(frames, 160)]).mean() if frames.any() else 1
         gain = 10 ** (rng.uniform(-28, -8) / 20) / np.sqrt(power + 1e-9)
         put(total, samples * gain, now * 160)
-        size = min(len(frames), len(said) - now)
-        said[now : now + size] = frames[:size]
+        size = min(len(frames), len(is_speech) - now)
+        is_speech[now : now + size] = frames[:size]
         now += size + int(100 * rng.choice([0.1, 0.5, 1, 2, 4]) * rng.uniform(0.5, 1.5))
-    return total, said
+    return total, is_speech
 
 
 def window(seed: int, parts: list[list]) -> tuple[np.ndarray, np.ndarray]:
-    """One window as it is heard, and which 20 ms of it are speech."""
+    """Return one window of samples, and a speech label for each 20 ms."""
     rng = np.random.default_rng(seed)
-    total, said = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
+    total, is_speech = np.zeros(SAMPLES), np.zeros(SAMPLES // 160, dtype=bool)
     if rng.random() < 0.65:
-        total, said = speech(rng, parts)
+        total, is_speech = speech(rng, parts)
         if rng.random() < 0.25:
             total = echoing(rng, total)
-    if said.any():
-        power = np.square(total[np.repeat(said, 160)]).mean()
+    if is_speech.any():
+        power = np.square(total[np.repeat(is_speech, 160)]).mean()
         for _ in range(rng.choice([0, 1, 1, 1, 2])):
             ratio = 10 ** (-rng.uniform(3, 35) / 20)
             total = total + ratio * np.sqrt(power) * noise(rng)
@@ -287,11 +288,11 @@ def window(seed: int, parts: list[list]) -> tuple[np.ndarray, np.ndarray]:
     if rng.random() < 0.1:
         total = total * rng.uniform(1, 6)
     whole = np.round(np.clip(total, -1, 1) * 32767).astype(np.float32) / 32767
-    return whole, said.reshape(-1, HOP // 160).any(axis=1)
+    return whole, is_speech.reshape(-1, HOP // 160).any(axis=1)
 
 
 def echoing(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
-    """Put the samples into a room."""
+    """Add the reverberation of a room."""
     size = int(rng.uniform(0.05, 0.5) * RATE)
     room = rng.standard_normal(size) * np.exp(-6.9 * np.arange(size) / size)
     room *= rng.uniform(0.02, 0.12)
@@ -303,7 +304,7 @@ def echoing(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
 
 
 def telephone(rng: np.random.Generator, samples: np.ndarray) -> np.ndarray:
-    """Cut off what a telephone does."""
+    """Limit the band as a telephone does."""
     frequencies = np.fft.rfftfreq(SAMPLES, 1 / RATE)
     low, high = rng.uniform(80, 300), rng.uniform(3000, 3800)
     gain = (
@@ -320,15 +321,15 @@ _SHARED: list = []  # in each process: the speech, and the filters
 def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Features and labels of one window."""
     parts, filters = _SHARED
-    samples, said = window(seed, parts)
-    return log_energies(samples, filters).astype(np.float16), said
+    samples, is_speech = window(seed, parts)
+    return log_energies(samples, filters).astype(np.float16), is_speech
 
 
 # --- the network ----------------------------------------------------------------------
 
 
 def network(mean: np.ndarray, deviation: np.ndarray):  # noqa: ANN201 - a Keras model
-    """Build what `VoiceActivity` runs, in Keras."""
+    """Build the network of `VoiceActivity` in Keras."""
     from keras import Input, Model, layers
 
     inputs = Input((None, BANDS))
@@ -367,10 +368,10 @@ def main(data: Path, output: Path, recipe: str, windows: int, epochs: int) -> No
         workers, initializer=_SHARED.extend, initargs=([parts, filters],)
     ) as pool:
         made_all = pool.map(example, range(windows), chunksize=20)
-        for place, made in enumerate(made_all):
-            features[place], labels[place, :, 0] = made
-            if place % 1000 == 0:
-                click.echo(f"window {place} of {windows}")
+        for index, made in enumerate(made_all):
+            features[index], labels[index, :, 0] = made
+            if index % 1000 == 0:
+                click.echo(f"window {index} of {windows}")
     import keras  # after the processes were forked
 
     keras.utils.set_random_seed(1)
@@ -403,10 +404,12 @@ def main(data: Path, output: Path, recipe: str, windows: int, epochs: int) -> No
     with atomic_write(output, "wb") as file:
         np.savez_compressed(file, **arrays)
     detector = VoiceActivity(arrays)
-    found = [detector(window(seed, parts)[0]) > 0.5 for seed in range(held_out)]
-    said = labels[:held_out, :, 0] > 0.5
-    missed = 1 - np.stack(found)[said].mean()
-    click.echo(f"missed {missed:.1%}, false alarms {np.stack(found)[~said].mean():.1%}")
+    predicted = np.stack(
+        [detector(window(seed, parts)[0]) > 0.5 for seed in range(held_out)]
+    )
+    is_speech = labels[:held_out, :, 0] > 0.5
+    missed, false_alarms = 1 - predicted[is_speech].mean(), predicted[~is_speech].mean()
+    click.echo(f"missed {missed:.1%}, false alarms {false_alarms:.1%}")
 
 
 if __name__ == "__main__":

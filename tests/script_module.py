@@ -10,7 +10,7 @@ RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 
 
 def script_module(name: str) -> ModuleType:
-    """Return a script below `recipes`, such as `english/speak.py`, as a module."""
+    """Return a script below `recipes`, such as `english/average.py`, as a module."""
     spec = importlib.util.spec_from_file_location(Path(name).stem, RECIPES / name)
     assert spec is not None
     assert spec.loader is not None

@@ -1,4 +1,4 @@
-"""What the documentation shows is run."""
+"""Code and paths of the documentation."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import pytest
 
 import asr
 from asr.config.schema import (
@@ -19,7 +21,7 @@ from asr.config.schema import (
 )
 
 
-def test_a_task_of_your_own(root, tmp_path):
+def test_the_page_of_a_new_task_runs(root, tmp_path):
     page = (root / "docs" / "your-own-task.md").read_text(encoding="utf-8")
     files = re.findall(r"```(?:python|yaml)\n# (\S+)\n(.*?)```", page, re.DOTALL)
     assert [name for name, _ in files] == ["dates.py", "dates.yaml"]
@@ -45,7 +47,7 @@ def test_a_task_of_your_own(root, tmp_path):
     assert (tmp_path / "runs" / "dates" / "model" / "SHA256SUMS").is_file()
 
 
-def test_python_of_the_page_runs(
+def test_the_python_page_runs(
     root, tiny_run, tones, all_speech, monkeypatch, tmp_path, capsys
 ):
     page = (root / "docs" / "python.md").read_text(encoding="utf-8")
@@ -62,14 +64,52 @@ def test_python_of_the_page_runs(
     names: dict[str, object] = {}
     exec(code.replace('"english"', repr(str(tiny_run / "model"))), names)
     printed = capsys.readouterr().out
-    # What is guided may be another text.
+    # Other decoding settings may give another text.
     assert printed.count(names["transcript"].text) in (4, 5)
     assert "not read: gone.flac: No such file" in printed
     assert names["subtitles"].startswith("1\n00:00:")
 
 
-def test_the_default_batch_is_told(root):
-    for name in ("docs/python.md", "asr/recognition_options.py"):
+def test_the_default_batch_is_documented(root):
+    for name in ("docs/python.md", "asr/inference/options.py"):
         text = (root / name).read_text(encoding="utf-8")
         (line,) = [line for line in text.splitlines() if "decoded at once" in line]
         assert f"{BATCH_SECONDS:g}" in line
+
+
+PAGES = ("README.md", "CONTRIBUTING.md", "*/README.md", "docs/*.md")
+
+
+def paths_of(page: str) -> set[str]:
+    """Return the Python files that a page names, and the modules as files."""
+    files = set(re.findall(r"`((?:\w+/)+\w+\.py)`", page))
+    modules = re.findall(r"\b(?:from|import) (asr(?:\.\w+)+)|`(asr(?:\.\w+)+)`", page)
+    return files | {"".join(pair).replace(".", "/") for pair in modules}
+
+
+def exists(root, path: str) -> bool:
+    bases = (root, root / "asr", root / "recipes")
+    if path.endswith(".py"):
+        return any((base / path).is_file() for base in bases)
+    # The last parts of a dotted name may be names inside a module.
+    parts = path.split("/")
+    names = {*asr.__all__, *vars(asr)} if len(parts) == 2 else set()
+    return parts[1] in names or any(
+        (root / "/".join(parts[:end])).with_suffix(".py").is_file()
+        or (end == len(parts) and (root / path).is_dir())
+        for end in range(len(parts), 1, -1)
+    )
+
+
+@pytest.mark.parametrize("pattern", PAGES)
+def test_named_modules_exist(root, pattern):
+    for page in sorted(root.glob(pattern)):
+        named = paths_of(page.read_text(encoding="utf-8"))
+        missing = {path for path in named if not exists(root, path)}
+        assert not missing, page
+
+
+def test_a_missing_module_is_found(root):
+    page = "`asr.audio.vad`, `asr.load`, `model/gru.py`, `asr.gone.vad`, `gone/gru.py`"
+    missing = {path for path in paths_of(page) if not exists(root, path)}
+    assert missing == {"asr/gone/vad", "gone/gru.py"}

@@ -1,4 +1,4 @@
-"""`asr align`: when each word of a known text is said."""
+"""`asr align`: times of the words of a known text."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 import asr
 from asr.cli import options, outputs, terminal, text_commands
+from asr.cli.options import option
 from asr.formats.layout import Layout
 from asr.formats.writers import WORD_FORMATS
 
@@ -15,21 +16,19 @@ from asr.formats.writers import WORD_FORMATS
 @click.command(
     epilog="Example: asr align talk.wav talk.txt -f TextGrid > talk.TextGrid"
 )
-@click.argument("recording", type=click.Path(path_type=Path))
+@click.argument("recording", type=options.PATH)
 @click.argument("text", metavar="FILE|TEXT|-")
 @options.model
-@click.option(
-    "-f",
-    "--output-format",
-    type=click.Choice(sorted(WORD_FORMATS | {"json"})),
+@option(
+    "-f --output-format",
+    click.Choice(sorted(WORD_FORMATS | {"json"})),
+    "Write this format.",
     default="ctm",
-    show_default=True,
-    help="What to write.",
 )
 def command(recording: Path, text: str, model: str, output_format: str) -> None:
-    """Tell when each word of a text is said in a recording of up to two minutes."""
-    (spoken,) = text_commands.read([text], whole=True)
+    """Find the time of each word of a text in a recording of up to two minutes."""
+    (reference,) = text_commands.read([text], whole=True)
     terminal.start_backend()
-    found = asr.load(model).align(recording, spoken)
+    transcript = asr.load(model).align(recording, reference)
     layout = Layout(name=recording.stem)
-    outputs.to_stdout(found, output_format, layout, name=None)
+    outputs.print_transcript(transcript, output_format, layout, name=None)

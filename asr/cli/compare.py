@@ -1,4 +1,4 @@
-"""`asr compare`: a grid of trainings."""
+"""`asr compare`: variants of a recipe, each with several seeds."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 import yaml
 
 from asr.cli import options, terminal
+from asr.cli.options import COUNT, option
 from asr.errors import UsageError
 from asr.files import recipe_path
 
@@ -17,27 +18,20 @@ from asr.files import recipe_path
     epilog="Example: asr compare digits --vary model.attention=bahdanau,luong,none"
 )
 @click.argument("recipe", metavar="RECIPE")
-@click.option(
-    "--vary",
-    "varied",
+@option(
+    "--vary varied",
+    str,
+    "Vary a key, repeatable; all combinations are trained.",
     multiple=True,
     required=True,
     metavar="KEY=A,B,...",
-    help="A key and its values; given again, all combinations are trained.",
 )
-@click.option(
-    "--seeds",
-    type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="Trainings of each variant.",
-)
-@options.overrides("Change a key of the recipe for all.")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the grid.  [default: runs/compare- and the recipe's stem]",
+@option("--seeds", COUNT, "Train each variant with so many seeds.", default=3)
+@options.overrides("Change a key of all variants.")
+@option(
+    "-o --output",
+    options.FOLDER,
+    "Folder of the results.  [default: runs/compare-RECIPE]",
 )
 def command(
     recipe: str,
@@ -46,12 +40,12 @@ def command(
     overrides: tuple[str, ...],
     output: Path | None,
 ) -> None:
-    """Train RECIPE in several variants and compare them.
+    """Train variants of RECIPE and compare them.
 
-    Each training has a folder of its own; what is done is not done again, and what was
-    stopped goes on. Prints a table, and writes it with plots and all figures beside the
-    trainings: score with its spread over seeds, parameters, time of a step, and score
-    by length of the source.
+    Each training has its own folder. A repeated command skips finished trainings and
+    continues stopped ones. Prints a table, and writes it with plots and all figures
+    beside the trainings: scores with their spread over seeds, parameters, time of a
+    step, and scores by length of the source.
     """
     vary = dict(_parse(text) for text in varied)
     path = recipe_path(recipe)
@@ -72,5 +66,5 @@ def _parse(text: str) -> tuple[str, list[Any]]:
     except (yaml.YAMLError, ValueError) as error:
         raise UsageError(f"--vary {text}: the values are not valid YAML") from error
     if not listed:
-        raise UsageError(f"--vary {text}: there are no values")
+        raise UsageError(f"--vary {text}: values are missing")
     return key.strip(), listed

@@ -1,4 +1,4 @@
-"""Names of corpora on the command line, and fetching them."""
+"""Corpora on the command line: names, options and downloads."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli import progress as progress_bars
+from asr.cli.options import option
 from asr.corpora import CORPORA
 from asr.corpora import corpus as known
 from asr.corpora.obtain import missing, obtain, sources
@@ -30,31 +31,24 @@ class CorpusName(click.Choice[str]):
     def convert(
         self, value: str, param: click.Parameter | None, ctx: click.Context | None
     ) -> str:
-        """See click."""
+        """Accept `tfds:NAME` as well."""
         if value.startswith(PREFIX):
             return value
         return super().convert(value, param, ctx)
 
 
-download = click.option(
-    "--download",
-    is_flag=True,
-    help="Download what is missing and has an address.",
-)
+download = option("--download", bool, "Download missing parts that have an address.")
 
-no_verify = click.option(
-    "--no-verify",
-    "verify",
-    flag_value=False,
-    default=True,
-    help="Take archives, too, for which no checksum is known.",
+_UNVERIFIED = {"flag_value": False, "default": True, "show_default": False}
+no_verify = option(
+    "--no-verify verify", bool, "Accept archives without a checksum.", **_UNVERIFIED
 )
 
 
 def fetch(
     corpus: str, root: Path, subsets: tuple[str, ...] = (), *, verify: bool
 ) -> None:
-    """Fetch what of a corpus is missing; see `missing` and `obtain`."""
+    """Download the missing parts of a corpus; see `missing` and `obtain`."""
     if corpus.startswith(PREFIX):
         prepare_tfds(corpus, root)
         return
@@ -67,19 +61,16 @@ def fetch(
 def fetch_missing(
     corpus: str, root: Path, subsets: tuple[str, ...], *, verify: bool
 ) -> None:
-    """Fetch what of subsets is not there and has an address.
-
-    Others may be cut from what is there, or be one's own.
-    """
+    """Download missing subsets that have an address; warn about the others."""
     if corpus.startswith(PREFIX):
         prepare_tfds(corpus, root)
         return
-    there = known(corpus).subsets(root) if root.exists() else []
-    absent = {subset for subset in subsets if subset not in there}
+    present = known(corpus).subsets(root) if root.exists() else []
+    absent = set(subsets).difference(present)
     online = sources(corpus)
     if absent and "-" in online:
         fetch(corpus, root, verify=verify)
-    elif found := tuple(subset for subset in online if subset in absent):
-        fetch(corpus, root, found, verify=verify)
+    elif available := tuple(subset for subset in online if subset in absent):
+        fetch(corpus, root, available, verify=verify)
     for subset in sorted(absent.difference(online, known(corpus).subsets(root))):
-        log.warning("%s: nowhere to download %s from", root, subset)
+        log.warning("%s: %s has no download address", root, subset)

@@ -1,16 +1,18 @@
-"""`asr evaluate`: a model's scores on recordings or texts with known results."""
+"""`asr evaluate`: scores of a model on a test set."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import asr
 from asr.cli import corpora, options, outputs, terminal
+from asr.cli.options import COUNT, option
 from asr.config.schema import LANGUAGE_MODEL, LINES, SourceConfig
 from asr.corpora import corpus as known
 from asr.corpora import detect
@@ -24,205 +26,182 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr.data.manifest import Utterance
-    from asr.data.pairs import Pair
     from asr.evaluation.speech import Evaluation
     from asr.evaluation.text import TextEvaluation
     from asr.language_model.perplexity import Perplexity
     from asr.metrics.alignment import Aligned
 
 
-class _Options(options.Guided):
+@dataclass(frozen=True)
+class Request:
+    """Arguments and options of `asr evaluate`; `search` has those of the decoder."""
+
+    model: str
+    data: Path
     corpus: str | None
     subset: str | None
+    limit: int | None
     normalizer: str | None
+    lowercase: bool
     batch_seconds: float
     by: tuple[str, ...]
     errors: int
     alignments: Path | None
     report: Path | None
     calibrate: bool
+    predictions: Path | None
+    as_json: bool
+    search: dict[str, Any]
 
 
 @click.command(
     epilog="Example: asr evaluate english LibriSpeech --subset test-clean --json"
 )
 @click.argument("model", metavar="MODEL")
-@click.argument(
-    "data", type=click.Path(path_type=Path), metavar="MANIFEST|PAIRS|CORPUS"
-)
-@click.option(
+@click.argument("data", type=options.PATH, metavar="MANIFEST|PAIRS|CORPUS")
+@option(
     "--corpus",
-    type=corpora.CorpusName(),
+    corpora.CorpusName(),
+    "Kind of corpus.  [default: detected]",
     metavar="NAME",
-    help="Kind of corpus.  [default: found out from its files]",
 )
-@click.option("--subset", help="Part of the corpus.  [default: its only one]")
-@click.option("--limit", type=click.IntRange(1), help="Score only the first so many.")
-@options.normalizer(
-    None,
-    "What transcripts and references go through before they are compared.  "
-    "[default: what the model was trained with]",
-)
-@click.option("--lowercase", is_flag=True, help="BLEU and chrF without regard to case.")
+@option("--subset", str, "Score this subset.  [default: its only one]")
+@option("--limit", COUNT, "Score only the first so many.")
+@options.normalizer(None, "Normalise texts with this.  [default: that of training]")
+@option("--lowercase", bool, "Compute BLEU and chrF in lower case.")
 @options.decoding
 @options.error_rates
-@click.option(
-    "--calibrate",
-    is_flag=True,
-    help="Fit the confidence of words on these recordings, and store that in MODEL.",
-)
-@click.option(
+@option("--calibrate", bool, "Calibrate word confidence here, and store it in MODEL.")
+@option(
     "--predictions",
-    type=click.Path(path_type=Path, dir_okay=False),
-    callback=options.a_file,
-    help="Write JSON lines with references and pred_text here.",
+    options.FILE,
+    "Write references and hypotheses as JSON lines.",
+    callback=options.not_stdout,
 )
 @options.as_json
-def command(
-    model: str,
-    data: Path,
-    limit: int | None,
-    lowercase: bool,
-    predictions: Path | None,
-    as_json: bool,
-    **given: Unpack[_Options],
-) -> None:
-    """Score MODEL, a name or folder, on known results.
+def command(**given: Any) -> None:
+    """Score MODEL, a name or folder, on a test set.
 
-    A recogniser is scored on a manifest or a corpus folder by word, character and
-    sentence error rates, with their counts and the real-time factor: seconds of work
-    for each second of audio. A model of texts is scored on pairs (.tsv with source,
-    tab, target, or .jsonl with source and target) by BLEU, chrF and ROUGE; lines with
-    the same source are references of it. A language model is scored on the lines of a
-    text file, or on the texts of a corpus, by bits a character and perplexity.
+    A recogniser is scored on a manifest or a corpus folder: word, character and
+    sentence error rates with counts, and the real-time factor (seconds of work for each
+    second of audio). A text model is scored on pairs (.tsv with source, tab, target, or
+    .jsonl with source and target): BLEU, chrF and ROUGE. Pairs with the same source are
+    references of it. A language model is scored on the lines of a text file, or on the
+    texts of a corpus: bits a character and perplexity.
     """
-    if as_json and given["alignments"] == Path("-"):
-        raise UsageError("--json and --alignments - both want standard output")
-    outputs.check_overwritable(predictions, given["alignments"], given["report"])
-    task = model_task(model)
+    request = options.request(Request, given)
+    if request.as_json and request.alignments == Path("-"):
+        raise UsageError("--json and --alignments - both use standard output")
+    outputs.check_overwritable(request.predictions, request.alignments, request.report)
+    task = model_task(request.model)
     if task in options.SPEECH_TASKS:
-        if lowercase:
-            raise UsageError("--lowercase is for texts; recordings have --normalizer")
-        _score_speech(model, data, limit, predictions, as_json=as_json, given=given)
+        _score_speech(request)
         return
-    if given["calibrate"]:
-        raise UsageError("--calibrate is for models that read recordings")
-    if predictions and task == LANGUAGE_MODEL:
+    if request.calibrate:
+        raise UsageError("--calibrate applies only to models that take recordings")
+    if request.predictions and task == LANGUAGE_MODEL:
         raise UsageError("--predictions: a language model writes no texts")
     options.refuse_error_rates(
-        by=given["by"],
-        errors=given["errors"],
-        alignments=given["alignments"],
-        report=given["report"],
+        by=request.by,
+        errors=request.errors,
+        alignments=request.alignments,
+        report=request.report,
     )
-    found: Perplexity | TextEvaluation
-    if task == LANGUAGE_MODEL:
-        found = _predict(model, data, given["corpus"], given["subset"], limit)
-    else:
-        pairs = list(islice(_pairs(data, given["corpus"], given["subset"]), limit))
-        found = _evaluate_texts(model, pairs, lowercase, _search(given))
-        if predictions:
-            outputs.write_lines(predictions, _predictions(found))
-    click.echo(json.dumps(found.to_json()) if as_json else found.summary())
+    score = _score_language_model if task == LANGUAGE_MODEL else _score_texts
+    evaluation = score(request)
+    as_json = request.as_json
+    click.echo(json.dumps(evaluation.to_json()) if as_json else evaluation.summary())
 
 
-def _score_speech(
-    model: str,
-    data: Path,
-    limit: int | None,
-    predictions: Path | None,
-    *,
-    as_json: bool,
-    given: _Options,
-) -> None:
-    found = _utterances(data, given["corpus"], given["subset"])
-    utterances = list(islice(found, limit))
-    check_groups(given["by"], [utterance.facts for utterance in utterances])
+def _score_speech(request: Request) -> None:
+    if request.lowercase:
+        raise UsageError("--lowercase is for texts; recordings have --normalizer")
+    utterances = list(islice(_utterances(request), request.limit))
+    check_groups(request.by, [utterance.facts for utterance in utterances])
 
     terminal.start_backend()
-    recognizer = asr.load(model)
-    if given["calibrate"] and not recognizer.times_words:
-        raise UsageError("--calibrate: without a CTC head no model is sure of words")
+    recognizer = asr.load(request.model)
+    if request.calibrate and not recognizer.times_words:
+        raise UsageError("--calibrate needs a model with a CTC head")
     evaluation = asr.evaluate(
         recognizer,
         utterances,
-        normalizer=given["normalizer"],
-        batch_seconds=given["batch_seconds"],
-        decoding=options.decoding_config(recognizer.decoding, **_search(given)),
+        normalizer=request.normalizer,
+        batch_seconds=request.batch_seconds,
+        decoding=options.decoding_config(recognizer.decoding, request.search),
     )
-    if predictions:
-        outputs.write_lines(predictions, _predictions(evaluation))
-    if given["alignments"]:
-        outputs.write_alignments(given["alignments"], _alignments(evaluation))
-    if given["report"]:
+    _write_predictions(request, evaluation)
+    if request.alignments:
+        outputs.write_alignments(request.alignments, _alignments(evaluation))
+    if request.report:
         from asr.evaluation.page import page  # noqa: PLC0415 - Keras, started above
 
-        title = f"{model}: word error rate"
-        outputs.write_lines(given["report"], page(title, model, recognizer, evaluation))
-    shown = given["by"], given["errors"]
-    if as_json:
+        title = f"{request.model}: word error rate"
+        lines = page(title, request.model, recognizer, evaluation)
+        outputs.write_lines(request.report, lines)
+    shown = request.by, request.errors
+    if request.as_json:
         click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
     else:
-        click.echo(terminal.visible(evaluation.summary(*shown)))
-    if given["calibrate"]:
+        click.echo(terminal.escaped(evaluation.summary(*shown)))
+    if request.calibrate:
         calibration = asr.calibrate(evaluation, recognizer.config.calibration)
-        asr.write_calibration(model_path(model), calibration)
+        asr.write_calibration(model_path(request.model), calibration)
 
 
-def _predict(
-    model: str, data: Path, corpus: str | None, subset: str | None, limit: int | None
-) -> Perplexity:
+def _score_language_model(request: Request) -> Perplexity:
+    data, corpus, subset = request.data, request.corpus, request.subset
     if corpus is None:
         recordings = data.is_dir() or data.suffix == ".jsonl"
         corpus = detect(data) if recordings else LINES
     if subset is None and corpus not in {LINES, *TEXT_CORPORA}:
         subset = _only_subset(corpus, data)
     path = str(data.resolve())
-    source = SourceConfig(path, corpus, subset or "all", limit=limit or 0)
+    source = SourceConfig(path, corpus, subset or "all", limit=request.limit or 0)
     terminal.start_backend()
-    return asr.load_language_model(model).fit(asr.read_texts([source]))
+    return asr.load_language_model(request.model).fit(asr.read_texts([source]))
 
 
-def _search(given: _Options) -> options.Guided:
-    kept = {key: given.get(key) for key in options.Guided.__annotations__}
-    return cast("options.Guided", kept)
-
-
-def _pairs(data: Path, corpus: str | None, subset: str | None) -> Iterator[Pair]:
-    if data.is_dir() and subset is None:
-        raise UsageError(f"{data}: name the part to score, --subset")
-    return text_corpus(corpus or "pairs")(data, subset or "")
-
-
-def _evaluate_texts(
-    model: str, pairs: list[Pair], lowercase: bool, search: options.Guided
-) -> TextEvaluation:
+def _score_texts(request: Request) -> TextEvaluation:
+    if request.data.is_dir() and request.subset is None:
+        raise UsageError(f"{request.data}: name the part to score, --subset")
+    read = text_corpus(request.corpus or "pairs")
+    pairs = list(islice(read(request.data, request.subset or ""), request.limit))
     terminal.start_backend()
-    generator = asr.load_text(model)
-    decoding = options.decoding_config(generator.decoding, **search)
-    return asr.evaluate_texts(generator, pairs, lowercase=lowercase, decoding=decoding)
+    generator = asr.load_text(request.model)
+    decoding = options.decoding_config(generator.decoding, request.search)
+    evaluation = asr.evaluate_texts(
+        generator, pairs, lowercase=request.lowercase, decoding=decoding
+    )
+    _write_predictions(request, evaluation)
+    return evaluation
 
 
-def _utterances(
-    data: Path, corpus: str | None, subset: str | None
-) -> Iterator[Utterance]:
-    if corpus in TEXT_CORPORA:
-        raise UsageError(f"--corpus {corpus}: texts, but the model reads recordings")
-    name = corpus or detect(data)
-    return known(name).read(data, subset or _only_subset(name, data))
+def _utterances(request: Request) -> Iterator[Utterance]:
+    if request.corpus in TEXT_CORPORA:
+        raise UsageError(
+            f"--corpus must hold recordings for this model, got texts: {request.corpus}"
+        )
+    name = request.corpus or detect(request.data)
+    subset = request.subset or _only_subset(name, request.data)
+    return known(name).read(request.data, subset)
 
 
 def _only_subset(corpus: str, data: Path) -> str:
     subsets = known(corpus).subsets(data)
     if len(subsets) > 1:
-        there = ", ".join(subsets)
-        raise UsageError(f"{data}: name the part to score, --subset one of {there}")
-    return "".join(subsets)  # a folder without any is for the reader to complain about
+        names = ", ".join(subsets)
+        raise UsageError(f"{data}: name the part to score, --subset one of {names}")
+    return "".join(subsets)  # the reader reports a folder without subsets
 
 
-def _predictions(evaluation: Evaluation | TextEvaluation) -> Iterator[str]:
-    for result in evaluation.results:
-        yield json.dumps(result.to_json(), ensure_ascii=False)
+def _write_predictions(
+    request: Request, evaluation: Evaluation | TextEvaluation
+) -> None:
+    if request.predictions:
+        results = (result.to_json() for result in evaluation.results)
+        lines = (json.dumps(result, ensure_ascii=False) for result in results)
+        outputs.write_lines(request.predictions, lines)
 
 
 def _alignments(evaluation: Evaluation) -> Iterator[tuple[str, list[Aligned]]]:

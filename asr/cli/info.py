@@ -1,4 +1,4 @@
-"""`asr info`: what a model or a recording is."""
+"""`asr info`: facts about a model or a recording."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from asr.files import model_path
 @click.argument("target", metavar="MODEL|FILE")
 @options.as_json
 def command(target: str, as_json: bool) -> None:
-    """Describe a model (its size, training, scores, search) or a recording.
+    """Describe a model (size, training, scores, decoding) or a recording.
 
     MODEL is the name of a bundled model, or a model folder.
     """
-    described: dict[str, Any]
+    facts: dict[str, Any]
     if Path(target).is_file():
-        described = dataclasses.asdict(inspect(target))
+        facts = dataclasses.asdict(inspect(target))
     else:
         folder = model_path(target)
         terminal.start_backend()
-        described = asr.describe(folder)
+        facts = asr.describe(folder)
     if as_json:
-        click.echo(json.dumps(described, ensure_ascii=False))
+        click.echo(json.dumps(facts, ensure_ascii=False))
     else:
-        text = yaml.safe_dump(described, allow_unicode=True, sort_keys=False)
+        text = yaml.safe_dump(facts, allow_unicode=True, sort_keys=False)
         click.echo(text, nl=False)

@@ -1,4 +1,4 @@
-"""Which recordings the arguments name, and where each one's text goes."""
+"""Recordings named on the command line, and the names of their outputs."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ Source = Path | BinaryIO | RawSamples
 FORMATS = [*WRITERS, "all"]
 
 
-def find(
+def find_recordings(
     arguments: Sequence[str], rate: int | None = None
 ) -> Iterator[Source | AsrError]:
-    """Walk files and folders, each recording once; `-` is standard input.
+    """Find the recordings of files, folders and `-` (standard input), each once.
 
     Args:
         arguments: Files, folders and `-`.
-        rate: Rate of raw samples on standard input; None for a recording with a header.
+        rate: Sample rate of raw audio on standard input; None if it has a header.
 
     Yields:
-        Recordings in the order of the arguments; an error for one that holds none.
+        Recordings in the order of the arguments; an error for an argument without any.
     """
     seen: set[Source] = set()
     for argument in arguments:
-        found: Sequence[Source]
+        sources: Sequence[Source]
         try:
-            found = [_stdin(rate)] if argument == "-" else find_audio(argument)
+            sources = [_stdin(rate)] if argument == "-" else find_audio(argument)
         except AsrError as error:
             yield error
             continue
-        for source in found:
+        for source in sources:
             if source not in seen:
                 seen.add(source)
                 yield source
@@ -51,54 +51,53 @@ def _stdin(rate: int | None) -> Source:
     return piped if rate is None else RawSamples(piped, rate)
 
 
-def seconds(
+def total_seconds(
     sources: Iterable[Source], start: float = 0.0, end: float | None = None
 ) -> float | None:
-    """Add up the lengths of recordings from `start` to `end`, as their headers say.
+    """Add up the durations from `start` to `end`, as given by the headers.
 
     Returns:
-        Seconds, or None if one cannot be known before it is read.
+        Seconds; None if a source is a pipe, which can be read only once.
     """
     total = 0.0
     for source in sources:
         try:
             if not isinstance(source, Path) or not source.is_file():
-                return None  # a pipe can be read but once
-            whole = inspect(source).duration
-        except (AsrError, OSError):  # it is told of when its turn comes
+                return None
+            duration = inspect(source).duration
+        except (AsrError, OSError):  # reported when the source is transcribed
             continue
-        total += max(0.0, (whole if end is None else min(end, whole)) - start)
+        total += max(0.0, (duration if end is None else min(end, duration)) - start)
     return total
 
 
-def label(source: Source) -> str:
-    """Name a recording as the user did."""
+def display_name(source: Source) -> str:
+    """Return the name of a recording in messages and results."""
     return str(source) if isinstance(source, Path) else "-"
 
 
-def name_all(
+def output_names(
     sources: Iterable[Source], arguments: Iterable[str], *, resume: bool = False
 ) -> dict[Source, str]:
-    """Give each recording an output name, no two of them the same.
+    """Give each recording a distinct output name.
 
-    A file below a folder that was walked keeps its path below it. Two with the same
-    stem keep their endings (`a.wav`, `a.flac`); if even those are the same, the later
-    ones are numbered.
+    A file in a named folder keeps its path below that folder. Recordings with the same
+    stem keep their suffixes (`a.wav`, `a.flac`). If those are equal too, later ones get
+    a number.
 
     Args:
         sources: Recordings.
         arguments: Files and folders that the user named.
-        resume: Whether a name must be the same next time, beside other recordings.
+        resume: Names must be the same next time, beside other recordings.
 
     Returns:
-        Recording -> path below the output folder without the output's ending, `/`
-        between its parts.
+        Recording -> path below the output folder without suffix, with `/`.
 
     Raises:
-        UsageError: One would have to be numbered, and is looked for next time.
+        UsageError: A name needs a number, and `resume` is set.
     """
     folders = [Path(argument) for argument in arguments if is_folder(argument)]
-    paths = {source: _below(source, folders) for source in sources}
+    paths = {source: _path_below(source, folders) for source in sources}
     stems = Counter(_stem(path).casefold() for path in paths.values())
     names: dict[Source, str] = {}
     taken: set[str] = set()  # casefolded: a.txt may be the same file as A.txt
@@ -109,8 +108,7 @@ def name_all(
         while name.casefold() in taken:
             if resume:
                 raise UsageError(
-                    f"--resume: several recordings are called {base}; give the folder "
-                    "that holds theirs"
+                    f"--resume: several recordings are called {base}; name their folder"
                 )
             number += 1
             name = f"{base}-{number}"
@@ -120,38 +118,23 @@ def name_all(
 
 
 def is_folder(argument: str) -> bool:
-    """Tell whether an argument is a folder that may be looked into."""
+    """Return whether an argument is a folder that can be opened."""
     try:
         return Path(argument).is_dir()
     except OSError:
         return False
 
 
-def _below(source: Source, folders: Iterable[Path]) -> Path:
+def _path_below(source: Source, folders: Iterable[Path]) -> Path:
     if not isinstance(source, Path):
         return Path("stdin")
     for folder in folders:
         if source.is_relative_to(folder):
             below = source.relative_to(folder)
-            if ".." not in below.parts:  # ../a.wav has the parts of . and more
+            if ".." not in below.parts:  # ../a.wav counts as below `.`
                 return below
     return Path(source.name)
 
 
 def _stem(path: Path) -> str:
     return path.with_suffix("").as_posix()
-
-
-def check_input(
-    arguments: Sequence[str], rate: int | None, start: float, end: float | None
-) -> None:
-    """Refuse to read nothing, and a rate of what is not read.
-
-    Raises:
-        UsageError: There is a rate, and standard input is not among the arguments; or
-            `end` is not after `start`.
-    """
-    if rate is not None and "-" not in arguments:
-        raise UsageError("--rate is that of standard input, -; files tell theirs")
-    if end is not None and end <= start:
-        raise UsageError(f"--end {end:g} is not after --start {start:g}")

@@ -1,4 +1,4 @@
-"""`asr listen`: what is said into the microphone, as it is said."""
+"""`asr listen`: live transcription of the microphone."""
 
 from __future__ import annotations
 
@@ -10,31 +10,34 @@ import click
 import asr
 from asr.audio.microphone import microphone, sound_library
 from asr.cli import options, outputs, terminal
+from asr.cli.options import option
 
 
 @click.command(epilog="Example: asr listen > minutes.txt")
 @options.model
-@click.option(
-    "--device", help="Sound card, by name or number.  [default: the system's]"
+@option(
+    "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
 def command(model: str, device: str | None) -> None:
-    """Write down what is said into the microphone, until Ctrl-C.
+    """Transcribe the microphone until Ctrl-C.
 
-    A line is printed after each pause; before that a terminal shows what has been
-    understood so far. Needs the extra `mic`.
+    Prints a line after each pause. A terminal also shows the partial text of the
+    current line. Needs the extra `mic`.
     """
-    sound_library()  # before the model is loaded for nothing
+    sound_library()  # fail before the model is loaded
     terminal.start_backend()
     recognizer = asr.load(model)
     recognizer.warm_up()
-    shown = sys.stderr.isatty()
+    interactive = sys.stderr.isatty()
     with microphone(recognizer.rate, device) as source:
         click.echo("listening; Ctrl-C ends", err=True)
-        found = recognizer.segments(source, on_partial=_preview if shown else None)
-        for segment in found:
-            if shown:
+        segments = recognizer.segments(
+            source, on_partial=_preview if interactive else None
+        )
+        for segment in segments:
+            if interactive:
                 _preview("")
-            outputs.segment_to_stdout(segment)
+            outputs.print_segment(segment)
 
 
 def _preview(text: str) -> None:

@@ -1,4 +1,4 @@
-"""The program: options of all commands, and the one place that ends it."""
+"""The `asr` program: global options, commands, and errors to exit statuses."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from click.exceptions import Exit, NoArgsIsHelpError
 
 from asr import __version__
 from asr.cli import terminal
+from asr.cli.options import option
+from asr.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = {
-    "transcribe": "Write down what recordings say.",
-    "listen": "Write down what is said into the microphone.",
-    "align": "Tell when each word of a known text is said.",
+    "transcribe": "Transcribe recordings.",
+    "listen": "Transcribe the microphone.",
+    "align": "Find the time of each word of a known text.",
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",
-    "evaluate": "Score a model on recordings or texts with known results.",
-    "run": "Prepare, train and evaluate a recipe, all in one folder.",
-    "train": "Train a model from a recipe, or go on with one.",
-    "compare": "Train a recipe in several variants and compare them.",
+    "evaluate": "Score a model on a test set.",
+    "run": "Prepare, train and evaluate a recipe in one folder.",
+    "train": "Train a model from a recipe.",
+    "compare": "Train variants of a recipe and compare them.",
     "prepare": "Check a corpus and write its manifests.",
-    "score": "Score one file of texts against another.",
+    "score": "Score hypotheses against references.",
     "models": "List the bundled models.",
     "info": "Describe a model or a recording.",
-    "plot": "Draw attention or a spectrogram.",
+    "plot": "Plot attention or a spectrogram.",
 }
 """Command -> its line in `asr --help`; the command itself is `asr.cli.NAME.command`."""
 
@@ -40,7 +42,7 @@ _BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
 class _LazyGroup(click.Group):
-    """Imports a command's module only when that command runs."""
+    """Imports the module of a command only when that command runs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
@@ -51,12 +53,21 @@ class _LazyGroup(click.Group):
         module = importlib.import_module(f"asr.cli.{cmd_name}")
         return module.command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command; suggest the closest name where there is none."""
+        name = args[0]
+        if name in COMMANDS or ctx.resilient_parsing or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        raise UsageError(f"no command {name!r}{did_you_mean(name, list(COMMANDS))}")
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002 - click's signature
         formatter: click.HelpFormatter,
     ) -> None:
-        # click would import every command for its first line.
+        # click would import every command to get its first line.
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
@@ -67,24 +78,23 @@ class _LazyGroup(click.Group):
     epilog="Example: asr transcribe talk.mp3",
 )
 @click.version_option(__version__, prog_name="asr", message="%(prog)s %(version)s")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.option(
+@option("--debug", bool, "Show the traceback of an error.")
+@option(
     "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
+    click.Choice(["debug", "info", "warning", "error"]),
+    "Least severe messages on standard error.",
     default="warning",
-    show_default=True,
-    help="What to tell on standard error.",
 )
 def cli(debug: bool, log_level: str) -> None:  # noqa: ARG001 - main reads debug
     """Recognise speech, translate and summarise; train models and score them."""
     logging.basicConfig(level=log_level.upper(), force=True)
     for handler in logging.getLogger().handlers:
         handler.setFormatter(terminal.Formatter("%(levelname)s: %(message)s"))
-        handler.setLevel(log_level.upper())  # a log file may want to know more
-    if log_level != "debug":  # it warns of graphs that are compiled for several sizes
+        handler.setLevel(log_level.upper())  # a log file may record more
+    if log_level != "debug":  # it warns when a graph is compiled for another shape
         logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # Errors of TensorFlow's C++ part come up as exceptions as well; what it prints
-    # beside them is about GPUs that are not there.
+    # Errors in the C++ part of TensorFlow arrive as exceptions; its own messages are
+    # about missing GPUs.
     quiet = "0" if log_level == "debug" else "3"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", quiet)
 
@@ -93,11 +103,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: Arguments after the program's name; None takes those of the process.
+        argv: Arguments after the program name; by default those of the process.
 
     Returns:
-        Exit status: 0, an error's own status, 130 after Ctrl-C, 141 when the reader of
-        standard output has gone.
+        Exit status: 0, the status of the error, 130 after Ctrl-C, 141 when standard
+        output is closed.
     """
     terminal.prepare_streams()
     arguments = list(sys.argv[1:] if argv is None else argv)
@@ -106,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         context = cli.make_context("asr", arguments)
         with context:
             status = int(cli.invoke(context) or 0)
-        terminal.flush_stdout()  # a full disk or a closed pipe shows here, not at exit
+        terminal.flush_stdout()  # a full disk or a closed pipe fails here, not at exit
     except Exit as exit_:
         return exit_.exit_code
     except NoArgsIsHelpError as error:
@@ -121,6 +131,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         if context is not None and context.params.get("debug"):
             raise
         if isinstance(error, OSError) and error.filename is None:
-            terminal.silence_stdout()  # it may be what failed, and would fail again
+            terminal.silence_stdout()  # the write that failed would fail again at exit
         return terminal.report(error)
     return status

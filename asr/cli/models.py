@@ -1,4 +1,4 @@
-"""`asr models`: what is bundled."""
+"""`asr models`: the bundled models."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 @click.command(epilog="Example: asr models --json")
 @options.as_json
 def command(as_json: bool) -> None:
-    """List the bundled models: name, task, size and what each is.
+    """List the bundled models: name, task, size and description.
 
-    `asr transcribe` uses `english`, unless another one is named.
+    The default model of `asr transcribe` is `english`.
     """
-    found = [_described(name, folder) for name, folder in bundled_models().items()]
+    models = [_describe(name, folder) for name, folder in bundled_models().items()]
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(models, ensure_ascii=False))
         return
-    names = max((len(model["name"]) for model in found), default=0)
-    tasks = max((len(model["task"]) for model in found), default=0)
-    for model in found:
+    names = max((len(model["name"]) for model in models), default=0)
+    tasks = max((len(model["task"]) for model in models), default=0)
+    for model in models:
         name, task = model["name"].ljust(names), model["task"].ljust(tasks)
         click.echo(f"{name}  {task}  {model['megabytes']:5.1f} MB  {model['about']}")
 
 
-def _described(name: str, folder: Path) -> dict[str, Any]:
+def _describe(name: str, folder: Path) -> dict[str, Any]:
     card = (folder / "README.md").read_text(encoding="utf-8")
     _, _, rest = card.partition("\n\n")
     size = sum(file.stat().st_size for file in folder.iterdir())

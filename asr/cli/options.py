@@ -1,10 +1,10 @@
-"""Options that several commands share, and what they mean in Python."""
+"""Options that several commands share, and their checks."""
 
 from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,211 +13,231 @@ from asr.errors import UsageError
 from asr.text.normalizers import NORMALIZERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from asr.config.schema import DecodingConfig
 
 F = TypeVar("F", bound="Callable[..., Any]")
+T = TypeVar("T")
 
 SPEECH_TASKS = ("speech_recognition", "classification")
-"""Tasks whose models read recordings; all others read texts."""
+"""Tasks whose models take recordings; all others take texts."""
 
-run_folder = click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run.  [default: runs/ and the recipe's name]",
+SEARCH = (
+    "beam_size",
+    "ctc_weight",
+    "phone_weight",
+    "language_model",
+    "lm_weight",
+    "word_bonus",
+)
+"""Fields of `DecodingConfig` that `decoding` has options for."""
+
+PATH = click.Path(path_type=Path)
+FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+COUNT = click.IntRange(1)
+SHARE = click.FloatRange(0, 1)
+POSITIVE = click.FloatRange(0, min_open=True)
+
+
+class GroupedCommand(click.Command):
+    """Command whose help lists options in groups.
+
+    Args:
+        groups: Name of the first option of a group -> title of the group.
+    """
+
+    def __init__(self, *arguments: Any, groups: dict[str, str], **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._groups = groups
+
+    def format_options(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        """Write the options, a section for each group."""
+        sections: list[tuple[str, list[tuple[str, str]]]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record and isinstance(parameter, click.Option):
+                own = parameter in self.params  # click adds --help
+                if title := self._groups.get(parameter.name or "") if own else "Other":
+                    sections.append((title, []))
+                sections[-1][1].append(record)
+        for title, records in sections:
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def option(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
+    """Return an option; `--help` shows a default that is not empty.
+
+    Args:
+        names: Its names, separated by spaces.
+        kind: Its click type; `bool` is a flag.
+        text: Its help.
+        more: Further arguments of `click.option`.
+    """
+    more["is_flag" if kind is bool else "type"] = True if kind is bool else kind
+    more.setdefault("show_default", bool(more.get("default")))
+    return click.option(*names.split(), help=text, **more)
+
+
+def combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Combine options into one decorator; `--help` keeps their order."""
+
+    def add(command: F) -> F:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return add
+
+
+run_folder = option(
+    "-o --output", FOLDER, "Folder of the run.  [default: runs/ and the recipe's name]"
 )
 
-as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
-)
+as_json = option("--json as_json", bool, "Print one JSON object on standard output.")
 
 
-def overrides(helped: str) -> Callable[[F], F]:
+def overrides(text: str) -> Callable[[F], F]:
     """Return the option that changes keys of a recipe."""
-    return click.option(
-        "--set", "overrides", multiple=True, metavar="KEY=VALUE", help=helped
-    )
+    return option("--set overrides", str, text, multiple=True, metavar="KEY=VALUE")
 
 
-def normalizer(name: str | None, helped: str) -> Callable[[F], F]:
-    """Return the option of a text normaliser; None leaves the default to others."""
-    return click.option(
-        "--normalizer",
-        type=click.Choice(list(NORMALIZERS)),
-        default=name,
-        show_default=True,
-        help=helped,
-    )
+def normalizer(name: str | None, text: str) -> Callable[[F], F]:
+    """Return the option of a text normaliser with its default."""
+    return option("--normalizer", click.Choice(list(NORMALIZERS)), text, default=name)
 
 
 def model_named(name: str) -> Callable[[F], F]:
-    """Return the option of a model, by default a bundled one."""
-    return click.option(
-        "--model",
-        default=name,
-        show_default=True,
-        metavar="NAME|DIR",
-        help="A bundled model, or a model folder.",
-    )
+    """Return the option of a model with a bundled default."""
+    text = "Use this bundled model or model folder."
+    return option("--model", str, text, default=name, metavar="NAME|DIR")
 
 
 model = model_named("english")
 
 
-beam_size = click.option(
+def n_best(text: str) -> Callable[[F], F]:
+    """Return the option of n-best hypotheses."""
+    return option("--n-best", click.IntRange(1, 256), text, default=1)
+
+
+def _of_model(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
+    return option(names, kind, f"{text}  [default: the model's]", **more)
+
+
+beam_size = _of_model(
     "--beam-size",
-    type=click.IntRange(1, 256),
-    help="Hypotheses kept; 1 is greedy search. By phones, texts that attention "
-    "reads.  [default: the model's]",
+    click.IntRange(1, 256),
+    "Keep so many hypotheses (with phones: rescore so many); 1 is greedy.",
+)
+
+decoding = combined(
+    beam_size,
+    _of_model("--ctc-weight", SHARE, "Share of CTC scores in character search."),
+    _of_model("--phone-weight", SHARE, "Share of phones; 0 selects character search."),
+    _of_model("--language-model", str, "Language model or none.", metavar="NAME|DIR"),
+    _of_model("--lm-weight", click.FloatRange(0, 10), "Weight of the language model."),
+    _of_model(
+        "--word-bonus",
+        click.FloatRange(-100, 100),
+        "Word insertion bonus (character search with language model).",
+    ),
+    option(
+        "--batch-seconds",
+        POSITIVE,
+        "Decode so many seconds of audio together; fewer save memory.",
+        default=BATCH_SECONDS,
+    ),
 )
 
 
-def decoding(command: F) -> F:
-    """Add the options of the search to a command."""
-    added = (
-        beam_size,
-        click.option(
-            "--ctc-weight",
-            type=click.FloatRange(0, 1),
-            help="Share of the CTC score in the search by characters.  "
-            "[default: the model's]",
-        ),
-        click.option(
-            "--phone-weight",
-            type=click.FloatRange(0, 1),
-            help="Share of phones in the search, attention has the rest; 0 searches by "
-            "characters.  [default: the model's]",
-        ),
-        click.option(
-            "--language-model",
-            metavar="NAME|DIR",
-            help="Language model that guides, or none.  [default: the model's]",
-        ),
-        click.option(
-            "--lm-weight",
-            type=click.FloatRange(0, 10),
-            help="Weight of the language model.  [default: the model's]",
-        ),
-        click.option(
-            "--word-bonus",
-            type=click.FloatRange(-100, 100),
-            help="What each word adds in the search by characters, beside a language "
-            "model.  [default: the model's]",
-        ),
-        click.option(
-            "--batch-seconds",
-            type=click.FloatRange(0, min_open=True),
-            default=BATCH_SECONDS,
-            show_default=True,
-            help="Seconds of audio decoded at once; less needs less memory.",
-        ),
-    )
-    for option in reversed(added):
-        command = option(command)
-    return command
+def request(kind: Callable[..., T], given: dict[str, Any]) -> T:
+    """Build a record from the arguments and options of a command.
+
+    Args:
+        kind: A dataclass with a field for each of them. Those in `SEARCH` form the
+            dictionary `search`.
+        given: Name -> value.
+    """
+    search = {name: given.pop(name) for name in SEARCH}
+    return kind(**given, search=search)
 
 
-def a_file(
+def not_stdout(
     _: click.Context, parameter: click.Parameter, path: Path | None
 ) -> Path | None:
-    """Refuse standard output, where results are printed already."""
+    """Refuse `-`, because results go to standard output already."""
     if path == Path("-"):
-        raise UsageError(f"--{parameter.name} - : needs a file; results are printed")
+        raise UsageError(
+            f"--{parameter.name} must be a file, got -; results go to standard output"
+        )
     return path
 
 
-def error_rates(command: F) -> F:
-    """Add the options of what is said of error rates to a command."""
-    added = (
-        click.option(
-            "--by",
-            multiple=True,
-            metavar="KEY",
-            help="Score each group by itself: speaker, lang, length or, "
-            "with asr score, another key of a manifest.",
-        ),
-        click.option(
-            "--errors",
-            type=click.IntRange(0),
-            default=0,
-            metavar="N",
-            help="Name the N most frequent errors.",
-        ),
-        click.option(
-            "--alignments",
-            type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-            help="Write reference over hypothesis here; - is standard output.",
-        ),
-        click.option(
-            "--report",
-            type=click.Path(path_type=Path, dir_okay=False),
-            callback=a_file,
-            help="Write a page of HTML with all of it here.",
-        ),
-    )
-    for option in reversed(added):
-        command = option(command)
-    return command
+error_rates = combined(
+    option(
+        "--by",
+        str,
+        "Score groups, repeatable: speaker, lang, length or a manifest key.",
+        multiple=True,
+        metavar="KEY",
+    ),
+    option(
+        "--errors",
+        click.IntRange(0),
+        "Name the N most frequent errors.",
+        default=0,
+        metavar="N",
+    ),
+    option(
+        "--alignments",
+        click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+        "Write alignments to this file; - is standard output.",
+    ),
+    option("--report", FILE, "Write an HTML page of scores.", callback=not_stdout),
+)
 
 
 def refuse_error_rates(**given: object) -> None:
-    """Refuse options of error rates where there are none.
+    """Refuse options of error rates where another score is computed.
 
     Raises:
-        UsageError: One was given.
+        UsageError: An option has a value.
     """
-    named = [name for name, value in given.items() if value]
-    if named:
-        option = named[0].strip("_").replace("_", "-")
-        raise UsageError(f"--{option} is about error rates, and there are none here")
+    names = [name for name, value in given.items() if value]
+    if names:
+        option = names[0].strip("_").replace("_", "-")
+        raise UsageError(f"--{option} applies only to error rates; leave it out")
 
 
-class Guided(TypedDict, total=False):
-    """What `decoding` gives of the search; None is left to the model."""
-
-    beam_size: int | None
-    ctc_weight: float | None
-    phone_weight: float | None
-    language_model: str | None
-    lm_weight: float | None
-    word_bonus: float | None
-
-
-class Search(Guided, total=False):
-    """The same with what some commands only have."""
-
-    n_best: int
-    hotwords: tuple[str, ...] | None
-    prefix: str | None
-
-
-def decoding_config(default: DecodingConfig, **given: Unpack[Search]) -> DecodingConfig:
-    """Apply what was given on the command line to the model's own settings.
+def decoding_config(
+    default: DecodingConfig, search: Mapping[str, Any], **more: Any
+) -> DecodingConfig:
+    """Apply options of the command line to the decoding settings of a model.
 
     Args:
         default: The settings stored with the model.
-        given: See `Search`.
-
-    Returns:
-        The settings to decode with.
+        search: Field of `DecodingConfig` -> value; None keeps the default.
+        more: Further fields, the same way.
 
     Raises:
-        UsageError: More hypotheses are asked for than the beam holds, or weights of a
-            language model that there is not.
+        UsageError: `n_best` exceeds the beam size, or a weight of a language model is
+            given without a language model.
     """
-    known: dict[str, Any] = {**given}
-    known = {key: value for key, value in known.items() if value is not None}
-    if known.get("language_model") == "none":
-        known["language_model"] = ""
-    config = dataclasses.replace(default, **known)
-    if not config.language_model and {"lm_weight", "word_bonus"} & known.keys():
-        raise UsageError("--lm-weight and --word-bonus need a --language-model")
-    if not config.language_model and known.get("phone_weight"):
-        raise UsageError(
-            "--phone-weight needs a --language-model, whose words it finds"
-        )
+    changes = {**search, **more}
+    changes = {key: value for key, value in changes.items() if value is not None}
+    if changes.get("language_model") == "none":
+        changes["language_model"] = ""
+    config = dataclasses.replace(default, **changes)
+    if not config.language_model:
+        if {"lm_weight", "word_bonus"} & changes.keys():
+            raise UsageError("--lm-weight and --word-bonus need a --language-model")
+        if changes.get("phone_weight"):
+            raise UsageError("--phone-weight needs a --language-model with a lexicon")
     if config.n_best > config.beam_size:
         raise UsageError(
             f"--n-best {config.n_best} needs a beam of as many; "

@@ -1,4 +1,4 @@
-"""Lines of results, on standard output or in a file."""
+"""Results on standard output or in files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from asr.cli import terminal
-from asr.cli.terminal import prints_to_terminal, visible
 from asr.errors import OutputError, UsageError
 from asr.files import atomic_write, check_folder
-from asr.formats.layout import Layout
 from asr.formats.writers import WORD_FORMATS, WRITERS
 from asr.metrics.alignment import alignment_text
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from asr.cli.inputs import Source
+    from asr.formats.layout import Layout
     from asr.formats.transcript import Segment, Transcript
     from asr.metrics.alignment import Aligned, Operation
 
@@ -28,10 +27,10 @@ _COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
 
 
 def check_overwritable(*paths: Path | None) -> None:
-    """Make sure, before hours of work, that files can be written after them.
+    """Check before hours of work that files can be written after them.
 
     Raises:
-        OutputError: A file's folder is not there, or not open to us.
+        OutputError: The folder of a file is missing or not writable.
     """
     for path in paths:
         if path is not None and path != Path("-"):
@@ -39,7 +38,7 @@ def check_overwritable(*paths: Path | None) -> None:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Write lines into a file, complete or not at all; `-` is standard output."""
+    """Write lines to a file, complete or not at all; `-` is standard output."""
     if path == Path("-"):
         for line in lines:
             click.echo(line)
@@ -51,34 +50,34 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 def write_alignments(
     path: Path, alignments: Iterable[tuple[str, Sequence[Aligned]]]
 ) -> None:
-    """Write reference over hypothesis, on a terminal in colour and no wider than it.
+    """Write references over hypotheses; on a terminal in colour and in its width.
 
     Args:
         path: File; `-` is standard output.
-        alignments: Utterances and their steps.
+        alignments: Name and alignment of each utterance.
     """
-    terminal = path == Path("-") and prints_to_terminal()
-    write_lines(path, _texts(alignments, terminal=terminal))
+    coloured = path == Path("-") and terminal.prints_to_terminal()
+    write_lines(path, _alignment_texts(alignments, coloured=coloured))
 
 
-def _texts(
-    alignments: Iterable[tuple[str, Sequence[Aligned]]], *, terminal: bool
+def _alignment_texts(
+    alignments: Iterable[tuple[str, Sequence[Aligned]]], *, coloured: bool
 ) -> Iterator[str]:
-    columns = shutil.get_terminal_size().columns if terminal else None
+    if not coloured:
+        for name, steps in alignments:
+            yield f"{name}\n{alignment_text(steps)}\n"
+        return
+    columns = shutil.get_terminal_size().columns
     for name, steps in alignments:
-        if terminal:
-            name = visible(name)
-            steps = [
-                step._replace(
-                    reference=visible(step.reference),
-                    hypothesis=visible(step.hypothesis),
-                )
-                for step in steps
-            ]
-        text = alignment_text(
-            steps, columns=columns, paint=_paint if terminal else None
-        )
-        yield f"{name}\n{text}\n"
+        printable = [
+            step._replace(
+                reference=terminal.escaped(step.reference),
+                hypothesis=terminal.escaped(step.hypothesis),
+            )
+            for step in steps
+        ]
+        text = alignment_text(printable, columns=columns, paint=_paint)
+        yield f"{terminal.escaped(name)}\n{text}\n"
 
 
 def _paint(operation: Operation, word: str) -> str:
@@ -86,79 +85,41 @@ def _paint(operation: Operation, word: str) -> str:
     return click.style(word, fg=colour) if colour else word
 
 
-def check(
-    output_format: str,
-    *,
-    folder: Path | None,
-    several: bool,
-    n_best: int = 1,
-    word_timestamps: bool = False,
-    resume: bool = False,
-) -> None:
-    """Refuse output that nobody could read apart, or find again.
+def wants_word_times(output_format: str, times_words: bool) -> bool:
+    """Return whether a format gets times of words.
 
     Args:
         output_format: One of `FORMATS`.
-        folder: Output folder, or None for standard output.
-        several: Whether there may be more than one recording.
-        n_best: Readings of each.
-        word_timestamps: Whether times of words are asked for.
-        resume: Whether files of recordings are looked for.
+        times_words: The model can find times of words.
 
     Raises:
-        UsageError: The output folder is missing, or the format has no room.
-    """
-    if n_best > 1 and output_format not in ("json", "all"):
-        raise UsageError("--n-best lists hypotheses in json; give --output-format json")
-    if word_timestamps and output_format not in (*WORD_FORMATS, "json", "all"):
-        raise UsageError(
-            f"--word-timestamps: {output_format} has no times of words; give "
-            "--output-format json"
-        )
-    if resume and folder is None:
-        raise UsageError("--resume looks for files; give --output-dir")
-    if folder is not None or output_format in ("txt", "json", "ctm", "trn"):
-        return
-    if output_format == "all" or several:
-        what = "all formats" if output_format == "all" else f"several {output_format}"
-        raise UsageError(f"{what} do not fit standard output; give --output-dir")
-
-
-def worded(output_format: str, times_words: bool) -> bool:
-    """Tell whether a format takes times of words, if the model can tell them.
-
-    Raises:
-        UsageError: The format cannot do without, and the model cannot.
+        UsageError: The format needs times of words, and the model cannot find them.
     """
     if not times_words and output_format in ("ctm", "all"):
         raise UsageError(
             f"{output_format} needs times of words, and this model has no CTC head to "
-            "tell them; name another format"
+            "find them; choose another format"
         )
     return times_words and output_format in (*WORD_FORMATS, "all")
 
 
-def _shown(text: str) -> str:
-    return terminal.visible(text) if terminal.prints_to_terminal() else text
+def _printable(text: str) -> str:
+    return terminal.escaped(text) if terminal.prints_to_terminal() else text
 
 
-def segment_to_stdout(segment: Segment) -> None:
-    """Print the text of a part of a recording."""
-    click.echo(_shown(segment.text))
+def print_segment(segment: Segment) -> None:
+    """Print the text of a segment."""
+    click.echo(_printable(segment.text))
     terminal.flush_stdout()
 
 
-def to_stdout(
+def print_transcript(
     transcript: Transcript, output_format: str, layout: Layout, *, name: str | None
 ) -> None:
-    """Print a transcript.
+    """Print a transcript in a format of `WRITERS`.
 
-    Args:
-        transcript: What to print.
-        output_format: A key of `WRITERS`.
-        layout: What the format leaves open.
-        name: The recording's name where several are printed: in front of the text,
-            or as `audio_filepath` in JSON.
+    If several are printed, `name` stands in front of the text, or in JSON as
+    `audio_filepath`.
     """
     text = WRITERS[output_format](transcript, layout)
     if name is not None and output_format == "json":
@@ -166,21 +127,16 @@ def to_stdout(
         text = json.dumps(named, ensure_ascii=False) + "\n"
     elif name is not None and output_format == "txt":
         text = f"{name}: {transcript.text}".rstrip() + "\n"
-    click.echo(_shown(text), nl=False)
-    terminal.flush_stdout()  # whoever reads along gets each text when it is there
+    click.echo(_printable(text), nl=False)
+    terminal.flush_stdout()  # a reader of the pipe gets each text at once
 
 
-def to_files(
+def write_transcript(
     transcript: Transcript, output_format: str, layout: Layout, *, folder: Path
 ) -> None:
-    """Write a transcript into files `FOLDER/NAME.FORMAT`, complete or not at all.
+    """Write a transcript to `FOLDER/NAME.FORMAT`, complete or not at all.
 
-    Args:
-        transcript: What to write.
-        output_format: A key of `WRITERS`, or `all`.
-        layout: What the formats leave open; its name is the path below the folder,
-            without the ending.
-        folder: Output folder, made where missing.
+    `layout.name` is the path below the folder, which is made if missing.
 
     Raises:
         OutputError: A file cannot be written.
@@ -191,20 +147,13 @@ def to_files(
             file.write(WRITERS[kind](transcript, layout))
 
 
-def missing(
+def without_outputs(
     recordings: Iterable[Source],
     names: Mapping[Source, str],
     folder: Path,
     output_format: str,
 ) -> list[Source]:
-    """Return the recordings of which a file is not there yet.
-
-    Args:
-        recordings: Recordings.
-        names: What `name_all` returned.
-        folder: Output folder.
-        output_format: As in `to_files`.
-    """
+    """Return the recordings that lack an output file of `write_transcript`."""
     return [
         source
         for source in recordings
@@ -219,10 +168,10 @@ def _files(folder: Path, name: str, output_format: str) -> dict[str, Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make an output folder and those above it.
+    """Make an output folder and its parents.
 
     Raises:
-        OutputError: It cannot be made, or nothing can be written into it.
+        OutputError: The folder cannot be made or is not writable.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

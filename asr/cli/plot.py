@@ -1,4 +1,4 @@
-"""`asr plot`: pictures of what a model sees and where it looks."""
+"""`asr plot`: pictures of attention weights and spectrograms."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 import asr
 from asr.audio import io as audio_io
 from asr.cli import options, terminal, text_commands
+from asr.cli.options import option
 from asr.config.schema import FrontendConfig
 from asr.errors import UsageError
 from asr.files import model_task
@@ -23,29 +24,27 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def _output(kind: str, stem: str) -> Callable[[F], F]:
-    return click.option(
-        "-o",
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        help=f"Picture to write, .png or .svg.  [default: {stem} and .{kind}.png]",
+    return option(
+        "-o --output",
+        options.FILE,
+        f"Write this picture, .png or .svg.  [default: {stem} and .{kind}.png]",
     )
 
 
 @click.group(epilog="Example: asr plot attention talk.wav --output talk.svg")
 def command() -> None:
-    """Draw where the decoder looked, or a recording's spectrogram."""
+    """Plot the attention of the decoder, or the spectrogram of a recording."""
 
 
 @command.command(epilog="Example: asr plot attention talk.wav --model runs/an4/model")
 @click.argument("source", metavar="FILE|TEXT")
 @options.model
-@click.option("--animate", is_flag=True, help="Draw it as it grows, into a .gif.")
+@option("--animate", bool, "Write an animated .gif that grows token by token.")
 @_output("attention", "the stem of FILE, or text,")
 def attention(source: str, model: str, animate: bool, output: Path | None) -> None:
-    """Draw each token's attention over a recording, or over a text.
+    """Plot the attention of each token over a recording of up to 20 s, or over a text.
 
-    With a model of texts, such as en-fr or title, the source is a file or the text
-    itself. A recording may last up to 20 s.
+    A text model, such as en-fr or title, takes a file or the text itself.
     """
     if animate and output and output.suffix.lower() != ".gif":
         raise UsageError(f"{output}: --animate writes .gif; change the suffix")
@@ -54,23 +53,23 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
         output = output or Path(f"text.attention{suffix}")
         (text,) = text_commands.read([source], whole=True)
         terminal.start_backend()
-        looked = asr.load_text(model).attention(text)
-        plots.text_attention(looked.weights, looked.tokens, looked.source, output)
+        of_text = asr.load_text(model).attention(text)
+        plots.text_attention(of_text.weights, of_text.tokens, of_text.source, output)
         click.echo(output)
         return
     recording = Path(source)
     terminal.start_backend()
-    seen = asr.load(model).attention(recording)
+    attended = asr.load(model).attention(recording)
     output = output or Path(f"{recording.stem}.attention{suffix}")
-    plots.attention(**vars(seen), path=output)
+    plots.attention(**vars(attended), path=output)
     click.echo(output)
 
 
 @command.command(epilog="Example: asr plot spectrogram talk.wav --output talk.png")
-@click.argument("recording", type=click.Path(path_type=Path), metavar="FILE")
-@_output("spectrogram", "FILE's stem")
+@click.argument("recording", type=options.PATH, metavar="FILE")
+@_output("spectrogram", "the stem of FILE")
 def spectrogram(recording: Path, output: Path | None) -> None:
-    """Draw a recording's log-mel energies, as models read them."""
+    """Plot the log-mel energies of a recording, the input of the models."""
     config = FrontendConfig(normalization="none")
     samples = audio_io.read(recording, config.rate)
     terminal.start_backend()

@@ -1,16 +1,17 @@
-"""`asr prepare`: a corpus to JSON lines, and a tokenizer."""
+"""`asr prepare`: a corpus to manifests or pairs, and a tokenizer."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from asr.cli import corpora, options, terminal
 from asr.cli import progress as progress_bars
+from asr.cli.options import option
 from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora import corpus as known
@@ -29,19 +30,29 @@ if TYPE_CHECKING:
 
     from asr.data.manifest import Utterance
 
+    Report = dict[str, Any]
+
 
 _READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
 
 
-class _Options(TypedDict):
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """Arguments and options of `asr prepare`."""
+
+    corpus: str
+    root: Path | None
+    subsets: tuple[str, ...]
+    output: Path
     data: Path | None
     download: bool
     verify: bool
     tokenizer: str | None
     pieces: int
-    normalizer: str
     shards: int | None
     shards_to: str | None
+    normalizer: str
+    as_json: bool
 
 
 @click.command(
@@ -49,130 +60,106 @@ class _Options(TypedDict):
     f"{', '.join([*CORPORA, *TEXT_CORPORA])}, tfds:NAME."
 )
 @click.argument("corpus", type=corpora.CorpusName(), metavar="CORPUS")
-@click.argument(
-    "root", type=click.Path(path_type=Path), required=False, metavar="[DIR]"
-)
-@click.option(
-    "--subset",
-    "subsets",
+@click.argument("root", type=options.PATH, required=False, metavar="[DIR]")
+@option(
+    "--subset subsets",
+    str,
+    "Prepare this subset, repeatable (default for speech: all).",
     multiple=True,
-    help="Part of the corpus, may be given again.  [default: all, of speech]",
 )
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="Folder of the manifests.  [default: here]",
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Data directory, where DIR is not given.  [default: ASR_DATA, or here]",
+@option("-o --output", options.FOLDER, "Write manifests to this folder.", default=".")
+@option(
+    "--data", options.FOLDER, "Data directory if there is no DIR.  [default: ASR_DATA]"
 )
 @corpora.download
 @corpora.no_verify
-@click.option(
+@option(
     "--tokenizer",
-    type=click.Choice(["characters", "unigram", "bpe"]),
-    help="Make tokenizer.json from the texts, which should be those of training.",
+    click.Choice(["characters", "unigram", "bpe"]),
+    "Train tokenizer.json on the texts.",
 )
-@click.option(
-    "--pieces",
-    type=click.IntRange(8, 100_000),
-    default=8000,
-    show_default=True,
-    help="Number of its pieces.",
+@option(
+    "--pieces", click.IntRange(8, 100_000), "Subwords of the tokenizer.", default=8000
 )
-@click.option(
+@option(
     "--shards",
-    type=click.IntRange(1, 99_999),
+    click.IntRange(1, 99_999),
+    "Pack recordings into N TFRecord files.",
     metavar="N",
-    help="Pack recordings into N TFRecord files; the manifest is their index.",
 )
-@click.option(
+@option(
     "--shards-to",
-    metavar="FOLDER|ADDRESS",
-    help="Where these go, such as gs://bucket/folder.  [default: beside the manifest]",
+    str,
+    "Write shards to this folder or gs:// address.  [default: --output]",
+    metavar="ADDRESS",
 )
-@options.normalizer("plain-1", "What its texts go through.")
+@options.normalizer("plain-1", "Normalise texts for the tokenizer with this.")
 @options.as_json
-def command(
-    corpus: str,
-    root: Path | None,
-    subsets: tuple[str, ...],
-    output: Path,
-    as_json: bool,
-    **given: Unpack[_Options],
-) -> None:
-    """Check a corpus and write SUBSET.jsonl for each part.
+def command(**given: Any) -> None:
+    """Check a corpus and write SUBSET.jsonl for each subset.
 
-    DIR is the corpus's folder. Corpora of speech that are usually unpacked under one
-    name have a default, where recipes look below the data directory, such as
-    speech/LibriSpeech.
+    DIR is the folder of the corpus. Many speech corpora have a default folder below the
+    data directory, where recipes look for them, such as speech/LibriSpeech.
 
-    Of speech these are manifests: recordings that are missing, unreadable, without text
-    or shorter than 0.1 s are left out and counted. Of texts they are pairs of source
-    and target, and --subset names the parts. A recipe takes the tokenizer by
-    data.tokenizer_file. The corpus tfds:NAME is that of TensorFlow Datasets, with its
-    data directory as DIR.
+    For speech, writes manifests. Leaves out and counts recordings that are missing,
+    unreadable, without text or shorter than 0.1 s. With --shards, the manifest is the
+    index of the shards. For texts, writes pairs of source and target; give each
+    --subset. Recipes use the tokenizer with data.tokenizer_file. The corpus tfds:NAME
+    comes from TensorFlow Datasets, with its data directory as DIR.
     """
-    count = given["shards"]
-    if (given["shards_to"] and not count) or (count and corpus in TEXT_CORPORA):
-        raise UsageError("--shards N packs recordings, --shards-to says where to")
-    root = _root(corpus, root, given["data"])
-    if given["download"]:
-        corpora.fetch(corpus, root, subsets, verify=given["verify"])
-    if corpus in TEXT_CORPORA:
-        reports, texts = _prepare_texts(corpus, root, subsets, output)
-    else:
-        packing = (count, given["shards_to"] or str(output)) if count else None
-        reports, texts = _prepare_speech(corpus, root, subsets, output, packing)
-    if given["tokenizer"]:
-        normalize = normalizer(given["normalizer"])
+    request = Request(**given)
+    corpus, output = request.corpus, request.output
+    if request.shards and corpus in TEXT_CORPORA:
+        raise UsageError(f"--shards N packs recordings, got the texts of {corpus}")
+    if request.shards_to and not request.shards:
+        raise UsageError("--shards-to needs --shards N")
+    root = _root(corpus, request.root, request.data)
+    if request.download:
+        corpora.fetch(corpus, root, request.subsets, verify=request.verify)
+    prepare = _prepare_texts if corpus in TEXT_CORPORA else _prepare_speech
+    reports, texts = prepare(request, root)
+    if request.tokenizer:
+        normalize = normalizer(request.normalizer)
         path = output / "tokenizer.json"
-        tokenizer = make_tokenizer(
-            [normalize(text) for text in texts],
-            given["tokenizer"],
-            size=given["pieces"],
-        )
+        normal = [normalize(text) for text in texts]
+        tokenizer = make_tokenizer(normal, request.tokenizer, size=request.pieces)
         write_tokenizer(path, tokenizer)
         reports["tokenizer"] = {
             "manifest": str(path),
             "summary": f"{tokenizer.size} tokens",
             "size": tokenizer.size,
         }
-    for report in reports.values():
-        if not as_json:
-            click.echo(f"{report['manifest']}: {report['summary']}")
-    if as_json:
+    if request.as_json:
         click.echo(json.dumps(reports, ensure_ascii=False))
+        return
+    for report in reports.values():
+        click.echo(f"{report['manifest']}: {report['summary']}")
 
 
 def _root(corpus: str, root: Path | None, data: Path | None) -> Path:
     if root is not None:
         if data is not None:
-            raise UsageError("--data says where to look for DIR; give one of them")
+            raise UsageError("--data replaces DIR; give one of them")
         return root
     folder = "" if corpus in TEXT_CORPORA else known(corpus).folder
     if not folder:
-        raise UsageError(f"{corpus}: may be anywhere; name its folder")
+        raise UsageError(f"{corpus} has no default folder; give DIR")
     return (data or data_directory()) / "speech" / folder
 
 
 def _prepare_texts(
-    corpus: str, root: Path, subsets: tuple[str, ...], output: Path
-) -> tuple[dict[str, dict[str, Any]], Iterable[str]]:
-    """Write pairs; return a report for each part, and all texts."""
-    if not subsets and not root.is_file():
+    request: Request, root: Path
+) -> tuple[dict[str, Report], Iterable[str]]:
+    """Write pairs; return a report for each subset, and all texts."""
+    if not request.subsets and not root.is_file():
         raise UsageError(f"{root}: name the parts, such as --subset train")
-    make_folder(output)
-    reports: dict[str, dict[str, Any]] = {}
+    make_folder(request.output)
+    reports: dict[str, Report] = {}
     texts: list[str] = []
-    for subset in subsets or (root.name.partition(".")[0],):
-        pairs = list(text_corpus(corpus)(root, subset))
-        path = output / f"{subset}.jsonl"
-        _keep_source(path, corpus, root)
+    for subset in request.subsets or (root.name.partition(".")[0],):
+        pairs = list(text_corpus(request.corpus)(root, subset))
+        path = request.output / f"{subset}.jsonl"
+        _refuse_overwriting(path, request.corpus, root)
         write_pairs(path, pairs)
         sources = len({pair.source for pair in pairs})
         reports[subset] = {
@@ -186,46 +173,42 @@ def _prepare_texts(
 
 
 def _prepare_speech(
-    corpus: str,
-    root: Path,
-    subsets: tuple[str, ...],
-    output: Path,
-    packing: tuple[int, str] | None,
-) -> tuple[dict[str, dict[str, Any]], Iterable[str]]:
-    """Write manifests; return a report for each part, and all texts."""
-    if packing:
+    request: Request, root: Path
+) -> tuple[dict[str, Report], Iterable[str]]:
+    """Write manifests; return a report for each subset, and all texts."""
+    corpus, output = request.corpus, request.output
+    if request.shards:
         terminal.start_backend()  # TensorFlow writes shards
-    there = known(corpus).subsets(root)
-    wanted = subsets or tuple(there) or ("",)
-    for subset in wanted:
-        check_subset(corpus, root, subset, there)
+    present = known(corpus).subsets(root)
+    subsets = request.subsets or tuple(present) or ("",)
+    for subset in subsets:
+        check_subset(corpus, root, subset, present)
     manifests = {
-        subset: output / f"{subset.replace('/', '-')}.jsonl" for subset in wanted
+        subset: output / f"{subset.replace('/', '-')}.jsonl" for subset in subsets
     }
     for manifest in manifests.values():
-        _keep_source(manifest, corpus, root)
+        _refuse_overwriting(manifest, corpus, root)
     make_folder(output)
-    reports: dict[str, dict[str, Any]] = {}
+    reports: dict[str, Report] = {}
     with progress_bars.progress(None, "clips") as advance:
         for subset, manifest in manifests.items():
-            prepared = Preparation(corpus, root, subset)
-            found = _counted(prepared, advance)
-            if packing:
-                from asr.data.shards import write_shards  # noqa: PLC0415 - start-up time
+            preparation = Preparation(corpus, root, subset)
+            utterances = _counted(preparation, advance)
+            if request.shards:
+                from asr.data.shards import write_shards  # noqa: PLC0415 - start-up
 
-                count, folder = packing
-                found = write_shards(
-                    found,
-                    folder,
+                utterances = write_shards(
+                    utterances,
+                    request.shards_to or str(output),
                     manifest.stem,
-                    count,
-                    on_unreadable=prepared.drop_unreadable,
+                    request.shards,
+                    on_unreadable=preparation.drop_unreadable,
                 )
-            write_manifest(manifest, found)
+            write_manifest(manifest, utterances)
             reports[subset] = {
                 "manifest": str(manifest),
-                "summary": prepared.report.summary(),
-                **dataclasses.asdict(prepared.report),
+                "summary": preparation.report.summary(),
+                **dataclasses.asdict(preparation.report),
             }
     texts = (
         utterance.text or ""
@@ -235,17 +218,17 @@ def _prepare_speech(
     return reports, texts
 
 
-def _keep_source(target: Path, corpus: str, root: Path) -> None:
-    """Refuse to write over what is read.
+def _refuse_overwriting(target: Path, corpus: str, root: Path) -> None:
+    """Refuse to overwrite a file of the corpus.
 
     Raises:
-        UsageError: The message says where else to write.
+        UsageError: `target` belongs to the corpus.
     """
     if not target.exists():
         return
-    beside = corpus in _READ_FROM_JSON and target.parent.resolve() == root.resolve()
-    if beside or (root.is_file() and target.samefile(root)):
-        raise UsageError(f"{target}: would replace what is read; choose an --output")
+    in_corpus = corpus in _READ_FROM_JSON and target.parent.resolve() == root.resolve()
+    if in_corpus or (root.is_file() and target.samefile(root)):
+        raise UsageError(f"{target}: would replace the source; choose an --output")
 
 
 def _counted(

@@ -1,4 +1,4 @@
-"""Progress bars and progress lines."""
+"""Progress on standard error: bars for people, JSON lines for programs."""
 
 from __future__ import annotations
 
@@ -9,30 +9,27 @@ import time
 from typing import TYPE_CHECKING
 
 import click
+from rich import progress as bars
+from rich.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from rich.progress import Progress, ProgressColumn
 
 
 @contextlib.contextmanager
 def progress(
     total: int | None, unit: str, *, quiet: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Show a bar on standard error, if that is a terminal.
+    """Show a bar of counted items, if standard error is a terminal.
 
     Args:
-        total: How many there are to do, if that is known.
-        unit: What is counted, in the plural.
-        quiet: Whether to show nothing, as when results go to the same terminal.
+        total: Number of items; None if unknown.
+        unit: Name of the items, in the plural.
+        quiet: Show nothing, because results go to the same terminal.
 
     Yields:
-        A function to call for each one done.
+        A function to call for each finished item.
     """
-    # Imported here: only commands that take a while show a bar.
-    from rich import progress as bars  # noqa: PLC0415 - start-up time
-
     with _bar(quiet, bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
         task = bar.add_task(unit, total=total)
         yield lambda: bar.advance(task)
@@ -42,16 +39,16 @@ def progress(
 def audio_progress(
     total: float | None, *, quiet: bool = False, as_json: bool = False
 ) -> Iterator[Callable[[float], None]]:
-    """Show how much of some audio is done, with speed and time left; see `progress`.
+    """Show seconds of finished audio, with speed and remaining time.
 
     Args:
-        total: Seconds in all, if that is known.
+        total: Seconds of audio; None if unknown.
         quiet: As in `progress`.
-        as_json: Whether to write lines of JSON for programs instead, one a second at
-            most and one at the end: `done`, `total`, `left` in seconds, and `speed`.
+        as_json: Write JSON lines instead of a bar, at most one a second and one at the
+            end. Keys: `done`, `total`, `left` (seconds) and `speed`.
 
     Yields:
-        A function to call with the seconds of audio that were done.
+        A function to call with seconds of finished audio.
     """
     if as_json:
         lines = _JsonProgress(total)
@@ -60,8 +57,6 @@ def audio_progress(
         finally:
             lines.write()
         return
-    from rich import progress as bars  # noqa: PLC0415 - start-up time
-
     columns = (
         bars.TextColumn("{task.fields[clock]}"),
         bars.TextColumn("{task.fields[speed]}"),
@@ -88,14 +83,14 @@ def _clock(seconds: float) -> str:
 
 
 class _JsonProgress:
-    """Lines of JSON on standard error."""
+    """Writes progress as JSON lines on standard error."""
 
     def __init__(self, total: float | None) -> None:
         self._total, self._done = total, 0.0
         self._started = self._written = time.monotonic()
 
     def advance(self, seconds: float) -> None:
-        """Count, and write a line if there was none for a second."""
+        """Add seconds; write a line if the last one is a second old."""
         self._done += seconds
         if time.monotonic() - self._written >= 1.0:
             self.write()
@@ -104,29 +99,29 @@ class _JsonProgress:
         """Write a line."""
         self._written = time.monotonic()
         speed = self._done / max(self._written - self._started, 1e-3)
-        line: dict[str, float | None] = {
+        total = self._total
+        left = (
+            None if total is None or not speed else max(0, total - self._done) / speed
+        )
+        line = {
             "done": round(self._done, 3),
-            "total": None if self._total is None else round(self._total, 3),
+            "total": None if total is None else round(total, 3),
             "speed": round(speed, 2),
-            "left": None
-            if self._total is None or not speed
-            else round(max(0.0, self._total - self._done) / speed, 1),
+            "left": None if left is None else round(left, 1),
         }
         click.echo(json.dumps(line), err=True)
 
 
 @contextlib.contextmanager
 def download(total: int) -> Iterator[Callable[[int], None]]:
-    """Show bytes as they come, with their rate; see `progress`.
+    """Show downloaded bytes and their rate.
 
     Args:
-        total: How many will come, or 0 where that is not known.
+        total: Number of bytes; 0 if unknown.
 
     Yields:
         A function to call with each number of bytes.
     """
-    from rich import progress as bars  # noqa: PLC0415 - start-up time
-
     columns = (
         bars.DownloadColumn(),
         bars.TransferSpeedColumn(),
@@ -138,16 +133,13 @@ def download(total: int) -> Iterator[Callable[[int], None]]:
 
 
 def shows_bar(quiet: bool) -> bool:
-    """Tell whether `progress` shows something."""
+    """Return whether `progress` shows a bar."""
     return not quiet and sys.stderr.isatty()
 
 
-def _bar(quiet: bool, *columns: ProgressColumn) -> Progress:
-    from rich import progress as bars  # noqa: PLC0415 - start-up time
-    from rich.console import Console  # noqa: PLC0415 - start-up time
-
+def _bar(quiet: bool, *columns: bars.ProgressColumn) -> bars.Progress:
     console = Console(stderr=True)
-    # Results must reach standard output itself, whatever rich thinks of it.
+    # rich must not redirect standard output: results go there.
     return bars.Progress(
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),

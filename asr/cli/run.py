@@ -1,4 +1,4 @@
-"""`asr run`: a recipe from its data to scores."""
+"""`asr run`: preparation, training and evaluation of a recipe."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 
 import asr
 from asr.cli import corpora, options, terminal
+from asr.cli.options import option
 from asr.config.loading import load_recipe
 from asr.config.schema import STAGES
 from asr.corpora.text import TEXT_CORPORA
@@ -28,12 +29,7 @@ log = logging.getLogger(__name__)
 @click.argument("recipe", metavar="RECIPE")
 @options.overrides("Change a key of the recipe, such as train.epochs=40.")
 @options.run_folder
-@click.option(
-    "--skip",
-    multiple=True,
-    type=click.Choice(STAGES),
-    help="Leave a stage out; may be given again.",
-)
+@option("--skip", click.Choice(STAGES), "Skip this stage, repeatable.", multiple=True)
 @corpora.download
 @corpora.no_verify
 @options.as_json
@@ -46,26 +42,26 @@ def command(
     verify: bool,
     as_json: bool,
 ) -> None:
-    """Prepare, train and evaluate RECIPE, all in one folder.
+    """Prepare, train and evaluate RECIPE in one folder.
 
-    The data are those of the recipe, below the folder that the environment variable
-    ASR_DATA names, and the model is scored on its data.test. Given again, the command
-    goes on where it was stopped; what is done is not done again. The folder holds the
-    resolved recipe, the environment (versions, machine, git revision, seed), logs,
-    curves, the model, scores, and report.html.
+    Finds the data of the recipe below the folder in the environment variable ASR_DATA,
+    and scores the model on data.test. A repeated command continues a stopped run and
+    skips finished stages. The folder holds the resolved recipe, the environment
+    (versions, machine, git revision, seed), logs, curves, the model, scores, and
+    report.html.
     """
     loaded = load_recipe(recipe, overrides)
     if download:
         _download(loaded, verify=verify)
     terminal.start_backend()
     folder = output or Path("runs") / loaded.name
-    found = asr.run(
+    scores = asr.run(
         loaded, folder, skip=skip, tell=lambda text: click.echo(text, err=True)
     )
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(scores, ensure_ascii=False))
         return
-    for name in found:
+    for name in scores:
         text = (folder / SCORES / f"{name}.txt").read_text(encoding="utf-8")
         click.echo(f"{name}\n{text}")
     click.echo(folder / REPORT)
@@ -81,4 +77,4 @@ def _download(recipe: Recipe, *, verify: bool) -> None:
         if corpus not in TEXT_CORPORA:
             corpora.fetch_missing(corpus, root, tuple(subsets), verify=verify)
         elif not root.exists():
-            log.warning("%s: nowhere to download %s from", root, corpus)
+            log.warning("%s: %s has no download address", root, corpus)

@@ -1,4 +1,4 @@
-"""`asr score`: files of texts against another."""
+"""`asr score`: hypotheses against references, both in files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import click
 
 from asr.cli import options, outputs
-from asr.cli.terminal import visible
+from asr.cli.options import option
+from asr.cli.terminal import escaped
 from asr.errors import UsageError
 from asr.formats.readers import (
     FORMS,
@@ -40,7 +41,7 @@ _ALTERNATIVES = re.compile(r"\{[^{}]*/")
 
 
 class _ErrorRates(TypedDict):
-    """Options of error rates alone."""
+    """Options that apply only to error rates."""
 
     sclite_: bool
     fragments: bool
@@ -53,40 +54,27 @@ class _ErrorRates(TypedDict):
 
 
 @click.command(epilog="Example: asr score reference.trn hypothesis.trn --by speaker")
-@click.argument("reference", type=click.Path(path_type=Path))
-@click.argument("hypothesis", type=click.Path(path_type=Path))
-@click.argument("other", type=click.Path(path_type=Path), required=False)
-@click.option(
+@click.argument("reference", type=options.PATH)
+@click.argument("hypothesis", type=options.PATH)
+@click.argument("other", type=options.PATH, required=False)
+@option(
     "--metric",
-    type=click.Choice(["wer", *SCORERS]),
+    click.Choice(["wer", *SCORERS]),
+    "Compute error rates; BLEU and chrF; or ROUGE.",
     default="wer",
-    show_default=True,
-    help="Error rates; BLEU and chrF (translation); ROUGE (summaries).",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice([*FORMS, STM_CTM]),
-    help="How the files are written.  [default: each guessed from its content]",
+@option(
+    "--format form",
+    click.Choice([*FORMS, STM_CTM]),
+    "Format of the files.  [default: detected]",
 )
-@options.normalizer("none-1", "What all texts go through before they are compared.")
-@click.option(
-    "--sclite",
-    "sclite_",
-    is_flag=True,
-    help="Align and count as NIST's sclite: its costs, { a / b / @ }, any case.",
-)
-@click.option("--fragments", is_flag=True, help="With --sclite: its option -F.")
-@click.option("--optional", is_flag=True, help="With --sclite: its option -D.")
+@options.normalizer("none-1", "Normalise all texts with this.")
+@option("--sclite sclite_", bool, "Align and count as NIST sclite does.")
+@option("--fragments", bool, "Set option -F of --sclite.")
+@option("--optional", bool, "Set option -D of --sclite.")
 @options.error_rates
-@click.option(
-    "--vocabulary",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="File of known words, one a line: prints the share of words it lacks.",
-)
-@click.option(
-    "--allow-extra", is_flag=True, help="Leave out hypotheses without a reference."
-)
+@option("--vocabulary", options.FILE, "Report words outside this list, one a line.")
+@option("--allow-extra", bool, "Ignore hypotheses without a reference.")
 @options.as_json
 def command(
     reference: Path,
@@ -101,52 +89,53 @@ def command(
 ) -> None:
     """Score the texts of HYPOTHESIS against those of REFERENCE.
 
-    Lines are paired by utterance; a missing hypothesis counts as empty, and an
-    utterance that is there twice is an error. With OTHER, a second system's texts, both
-    are scored and their difference is tested. Files are in one of the formats trn, text
-    (plain lines), jsonl (a manifest or predictions), kaldi and stm-ctm.
+    Pairs texts by utterance. A missing hypothesis counts as empty; a duplicate
+    utterance is an error. With OTHER, the texts of a second system, scores both and
+    tests their difference. Formats: trn, text (plain lines), jsonl (a manifest or
+    predictions), kaldi and stm-ctm. --sclite uses its costs, takes alternatives as in
+    { a / b } and ignores case.
     """
     if metric != "wer":
         options.refuse_error_rates(**given)
     _check(given, normalizer, several=other is not None, as_json=as_json)
     references = read_references(reference, form=form)
-    normal = normalizer_of(normalizer)
+    normalize = normalizer_of(normalizer)
     systems = []
     for path in (hypothesis, other) if other else (hypothesis,):
         texts = read_hypotheses(path, references, form=form)
         pairs = pair(references.texts, texts, allow_extra=allow_extra)
         if metric == "wer" and not given["sclite_"]:
             _refuse_alternatives(pairs)
-        systems.append(pairs.mapped(normal))
+        systems.append(pairs.mapped(normalize))
     if metric == "wer":
-        found = _error_rates(systems, references, normal, given, as_json=as_json)
+        results = _error_rates(systems, references, normalize, given, as_json=as_json)
     else:
         scores = [SCORERS[metric](p.references, p.hypotheses) for p in systems]
-        found = [x.to_json() if as_json else x.summary() for x in scores]
-    for place, pairs in enumerate(systems):
+        results = [x.to_json() if as_json else x.summary() for x in scores]
+    for index, pairs in enumerate(systems):
         if as_json:
-            done = {"missing": len(pairs.missing), "extra": len(pairs.extra)}
-            found[place] = {**found[place], "normalizer": normalizer, **done}
+            counts = {"missing": len(pairs.missing), "extra": len(pairs.extra)}
+            results[index] = {**results[index], "normalizer": normalizer, **counts}
         else:
-            found[place] += f"\nnormalizer {normalizer}; {pairs.policy()}"
+            results[index] += f"\nnormalizer {normalizer}; {pairs.policy()}"
     if not as_json:
-        click.echo(visible("\n\n".join(found)))
+        click.echo(escaped("\n\n".join(results)))
         return
     names = ("first", "second", "comparison")
-    whole = dict(zip(names, found, strict=False)) if other else found[0]
-    click.echo(json.dumps(whole, ensure_ascii=False))
+    named = dict(zip(names, results, strict=False)) if other else results[0]
+    click.echo(json.dumps(named, ensure_ascii=False))
 
 
 def _check(
     given: _ErrorRates, normalizer: str, *, several: bool, as_json: bool
 ) -> None:
-    """Refuse options that do not go together."""
+    """Refuse options that contradict each other."""
     if (given["alignments"] or given["report"]) and several:
-        raise UsageError("--alignments and --report show one system; leave OTHER away")
+        raise UsageError("--alignments and --report take one system; leave out OTHER")
     if as_json and given["alignments"] == Path("-"):
-        raise UsageError("--json and --alignments - both want standard output")
+        raise UsageError("--json and --alignments - both use standard output")
     if given["sclite_"] and normalizer != "none-1":
-        raise UsageError("--sclite compares texts as they are, without --normalizer")
+        raise UsageError("--sclite takes texts as they are; leave out --normalizer")
     if not given["sclite_"] and (given["fragments"] or given["optional"]):
         raise UsageError("--fragments and --optional need --sclite")
 
@@ -154,32 +143,32 @@ def _check(
 def _error_rates(
     systems: Sequence[Pairs],
     references: References,
-    normal: Callable[[str], str],
+    normalize: Callable[[str], str],
     given: _ErrorRates,
     *,
     as_json: bool,
 ) -> list[Any]:
-    """Return figures of each system and, of two, of their difference."""
+    """Return scores of each system and, for two, of their difference."""
     aligner, facts = _aligner(given), list(references.facts.values())
     words = given["vocabulary"]
     if given["sclite_"]:
-        normal = str.casefold
-    vocabulary = read_vocabulary(words, normal) if words else None
-    found: list[Any] = []
+        normalize = str.casefold
+    vocabulary = read_vocabulary(words, normalize) if words else None
+    results: list[Any] = []
     for pairs in systems:
         report = ScoreReport(
             pairs.references, pairs.hypotheses, facts, aligner, vocabulary
         )
         shown = given["by"], given["errors"]
-        found.append(report.to_json(*shown) if as_json else report.summary(*shown))
+        results.append(report.to_json(*shown) if as_json else report.summary(*shown))
         if given["alignments"]:
             steps = map(aligner or align, pairs.references, pairs.hypotheses)
             named = zip(references.texts, steps, strict=True)
             outputs.write_alignments(given["alignments"], named)
         if given["report"]:
-            done = {"missing and empty hypotheses": pairs.policy()}
+            facts_shown = {"missing and empty hypotheses": pairs.policy()}
             names = list(references.texts)
-            page = html_report(report, names, title="Scores", facts=done)
+            page = html_report(report, names, title="Scores", facts=facts_shown)
             outputs.write_lines(given["report"], page)
     if len(systems) > 1:
         speakers = [fact.get("speaker", "") for fact in facts]
@@ -190,14 +179,14 @@ def _error_rates(
             speakers if all(speakers) else None,
             aligner=aligner or align,
         )
-        found.append(comparison.to_json() if as_json else comparison.summary())
-    return found
+        results.append(comparison.to_json() if as_json else comparison.summary())
+    return results
 
 
 def _aligner(given: _ErrorRates) -> Aligner | None:
     if given["sclite_"]:
         rules = sclite.Rules(given["fragments"], given["optional"])
-        # Counts, errors, alignments and page all ask for the same ones.
+        # Counts, errors, alignments and page need the same alignments.
         return cache(partial(sclite.align, rules=rules))
     return None
 

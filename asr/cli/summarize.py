@@ -1,23 +1,22 @@
-"""`asr summarize`: a text to a title for it."""
+"""`asr summarize`: titles for texts."""
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any
 
 import click
 
 from asr.cli import text_commands
+from asr.cli.options import option
 
 
 @click.command(epilog="Example: asr summarize abstract.txt")
 @text_commands.arguments("title")
-@click.option("--lines", is_flag=True, help="Each line is a text of its own.")
-def command(
-    sources: tuple[str, ...], lines: bool, **given: Unpack[text_commands.Options]
-) -> None:
+@option("--lines", bool, "Take each line as a text.")
+def command(sources: tuple[str, ...], lines: bool, **given: Any) -> None:
     """Write a title for each text.
 
-    Takes files, texts and - (standard input). A text longer than the model reads is
-    cut, and a warning says so.
+    Takes files, texts and - (standard input). A text over the limit of the model is cut
+    with a warning.
     """
-    text_commands.write(sources, given, whole=not lines)
+    text_commands.write(sources, whole=not lines, **given)

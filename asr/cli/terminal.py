@@ -1,4 +1,4 @@
-"""What all commands say on standard error: errors, progress, and nothing else."""
+"""Standard streams, error messages and a quiet start of Keras."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def prepare_streams() -> None:
-    """Have standard error where it is closed, and names that are not UTF-8 printed."""
+    """Open standard error if it is closed; escape names that are not UTF-8."""
     if sys.stderr is None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = os.fdopen(2, "w")
@@ -27,30 +27,23 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
-def visible(text: str) -> str:
-    """Write control characters out, which a terminal would obey; not tabs and lines."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+def escaped(text: str) -> str:
+    """Escape the control characters that a terminal would obey."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
 class Formatter(logging.Formatter):
-    """Log lines without control characters of what they tell of."""
+    """Formats log lines without control characters."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """See the class."""
-        return visible(super().format(record))
+        """Return the line."""
+        return escaped(super().format(record))
 
 
 def report(error: Exception) -> int:
-    """Print an error as one line `error: ...`.
-
-    Args:
-        error: What went wrong.
-
-    Returns:
-        The exit status that belongs to it.
-    """
+    """Print an error as one line `error: ...`; return its exit status."""
     message, status = _describe(error)
-    click.echo(f"error: {visible(' '.join(message.split()))}", err=True)
+    click.echo(f"error: {escaped(' '.join(message.split()))}", err=True)
     return status
 
 
@@ -65,7 +58,7 @@ def _describe(error: Exception) -> tuple[str, int]:
         where = error.filename or ("the output" if full else "")
         return f"{where}: {reason}" if where else reason, OutputError.exit_status
     if isinstance(error, MemoryError):
-        return "out of memory; give it less at once (--batch-seconds)", 1
+        return "out of memory; use a smaller --batch-seconds", 1
     name = type(error).__name__
     return f"{name}: {error} (a fault in asr; asr --debug shows the traceback)", 1
 
@@ -76,22 +69,22 @@ def _usage(error: click.ClickException) -> str:
 
 
 def prints_to_terminal() -> bool:
-    """Tell whether a person reads standard output, which may be closed."""
+    """Return whether standard output is open and a terminal."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def flush_stdout() -> None:
-    """Pass on what was printed, where standard output is not closed."""
+    """Flush standard output, if it is open."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def silence_stdout() -> None:
-    """Point standard output nowhere after it failed or its reader has gone.
+    """Redirect standard output to nowhere after it failed or its reader has closed it.
 
-    Otherwise the interpreter complains when it flushes what is left.
+    Otherwise the interpreter reports an error when it flushes the rest at exit.
     """
-    # Under a test there is no descriptor, and nothing to complain.
+    # Under a test, standard output has no descriptor.
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -101,11 +94,11 @@ def silence_stdout() -> None:
 
 
 def start_backend() -> None:
-    """Import Keras and its backend without what they print while starting.
+    """Import Keras and its backend without their messages at start-up.
 
-    TensorFlow's C++ part greets with notes on oneDNN and missing GPUs before it reads
-    any log level, so the descriptor itself goes elsewhere meanwhile. Failures come as
-    exceptions and are seen. `--log-level debug` lets the notes through.
+    The C++ part of TensorFlow prints notes on oneDNN and missing GPUs before it reads a
+    log level, so the descriptor itself is redirected meanwhile. Failures still arrive
+    as exceptions. `--log-level debug` shows the notes.
     """
     if "keras" in sys.modules or os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "0":
         importlib.import_module("keras")

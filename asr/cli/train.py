@@ -1,4 +1,4 @@
-"""`asr train`: a recipe to a model folder."""
+"""`asr train`: training from a recipe to a model folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 import asr
 from asr.cli import options, terminal
+from asr.cli.options import option
 from asr.config.loading import load_recipe
 from asr.config.schema import LANGUAGE_MODEL
 from asr.errors import UsageError
@@ -20,21 +21,12 @@ from asr.errors import UsageError
 @click.argument("recipe", required=False, metavar="RECIPE")
 @options.overrides("Change a key of the recipe, such as model.encoder.layers=3.")
 @options.run_folder
-@click.option(
-    "--resume",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Go on with the run in this folder.",
-)
-@click.option(
-    "--estimate",
-    is_flag=True,
-    help="Train a few steps only; say what time, memory and disk all will need.",
-)
-@click.option(
+@option("--resume", options.FOLDER, "Continue the run in this folder.", metavar="DIR")
+@option("--estimate", bool, "Estimate time, memory and disk from a few steps.")
+@option(
     "--hours",
-    type=click.FloatRange(0, 1e6, min_open=True),
-    help="Speech to estimate for, where the data are not there.",
+    click.FloatRange(0, 1e6, min_open=True),
+    "Estimate for so many hours of speech.",
 )
 @options.as_json
 def command(
@@ -48,30 +40,31 @@ def command(
 ) -> None:
     """Train a model from RECIPE, a YAML file or a shipped name such as an4.
 
-    Paths in a recipe are below the folder that the environment variable ASR_DATA
-    names. A run that was stopped goes on with --resume as if it had not been. Prints
-    the model's folder when done.
+    Paths in a recipe are below the folder in the environment variable ASR_DATA.
+    --resume continues a stopped run exactly. Prints the model folder.
     """
     if (hours or as_json) and not estimate:
-        raise UsageError("--hours and --json belong to --estimate")
+        raise UsageError("--hours and --json apply only to --estimate")
     if resume is not None:
         if recipe or overrides or output or estimate:
-            raise UsageError("--resume takes the run as it is; give nothing beside it")
+            raise UsageError("--resume takes the run as it is; give no other argument")
         terminal.start_backend()
         click.echo(asr.resume(resume))
         return
     if estimate and output:
         raise UsageError("--estimate writes nothing; leave --output out")
     if recipe is None:
-        raise UsageError("name a recipe, or a run with --resume")
+        raise UsageError("give a recipe, or a run with --resume")
     loaded = load_recipe(recipe, overrides)
     if estimate and loaded.task == LANGUAGE_MODEL:
-        raise UsageError("--estimate is for networks; a language model is counted")
+        raise UsageError(
+            "--estimate applies only to networks, not to n-gram language models"
+        )
     terminal.start_backend()
     if estimate:
         needs = asr.estimate(loaded, hours or 0.0)
         click.echo(json.dumps(needs.to_json()) if as_json else needs.summary())
         return
-    counted = loaded.task == LANGUAGE_MODEL
-    train = asr.train_language_model if counted else asr.train
+    is_language_model = loaded.task == LANGUAGE_MODEL
+    train = asr.train_language_model if is_language_model else asr.train
     click.echo(train(loaded, output or Path("runs") / loaded.name))

@@ -2,218 +2,213 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 import asr
 from asr.cli import inputs, options, outputs, terminal
 from asr.cli import progress as progress_bars
-from asr.errors import AsrError
+from asr.cli.options import COUNT, option
+from asr.errors import AsrError, UsageError
 from asr.formats.layout import Layout
+from asr.formats.writers import WORD_FORMATS
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
     from asr.formats.transcript import Transcript
     from asr.inference.options import Options
+    from asr.inference.recognizer import Recognizer
 
 
-@click.command(epilog="Example: asr transcribe talk.mp3 interviews/ --output-dir texts")
+_FORMAT = click.Choice(inputs.FORMATS)
+_WIDTH, _LINES = Layout.max_line_width, Layout.max_line_count
+
+
+@dataclass(frozen=True)
+class Request:
+    """Arguments and options of `asr transcribe`; `search` has those of the decoder."""
+
+    sources: tuple[str, ...]
+    model: str
+    folder: Path | None
+    output_format: str
+    n_best: int
+    vad: bool
+    word_timestamps: bool
+    max_line_width: int
+    max_line_count: int
+    highlight_words: bool
+    start: float
+    end: float | None
+    channel: int | None
+    rate: int | None
+    hotwords: str
+    prefix: str | None
+    resume: bool
+    json_progress: bool
+    batch_seconds: float
+    search: dict[str, Any]
+
+    @property
+    def several(self) -> bool:
+        """There may be more than one recording."""
+        return len(self.sources) > 1 or inputs.is_folder(self.sources[0])
+
+    @property
+    def prints_segments(self) -> bool:
+        """The text of a single recording is printed segment by segment."""
+        return self.folder is None and self.output_format == "txt" and not self.several
+
+
+@click.command(
+    cls=options.GroupedCommand,
+    groups={"start": "Input", "folder": "Output", "model": "Decoding"},
+    epilog="Example: asr transcribe talk.mp3 interviews/ --output-dir texts",
+)
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|-...")
+@option("--start", click.FloatRange(0), "Start at this second.", default=0.0)
+@option("--end", options.POSITIVE, "Stop at this second.  [default: the end]")
+@option("--channel", COUNT, "Use this channel, from 1.  [default: the mean of all]")
+@option("--rate", COUNT, "Sample rate of raw 16-bit mono audio on standard input.")
+@option("--vad/--no-vad", None, "Skip non-speech.", default=True)
+@option(
+    "-o --output-dir folder",
+    options.FOLDER,
+    "Write a file for each recording here.  [default: standard output]",
+)
+@option("-f --output-format", _FORMAT, "Write this format.", default="txt")
+@options.n_best("List n-best hypotheses in json, for recordings of one segment.")
+@option("--word-timestamps", bool, "Add times of words to json.")
+@option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
+@option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
+@option("--highlight-words", bool, "Underline the spoken word in subtitles.")
+@option("--resume", bool, "Skip recordings that have files in --output-dir.")
+@option("--json-progress", bool, "Write progress as JSON lines on standard error.")
 @options.model
-@click.option(
-    "-o",
-    "--output-dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Write a file for each recording here.  [default: standard output]",
-)
-@click.option(
-    "-f",
-    "--output-format",
-    type=click.Choice(inputs.FORMATS),
-    default="txt",
-    show_default=True,
-    help="What to write.",
-)
-@click.option(
-    "--n-best",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Readings of each recording that is decoded in one part, listed in json.",
-)
-@click.option(
-    "--vad/--no-vad",
-    default=True,
-    show_default=True,
-    help="Read only where somebody speaks.",
-)
-@click.option(
-    "--word-timestamps",
-    is_flag=True,
-    help="Tell in json when each word is said.",
-)
-@click.option(
-    "--max-line-width",
-    type=click.IntRange(1),
-    default=Layout.max_line_width,
-    show_default=True,
-    help="Characters of a line of subtitles.",
-)
-@click.option(
-    "--max-line-count",
-    type=click.IntRange(1),
-    default=Layout.max_line_count,
-    show_default=True,
-    help="Lines of a subtitle.",
-)
-@click.option(
-    "--highlight-words",
-    is_flag=True,
-    help="Underline each word of subtitles while it is said.",
-)
-@click.option(
-    "--start",
-    type=click.FloatRange(0),
-    default=0.0,
-    help="Seconds to skip at the beginning.",
-)
-@click.option(
-    "--end",
-    type=click.FloatRange(0, min_open=True),
-    help="Second at which to stop.  [default: the end]",
-)
-@click.option(
-    "--channel",
-    type=click.IntRange(1),
-    help="Channel to listen to.  [default: the mean of all]",
-)
-@click.option(
-    "--rate",
-    type=click.IntRange(1),
-    help="Samples per second on standard input, raw: 16 bits, little endian, mono.",
-)
-@click.option(
+@option(
     "--hotwords",
+    str,
+    "Boost these words and phrases, separated by commas.",
     default="",
     metavar="WORDS",
-    help="Words and phrases to look out for, between commas.",
 )
-@click.option("--prefix", metavar="TEXT", help="What each recording begins with.")
-@click.option(
-    "--resume",
-    is_flag=True,
-    help="Leave out recordings whose files are in --output-dir.",
-)
-@click.option(
-    "--json-progress",
-    is_flag=True,
-    help="Write the progress in JSON on standard error.",
-)
+@option("--prefix", str, "Begin each transcript with this text.", metavar="TEXT")
 @options.decoding
-def command(  # noqa: PLR0913 - one for each option
-    sources: tuple[str, ...],
-    model: str,
-    folder: Path | None,
-    output_format: str,
-    n_best: int,
-    vad: bool,
-    word_timestamps: bool,
-    max_line_width: int,
-    max_line_count: int,
-    highlight_words: bool,
-    start: float,
-    end: float | None,
-    channel: int | None,
-    rate: int | None,
-    hotwords: str,
-    prefix: str | None,
-    resume: bool,
-    json_progress: bool,
-    batch_seconds: float,
-    **search: Unpack[options.Guided],
-) -> int:
-    """Write down what recordings say.
+def command(**given: Any) -> int:
+    """Transcribe recordings.
 
-    Takes audio files (m4a, mp4 and webm with the extra `video`), folders (walked) and
-    - (standard input), in the language of the model. A recording that cannot be read is
-    reported and left out, and its error gives the exit status.
+    Takes audio files (m4a, mp4 and webm with the extra `video`), folders and their
+    subfolders, and - (standard input), in the language of the model. A recording that
+    cannot be decoded is reported and left out. Its error gives the exit status.
     """
-    several = len(sources) > 1 or inputs.is_folder(sources[0])
-    at_once = folder is None and output_format == "txt" and not several
-    outputs.check(
-        output_format,
-        folder=folder,
-        several=several,
-        n_best=n_best,
-        word_timestamps=word_timestamps,
-        resume=resume,
-    )
-    inputs.check_input(sources, rate, start, end)
-    found = list(inputs.find(sources, rate))
-    failures = [terminal.report(it) for it in found if isinstance(it, AsrError)]
-    recordings = [it for it in found if not isinstance(it, AsrError)]
-    names = inputs.name_all(recordings, sources, resume=resume)
-    if folder is not None:
-        outputs.make_folder(folder)  # before hours of work, not after them
-        left = outputs.missing(recordings, names, folder, output_format)
-        recordings = left if resume else recordings
-    if not recordings:
-        return next(iter(failures), 0)
-
-    terminal.start_backend()
-    recognizer = asr.load(model)
-    phrases = tuple(phrase.strip() for phrase in hotwords.split(",") if phrase.strip())
-    decoding = options.decoding_config(
-        recognizer.decoding,
-        n_best=n_best,
-        hotwords=phrases or None,
-        prefix=prefix,
-        **search,
-    )
-    worded = outputs.worded(output_format, recognizer.times_words)
-    quiet = folder is None and terminal.prints_to_terminal()
-    shown = json_progress or progress_bars.shows_bar(quiet)
-    total = inputs.seconds(recordings, start, end) if shown else None
-    with progress_bars.audio_progress(
-        total, quiet=quiet, as_json=json_progress
-    ) as advance:
-        chosen: Options = {
-            "decoding": decoding,
-            "vad": vad,
-            "word_timestamps": word_timestamps or worded,
-            "start": start,
-            "end": end,
-            "channel": channel,
-            "batch_seconds": batch_seconds,
-            "on_progress": advance,
-        }
-        if at_once:
-            chosen["on_segment"] = outputs.segment_to_stdout
-        layout = Layout(
-            channel=channel or 1,
-            max_line_width=max_line_width,
-            max_line_count=max_line_count,
-            highlight_words=highlight_words,
-        )
-        results = recognizer.transcribe_many(recordings, **chosen)
-        for source, (_, result) in zip(recordings, results, strict=True):
-            if isinstance(result, AsrError):
-                failures.append(terminal.report(result))
-                continue
-            label = inputs.label(source)
-            _explain(result, label)
-            named = replace(layout, name=names[source])
-            if folder is not None:
-                outputs.to_files(result, output_format, named, folder=folder)
-            elif not at_once:
-                name = label if several else None
-                outputs.to_stdout(result, output_format, named, name=name)
+    request = options.request(Request, given)
+    _check(request)
+    sources = list(inputs.find_recordings(request.sources, request.rate))
+    failures = [terminal.report(x) for x in sources if isinstance(x, AsrError)]
+    recordings = [x for x in sources if not isinstance(x, AsrError)]
+    names = inputs.output_names(recordings, request.sources, resume=request.resume)
+    if request.folder is not None:
+        outputs.make_folder(request.folder)  # fail before hours of work
+        if request.resume:
+            recordings = outputs.without_outputs(
+                recordings, names, request.folder, request.output_format
+            )
+    names = {source: names[source] for source in recordings}
+    failures += _transcribe(request, names) if names else []
     return next(iter(failures), 0)
 
 
-def _explain(transcript: Transcript, label: str) -> None:
+def _check(request: Request) -> None:
+    """Refuse options that contradict each other or lose results."""
+    kind, start, end = request.output_format, request.start, request.end
+    printed = request.folder is None
+    fits_stdout = kind in ("txt", "json", "ctm", "trn") or not request.several
+    rules = {
+        "--n-best lists hypotheses in json; give --output-format json":
+            request.n_best > 1 and kind not in ("json", "all"),
+        f"--word-timestamps: {kind} has no times of words; give --output-format json":
+            request.word_timestamps and kind not in (*WORD_FORMATS, "json", "all"),
+        "--rate applies only to raw audio on standard input (-)":
+            request.rate is not None and "-" not in request.sources,
+        f"--end must be after --start {start:g}, got {end}":
+            end is not None and end <= start,
+        "--resume looks for files; give --output-dir": request.resume and printed,
+        "all formats do not fit standard output; give --output-dir":
+            kind == "all" and printed,
+        f"several {kind} do not fit standard output; give --output-dir":
+            printed and not fits_stdout,
+    }  # fmt: skip
+    for message, broken in rules.items():
+        if broken:
+            raise UsageError(message)
+
+
+def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
+    """Transcribe recordings, given with output names; return statuses of errors."""
+    terminal.start_backend()
+    recognizer = asr.load(request.model)
+    chosen = _recognizer_options(request, recognizer)
+    layout = Layout(
+        channel=request.channel or 1,
+        max_line_width=request.max_line_width,
+        max_line_count=request.max_line_count,
+        highlight_words=request.highlight_words,
+    )
+    failures = []
+    with _progress(request, list(names)) as advance:
+        chosen["on_progress"] = advance
+        results = recognizer.transcribe_many(list(names), **chosen)
+        for (source, name), (_, result) in zip(names.items(), results, strict=True):
+            if isinstance(result, AsrError):
+                failures.append(terminal.report(result))
+            else:
+                _output(request, result, replace(layout, name=name), source)
+    return failures
+
+
+def _recognizer_options(request: Request, recognizer: Recognizer) -> Options:
+    phrases = (phrase.strip() for phrase in request.hotwords.split(","))
+    word_times = outputs.wants_word_times(request.output_format, recognizer.times_words)
+    return {
+        "decoding": options.decoding_config(
+            recognizer.decoding,
+            request.search,
+            n_best=request.n_best,
+            hotwords=tuple(filter(None, phrases)) or None,
+            prefix=request.prefix,
+        ),
+        "vad": request.vad,
+        "word_timestamps": request.word_timestamps or word_times,
+        "start": request.start,
+        "end": request.end,
+        "channel": request.channel,
+        "batch_seconds": request.batch_seconds,
+        "on_segment": outputs.print_segment if request.prints_segments else None,
+    }
+
+
+def _progress(
+    request: Request, recordings: list[inputs.Source]
+) -> AbstractContextManager[Any]:
+    quiet = request.folder is None and terminal.prints_to_terminal()
+    as_json, total = request.json_progress, None
+    if as_json or progress_bars.shows_bar(quiet):
+        total = inputs.total_seconds(recordings, request.start, request.end)
+    return progress_bars.audio_progress(total, quiet=quiet, as_json=as_json)
+
+
+def _output(
+    request: Request, transcript: Transcript, layout: Layout, source: inputs.Source
+) -> None:
+    kind, name = request.output_format, inputs.display_name(source)
     if transcript.reason:
-        click.echo(f"warning: {label}: no text: {transcript.reason}", err=True)
+        click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
+    if request.folder is not None:
+        outputs.write_transcript(transcript, kind, layout, folder=request.folder)
+    elif not request.prints_segments:
+        shown_name = name if request.several else None
+        outputs.print_transcript(transcript, kind, layout, name=shown_name)

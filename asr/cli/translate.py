@@ -1,8 +1,8 @@
-"""`asr translate`: sentences to another language."""
+"""`asr translate`: translations of texts."""
 
 from __future__ import annotations
 
-from typing import Unpack
+from typing import Any
 
 import click
 
@@ -11,10 +11,10 @@ from asr.cli import text_commands
 
 @click.command(epilog='Example: asr translate "Where is the station?"')
 @text_commands.arguments("en-fr")
-def command(sources: tuple[str, ...], **given: Unpack[text_commands.Options]) -> None:
+def command(sources: tuple[str, ...], **given: Any) -> None:
     """Translate texts, line by line.
 
-    Takes texts, files and - (standard input); each line of them is translated by
-    itself, and an empty line stays one.
+    Takes texts, files and - (standard input). Each line is translated by itself; an
+    empty line stays empty.
     """
-    text_commands.write(sources, given, whole=False)
+    text_commands.write(sources, whole=False, **given)

@@ -1,4 +1,4 @@
-"""Say how words sound: the lexicon of english/phones.
+"""Write the pronunciation lexicon of english/phones.
 
     curl -LO https://raw.githubusercontent.com/cmusphinx/cmudict/master/cmudict.dict
     sudo apt install espeak-ng
@@ -6,9 +6,9 @@
         runs/english-fewer-masks/train.jsonl --language-model runs/books/model \
         --output "$ASR_DATA"/text/lexicon.txt
 
-Writes the entries of CMUdict, then those of the words that it lacks: possessives sound
-like their word and an S, everything else as espeak-ng says it, whose sounds are written
-as the nearest of CMUdict.
+Writes the entries of CMUdict, then entries of the words that it lacks. A possessive
+gets the phones of its noun and an S. Any other word gets the phones of espeak-ng,
+mapped to the nearest ones of CMUdict.
 """
 
 # ruff: noqa: RUF001 - letters of the phonetic alphabet
@@ -28,7 +28,7 @@ from asr.language_model.storage import load_language_model
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, Phones, read_lexicon, write_lexicon
 
-# IPA as espeak-ng's American voice writes it; what is longer is tried first.
+# IPA of the American voice of espeak-ng; longer symbols are tried first.
 SOUNDS = {
     "tʃ": "CH", "dʒ": "JH", "aɪə": "AY AH", "aɪɚ": "AY ER", "aɪ": "AY", "aʊ": "AW",
     "ɔɪ": "OY", "oʊ": "OW", "eɪ": "EY", "ɑːɹ": "AA R", "ɔːɹ": "AO R", "oːɹ": "AO R",
@@ -45,36 +45,36 @@ SIBILANTS, VOICELESS = {"S", "Z", "SH", "ZH", "CH", "JH"}, {"P", "T", "K", "F", 
 
 
 def with_s(phones: Phones) -> Phones:
-    """Return how a possessive sounds, from how its noun does."""
+    """Return the phones of a possessive from those of its noun."""
     if phones[-1] in SIBILANTS:
         return (*phones, "IH", "Z")
     return (*phones, "S" if phones[-1] in VOICELESS else "Z")
 
 
-def spoken(word: str) -> Phones:
-    """Return what espeak-ng makes of a word."""
+def synthesised(word: str) -> Phones:
+    """Return the phones that espeak-ng gives for a word."""
     command = ["espeak-ng", "-q", "--ipa", "-v", "en-us", word.lower()]
     if not shutil.which("espeak-ng"):
         raise DataError("not installed: espeak-ng")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise DataError(f"{' '.join(command)}: {done.stderr.strip()}")
-    found = SOUND.findall(re.sub("[ˈˌ]", "", done.stdout))
-    return tuple(" ".join(SOUNDS[sound] for sound in found).split())
+    sounds = SOUND.findall(re.sub("[ˈˌ]", "", done.stdout))
+    return tuple(" ".join(SOUNDS[sound] for sound in sounds).split())
 
 
 def pronounced(word: str, lexicon: Lexicon) -> tuple[Phones, ...]:
-    """Return how a word sounds that the lexicon lacks."""
+    """Return the pronunciations of a word that the lexicon lacks."""
     noun = word.removesuffix("'S")
     if noun != word and noun in lexicon:
         return tuple(with_s(phones) for phones in lexicon[noun])
-    return (spoken(word),)
+    return (synthesised(word),)
 
 
 @click.command(help=__doc__)
 @click.argument("cmudict", type=click.Path(exists=True, path_type=Path))
 @click.argument("manifests", type=click.Path(exists=True, path_type=Path), nargs=-1)
-@click.option("--language-model", multiple=True, help="Whose words are said.")
+@click.option("--language-model", multiple=True, help="Add the words of this model.")
 @click.option("--output", type=click.Path(path_type=Path), required=True)
 def main(
     cmudict: Path,
@@ -82,7 +82,7 @@ def main(
     language_model: Iterable[str],
     output: Path,
 ) -> None:
-    """See the module."""
+    """Write the lexicon."""
     normalize = normalizer("librispeech-1")
     try:
         lexicon = dict(read_lexicon(cmudict, normalize))
@@ -95,17 +95,17 @@ def main(
         for name in language_model:
             known = load_language_model(name).words
             words.update(known.vocabulary if known else ())
-        silent = []
+        missing = []
         for word in sorted(words - lexicon.keys()):
             if pronunciations := tuple(filter(None, pronounced(word, lexicon))):
                 lexicon[word] = pronunciations
             else:
-                silent.append(word)
+                missing.append(word)
         write_lexicon(output, lexicon)
     except AsrError as error:
         raise click.ClickException(str(error)) from error
-    if silent:
-        click.echo(f"nobody could say: {' '.join(silent)}", err=True)
+    if missing:
+        click.echo(f"no pronunciation: {' '.join(missing)}", err=True)
     click.echo(f"{output}: {len(lexicon):,} words")
 
 

@@ -50,7 +50,7 @@ class Seen:
 
 @dataclass
 class FakeRecognizer:
-    """Hears the name of the file; decodes it for real, so bad files are bad."""
+    """Recognises the name of the file; decodes the audio, so that bad files fail."""
 
     decoding: DecodingConfig = field(
         default_factory=lambda: DecodingConfig(beam_size=4, ctc_weight=0.25)
@@ -64,11 +64,11 @@ class FakeRecognizer:
         decoding = options["decoding"]
         for source in sources:
             try:
-                found = self._transcribe(source, decoding)
-                for segment in found.segments if options.get("on_segment") else ():
+                transcript = self._transcribe(source, decoding)
+                for segment in transcript.segments if options.get("on_segment") else ():
                     options["on_segment"](segment)
-                options["on_progress"](found.duration)
-                yield source, _timed(found) if word_timestamps else found
+                options["on_progress"](transcript.duration)
+                yield source, _timed(transcript) if word_timestamps else transcript
             except AsrError as error:
                 yield source, error
 
@@ -94,10 +94,10 @@ class FakeRecognizer:
         return Seen(weights, ("A", "B", "</s>"), 0.04, features, 0.01)
 
 
-def _timed(found: Transcript) -> Transcript:
-    """Let every word last as long."""
+def _timed(transcript: Transcript) -> Transcript:
+    """Give all words of a segment the same length."""
     segments = []
-    for segment in found.segments:
+    for segment in transcript.segments:
         words = segment.text.split()
         step = segment.end / len(words)
         times = tuple(
@@ -105,7 +105,7 @@ def _timed(found: Transcript) -> Transcript:
             for place, word in enumerate(words)
         )
         segments.append(replace(segment, words=times))
-    return replace(found, segments=tuple(segments))
+    return replace(transcript, segments=tuple(segments))
 
 
 @pytest.fixture

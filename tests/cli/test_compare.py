@@ -102,7 +102,7 @@ def test_keys_that_end_alike_are_told_apart():
     ("vary", "status", "message"),
     [
         ("model.attention", 2, "write it as key.subkey=value,value"),
-        ("model.attention=", 2, "there are no values"),
+        ("model.attention=", 2, "values are missing"),
         ("model.attention=[", 2, "not valid YAML"),
         ("model.atention=luong,none", 3, "did you mean"),
         ("train.epochs=1,0", 3, "is not between"),

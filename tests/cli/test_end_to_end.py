@@ -128,11 +128,11 @@ def test_a_report_of_an_evaluation(run, model, clips, tmp_path):
     write_manifest(tmp_path / "clips.jsonl", [wrong, *clips[1:]])
     ended = run("evaluate", model, tmp_path / "clips.jsonl", "--report", page, "--json")
     assert ended.status == 0
-    heard = min(10, json.loads(ended.out)["sentence_errors"])
-    assert heard >= 1
+    shown = min(10, json.loads(ended.out)["sentence_errors"])
+    assert shown >= 1
     text = page.read_text()
-    assert text.count("data:audio/flac;base64,") == heard
-    assert text.count("data:image/png;base64,iVBOR") == heard
+    assert text.count("data:audio/flac;base64,") == shown
+    assert text.count("data:image/png;base64,iVBOR") == shown
     assert text.count("<tr><td>clip") == 16
 
 
@@ -167,38 +167,38 @@ def test_damaged_model(run, model, clips, tmp_path):
     shutil.copytree(model, folder)
     weights = folder / "model.weights.npz"
     weights.write_bytes(weights.read_bytes()[:-1])
-    told = one_line(run("transcribe", clips[0].audio, "--model", folder), 6)
-    assert "model.weights.npz: damaged" in told
+    message = one_line(run("transcribe", clips[0].audio, "--model", folder), 6)
+    assert "model.weights.npz: damaged" in message
 
 
 def test_train_refuses_a_folder_in_use(run, tiny_recipe, tiny_run):
-    told = one_line(run("train", tiny_recipe, "-o", tiny_run), 7)
-    assert told.startswith(f"error: {tiny_run}: holds a run already; go on with ")
+    message = one_line(run("train", tiny_recipe, "-o", tiny_run), 7)
+    assert message.startswith(f"error: {tiny_run}: holds a run already; go on with ")
 
 
 def test_train_resumes_only_a_run(run, tmp_path):
-    told = one_line(run("train", "--resume", tmp_path), 7)
-    assert "no training run there" in told
+    message = one_line(run("train", "--resume", tmp_path), 7)
+    assert "no training run there" in message
 
 
 def test_train_with_a_damaged_checkpoint(run, tiny_run, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(tiny_run, folder)
     (folder / "checkpoint.npz").write_bytes(b"PK")
-    told = one_line(run("train", "--resume", folder), 7)
-    assert "checkpoint.npz: damaged, or made for another model" in told
+    message = one_line(run("train", "--resume", folder), 7)
+    assert "checkpoint.npz: damaged, or made for another model" in message
 
 
 def test_train_on_nothing(run, tiny_recipe, tmp_path, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tmp_path))
-    told = one_line(run("train", tiny_recipe, "-o", tmp_path / "run"), 5)
-    assert "clips.jsonl" in told
+    message = one_line(run("train", tiny_recipe, "-o", tmp_path / "run"), 5)
+    assert "clips.jsonl" in message
     (tmp_path / "clips.jsonl").write_text("")
-    told = one_line(run("train", tiny_recipe, "-o", tmp_path / "run"), 5)
-    assert "no utterances" in told
+    message = one_line(run("train", tiny_recipe, "-o", tmp_path / "run"), 5)
+    assert "no utterances" in message
 
 
 def test_train_where_nothing_can_be_written(run, tiny_recipe, tmp_path):
     (tmp_path / "file").touch()
-    told = one_line(run("train", tiny_recipe, "-o", tmp_path / "file" / "run"), 8)
-    assert "Not a directory" in told
+    message = one_line(run("train", tiny_recipe, "-o", tmp_path / "file" / "run"), 8)
+    assert "Not a directory" in message

@@ -13,7 +13,7 @@ from asr.metrics.report import ScoreReport
 
 @pytest.fixture
 def calls(recognizer, public):
-    """Replace `asr.evaluate`: every recording is heard without its first word."""
+    """Replace `asr.evaluate`: each hypothesis lacks the first word."""
     made = []
 
     def evaluate(given, utterances, **options):
@@ -103,7 +103,7 @@ def test_alignments_and_predictions_in_files(run, calls, manifest, tmp_path):
     ("options", "status", "message"),
     [
         (("--by", "accent"), 2, "group must be one of lang"),
-        (("--predictions", "-"), 2, "needs a file"),
+        (("--predictions", "-"), 2, "--predictions must be a file, got -"),
         (("--predictions", "gone/p.jsonl"), 8, "there is no folder gone"),
         (("--alignments", "gone/a.txt"), 8, "there is no folder gone"),
         (("--report", "gone/a.html"), 8, "there is no folder gone"),

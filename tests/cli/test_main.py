@@ -1,4 +1,4 @@
-"""asr.cli.main: every way in which the program ends."""
+"""asr.cli.main: commands, help and exit statuses."""
 
 from __future__ import annotations
 
@@ -55,12 +55,13 @@ def test_every_command_module_is_listed(root):
     helpers = {
         "__init__",
         "corpora",
-        "lines",
+        "inputs",
         "main",
         "options",
         "outputs",
+        "progress",
         "terminal",
-        "texts",
+        "text_commands",
     }
     found = {path.stem for path in (root / "asr" / "cli").glob("*.py")} - helpers
     assert found == set(COMMANDS)
@@ -68,6 +69,31 @@ def test_every_command_module_is_listed(root):
         assert isinstance(
             importlib.import_module(f"asr.cli.{name}").command, click.Command
         )
+
+
+def options_of(command: click.Command, name: str) -> list[tuple[str, click.Option]]:
+    """Return the options of a command and its subcommands, with their command."""
+    if isinstance(command, click.Group):
+        pairs = command.commands.items()
+        return [x for part, sub in pairs for x in options_of(sub, f"{name} {part}")]
+    return [(name, x) for x in command.params if isinstance(x, click.Option)]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_an_option_is_short(name):
+    command = importlib.import_module(f"asr.cli.{name}").command
+    for owner, option in options_of(command, name):
+        text = re.sub(r"\[default: .*\]", "", option.help)
+        assert 1 <= len(text.split()) <= 12, (owner, option.name)
+        assert text[0].isupper(), (owner, option.name)
+
+
+def test_options_of_transcribe_are_grouped(run):
+    out = run("transcribe", "--help").out
+    titles = re.findall(r"^(\w+):$", out, re.MULTILINE)
+    assert titles == ["Input", "Output", "Decoding", "Other"]
+    assert out.index("Input:") < out.index("--start") < out.index("Output:")
+    assert out.index("Decoding:") < out.index("--beam-size") < out.index("Other:")
 
 
 def test_without_arguments_shows_help_and_fails(run):
@@ -79,7 +105,8 @@ def test_without_arguments_shows_help_and_fails(run):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sing"], "error: No such command 'sing'"),
+        (["sing"], "error: no command 'sing'; it takes one of: transcribe, "),
+        (["transcibe"], "error: no command 'transcibe'; did you mean 'transcribe'?"),
         (["--loud"], "error: No such option"),
         (["info"], "error: Missing argument 'MODEL|FILE'; see asr info --help"),
         (["prepare", "an5", "x"], "error: Invalid value for"),
@@ -95,17 +122,21 @@ def test_wrong_usage_is_one_line(run, arguments, message):
     assert ended.err.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    "kind", [kind for kind in vars(errors).values() if isinstance(kind, type)]
-)
+KINDS = [
+    kind
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, errors.AsrError)
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_each_error_has_its_status(run, failing, kind):
     failing(kind("it is broken;\nmend it"))
     assert run("info", "x") == (kind.exit_status, "", "error: it is broken; mend it\n")
 
 
 def test_statuses_are_distinct():
-    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
-    assert len({kind.exit_status for kind in kinds}) == len(kinds)
+    assert len({kind.exit_status for kind in KINDS}) == len(KINDS)
 
 
 @pytest.mark.parametrize(

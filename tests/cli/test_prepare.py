@@ -66,8 +66,8 @@ def test_the_folder_where_recipes_look(run, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["audio_folder"], "audio_folder: may be anywhere; name its folder"),
-        (["pairs"], "pairs: may be anywhere; name its folder"),
+        (["audio_folder"], "audio_folder has no default folder; give DIR"),
+        (["pairs"], "pairs has no default folder; give DIR"),
         (["ljspeech", "here", "--data", "there"], "give one of them"),
         (["ljspech"], "'ljspech' is not one of"),
     ],
@@ -125,5 +125,5 @@ def test_what_is_read_is_not_replaced(run, tmp_path, monkeypatch, corpus):
     for arguments in ([names[corpus]], [".", *folder]):
         ended = run("prepare", corpus, *arguments)
         assert (ended.status, ended.out) == (2, "")
-        assert ended.err.endswith("would replace what is read; choose an --output\n")
+        assert ended.err.endswith("would replace the source; choose an --output\n")
     assert source.read_text() == '{"source": "a", "target": "b"}\n'

@@ -90,5 +90,5 @@ def test_what_has_no_address_is_told(run, tmp_path, monkeypatch):
     recipe.write_text(f"data: {{train: [{speech}], dev: [{texts}]}}")
     ended = run("run", recipe, "--download", "--output", tmp_path / "out")
     assert (ended.status, ended.out) == (5, "")
-    assert f"{tmp_path}/speech/mine: nowhere to download train from" in ended.err
-    assert f"{tmp_path}/text/mine: nowhere to download pairs from" in ended.err
+    assert f"{tmp_path}/speech/mine: train has no download address" in ended.err
+    assert f"{tmp_path}/text/mine: pairs has no download address" in ended.err

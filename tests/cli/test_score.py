@@ -126,11 +126,11 @@ def test_a_key_that_nobody_knows(run, texts):
 
 
 def test_two_systems(run, texts):
-    said = [f"a b c d (u{i})\n" for i in range(20)]
+    lines = [f"a b c d (u{i})\n" for i in range(20)]
     texts(
-        ref="".join(said),
-        hyp="".join(said),
-        other="".join(line.replace("d", "x") for line in said),
+        ref="".join(lines),
+        hyp="".join(lines),
+        other="".join(line.replace("d", "x") for line in lines),
     )
     found = json.loads(run("score", "ref", "hyp", "other", "--json").out)
     assert found.keys() == {"first", "second", "comparison"}

@@ -1,4 +1,4 @@
-"""asr.cli.terminal: nothing but errors and progress, and that only to people."""
+"""asr.cli.terminal and asr.cli.progress: standard streams, errors and bars."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ print("seen", file=sys.stderr)
 @pytest.mark.parametrize(
     ("arguments", "quiet"), [([], True), (["--log-level", "debug"], False)]
 )
-def test_backend_starts_without_greeting(root, arguments, quiet):
+def test_backend_starts_quietly(root, arguments, quiet):
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -83,24 +83,26 @@ def test_standard_error_comes_back_after_a_failure(monkeypatch, capfd):
     monkeypatch.setattr("importlib.import_module", fail)
     with pytest.raises(ImportError, match="keras"):
         terminal.start_backend()
-    os.write(2, b"heard")
-    assert capfd.readouterr().err == "heard"
+    os.write(2, b"restored")
+    assert capfd.readouterr().err == "restored"
 
 
-def test_a_terminal_is_not_told_what_to_do(run):
+def test_control_characters_of_messages_are_escaped(run):
     """Names and messages may hold what moves its cursor or sets its clipboard."""
-    assert terminal.visible("a\tb\n\x1b]52;\x07\x9b") == "a\tb\n\\x1b]52;\\x07\\x9b"
+    assert terminal.escaped("a\tb\n\x1b]52;\x07\x9b") == "a\tb\n\\x1b]52;\\x07\\x9b"
     ended = run("info", "\x1b[2Jgone.wav")
     assert "\x1b" not in ended.err
     assert "\\x1b[2Jgone.wav" in ended.err
 
 
-def test_nor_by_the_log():
+def test_control_characters_of_the_log_are_escaped():
     record = logging.LogRecord("a", 30, "", 0, "%s", ("\x1b[2J",), None)
     assert terminal.Formatter("%(message)s").format(record) == "\\x1b[2J"
 
 
-def test_nor_by_a_transcript(recognizer, run, samples, tmp_path, monkeypatch):
+def test_control_characters_of_a_transcript_are_escaped(
+    recognizer, run, samples, tmp_path, monkeypatch
+):
     path = tmp_path / "\x07a.wav"
     path.write_bytes((samples / "river.wav").read_bytes())
     assert run("transcribe", path).out == "\x07A\n"

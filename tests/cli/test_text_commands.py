@@ -100,7 +100,7 @@ def test_a_recogniser_is_not_scored_on_texts(run, tiny_run, tiny_texts):
     folder = tiny_texts / "pairs"
     ended = run("evaluate", tiny_run / "model", folder, "--corpus", "pairs")
     assert ended.status == 2
-    assert "the model reads recordings" in ended.err
+    assert "must hold recordings for this model, got texts: pairs" in ended.err
 
 
 def test_plot(run, model, tmp_path, monkeypatch):

@@ -59,7 +59,7 @@ def test_resume(run, calls):
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
-        ([], 2, "name a recipe, or a run with --resume"),
+        ([], 2, "give a recipe, or a run with --resume"),
         (["tiny.yaml", "--resume", "x"], 2, "--resume takes the run as it is"),
         (["--resume", "x", "--set", "seed=1"], 2, "--resume takes the run as it is"),
         (["--resume", "x", "-o", "y"], 2, "--resume takes the run as it is"),

@@ -1,4 +1,4 @@
-"""asr transcribe: what is read, what is written where, and the exit status."""
+"""asr transcribe: inputs, outputs and exit statuses."""
 
 from __future__ import annotations
 
@@ -110,14 +110,20 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "b.wav", "-f", "srt"], "several srt do not fit"),
         ([".", "-f", "vtt"], "several vtt do not fit"),
         (["a.wav", "--resume"], "--resume looks for files"),
-        (["a.wav", "--start", "5", "--end", "2"], "--end 2 is not after --start 5"),
-        (["a.wav", "--rate", "8000"], "--rate is that of standard input"),
+        (
+            ["a.wav", "--start", "5", "--end", "2"],
+            "--end must be after --start 5, got 2",
+        ),
+        (
+            ["a.wav", "--rate", "8000"],
+            "--rate applies only to raw audio on standard input",
+        ),
         (["a.wav", "--n-best", "9", "-f", "json"], "needs a beam of as many"),
         (["a.wav", "--n-best", "2"], "--n-best lists hypotheses in json"),
         (["a.wav", "--word-timestamps"], "--word-timestamps: txt has no times"),
     ],
 )
-def test_what_cannot_be_is_refused(run, recognizer, wav, arguments, message):
+def test_contradicting_options_are_refused(run, recognizer, wav, arguments, message):
     wav("a.wav", "b.wav")
     ended = run("transcribe", *arguments)
     assert (ended.status, ended.out) == (2, "")
@@ -196,7 +202,7 @@ def test_a_named_pipe_is_read_once(run, recognizer, samples, tmp_path):
     assert json.loads(ended.err.splitlines()[-1])["total"] is None
 
 
-def test_resume_leaves_out_what_is_there(run, recognizer, wav, tmp_path):
+def test_resume_skips_recordings_with_files(run, recognizer, wav, tmp_path):
     wav("a.wav", "b.wav")
     out = tmp_path / "out"
     out.mkdir()
@@ -261,7 +267,7 @@ def test_the_model_is_named(run, public, wav, recognizer):
     assert run("transcribe", "a.wav", "--model", "x") == (6, "", "error: no model x\n")
 
 
-def test_output_folder_that_cannot_be(run, recognizer, wav):
+def test_an_output_folder_that_cannot_be_made(run, recognizer, wav):
     wav("a.wav", "file")
     ended = run("transcribe", "a.wav", "-o", "file/out")
     assert ended.status == 8
@@ -287,15 +293,15 @@ def test_output_folder_that_cannot_be(run, recognizer, wav):
 )
 def test_output_names_are_distinct(wav, files, arguments, expected):
     wav(*files)
-    found = list(inputs.find(arguments))
-    names = inputs.name_all(found, arguments)
+    found = list(inputs.find_recordings(arguments))
+    names = inputs.output_names(found, arguments)
     assert list(names.values()) == expected
     if any(name.endswith("-2") for name in expected):
         with pytest.raises(UsageError, match="several recordings are called"):
-            inputs.name_all(found, arguments, resume=True)
+            inputs.output_names(found, arguments, resume=True)
 
 
-def test_what_may_not_be_read_is_reported(run, recognizer, wav, monkeypatch):
+def test_an_unreadable_file_is_reported(run, recognizer, wav, monkeypatch):
     """The others are transcribed all the same."""
     wav("a.wav", "closed/b.wav")
     is_dir = Path.is_dir
@@ -311,7 +317,7 @@ def test_what_may_not_be_read_is_reported(run, recognizer, wav, monkeypatch):
     assert "closed/b.wav: Permission denied" in ended.err
 
 
-def test_a_folder_that_cannot_be_written_is_told_first(
+def test_an_unwritable_folder_is_reported_first(
     run, recognizer, wav, monkeypatch, tmp_path
 ):
     wav("a.wav")
@@ -321,7 +327,7 @@ def test_a_folder_that_cannot_be_written_is_told_first(
     assert "cannot write into the folder" in ended.err
 
 
-def test_a_name_that_is_no_text(run, recognizer, wav):
+def test_a_name_that_is_not_utf_8(run, recognizer, wav):
     wav("a.wav")
     Path("a.wav").rename(os.fsdecode(b"caf\xe9.wav"))
     ended = run("transcribe", ".", "-f", "json")

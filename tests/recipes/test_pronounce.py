@@ -1,4 +1,4 @@
-"""The lexicon that `recipes/english/pronounce.py` writes."""
+"""`recipes/english/pronounce.py`: the pronunciation lexicon."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def written(folder: Path, text: str):
     return CliRunner().invoke(pronounce.main, [*names, "--output", str(output)]), output
 
 
-def test_possessives_sound_like_their_noun(tmp_path: Path) -> None:
+def test_possessives_get_the_phones_of_their_noun(tmp_path: Path) -> None:
     result, output = written(tmp_path, "The cat's, the fox's, the's dog's")
     assert result.output == f"{output}: 8 words\n"
     lexicon = read_lexicon(output, normalizer("librispeech-1"))
-    said = {word: " ".join(phones_of(word, lexicon) or ()) for word in lexicon}
-    assert said["CAT'S"] == "K AE T S"
-    assert said["FOX'S"] == "F AA K S IH Z"
-    assert said["DOG'S"] == "D AO G Z"
+    phones = {word: " ".join(phones_of(word, lexicon) or ()) for word in lexicon}
+    assert phones["CAT'S"] == "K AE T S"
+    assert phones["FOX'S"] == "F AA K S IH Z"
+    assert phones["DOG'S"] == "D AO G Z"
     assert lexicon["THE'S"] == (("DH", "AH", "Z"), ("DH", "IY", "Z"))
 
 
@@ -45,7 +45,7 @@ def test_a_missing_synthesiser_is_named(
     assert result.output == "Error: not installed: espeak-ng\n"
 
 
-def test_words_that_nobody_can_say_are_told(
+def test_words_without_pronunciation_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = tmp_path / "espeak-ng"
@@ -54,14 +54,14 @@ def test_words_that_nobody_can_say_are_told(
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     result, output = written(tmp_path, "the church zzz")
     assert result.stdout == f"{output}: 5 words\n"
-    assert result.stderr == "nobody could say: ZZZ\n"
+    assert result.stderr == "no pronunciation: ZZZ\n"
     lexicon = read_lexicon(output, normalizer("librispeech-1"))
     assert lexicon["CHURCH"] == (("CH", "IY", "CH"),)
     assert "ZZZ" not in lexicon
 
 
 @pytest.mark.skipif(not shutil.which("espeak-ng"), reason="needs espeak-ng")
-def test_other_words_sound_as_espeak_says_them(tmp_path: Path) -> None:
+def test_other_words_get_the_phones_of_espeak(tmp_path: Path) -> None:
     result, output = written(tmp_path, "thither marmaduke churchyard")
     assert result.exit_code == 0, result.output
     lexicon = read_lexicon(output, normalizer("librispeech-1"))

@@ -58,7 +58,7 @@ class Writer:
         self.words = ["".join(self.random.choice(ends, 2)) for _ in range(900)]
 
     def clip(self, path: Path, rate: int = 16000) -> str:
-        """Write three seconds; return what is said in them."""
+        """Write three seconds; return its text."""
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, self.random.normal(0, 0.05, 3 * rate), rate)
         return " ".join(self.random.choice(self.words, 4))
@@ -101,9 +101,9 @@ def test_dry_run(name, tmp_path, monkeypatch):
     layout.get(name, librispeech)(tmp_path, PARTS[name], Writer())
     monkeypatch.setenv("ASR_DATA", str(tmp_path))
     recipe = load_recipe(recipe_path(name), SMALL)
-    found = run.run(recipe, tmp_path / "run")
-    assert len(found) == len(recipe.data.test)
-    for scores in found.values():
+    results = run.run(recipe, tmp_path / "run")
+    assert len(results) == len(recipe.data.test)
+    for scores in results.values():
         assert scores["utterances"] == 2
         assert scores["words"] == 8
         assert scores["unreadable"] == 0

@@ -217,4 +217,4 @@ def all_speech(monkeypatch) -> None:
             for block in blocks:
                 yield np.ones(-(-len(block) // 320), "float32")
 
-    monkeypatch.setattr(recognizer_module, "detector", AllSpeech)
+    monkeypatch.setattr(recognizer_module, "load_detector", AllSpeech)

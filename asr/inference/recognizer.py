@@ -16,9 +16,9 @@ import numpy as np
 from asr.arrays import round_up_length
 from asr.audio import io as audio_io
 from asr.audio.decoders import RawSamples
-from asr.audio.segmentation import speech_pieces
-from asr.audio.vad import detector
-from asr.audio.windows import AudioSegment, all_pieces, cut
+from asr.audio.segmentation import speech_segments
+from asr.audio.vad import load_detector
+from asr.audio.windows import AudioSegment, split_blocks, split_samples
 from asr.config.schema import DecodingConfig
 from asr.data.manifest import Utterance
 from asr.decoding.ctc_alignment import Spans, align_labels
@@ -209,7 +209,7 @@ class Recognizer(Predictor):
         if self.decoding.ctc_weight == 1:
             raise ModelError("this model recognises by CTC alone: it has no attention")
         samples = self._beginning(source, rate, _LONGEST_SHOWN)
-        if not samples.size or len(cut(samples, self.rate)) > 1:
+        if not samples.size or len(split_samples(samples, self.rate)) > 1:
             raise AudioError(
                 f"{_name(source)}: attention is shown for up to 20 s of sound"
             )
@@ -301,9 +301,11 @@ class Recognizer(Predictor):
             if chosen.on_partial and isinstance(draft.source, RawSamples):
                 counted = self._overheard(counted, draft, chosen, chosen.on_partial)
             found = (
-                speech_pieces(counted, self.rate, detector(), overlap=self._overlaps)
+                speech_segments(
+                    counted, self.rate, load_detector(), overlap=self._overlaps
+                )
                 if chosen.vad
-                else all_pieces(counted, self.rate)
+                else split_blocks(counted, self.rate)
             )
             for piece in found:
                 draft.cut = piece.last
@@ -429,9 +431,9 @@ class Recognizer(Predictor):
         start = chosen.start + piece.first / self.rate
         end = chosen.start + piece.last / self.rate
         # Some is read around what looked like speech, and a word may be all in there.
-        if words and not piece.goes_on and words[0].end <= start:
+        if words and not piece.cut_before and words[0].end <= start:
             start = words[0].start
-        if words and not piece.cut_off and words[-1].start >= end:
+        if words and not piece.cut_after and words[-1].start >= end:
             end = words[-1].end
         segment = Segment(
             id=0,
@@ -458,8 +460,8 @@ class Recognizer(Predictor):
 
         `skipped` are the seconds before the first sample.
         """
-        first = skipped + piece.first / self.rate if piece.goes_on else -math.inf
-        last = skipped + piece.last / self.rate if piece.cut_off else math.inf
+        first = skipped + piece.first / self.rate if piece.cut_before else -math.inf
+        last = skipped + piece.last / self.rate if piece.cut_after else math.inf
         start = skipped + piece.start / self.rate
         timed = timed_words(
             [self.task.tokenizer.pieces[token] for token in tokens],

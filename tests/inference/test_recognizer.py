@@ -307,7 +307,7 @@ def test_words_have_the_times_at_which_they_are_said(recognizer, clips, alone):
 def test_a_segment_holds_its_words(recognizer, clips, monkeypatch):
     """Also those that were said just before and after what looked like speech."""
     late = SimpleNamespace(stream=lambda blocks: map(_late, blocks))
-    monkeypatch.setattr(recognizer_module, "detector", lambda: late)
+    monkeypatch.setattr(recognizer_module, "load_detector", lambda: late)
     (clip,) = [clip for clip in clips if clip.text[1] == " "][:1]
     found = recognizer.transcribe(clip.audio, word_timestamps=True)
     (segment,) = found.segments

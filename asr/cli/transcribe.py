@@ -16,7 +16,7 @@ from asr.formats.layout import Layout
 
 if TYPE_CHECKING:
     from asr.formats.transcript import Transcript
-    from asr.inference.options import Options
+    from asr.inference.options import TranscribeKeywords
 
 
 @click.command(epilog="Example: asr transcribe talk.mp3 interviews/ --output-dir texts")
@@ -180,7 +180,7 @@ def command(  # noqa: PLR0913 - one for each option
     with progress_bars.audio_progress(
         total, quiet=quiet, as_json=json_progress
     ) as advance:
-        chosen: Options = {
+        chosen: TranscribeKeywords = {
             "decoding": decoding,
             "vad": vad,
             "word_timestamps": word_timestamps or worded,

@@ -103,6 +103,6 @@ def words_of(pieces: Sequence[str]) -> list[tuple[str, int, int]]:
     return words
 
 
-def tells_words(pieces: Iterable[str]) -> bool:
-    """Tell whether some token of a vocabulary begins a word."""
+def has_word_boundaries(pieces: Iterable[str]) -> bool:
+    """Return true if some token of a vocabulary begins a word."""
     return any(piece[:1] in {" ", _WORD_MARK} for piece in pieces)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from asr.arrays import pad_rows, round_up_length
-from asr.audio.augmentation import Distortion
+from asr.audio.augmentation import WaveformAugmentation
 from asr.data.manifest import Record
 from asr.errors import DataError
 
@@ -59,7 +59,11 @@ class Example:
 
 
 def distorted_lengths(
-    examples: Sequence[Example], distort: Distortion | None, *, seed: int, epoch: int
+    examples: Sequence[Example],
+    distort: WaveformAugmentation | None,
+    *,
+    seed: int,
+    epoch: int,
 ) -> np.ndarray:
     """Return how long each example will be in an epoch, at the speed drawn for it."""
     lengths = np.array([example.length for example in examples])
@@ -120,7 +124,7 @@ def batches(  # noqa: PLR0913 - options, each of them named by the caller
     loader: SourceLoader,
     *,
     start_token: int,
-    distort: Distortion | None = None,
+    distort: WaveformAugmentation | None = None,
     seed: int = 0,
     epoch: int = 0,
     ahead: int = 3,

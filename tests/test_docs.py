@@ -69,7 +69,7 @@ def test_python_of_the_page_runs(
 
 
 def test_the_default_batch_is_told(root):
-    for name in ("docs/python.md", "asr/recognition_options.py"):
+    for name in ("docs/python.md", "asr/inference/options.py"):
         text = (root / name).read_text(encoding="utf-8")
         (line,) = [line for line in text.splitlines() if "decoded at once" in line]
         assert f"{BATCH_SECONDS:g}" in line

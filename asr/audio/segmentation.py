@@ -159,51 +159,47 @@ class _Segmenter:
         spans = hysteresis(self._probabilities, continued=self._continued, final=final)
         if spans is None:
             return None
-        starts, ends, known = spans
+        starts, ends = self._start + spans.starts, self._start + spans.ends
+        known = self._start + spans.known
         if not len(starts):
-            self._drop_before(self._start + max(0, known - _HISTORY))
+            self._drop_before(max(self._start, known - _HISTORY))
             return None
-        if self._continued:
-            starts[0] = 0  # the rest of speech that was cut belongs to one segment
+        if self._continued:  # all that is left of the speech that was cut
+            starts[0] = self._start
         # Spans up to the first long pause make one segment.
         gaps = starts[1:] - ends[:-1] > self._pause
         count = 1 + int(np.argmax(gaps)) if gaps.any() else len(starts)
-        last, limit = ends[count - 1], starts[0] + self._limit
+        first, last = int(starts[0]), int(ends[count - 1])
+        limit = first + self._limit
         if last > limit:
             # The longest pause may begin within the limit and end after it.
             if not final and known < limit + _OVERLAP + self._pause:
                 return None
             return self._cut(starts[:count], ends[:count])
-        silence = starts[count] - last if count < len(starts) else known - last
+        following = int(starts[count]) if count < len(starts) else known
+        silence = following - last
         if not final and silence <= self._pause:
             return None  # speech may continue after a short pause
         if count == len(starts) and silence <= min(self._pause, _EDGE):
-            return self._segment(starts[0], last, silence)  # end of the recording
+            return _Segment(first, last, silence)  # end of the recording
         # Frames after the longest pause may not be known yet.
         silence = min(silence, self._pause + 1)
-        return self._segment(starts[0], last, min(_PADDING, silence // 2))
+        return _Segment(first, last, min(_PADDING, silence // 2))
 
     def _cut(self, starts: np.ndarray, ends: np.ndarray) -> _Segment:
         """Cut speech that is too long for one segment, if possible in a pause."""
-        index = split_long(starts, ends, self._limit)
+        first, index = int(starts[0]), split_long(starts, ends, self._limit)
         if index is not None:
-            silence = starts[index + 1] - ends[index]
-            return self._segment(starts[0], ends[index], min(_PADDING, silence // 2))
-        low, high = starts[0] + self._limit // 2, starts[0] + self._limit
-        high = min(high, ends[-1] - _OVERLAP)  # leaves a second for the next segment
-        first = self._sample(self._start + low)
-        samples = self._buffer.read(first, self._sample(self._start + high))
+            last, following = int(ends[index]), int(starts[index + 1])
+            return _Segment(first, last, min(_PADDING, (following - last) // 2))
+        # Leaves a second of speech for the next segment.
+        high = min(first + self._limit, int(ends[-1]) - _OVERLAP)
+        low = self._sample(first + self._limit // 2)
+        samples = self._buffer.read(low, self._sample(high))
         width = max(1, round(PAUSE_SECONDS * self._rate))
-        position = first + quietest_sample(samples, width)
-        frame = int(position * _FRAME_RATE / self._rate) - self._start
-        return self._segment(starts[0], frame, self._overlap, cut_after=True)
-
-    def _segment(
-        self, first: int, last: int, padding: int, cut_after: bool = False
-    ) -> _Segment:
-        """Convert frames of `_probabilities` to frames of the recording."""
-        start = self._start
-        return _Segment(start + int(first), start + int(last), int(padding), cut_after)
+        position = low + quietest_sample(samples, width)
+        frame = int(position * _FRAME_RATE / self._rate)
+        return _Segment(first, frame, self._overlap, cut_after=True)
 
     def _inside(self, segment: _Segment) -> np.ndarray:
         """Return the probabilities of a segment."""

@@ -29,9 +29,6 @@ from asr.formats.transcript import Segment, Transcript
 def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write the text alone, one line for each segment.
 
-    Args:
-        transcript: The transcript.
-
     Returns:
         Lines that end in a newline; `""` for an empty transcript.
     """
@@ -69,9 +66,6 @@ def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
 
 def tsv(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write tab-separated start, end and text, times in whole milliseconds.
-
-    Args:
-        transcript: The transcript.
 
     Returns:
         A heading line, then one line for each segment.

@@ -23,9 +23,9 @@ from asr.inference.sources import (
     SegmentReader,
     Source,
     open_source,
-    overlaps_segments,
     source_name,
 )
+from asr.inference.timestamps import has_word_boundaries
 from asr.storage.model_folder import read_card, read_model
 from asr.tasks.speech_recognition import SpeechRecognition
 
@@ -242,7 +242,8 @@ class Recognizer(Predictor):
         def recognize(samples: np.ndarray, decoding: DecodingConfig) -> str:
             return self.transcribe(samples, decoding=decoding, vad=options.vad).text
 
-        overlap = overlaps_segments(self.task)
+        # Word times tell which words of an overlap belong to which segment.
+        overlap = self.times_words and has_word_boundaries(self.task.tokenizer.pieces)
         return Scheduler(
             SegmentReader(self.task, options, overlap, recognize, rate),
             self.search(options.decoding),

@@ -20,7 +20,6 @@ from asr.data.manifest import Utterance
 from asr.errors import AsrError, AudioError
 from asr.inference.assembly import PendingTranscript
 from asr.inference.options import TranscribeOptions
-from asr.inference.timestamps import has_word_boundaries
 from asr.tasks.base import Task
 
 _PARTIAL_SECONDS = 20.0  # audio that a partial transcript covers at most
@@ -155,8 +154,3 @@ class SegmentReader:
                 on_partial(self.recognize(samples, decoding))
                 # At most a third of the time is spent on partial transcripts.
                 waiting, interval = 0.0, max(1.0, 3 * (time.monotonic() - began))
-
-
-def overlaps_segments(task: Task) -> bool:
-    """Return true where word times can remove what two segments both contain."""
-    return task.model.ctc and has_word_boundaries(task.tokenizer.pieces)

@@ -26,7 +26,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from asr.audio.augmentation import Distortion
+from asr.audio.augmentation import WaveformAugmentation
 from asr.config.parsing import to_dict
 from asr.config.schema import AugmentConfig, DataConfig, ModelConfig, TrainConfig
 from asr.corpora.prepare import Preparation
@@ -115,7 +115,7 @@ class Ours:
 
     def train(self, epoch: int, steps: int) -> tuple[Clock, list[batching.Batch]]:
         """Train on the first batches of an epoch; return times and the batches."""
-        distort = Distortion(AugmentConfig(), self.task.rate)
+        distort = WaveformAugmentation(AugmentConfig(), self.task.rate)
         plan = batching.plan_epoch(
             batching.augmented_lengths(self.examples, distort, seed=1, epoch=epoch),
             batch_length=self.data.batch_length,

@@ -11,8 +11,8 @@ import harness
 import numpy as np
 
 from asr.audio import io as audio_io
-from asr.audio.segmentation import speech_pieces
-from asr.audio.vad import detector
+from asr.audio.segmentation import speech_segments
+from asr.audio.vad import load_detector
 
 MISSED, FALSE = 0.03, 0.10  # shares of speech frames and of non-speech frames
 RATIO_DB = 10.0
@@ -72,7 +72,7 @@ def main() -> None:
             )
         speech = np.zeros(len(label), bool)
         start = time.perf_counter()
-        for piece in speech_pieces([samples], RATE, detector(), pause=0.3):
+        for piece in speech_segments([samples], RATE, load_detector(), pause=0.3):
             speech[round(piece.first / HOP) : round(piece.last / HOP)] = True
         speed = len(samples) / RATE / (time.perf_counter() - start)
         figures = {}

@@ -22,7 +22,14 @@ import numpy as np
 import soxr
 
 from asr.audio import io as audio_io
-from asr.audio.vad import DILATIONS, FFT_SIZE, HOP, RATE, VoiceActivity, log_energies
+from asr.audio.vad import (
+    DILATIONS,
+    FFT_SIZE,
+    HOP,
+    RATE,
+    VoiceActivityDetector,
+    log_energies,
+)
 from asr.config.loading import load_recipe
 from asr.corpora.prepare import Preparation
 from asr.files import atomic_write, recipe_path
@@ -329,7 +336,7 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def network(mean: np.ndarray, deviation: np.ndarray):  # noqa: ANN201 - a Keras model
-    """Build the network of `VoiceActivity` in Keras."""
+    """Build the network of `VoiceActivityDetector` in Keras."""
     from keras import Input, Model, layers
 
     inputs = Input((None, BANDS))
@@ -403,7 +410,7 @@ def main(data: Path, output: Path, recipe: str, windows: int, epochs: int) -> No
             arrays[f"{layer.name}_{weight.name}"] = keras.ops.convert_to_numpy(weight)
     with atomic_write(output, "wb") as file:
         np.savez_compressed(file, **arrays)
-    detector = VoiceActivity(arrays)
+    detector = VoiceActivityDetector(arrays)
     predicted = np.stack(
         [detector(window(seed, parts)[0]) > 0.5 for seed in range(held_out)]
     )

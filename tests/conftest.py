@@ -210,11 +210,11 @@ def all_speech(monkeypatch) -> None:
     """Take everything for speech."""
     import numpy as np
 
-    from asr.inference import recognizer as recognizer_module
+    from asr.inference import sources
 
     class AllSpeech:
         def stream(self, blocks):
             for block in blocks:
                 yield np.ones(-(-len(block) // 320), "float32")
 
-    monkeypatch.setattr(recognizer_module, "detector", AllSpeech)
+    monkeypatch.setattr(sources, "load_detector", AllSpeech)

@@ -1,6 +1,7 @@
-"""What recordings suffer on their way, drawn anew for each clip and epoch.
+"""Waveform augmentation: speed, reverberation, noise and telephone band.
 
-A model that was trained on clean clips alone fails on noise, rooms and telephones.
+A model trained on clean clips alone fails on noisy ones. The random numbers are new
+for each clip and epoch.
 """
 
 from __future__ import annotations
@@ -12,63 +13,70 @@ import numpy as np
 from asr.audio import io as audio_io
 from asr.config.schema import AugmentConfig
 
-_NOISE_DB = (0.0, 25.0)  # how much louder the voice is
-_SLOPE = (0.0, 2.0)  # of the noise: from white over pink to brown
-_DECAY_SECONDS = (0.15, 0.8)  # until echoes are 60 dB down
+_NOISE_DB = (0.0, 25.0)  # signal-to-noise ratio
+_SLOPE = (0.0, 2.0)  # spectral slope of the noise: white, pink, brown
+_DECAY_SECONDS = (0.15, 0.8)  # reverberation time, until echoes are 60 dB down
 _DELAY_SECONDS = 0.003  # until the first echo
-_ECHO = (0.1, 1.0)  # energy of all echoes, where that of the voice is 1
-_LOW_HZ, _HIGH_HZ = (200.0, 350.0), (3200.0, 3800.0)  # what telephones let pass
-_MU = 255.0  # of the companding of ITU-T G.711
+_ECHO = (0.1, 1.0)  # energy of all echoes relative to the voice
+_LOW_HZ, _HIGH_HZ = (200.0, 350.0), (3200.0, 3800.0)  # band of a telephone
+_MU = 255.0  # mu-law of ITU-T G.711
 
 
 @dataclass(frozen=True)
-class Distortion:
-    """Changes the speed of clips, puts some of them into a room, adds noise, and so on.
+class WaveformAugmentation:
+    """Changes speed, and adds reverberation, noise or a telephone band to some clips.
 
     Args:
-        config: How often.
-        rate: Samples in a second.
+        config: Speeds, and share of clips for each effect.
+        rate: Samples per second.
     """
 
     config: AugmentConfig
     rate: int
 
     def speed(self, random: np.random.Generator) -> float:
-        """Draw a clip's speed: first of its stream, so that it is known beforehand."""
+        """Draw a clip's speed, the first random number, so that its length is known."""
         return float(random.choice(self.config.speeds))
 
     def __call__(self, samples: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Return a clip, (N,) float32, as somebody else might have recorded it."""
+        """Return the augmented clip.
+
+        Args:
+            samples: The clip, (N,) float32.
+            random: Generator of this clip and epoch.
+        """
         config, rate = self.config, self.rate
         speed = self.speed(random)
         if speed != 1.0:
             samples = audio_io.resample(samples, round(rate * speed), rate)
         if config.rooms and random.random() < config.rooms:
-            samples = in_room(samples, rate, random)
+            samples = add_reverberation(samples, rate, random)
         if config.noise and random.random() < config.noise:
-            samples = with_noise(samples, rate, random)
+            samples = add_noise(samples, rate, random)
         if config.telephone and random.random() < config.telephone:
-            samples = by_telephone(samples, rate, random)
+            samples = telephone_band(samples, rate, random)
         return samples
 
 
-def in_room(samples: np.ndarray, rate: int, random: np.random.Generator) -> np.ndarray:
-    """Add echoes: noise that fades, with energy and length drawn at random."""
+def add_reverberation(
+    samples: np.ndarray, rate: int, random: np.random.Generator
+) -> np.ndarray:
+    """Convolve with decaying noise of random energy and length."""
     decay = random.uniform(*_DECAY_SECONDS)
     size, delay = round(decay * rate), round(_DELAY_SECONDS * rate)
-    fading = random.standard_normal(size) * 10 ** (-3 * np.arange(size) / size)
-    fading *= np.sqrt(random.uniform(*_ECHO) / np.square(fading).sum())
-    response = np.concatenate([[1.0], np.zeros(delay), fading])
-    count = _fast(len(samples) + len(response))
+    echoes = random.standard_normal(size) * 10 ** (-3 * np.arange(size) / size)
+    echoes *= np.sqrt(random.uniform(*_ECHO) / np.square(echoes).sum())
+    response = np.concatenate([[1.0], np.zeros(delay), echoes])
+    count = _next_power_of_two(len(samples) + len(response))
     spectrum = np.fft.rfft(samples, count) * np.fft.rfft(response, count)
     return np.fft.irfft(spectrum, count)[: len(samples)].astype("float32")
 
 
-def with_noise(
+def add_noise(
     samples: np.ndarray, rate: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Add steady noise, of a colour and level drawn at random."""
-    count = _fast(len(samples))
+    """Add stationary noise of random colour and level."""
+    count = _next_power_of_two(len(samples))
     frequencies = np.maximum(np.fft.rfftfreq(count, 1 / rate), 20.0)
     spectrum = random.standard_normal((2, len(frequencies)))
     shaped = (spectrum[0] + 1j * spectrum[1]) * frequencies ** (
@@ -79,12 +87,12 @@ def with_noise(
     return samples + (noise * (level / max(noise.std(), 1e-12))).astype("float32")
 
 
-def by_telephone(
+def telephone_band(
     samples: np.ndarray, rate: int, random: np.random.Generator
 ) -> np.ndarray:
-    """Keep the band of a telephone, in 8 bits of mu-law."""
+    """Keep the band of a telephone, quantised to 8 bits of mu-law."""
     low, high = random.uniform(*_LOW_HZ), random.uniform(*_HIGH_HZ)
-    count = _fast(len(samples))
+    count = _next_power_of_two(len(samples))
     spectrum = np.fft.rfft(samples, count)
     frequencies = np.fft.rfftfreq(count, 1 / rate)
     spectrum[(frequencies < low) | (frequencies > high)] = 0.0
@@ -93,6 +101,6 @@ def by_telephone(
     return (np.sign(narrow) * np.expm1(packed * np.log1p(_MU)) / _MU).astype("float32")
 
 
-def _fast(size: int) -> int:
-    """Return a size, at least this one, whose Fourier transform is fast."""
+def _next_power_of_two(size: int) -> int:
+    """Return the next power of two, for a fast Fourier transform."""
     return 1 << max(size - 1, 1).bit_length()

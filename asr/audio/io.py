@@ -1,7 +1,7 @@
-"""Any recording -> mono float32 at the rate a model wants, in bounded memory.
+"""Recordings -> mono float32 at the model's sample rate, in bounded memory.
 
-libsndfile decodes WAV, FLAC, Ogg Vorbis, Opus, MP3 and more by their content, not by
-their name; PyAV (the extra `video`) what it cannot; soxr resamples.
+libsndfile decodes WAV, FLAC, Ogg Vorbis, Opus, MP3 and more, by content. PyAV (the
+extra `video`) decodes other formats. soxr resamples.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soxr
 
-from asr.audio.decoders import opened
+from asr.audio.decoders import open_audio
 from asr.errors import AudioError, UsageError
 
 if TYPE_CHECKING:
@@ -28,19 +28,19 @@ _log = logging.getLogger(__name__)
 _LIBSNDFILE = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .sph .w64 .wav"
 _PYAV = ".3gp .aac .amr .avi .m4a .m4b .mkv .mov .mp4 .mpeg .mpg .ts .webm .wma .wmv"
 AUDIO_EXTENSIONS = frozenset(f"{_LIBSNDFILE} {_PYAV}".split())
-"""Endings by which recordings are found in a folder, in lower case."""
+"""File endings of recordings in a folder, in lower case."""
 
 _QUALITY = "HQ"
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of a recording says.
+    """Header of a recording.
 
     Args:
         duration: Seconds.
         rate: Samples per second and channel.
-        channels: How many channels.
+        channels: Number of channels.
         format: Container, such as `WAV` or `OGG`.
         subtype: Coding, such as `PCM_16` or `OPUS`.
     """
@@ -60,16 +60,16 @@ def read(
     duration: float | None = None,
     channel: int | None = None,
 ) -> np.ndarray:
-    """Decode a recording, or a stretch of it, into memory.
+    """Decode a recording, or a part of it, into memory.
 
-    A truncated recording gives what is left of it, with a
-    warning in the log where the decoder noticed.
+    A truncated recording gives the samples that are left, with a warning in the log if
+    the decoder notices.
 
     Args:
         source: A file, or a binary file object, read from its start.
         rate: Samples per second to return.
         offset: Seconds to skip.
-        duration: Seconds to return at most; None for all that follows.
+        duration: Longest part to return in seconds; None for the rest.
         channel: The channel to decode, from 1 on; None for the mean of all.
 
     Returns:
@@ -99,9 +99,9 @@ def blocks(
     Args:
         source: A file, or a binary file object, read from its start.
         rate: Samples per second to return.
-        seconds: Length of a block; only the last one may be shorter.
+        seconds: Length of a block; the last one may be shorter.
         offset: Seconds to skip.
-        duration: Seconds to return at most; None for all that follows.
+        duration: Longest part to return in seconds; None for the rest.
         channel: The channel to decode, from 1 on; None for the mean of all.
 
     Returns:
@@ -114,17 +114,19 @@ def blocks(
     _check_span(rate, offset, duration)
     size = round(seconds * rate)
     if size < 1:
-        raise UsageError(f"blocks of {seconds} s are too short")
+        raise UsageError(f"seconds must be a sample or more, got {seconds}")
     return _regroup(_stream(source, rate, offset, duration, channel), size)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """Change the rate of samples, with soxr's high quality.
+    """Resample with soxr in high quality.
+
+    soxr resamples streams as well, and installs without librosa.
 
     Args:
         samples: One channel, (N,) float32.
-        from_rate: Samples per second now.
-        to_rate: Samples per second wanted.
+        from_rate: Sample rate of `samples` in hertz.
+        to_rate: Sample rate to return in hertz.
 
     Returns:
         About N * to_rate / from_rate samples, (M,) float32.
@@ -136,18 +138,18 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def inspect(source: Source) -> AudioInfo:
-    """Read the header of a recording; only one without a length is decoded.
+    """Read the header of a recording; decode it if the header has no length.
 
     Args:
         source: A file, or a binary file object.
 
     Returns:
-        What the header says; a truncated recording may be shorter.
+        The header; a truncated recording may be shorter.
 
     Raises:
         AudioError: The recording is missing, empty or of no known format.
     """
-    with opened(source) as track:
+    with open_audio(source) as track:
         frames = track.frames
         if frames is None:
             frames = sum(len(chunk) for chunk in track.chunks(0, None))
@@ -158,12 +160,12 @@ def inspect(source: Source) -> AudioInfo:
 
 
 def find_audio(path: str | Path) -> list[Path]:
-    """List the recordings a path stands for.
+    """List the recordings of a file or folder.
 
     Args:
-        path: A file, taken whatever its name, or a folder, walked to its depth for
-            names with one of `AUDIO_EXTENSIONS`; hidden files are left out, and, with a
-            warning, folders within that may not be read.
+        path: A file of any name, or a folder, searched with all subfolders for
+            `AUDIO_EXTENSIONS`. Hidden files are skipped; unreadable subfolders are
+            skipped with a warning.
 
     Returns:
         The recordings, sorted by path.
@@ -177,8 +179,8 @@ def find_audio(path: str | Path) -> list[Path]:
             if not path.exists():
                 raise AudioError(f"{path}: no such file or folder")
             return [path]
-        next(path.iterdir(), None)  # whether it may be read
-        found = sorted(
+        next(path.iterdir(), None)  # fails without permission
+        recordings = sorted(
             file
             for folder, _, names in os.walk(path, onerror=_warn)
             for file in (Path(folder, name) for name in names)
@@ -188,9 +190,9 @@ def find_audio(path: str | Path) -> list[Path]:
         )
     except OSError as error:
         raise AudioError(f"{path}: {error.strerror}") from error
-    if not found:
+    if not recordings:
         raise AudioError(f"{path}: no recordings in this folder")
-    return found
+    return recordings
 
 
 def _warn(error: OSError) -> None:
@@ -200,17 +202,17 @@ def _warn(error: OSError) -> None:
 def _may_be_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # it is told of when its turn comes
+    except OSError:  # reported when it is read
         return True
 
 
 def _check_span(rate: int, offset: float, duration: float | None) -> None:
     if rate <= 0:
-        raise UsageError(f"rate is {rate}; it must be positive")
+        raise UsageError(f"rate must be positive, got {rate}")
     if not 0 <= offset < np.inf:
-        raise UsageError(f"offset is {offset}; it must be 0 s or more")
+        raise UsageError(f"offset must be 0 s or more, got {offset}")
     if duration is not None and not 0 <= duration < np.inf:
-        raise UsageError(f"duration is {duration}; it must be 0 s or more")
+        raise UsageError(f"duration must be 0 s or more, got {duration}")
 
 
 def _stream(
@@ -221,14 +223,14 @@ def _stream(
     channel: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode and resample, in chunks of any size."""
-    with opened(source, channel) as track:
+    with open_audio(source, channel) as track:
         first = round(offset * track.rate)
         if track.frames is not None and first > track.frames:
             end = track.frames / track.rate
             raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
         count = None if duration is None else round(duration * track.rate)
         for chunk in _resampled(track.chunks(first, count), track.rate, rate):
-            # Lossy decoders and the resampler's ringing overshoot full scale.
+            # Lossy codecs and resampling overshoot full scale.
             yield np.clip(chunk, -1.0, 1.0, out=chunk)
 
 

@@ -19,39 +19,39 @@ _PATIENCE = 0.2  # seconds
 
 
 class _Stream:
-    """Reads what a sound card delivers like a file, up to where Ctrl-C is pressed.
+    """File-like stream of a sound card's samples, until Ctrl-C.
 
-    The card delivers in a thread of its own: what is said while a model is at work
-    waits here.
+    The sound card writes from a thread of its own; samples wait in a queue while the
+    model decodes.
     """
 
     name = "the microphone"
 
     def __init__(self) -> None:
-        self._delivered: SimpleQueue[bytes] = SimpleQueue()
+        self._queue: SimpleQueue[bytes] = SimpleQueue()
         self._held = b""
         self.stopped = False
         self.failed = False
 
-    def take(self, data: Any, _: int, __: object, status: Any) -> None:
-        """Take in samples; the card's callback."""
+    def push(self, data: Any, _: int, __: object, status: Any) -> None:
+        """Queue samples; callback of the sound card."""
         if status.input_overflow:
-            log.warning("%s: some sound was lost", self.name)
+            log.warning("%s: samples were lost", self.name)
         if not self.stopped:
-            self._delivered.put(bytes(data))
+            self._queue.put(bytes(data))
 
     def end(self) -> None:
-        """Note that the card delivers no more."""
+        """Mark the end of the stream; callback of the sound card."""
         self.failed = not self.stopped
 
     def read(self, size: int) -> bytes:
-        """Wait for so many bytes of 16-bit samples; fewer are the last ones."""
+        """Wait for `size` bytes of 16-bit samples; return fewer at the end."""
         while len(self._held) < size:
             try:
-                self._held += self._delivered.get(timeout=_PATIENCE)
+                self._held += self._queue.get(timeout=_PATIENCE)
             except Empty:
                 if self.failed:
-                    raise AudioError(f"{self.name}: it delivers no more") from None
+                    raise AudioError(f"{self.name}: the stream ended") from None
                 if self.stopped:
                     break
         data, self._held = self._held[:size], self._held[size:]
@@ -59,7 +59,7 @@ class _Stream:
 
 
 def sound_library() -> Any:
-    """Return the library that reads the microphone.
+    """Return the library `sounddevice`.
 
     Raises:
         UsageError: The extra `mic`, or PortAudio, is not installed.
@@ -70,7 +70,7 @@ def sound_library() -> Any:
         raise UsageError(
             "listening needs the extra `mic`: pip install '.[mic]' from asr's checkout"
         ) from None
-    except OSError:  # what it raises without the library it stands on
+    except OSError:  # sounddevice without the library PortAudio
         raise UsageError(
             "listening needs PortAudio, such as the package libportaudio2"
         ) from None
@@ -78,20 +78,20 @@ def sound_library() -> Any:
 
 @contextmanager
 def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
-    """Open the microphone; Ctrl-C ends the stream instead of the program.
+    """Open the microphone. Ctrl-C ends the stream instead of the program.
 
     A second Ctrl-C interrupts as usual.
 
     Args:
         rate: Samples per second.
-        device: Name, part of a name or number of a sound card; the system's choice if
-            not given.
+        device: Name, part of a name or number of a sound card; the system's by
+            default.
 
     Yields:
-        Its samples, as they come.
+        The samples, as they arrive.
 
     Raises:
-        AudioError: There is no such microphone, or it does not work at this rate.
+        AudioError: The microphone is missing or does not support the rate.
         UsageError: The extra `mic`, or PortAudio, is not installed.
     """
     sounddevice = sound_library()
@@ -103,7 +103,7 @@ def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
             channels=1,
             dtype="int16",
             device=wanted,
-            callback=stream.take,
+            callback=stream.push,
             finished_callback=stream.end,
         )
     except (sounddevice.PortAudioError, ValueError) as error:
@@ -113,15 +113,15 @@ def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
         stream.stopped = True
         signal.signal(signal.SIGINT, before)
 
-    # Before the card delivers, so that no Ctrl-C is missed.
+    # Before the stream starts, so that no Ctrl-C is missed.
     before = signal.signal(signal.SIGINT, stop)
     try:
-        with ExitStack() as delivering:
+        with ExitStack() as stack:
             try:
-                delivering.enter_context(opened)
+                stack.enter_context(opened)
             except sounddevice.PortAudioError as error:
                 raise AudioError(f"{_Stream.name}: {error}") from error
-            yield RawSamples(stream, rate)  # type: ignore[arg-type]  # all that is read
-            stream.stopped = True  # the card ends because we do
+            yield RawSamples(stream, rate)  # type: ignore[arg-type]  # has the only method used, read
+            stream.stopped = True  # a normal end, not a failure
     finally:
         signal.signal(signal.SIGINT, before)

@@ -1,4 +1,4 @@
-"""A recording inside of a larger file."""
+"""Recording inside a shard."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from asr.errors import AudioError
 
 @dataclass(frozen=True)
 class ShardClip:
-    """A recording inside of a shard; see `asr.data.shards`.
+    """Recording inside a shard; see `asr.data.shards`.
 
     Args:
-        shard: The file, or an address that `tf.io.gfile` knows.
-        position: Where the recording's bytes begin in it.
-        size: How many they are.
-        crc32: Their checksum.
+        shard: Path, or address for `tf.io.gfile`.
+        position: Offset of the recording in bytes.
+        size: Length of the recording in bytes.
+        crc32: Checksum of these bytes.
     """
 
     shard: str
@@ -27,12 +27,12 @@ class ShardClip:
     crc32: int
 
     def __str__(self) -> str:
-        """Return what messages call it."""
+        """Return the name for messages."""
         return f"{self.shard}@{self.position}"
 
     @property
     def remote(self) -> bool:
-        """Whether the shard is an address."""
+        """True if the shard is an address."""
         return "://" in self.shard
 
     def read(self) -> bytes:
@@ -57,12 +57,12 @@ class ShardClip:
             with path.open("rb") as file:
                 file.seek(self.position)
                 return file.read(self.size)
-        except (OSError, ValueError) as error:  # ValueError: a name with a NUL
+        except (OSError, ValueError) as error:  # ValueError: NUL in the name
             reason = getattr(error, "strerror", None) or error
             raise AudioError(f"{self}: {reason}") from error
 
     def _remote(self) -> bytes:
-        import tensorflow as tf  # local files are read without it
+        import tensorflow as tf  # only for remote shards
 
         try:
             with tf.io.gfile.GFile(self.shard, "rb") as file:

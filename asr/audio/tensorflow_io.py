@@ -1,10 +1,9 @@
-"""Recordings -> samples inside a TensorFlow graph, for pipelines to be serialised.
+"""Audio decoding inside a TensorFlow graph, for pipelines that are saved.
 
-A pipeline that calls `asr.audio.io.read` needs the Python process that made it; one of
-operations alone can be saved and sent elsewhere. The operations are those of
-tensorflow-io (the extra `tfio`), whose last release loads under TensorFlow 2.16 only.
-They decode WAV, FLAC, Ogg Vorbis and MP3; there is no Opus among them. libsndfile is
-the default everywhere else, since it is faster and reads more.
+A pipeline with `asr.audio.io.read` needs its Python process; TensorFlow operations can
+be saved. tensorflow-io (the extra `tfio`) decodes WAV, FLAC, Ogg Vorbis and MP3, not
+Opus, and needs TensorFlow 2.16. Everything else uses libsndfile, which is faster and
+decodes more formats.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 _TENSORFLOW = "2.16."
 _INSTALL = "pip install '.[tfio]' from asr's checkout, in an environment of its own"
 # Half the filter of tensorflow-io's resampler (Speex, quality 4), in samples of the
-# lower rate: by so much its output is late.
+# lower rate: the delay of its output.
 _HALF_FILTER = 32
 _MP3_RATES = (
     (11025, 12000, 8000),  # MPEG 2.5
@@ -40,22 +39,21 @@ def decode_audio(
 ) -> tf.Tensor:
     """Decode a whole recording as part of a graph.
 
-    Channels are averaged, and what the resampler is late by is cut off, so that the
-    samples are those of `asr.audio.io.read`: the same for WAV and FLAC, within rounding
-    for Vorbis and MP3; resampled ones differ in the last tenth below half the lower
-    rate, where this resampler is not as steep.
+    Channels are averaged and the resampler's delay is removed. The samples equal those
+    of `asr.audio.io.read` for WAV and FLAC, within rounding for Vorbis and MP3.
+    Resampled ones differ in the last tenth below half the lower rate.
 
     Args:
         contents: Bytes of a WAV (8, 16, 24 bits or float), FLAC, Ogg Vorbis or MP3
             file, () string.
         rate: Samples per second to return.
-        name: What error messages call the recording.
+        name: Name for messages.
 
     Returns:
         Samples in [-1, 1], (N,) float32.
 
     Raises:
-        UsageError: tensorflow-io is not installed, or does not fit TensorFlow.
+        UsageError: tensorflow-io is not installed or needs another TensorFlow.
         tf.errors.InvalidArgumentError: When the graph runs: the recording cannot be
             decoded.
     """
@@ -64,7 +62,7 @@ def decode_audio(
     _tensorflow_io()
     start = tf.strings.substr(contents, 0, 4)
     readers = {b"RIFF": _wav, b"fLaC": _flac, b"OggS": _vorbis}
-    samples, found = tf.case(
+    samples, from_rate = tf.case(
         [
             (tf.equal(start, magic), lambda reader=reader: reader(contents, name))
             for magic, reader in readers.items()
@@ -72,13 +70,15 @@ def decode_audio(
         default=lambda: _mp3(contents, name),
     )
     mono = tf.ensure_shape(tf.reduce_mean(samples, axis=1), [None])
-    mono = tf.cond(found == rate, lambda: mono, lambda: _resample(mono, found, rate))
-    # Lossy decoders and the resampler's ringing overshoot full scale.
+    mono = tf.cond(
+        from_rate == rate, lambda: mono, lambda: _resample(mono, from_rate, rate)
+    )
+    # Lossy codecs and resampling overshoot full scale.
     return tf.clip_by_value(mono, -1.0, 1.0)
 
 
 def files_dataset(paths: Sequence[str | Path] | tf.Tensor, rate: int = 16000) -> Any:
-    """Read recordings in parallel, in their order, with operations alone.
+    """Decode recordings in parallel, in order.
 
     Args:
         paths: Files, as names or as a tensor (M,) string.
@@ -101,7 +101,7 @@ def files_dataset(paths: Sequence[str | Path] | tf.Tensor, rate: int = 16000) ->
 
 
 def register_operations() -> None:
-    """Make the operations known to TensorFlow, before a saved pipeline is loaded.
+    """Register the operations in TensorFlow before a saved pipeline is loaded.
 
     Raises:
         UsageError: As `decode_audio`.
@@ -129,7 +129,7 @@ def _tensorflow_io() -> Any:
 def _require(
     condition: tf.Tensor, name: tf.Tensor | str, problem: str, *values: tf.Tensor
 ) -> AbstractContextManager[None]:
-    """Return a context in which operations run only where the condition holds."""
+    """Return a context in which operations fail unless the condition holds."""
     import tensorflow as tf
 
     check = tf.debugging.Assert(condition, [name, problem, *values])
@@ -163,7 +163,7 @@ def _from_integers(
     contents: tf.Tensor,
     bits: tf.Tensor,
 ) -> tf.Tensor:
-    """Decode 8, 16 or 24 bits to [-1, 1]; the operation must be told its output."""
+    """Decode 8, 16 or 24 bits to [-1, 1]; the operation needs its output type."""
     import tensorflow as tf
 
     def scaled(kind: tf.DType, zero: float, full: float) -> tf.Tensor:
@@ -183,7 +183,7 @@ def _wav(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
     import tensorflow as tf
 
     decode = _tensorflow_io().audio.decode_wav
-    # It reads one chunk too many where the last one has an odd length.
+    # The operation reads past a last chunk of odd length.
     contents = contents + b"\0" * 8
     length = tf.cast(tf.strings.length(contents), tf.int64)
 
@@ -246,30 +246,30 @@ def _mp3(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
     header = _integer(contents, frame, 4, big_endian=True)
     rates = tf.constant(_MP3_RATES, tf.int64)
     version, index = header // 2**19 % 4, tf.minimum(header // 2**10 % 4, 2)
-    found = rates[version, index]
-    known = tf.equal(header // 2**21, 2**11 - 1) & (found > 0)
+    from_rate = rates[version, index]
+    known = tf.equal(header // 2**21, 2**11 - 1) & (from_rate > 0)
     with _require(known, name, "not WAV, FLAC, Ogg Vorbis or MP3"):
         samples = _tensorflow_io().audio.decode_mp3(contents)
-    return samples, found
+    return samples, from_rate
 
 
-def _resample(samples: tf.Tensor, found: tf.Tensor, rate: int) -> tf.Tensor:
-    """Change the rate and undo the resampler's delay, which it leaves in."""
+def _resample(samples: tf.Tensor, from_rate: tf.Tensor, rate: int) -> tf.Tensor:
+    """Resample, and remove the resampler's delay."""
     import tensorflow as tf
 
     _, divisor = tf.while_loop(
         lambda rest, _: rest > 0,
         lambda rest, last: (last % rest, rest),
-        [found % rate, tf.constant(rate, tf.int64)],
+        [from_rate % rate, tf.constant(rate, tf.int64)],
     )
-    period = found // divisor
-    longer = _HALF_FILTER * 2 * found // rate  # Speex rounds so, then up to eights
-    late = tf.where(found > rate, (longer + 7) // 8 * 4, _HALF_FILTER)
-    # With so much silence before it the delay is a whole number of output samples.
+    period = from_rate // divisor
+    longer = _HALF_FILTER * 2 * from_rate // rate  # Speex rounds down, then up
+    late = tf.where(from_rate > rate, (longer + 7) // 8 * 4, _HALF_FILTER)
+    # This much silence makes the delay a whole number of output samples.
     before = -late % period
     count = tf.cast(tf.size(samples, tf.int64), tf.float64)
-    count = tf.cast(tf.round(count * rate / tf.cast(found, tf.float64)), tf.int64)
+    count = tf.cast(tf.round(count * rate / tf.cast(from_rate, tf.float64)), tf.int64)
     padded = tf.pad(samples, [[before, late + period]])
-    output = _tensorflow_io().audio.resample(padded[:, None], found, rate)[:, 0]
-    first = (late + before) * rate // found
+    output = _tensorflow_io().audio.resample(padded[:, None], from_rate, rate)[:, 0]
+    first = (late + before) * rate // from_rate
     return tf.ensure_shape(output[first : first + count], [None])

@@ -1,7 +1,6 @@
-"""Where somebody speaks: a small convolutional network on log-mel energies.
+"""Voice activity detection (VAD): a small convolutional network on log-mel energies.
 
-The network runs on NumPy, so that what needs to know about speech can do without
-TensorFlow. `recipes/voice_activity.py` trains it.
+The network runs on NumPy, without TensorFlow. `recipes/voice_activity.py` trains it.
 """
 
 from __future__ import annotations
@@ -16,23 +15,22 @@ from asr.errors import ModelError
 from asr.files import share
 
 RATE = 16000
-"""Samples per second that the network reads."""
+"""Sample rate of the network in hertz."""
 HOP = 320
 """Samples from one probability to the next: 20 ms."""
 
 FILE = "voice_activity.npz"
-"""Where the bundled network is, below `data`."""
+"""File of the bundled network, below `data`."""
 
 FFT_SIZE = 512
-"""Samples of the Fourier transform."""
+"""Length of the Fourier transform in samples."""
 DILATIONS = (1, 2, 4, 8)
-"""Of the convolutions after the first."""
+"""Dilations of the convolutions after the first."""
 
 _WINDOW = 400
 _FLOOR = 1e-8
 _FRAME = HOP // 2  # two frames of energies make one probability
-# Probabilities on each side that a chunk needs to know the middle ones exactly.
-_CONTEXT = 40
+_CONTEXT = 40  # receptive field of a probability on each side, rounded up
 _SMALLEST_CHUNK, _LARGEST_CHUNK = 25, 1500
 
 
@@ -54,15 +52,15 @@ def log_energies(samples: np.ndarray, filters: np.ndarray) -> np.ndarray:
     return np.log(power @ filters + _FLOOR)
 
 
-class VoiceActivity:
-    """Gives the probability of speech for each 20 ms.
+class VoiceActivityDetector:
+    """Computes the probability of speech for each 20 ms.
 
     Args:
         weights: Arrays of the network by name, as `recipes/voice_activity.py` stores
             them.
 
     Raises:
-        KeyError: One is missing.
+        KeyError: An array is missing.
     """
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
@@ -80,21 +78,20 @@ class VoiceActivity:
         Returns:
             Probability of speech within each `HOP` samples, (ceil(N / 320),) float32.
         """
-        found = list(self.stream([samples]))
-        return np.concatenate(found) if found else np.zeros(0, np.float32)
+        return np.concatenate([np.zeros(0, np.float32), *self.stream([samples])])
 
     def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Read a recording block by block; what comes out in all is that of the whole.
+        """Process a recording block by block; the result is that of the whole.
 
         Args:
             blocks: Samples in order, (N,) float32 each, of any length.
 
         Yields:
-            Probabilities, (T,) float32 each, 0.8 s later than their samples, and those
-            that a block is too short for with a later one.
+            Probabilities, (T,) float32 each, 0.8 s behind the samples. A short block
+            may yield none.
         """
         held = np.zeros(0, np.float32)
-        before = 0  # probabilities at the start of `held` that are known already
+        before = 0  # probabilities of `held` that were yielded already
         for block in blocks:
             held = np.concatenate([held, block])
             while (ahead := len(held) // HOP - before - _CONTEXT) >= _SMALLEST_CHUNK:
@@ -111,17 +108,17 @@ class VoiceActivity:
         whole = np.pad(samples, (0, -len(samples) % HOP))
         features = log_energies(whole, weights["filters"])
         features = (features - weights["mean"]) / weights["deviation"]
-        states = _convolved(np.pad(features, ((2, 2), (0, 0))), weights, "first", 1, 2)
+        states = _convolve(np.pad(features, ((2, 2), (0, 0))), weights, "first", 1, 2)
         states = np.maximum(states, 0.0)
         for dilation in DILATIONS:
             padded = np.pad(states, ((2 * dilation, 2 * dilation), (0, 0)))
-            change = _convolved(padded, weights, f"dilated_{dilation}", dilation, 1)
+            change = _convolve(padded, weights, f"dilated_{dilation}", dilation, 1)
             states = states + np.maximum(change, 0.0)
-        logits = _convolved(states, weights, "last", 1, 1)[:, 0]
+        logits = _convolve(states, weights, "last", 1, 1)[:, 0]
         return (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32)
 
 
-def _convolved(
+def _convolve(
     inputs: np.ndarray,
     weights: dict[str, np.ndarray],
     name: str,
@@ -133,23 +130,23 @@ def _convolved(
     reach = dilation * (len(kernel) - 1)
     count = (len(inputs) - reach - 1) // stride + 1
     outputs = np.zeros((count, kernel.shape[-1]), np.float32) + weights[f"{name}_bias"]
-    for place, matrix in enumerate(kernel):
-        first = place * dilation
+    for index, matrix in enumerate(kernel):
+        first = index * dilation
         outputs += inputs[first : first + stride * (count - 1) + 1 : stride] @ matrix
     return outputs
 
 
 @cache
-def detector() -> VoiceActivity:
-    """Load the bundled network.
+def load_detector() -> VoiceActivityDetector:
+    """Load the bundled network, once.
 
     Raises:
-        ModelError: Its file is missing or damaged.
+        ModelError: The file is missing or damaged.
     """
     path = share() / "data" / FILE
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return VoiceActivity(dict(stored))
+            return VoiceActivityDetector(dict(stored))
     except (OSError, EOFError, ValueError, KeyError, BadZipFile) as error:
         raise ModelError(
             f"{path}: cannot be read ({error}); install asr again"

@@ -1,4 +1,4 @@
-"""Audio segments, and cutting them into windows of bounded length."""
+"""Audio segments, and fixed-length windows that cover a whole recording."""
 
 from __future__ import annotations
 
@@ -9,20 +9,25 @@ import numpy as np
 
 from asr.errors import UsageError
 
+PAUSE_SECONDS = 0.2
+"""Length of the quiet stretch to cut in, in seconds."""
+
 
 @dataclass(frozen=True)
 class AudioSegment:
-    """A part of a recording that a model takes in one go.
+    """Part of a recording that a model decodes at once.
+
+    Positions count samples from the start of the recording.
 
     Args:
-        start: Position of the first sample that is read.
-        samples: What is read, (N,) float32.
-        first: Position where its speech begins.
-        last: Position where its speech ends.
-        goes_on: Whether the speech went on before `first`, and what is read before it
-            belongs to the piece before.
-        cut_off: Whether the speech goes on after `last`, and what is read after it
-            belongs to the next piece.
+        start: Position of the first element of `samples`.
+        samples: Speech with padding on both sides, (N,) float32.
+        first: Position where the speech begins.
+        last: Position where the speech ends.
+        cut_before: The speech began in the segment before; words before `first` belong
+            to that one.
+        cut_after: The speech continues in the next segment; words after `last` belong
+            to that one.
         speech: Mean probability of speech from `first` to `last`.
     """
 
@@ -30,86 +35,85 @@ class AudioSegment:
     samples: np.ndarray
     first: int
     last: int
-    goes_on: bool = False
-    cut_off: bool = False
+    cut_before: bool = False
+    cut_after: bool = False
     speech: float = 1.0
 
 
-def cut(
+def split_samples(
     samples: np.ndarray, rate: int, *, longest: float = 20.0
 ) -> list[tuple[int, int]]:
-    """Cut a recording into pieces that a model can take in one go.
+    """Split a recording into windows of bounded length.
 
-    Each cut lies in the middle of the quietest 0.2 s between half of the longest
-    piece and all of it, and never leaves a last piece shorter than a quarter.
+    Each cut is the middle of the quietest 0.2 s in the second half of the window. The
+    last window is never shorter than a quarter of `longest`.
 
     Args:
         samples: The recording, (N,) float32.
         rate: Samples per second.
-        longest: Seconds that no piece may exceed.
+        longest: Longest window in seconds.
 
     Returns:
-        (start, end) in samples: in order, without gap or overlap, from 0 to N. Empty
-        where there are no samples.
+        (start, end) in samples: in order, without gap or overlap, from 0 to N; empty
+        without samples.
 
     Raises:
         UsageError: The samples are not one channel, or `rate` or `longest` is not
             positive.
     """
     if samples.ndim != 1:
-        raise UsageError(f"cannot cut samples of shape {samples.shape}; mix to mono")
+        raise UsageError(f"samples must be mono, (N,), got shape {samples.shape}")
     if rate <= 0 or not longest > 0:
-        raise UsageError(f"cannot cut at {rate} Hz into {longest} s; both must be > 0")
+        raise UsageError(f"rate and longest must be positive, got {rate} and {longest}")
     total = len(samples)
     limit = max(1, int(min(longest * rate, total)))
     pause = max(1, round(PAUSE_SECONDS * rate))
-    pieces = []
+    windows = []
     start = 0
     while total - start > limit:
         low = start + limit // 2
         high = min(start + limit, total - limit // 4)
         middle = low + quietest_sample(samples[low:high], pause)
-        end = max(start + 1, middle)  # a piece of one sample cannot be halved
-        pieces.append((start, end))
+        end = max(start + 1, middle)  # a window of one sample cannot be halved
+        windows.append((start, end))
         start = end
-    return [*pieces, (start, total)] if total else []
+    return [*windows, (start, total)] if total else []
 
 
-def all_pieces(
+def split_blocks(
     blocks: Iterable[np.ndarray], rate: int, *, longest: float = 20.0
 ) -> Iterator[AudioSegment]:
-    """Cut a recording that comes in blocks, just where `cut` cuts the whole.
+    """Split a stream of blocks at the same samples as `split_samples` the whole.
 
     Args:
         blocks: The recording in order, each (N,) float32 of any length.
         rate: Samples per second.
-        longest: Seconds that no piece may exceed.
+        longest: Longest segment in seconds.
 
     Yields:
-        Pieces that cover every sample once. No more than a block and a piece and a
-        quarter are in memory.
+        Segments that cover every sample once. At most a block and 1.25 times `longest`
+        are in memory.
     """
     limit = max(1, int(longest * rate))
     start, rest = 0, np.zeros(0, "float32")
     for block in blocks:
         rest = np.concatenate([rest, block])
-        # With so much ahead, what comes later has no say in where the next cut lies.
+        # Later samples can no longer move the next cut.
         while rest.size > limit + limit // 4:
-            _, end = cut(rest[: limit + limit // 4 + 1], rate, longest=longest)[0]
+            _, end = split_samples(
+                rest[: limit + limit // 4 + 1], rate, longest=longest
+            )[0]
             yield AudioSegment(start, rest[:end], start, start + end)
             start, rest = start + end, rest[end:]
-    for first, end in cut(rest, rate, longest=longest):
+    for first, end in split_samples(rest, rate, longest=longest):
         yield AudioSegment(start + first, rest[first:end], start + first, start + end)
 
 
 def quietest_sample(samples: np.ndarray, width: int) -> int:
-    """Find the middle of the quietest stretch of samples, the last of equals."""
+    """Return the middle of the quietest `width` samples, the last of equals."""
     width = min(width, len(samples))
     power = np.square(samples, dtype=np.float64)
     sums = np.concatenate([[0.0], np.cumsum(power)])
     energy = sums[width:] - sums[:-width]
     last = len(energy) - 1 - int(np.argmin(energy[::-1]))
     return last + width // 2
-
-
-PAUSE_SECONDS = 0.2

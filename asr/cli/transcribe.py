@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.formats.transcript import Transcript
-    from asr.inference.options import Options
     from asr.inference.recognizer import Recognizer
 
 

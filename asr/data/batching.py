@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from asr.arrays import pad_rows, round_up_length
-from asr.audio.augmentation import Distortion
+from asr.audio.augmentation import WaveformAugmentation
 from asr.data.manifest import Record
 from asr.errors import DataError
 
@@ -55,7 +55,11 @@ class Example:
 
 
 def augmented_lengths(
-    examples: Sequence[Example], distort: Distortion | None, *, seed: int, epoch: int
+    examples: Sequence[Example],
+    distort: WaveformAugmentation | None,
+    *,
+    seed: int,
+    epoch: int,
 ) -> np.ndarray:
     """Return the length of each example at the speed drawn for it in an epoch, (n,)."""
     lengths = np.array([example.length for example in examples])
@@ -117,7 +121,7 @@ def batches(
     loader: SourceLoader,
     *,
     start_token: int,
-    distort: Distortion | None = None,
+    distort: WaveformAugmentation | None = None,
     seed: int = 0,
     epoch: int = 0,
     fixed_shapes: bool = False,

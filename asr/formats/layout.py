@@ -1,4 +1,4 @@
-"""Layout options of transcript files, and how their times and texts are written."""
+"""Layout options of transcript files, and the format of their times and texts."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from asr.formats.transcript import Segment, Transcript, Word
 
 @dataclass(frozen=True)
 class Layout:
-    """What the formats leave open.
+    """Layout options of the output formats.
 
     Args:
-        name: What `ctm` and `trn` call the recording; white space becomes `_`.
-        channel: Channel of the recording, as `ctm` says it.
-        max_line_width: Characters of a line of `srt` and `vtt`.
-        max_line_count: Lines of a subtitle.
-        highlight_words: Whether each word of a subtitle is marked while it is said.
+        name: Name of the recording in `ctm` and `trn`; white space becomes `_`.
+        channel: Channel of the recording in `ctm`.
+        max_line_width: Characters per line of `srt` and `vtt`.
+        max_line_count: Lines per subtitle.
+        highlight_words: Underline each word of a subtitle while it is spoken.
     """
 
     name: str = "audio"
@@ -34,7 +34,7 @@ DEFAULT = Layout()
 def fill_gaps(
     intervals: Iterable[tuple[float, float, str]], duration: float
 ) -> Iterator[tuple[float, float, str]]:
-    """Give intervals with empty ones between them, from 0 to the end."""
+    """Yield intervals and empty ones between them, from 0 to `duration`."""
     now = 0.0
     for start, end, text in intervals:
         if end <= start:
@@ -54,7 +54,7 @@ def format_seconds(value: float) -> str:
 
 
 def timed_segments(transcript: Transcript) -> Iterator[Segment]:
-    """Give the segments with the times that are written."""
+    """Yield the segments with monotonic times in whole milliseconds."""
     last = 0.0
     for segment in transcript.segments:
         start = _within(segment.start, last, transcript.duration)
@@ -65,7 +65,7 @@ def timed_segments(transcript: Transcript) -> Iterator[Segment]:
 
 
 def _timed_words(words: tuple[Word, ...], first: float, limit: float) -> Iterator[Word]:
-    """Give words with times inside those of their segment."""
+    """Yield words with monotonic times inside their segment."""
     for word in words:
         start = _within(word.start, first, limit)
         first = _within(word.end, start, limit)
@@ -73,13 +73,13 @@ def _timed_words(words: tuple[Word, ...], first: float, limit: float) -> Iterato
 
 
 def _within(seconds: float, low: float, high: float) -> float:
-    """Clamp a time and bring it to whole milliseconds."""
+    """Clamp a time and round it down to whole milliseconds."""
     return max(low, to_milliseconds(min(seconds, high)) / 1000)
 
 
 def to_milliseconds(seconds: float) -> int:
-    """Round down, so that no time passes the end of the recording."""
-    # 0.57 * 1000 is 569.9999999999999: a nanosecond's grace keeps it 570.
+    """Round down, so that no time exceeds the end of the recording."""
+    # 0.57 * 1000 is 569.9999999999999: a nanosecond more keeps it 570.
     return math.floor(float(seconds) * 1000 + 1e-6)
 
 

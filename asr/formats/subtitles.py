@@ -1,4 +1,4 @@
-"""A transcript as subtitles that can be read: short lines, few at a time."""
+"""Division of a transcript into subtitles."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Cue:
     Args:
         start: Seconds from the start of the recording.
         end: Seconds from the start of the recording.
-        lines: Its words, line by line.
-        words: The same words with their times; empty where these are not known.
-        said: Index of the word that is said meanwhile and stands out, or None.
+        lines: Words of each line.
+        words: The same words with their times; empty without word times.
+        highlighted: Index of the word that is spoken, or None.
     """
 
     start: float
     end: float
     lines: tuple[tuple[str, ...], ...]
     words: tuple[Word, ...] = ()
-    said: int | None = None
+    highlighted: int | None = None
 
 
 def cues(
@@ -38,55 +38,54 @@ def cues(
 ) -> list[Cue]:
     """Divide a transcript into subtitles.
 
-    A new one begins with each segment, after a pause of a second, and where the one
-    before has all its lines or has been there for 7 seconds. Each stays for 0.8 s at
-    least if the next one leaves it the time. A segment whose words have no times is
-    one subtitle, however long.
+    A subtitle ends with its segment, before a pause of a second, when its lines are
+    full, and after 7 seconds. It stays for at least 0.8 s unless the next one begins
+    earlier. A segment without word times is one subtitle.
 
     Args:
         segments: Segments with text, in order of time.
         duration: Length of the recording in seconds.
-        width: Characters of a line; a longer word stays whole.
-        lines: Lines of a subtitle.
+        width: Characters per line; longer words are not broken.
+        lines: Lines per subtitle.
 
     Raises:
         UsageError: A size is not positive.
     """
     if width < 1 or lines < 1:
-        raise UsageError(f"subtitles of {lines} lines of {width} characters")
-    found: list[Cue] = []
+        raise UsageError(f"width and lines must be positive, got {width} and {lines}")
+    divided: list[Cue] = []
     for segment in segments:
         if segment.words:
-            found.extend(_cue(part, width) for part in _parts(segment, width, lines))
+            divided.extend(_cue(part, width) for part in _parts(segment, width, lines))
         else:
             wrapped = _wrap(segment.text.split(), width)
-            found.append(Cue(segment.start, segment.end, wrapped))
-    limits = [*(cue.start for cue in found[1:]), duration]
+            divided.append(Cue(segment.start, segment.end, wrapped))
+    limits = [*(cue.start for cue in divided[1:]), duration]
     return [
         replace(cue, end=max(cue.end, min(cue.start + _SHORTEST_SECONDS, limit)))
-        for cue, limit in zip(found, limits, strict=False)
+        for cue, limit in zip(divided, limits, strict=False)
     ]
 
 
-def highlighted(cue: Cue) -> Iterator[Cue]:
-    """Show a subtitle word by word: the same text, with the word that is said marked.
+def highlight_words(cue: Cue) -> Iterator[Cue]:
+    """Split a subtitle by words: the same text, each word highlighted while spoken.
 
-    Between words, and where their times are not known, none is marked.
+    Between words, and without word times, none is highlighted.
     """
     now = cue.start
-    for place, word in enumerate(cue.words):
+    for index, word in enumerate(cue.words):
         if word.end <= word.start:
             continue
         if word.start > now:
             yield replace(cue, start=now, end=word.start)
-        yield replace(cue, start=word.start, end=word.end, said=place)
+        yield replace(cue, start=word.start, end=word.end, highlighted=index)
         now = word.end
     if cue.end > now or now == cue.start:
         yield replace(cue, start=now)
 
 
 def _parts(segment: Segment, width: int, lines: int) -> Iterator[tuple[Word, ...]]:
-    """Divide the words of a segment among subtitles."""
+    """Yield the words of each subtitle of a segment."""
     part: list[Word] = []
     for word in segment.words or ():
         full = len(_wrap([w.word for w in [*part, word]], width)) > lines

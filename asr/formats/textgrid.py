@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from asr.formats.layout import (
     DEFAULT,
+    Layout,
     fill_gaps,
     format_seconds,
     one_line,
@@ -14,25 +13,22 @@ from asr.formats.layout import (
 )
 from asr.formats.transcript import Transcript
 
-if TYPE_CHECKING:
-    from asr.formats.layout import Layout
-
 
 def textgrid(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write a TextGrid for Praat, with a tier of segments and one of words.
 
     Args:
-        transcript: What to write.
+        transcript: The transcript.
 
     Returns:
-        Praat's long text format. Intervals without text fill what nobody says; what
-        has no length is left out, since Praat refuses it.
+        Praat's long text format. Intervals without text fill the gaps. Intervals
+        without length are skipped, since Praat rejects them.
     """
     segments = list(timed_segments(transcript))
-    spoken = [
+    texts = [
         (segment.start, segment.end, one_line(segment.text)) for segment in segments
     ]
-    tiers = {"segments": spoken}
+    tiers = {"segments": texts}
     if any(segment.words is not None for segment in segments):
         tiers["words"] = [
             (word.start, word.end, word.word)
@@ -53,10 +49,10 @@ def textgrid(transcript: Transcript, _: Layout = DEFAULT) -> str:
             f'        name = "{name}"\n        {head.format(" " * 8)}'
             f"        intervals: size = {len(filled)}\n"
         )
-        for place, (start, stop, text) in enumerate(filled, start=1):
+        for index, (start, stop, text) in enumerate(filled, start=1):
             quoted = text.replace('"', '""')
             lines.append(
-                f"        intervals [{place}]:\n"
+                f"        intervals [{index}]:\n"
                 f"            xmin = {format_seconds(start)}\n"
                 f"            xmax = {format_seconds(stop)}\n"
                 f'            text = "{quoted}"\n'

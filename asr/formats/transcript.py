@@ -1,4 +1,4 @@
-"""What a recogniser returns for a recording: plain records, written by asr.writers."""
+"""Transcript of a recording: plain records, written by `asr.formats.writers`."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Word:
-    """One word and where it was spoken.
+    """Word with its times.
 
     Args:
         start: Seconds from the start of the recording.
         end: Seconds from the start of the recording.
         word: The word, without spaces around it.
-        probability: How sure the recogniser is, from 0 to 1: of words with 0.7, seven
-            in ten are right where the model was calibrated.
+        probability: Confidence from 0 to 1. In a calibrated model, 0.7 means that
+            seven in ten such words are correct.
     """
 
     start: float
@@ -25,21 +25,20 @@ class Word:
 
 @dataclass(frozen=True)
 class Segment:
-    """A stretch of the recording that was decoded in one go.
+    """Part of the recording that was decoded at once.
 
     Args:
         id: Position among the transcript's segments, from 0.
         start: Seconds from the start of the recording.
         end: Seconds from the start of the recording.
-        text: What was said in it.
-        tokens: The decoder's tokens, without start and end.
-        avg_logprob: Mean natural log-probability of a token, end included, with what a
-            language model or hotwords add to it.
-        no_speech_prob: Probability that nobody speaks in it, from 0 to 1; 0 where
-            that was not looked at.
-        words: Words with times, or None where none were asked for.
-        doubt: Why the decoder was not trusted, so that the text is what CTC heard, or
-            None.
+        text: Recognised text.
+        tokens: Tokens of the text, without start and end.
+        avg_logprob: Mean natural log-probability of a token, end included, with the
+            scores of language model and hotwords.
+        no_speech_prob: Probability of non-speech, from 0 to 1; 0 without VAD.
+        words: Words with times, or None if not requested.
+        doubt: Reason why the decoder's text was replaced by that of CTC, a
+            hallucination or loop; None for the decoder's own text.
         confidence: Mean probability of its words, or None from a model without CTC.
     """
 
@@ -57,12 +56,12 @@ class Segment:
 
 @dataclass(frozen=True)
 class Alternative:
-    """Another reading of the recording.
+    """One of the n-best hypotheses.
 
     Args:
-        text: The reading.
-        score: What the search ranked it by; higher is better. That of what CTC heard,
-            where the decoder was doubted, is its log-probability and comes first.
+        text: Its text.
+        score: Score of the search; higher is better. A hypothesis of CTC that replaced
+            a hallucination comes first, with its log-probability.
     """
 
     text: str
@@ -74,13 +73,12 @@ class Transcript:
     """The text of one recording.
 
     Args:
-        text: All of it, on one line.
-        segments: Its parts in the order of time.
-        language: Language code such as `en`, or None where the model does not know.
-        duration: Second up to which the recording was read, its end if not told
-            otherwise.
-        alternatives: The n best hypotheses, best first, where they were asked for.
-        reason: Why `text` is empty (`"no samples"`), or None.
+        text: Text of all segments, on one line.
+        segments: Segments in order of time.
+        language: Language code such as `en`, or None if unknown.
+        duration: Second up to which the recording was read; by default its end.
+        alternatives: N-best hypotheses, best first, if requested.
+        reason: Reason for an empty `text`, or None.
     """
 
     text: str

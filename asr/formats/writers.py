@@ -1,7 +1,7 @@
-"""A transcript as a file's text: txt, json, tsv, srt, vtt, ctm, trn and TextGrid.
+"""Transcript -> text of a file: txt, json, tsv, srt, vtt, ctm, trn and TextGrid.
 
-In every format times are whole milliseconds that never decrease, are never negative and
-never pass the end of the recording.
+Times are whole milliseconds in every format. They never decrease, and lie between 0 and
+the end of the recording.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from asr.formats.layout import (
     timed_segments,
     to_milliseconds,
 )
-from asr.formats.subtitles import Cue, cues, highlighted
+from asr.formats.subtitles import Cue, cues, highlight_words
 from asr.formats.textgrid import textgrid
 from asr.formats.transcript import Segment, Transcript
 
@@ -29,11 +29,8 @@ from asr.formats.transcript import Segment, Transcript
 def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write the text alone, one line for each segment.
 
-    Args:
-        transcript: What to write.
-
     Returns:
-        Lines that end in a newline; `""` where nothing was said.
+        Lines that end in a newline; `""` for an empty transcript.
     """
     lines = [one_line(segment.text) for segment in transcript.segments]
     lines = [line for line in lines if line] or [one_line(transcript.text)]
@@ -43,36 +40,32 @@ def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
 def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write one JSON object: text, segments, language.
 
-    Segments hold `confidence`, `words` and `doubt`, and the object `alternatives` and
-    `reason`, only where the transcript has them. Numbers that JSON cannot express (a
-    log-probability of minus infinity) are null.
+    `confidence`, `words` and `doubt` of segments, and `alternatives` and `reason` of
+    the object, are written only if present. Infinite numbers are null.
 
     Args:
-        transcript: What to write; times come out in seconds.
+        transcript: The transcript; its times are in seconds.
 
     Returns:
         One line of UTF-8 text that ends in a newline.
     """
-    written: dict[str, Any] = {
+    values: dict[str, Any] = {
         "text": transcript.text,
         "segments": [_segment_json(segment) for segment in timed_segments(transcript)],
         "language": transcript.language,
     }
     if transcript.alternatives:
-        written["alternatives"] = [
+        values["alternatives"] = [
             {"text": alternative.text, "score": _number(alternative.score)}
             for alternative in transcript.alternatives
         ]
     if transcript.reason is not None:
-        written["reason"] = transcript.reason
-    return json.dumps(written, ensure_ascii=False, allow_nan=False) + "\n"
+        values["reason"] = transcript.reason
+    return json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def tsv(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write tab-separated start, end and text, times in whole milliseconds.
-
-    Args:
-        transcript: What to write.
 
     Returns:
         A heading line, then one line for each segment.
@@ -86,14 +79,15 @@ def tsv(transcript: Transcript, _: Layout = DEFAULT) -> str:
 
 
 def srt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
-    """Write SubRip subtitles, numbered from 1; segments without text are left out.
+    """Write SubRip subtitles, numbered from 1; segments without text are skipped.
 
     Args:
-        transcript: What to write; lines are divided by the times of its words.
-        layout: Sizes; a highlighted word is underlined.
+        transcript: The transcript; word times divide it into subtitles.
+        layout: Line sizes; a highlighted word is underlined.
 
     Returns:
-        Blocks of number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and text, a blank line apart.
+        Blocks of number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and text, separated by
+        blank lines.
     """
 
     # SubRip has no escape for the arrow that starts a time line.
@@ -108,46 +102,48 @@ def srt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
 
 
 def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
-    """Write WebVTT subtitles; segments without text are left out.
+    """Write WebVTT subtitles; segments without text are skipped.
 
     Args:
-        transcript: What to write; lines are divided by the times of its words.
-        layout: Sizes; a highlighted word is underlined.
+        transcript: The transcript; word times divide it into subtitles.
+        layout: Line sizes; a highlighted word is underlined.
 
     Returns:
-        `WEBVTT`, then blocks of `HH:MM:SS.mmm --> HH:MM:SS.mmm` and text, with `&`, `<`
-        and `>` escaped, a blank line apart.
+        `WEBVTT`, then blocks of `HH:MM:SS.mmm --> HH:MM:SS.mmm` and text, separated by
+        blank lines; `&`, `<` and `>` are escaped.
 
     Reference:
         W3C, WebVTT: The Web Video Text Tracks Format, section 4.
     """
     escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-    written = [
+    blocks = [
         f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n"
         f"{_lines(cue, lambda word: word.translate(escapes))}"
         for cue in _cues(transcript, layout)
     ]
-    return "\n".join(["WEBVTT\n", *written])
+    return "\n".join(["WEBVTT\n", *blocks])
 
 
 def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
-    """Write NIST's time marks: recording, channel, start, duration, word, confidence.
+    """Write NIST ctm: recording, channel, start, duration, word, confidence.
 
     Args:
-        transcript: What to write; its segments have words.
+        transcript: The transcript; its segments have words.
         layout: Name of the recording.
 
     Returns:
         A line for each word, times in seconds.
 
     Raises:
-        UsageError: The transcript has no times of words.
+        UsageError: The transcript has no word times.
     """
     name = _identifier(layout.name)
     lines = []
     for segment in timed_segments(transcript):
         if segment.words is None:
-            raise UsageError("ctm is made of words; transcribe with their times")
+            raise UsageError(
+                "ctm needs words with times; transcribe with word_timestamps"
+            )
         lines += [
             f"{name} {layout.channel} {format_seconds(word.start)} "
             f"{format_seconds(word.end - word.start)} {_identifier(word.word)} "
@@ -158,10 +154,10 @@ def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
 
 
 def trn(transcript: Transcript, layout: Layout = DEFAULT) -> str:
-    """Write the text and, in parentheses, the name of the recording, as sclite reads.
+    """Write NIST trn: the text, and the name of the recording in parentheses.
 
     Args:
-        transcript: What to write.
+        transcript: The transcript.
         layout: Name of the recording.
     """
     return f"{one_line(transcript.text)} ({_identifier(layout.name)})\n".lstrip()
@@ -177,44 +173,47 @@ WRITERS: dict[str, Callable[..., str]] = {
     "trn": trn,
     "TextGrid": textgrid,
 }
-"""File suffix -> function from a transcript and a layout to the file's whole text."""
+"""File suffix -> function from transcript and layout to the text of the file."""
 
 WORD_FORMATS = frozenset({"srt", "vtt", "ctm", "TextGrid"})
-"""Formats that are made of words with times, or are the better for them."""
+"""Formats that use word times."""
 
 
 def _cues(transcript: Transcript, layout: Layout) -> Iterator[Cue]:
-    """Give the subtitles; segments without text have none."""
-    spoken = [segment for segment in timed_segments(transcript) if segment.text.strip()]
+    """Yield the subtitles of segments with text."""
+    segments = [
+        segment for segment in timed_segments(transcript) if segment.text.strip()
+    ]
     for cue in cues(
-        spoken,
+        segments,
         transcript.duration,
         width=layout.max_line_width,
         lines=layout.max_line_count,
     ):
-        yield from highlighted(cue) if layout.highlight_words else (cue,)
+        yield from highlight_words(cue) if layout.highlight_words else (cue,)
 
 
 def _lines(cue: Cue, escape: Callable[[str], str]) -> str:
-    """Write the lines of a subtitle, the word that is said underlined."""
-    written, place = "", 0
+    """Write the lines of a subtitle with the highlighted word underlined."""
+    text, index = "", 0
     for line in cue.lines:
         words = []
         for word in line:
-            shown = escape(word)
-            words.append(f"<u>{shown}</u>" if place == cue.said else shown)
-            place += 1
-        written += " ".join(words) + "\n"
-    return written
+            escaped = escape(word)
+            underlined = index == cue.highlighted
+            words.append(f"<u>{escaped}</u>" if underlined else escaped)
+            index += 1
+        text += " ".join(words) + "\n"
+    return text
 
 
 def _identifier(name: str) -> str:
-    """Make a name one word: fields of ctm and trn are separated by white space."""
+    """Replace white space and parentheses, the separators of ctm and trn."""
     return "_".join(name.split()).replace("(", "_").replace(")", "_") or "_"
 
 
 def _clock(seconds: float, mark: str) -> str:
-    """Format as HH:MM:SS, `mark`, mmm; hours grow past 99."""
+    """Format as HH:MM:SS, `mark`, mmm; hours may exceed 99."""
     minutes, milliseconds = divmod(to_milliseconds(seconds), 60_000)
     hours, minutes = divmod(minutes, 60)
     whole, fraction = divmod(milliseconds, 1000)
@@ -226,7 +225,7 @@ def _number(value: float) -> float | None:
 
 
 def _segment_json(segment: Segment) -> dict[str, Any]:
-    written: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": segment.id,
         "start": segment.start,
         "end": segment.end,
@@ -236,11 +235,11 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
         "no_speech_prob": _number(segment.no_speech_prob),
     }
     if segment.confidence is not None:
-        written["confidence"] = segment.confidence
+        values["confidence"] = segment.confidence
     if segment.doubt is not None:
-        written["doubt"] = segment.doubt
+        values["doubt"] = segment.doubt
     if segment.words is not None:
-        written["words"] = [
+        values["words"] = [
             {
                 "word": word.word,
                 "start": word.start,
@@ -249,4 +248,4 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
             }
             for word in segment.words
         ]
-    return written
+    return values

@@ -1,4 +1,4 @@
-"""A recording on its way to a transcript."""
+"""Segments of a recording, collected until its transcript is complete."""
 
 from __future__ import annotations
 
@@ -14,50 +14,50 @@ from asr.formats.transcript import Alternative, Segment, Transcript
 
 @dataclass(eq=False)
 class PendingTranscript:
-    """A recording on its way to a transcript.
+    """Transcript of a recording that is still being decoded.
 
     Attributes:
-        source: Where it comes from.
-        size: Samples that were read.
-        loud: Whether one of them was not zero.
-        first: First sample of the part that comes first.
-        cut: Sample up to which parts were cut off.
-        done: Samples that need not be looked at again.
-        parts: What was decoded last, by first sample.
-        decoded: How many parts were decoded.
-        segments: Those of them that have text, in order.
-        alternatives: The hypotheses of its only part.
-        error: Why it could not be read.
+        source: The recording.
+        size: Samples read so far.
+        silent: All samples so far are zero.
+        first: First sample of the first audio segment.
+        segmented: Samples up to the end of the last audio segment.
+        reported: Samples reported as finished.
+        decoded: Segments decoded but not yet numbered, by first sample.
+        count_decoded: Number of segments decoded.
+        segments: Segments with text, in order of time.
+        alternatives: N-best hypotheses of the only segment.
+        error: Reason why the recording cannot be read.
     """
 
     source: Any
     size: int = 0
-    done: int = 0
-    loud: bool = False
+    silent: bool = True
     first: int | None = None
-    cut: int = 0
-    parts: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
+    segmented: int = 0
+    reported: int = 0
+    decoded: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
         default_factory=dict
     )
-    decoded: int = 0
+    count_decoded: int = 0
     segments: list[Segment] = field(default_factory=list)
     alternatives: tuple[Alternative, ...] = ()
     error: AsrError | None = None
 
     def count(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Note how long and whether not silent the recording is, in passing."""
+        """Pass blocks on; update `size` and `silent`."""
         for block in blocks:
             self.size += block.size
-            self.loud = self.loud or bool(np.any(block))
+            self.silent = self.silent and not np.any(block)
             yield block
 
     def take(self) -> list[Segment]:
-        """Number what was decoded last; return those with text in order."""
+        """Number the decoded segments; return those with text in order of time."""
         added: list[Segment] = []
-        for start in sorted(self.parts):
-            segment, alternatives = self.parts.pop(start)
-            self.alternatives = () if self.decoded else alternatives
-            self.decoded += 1
+        for start in sorted(self.decoded):
+            segment, alternatives = self.decoded.pop(start)
+            self.alternatives = () if self.count_decoded else alternatives
+            self.count_decoded += 1
             if segment.text:
                 number = len(self.segments) + len(added)
                 added.append(replace(segment, id=number))
@@ -65,29 +65,29 @@ class PendingTranscript:
         return added
 
     def advance(self, position: int) -> int:
-        """Note that all before a sample is done; return how many samples that adds."""
-        added = max(0, position - self.done)
-        self.done += added
+        """Mark samples before a position as finished; return how many are new."""
+        added = max(0, position - self.reported)
+        self.reported += added
         return added
 
-    def finished(
+    def result(
         self, rate: int, *, skipped: float, language: str | None
     ) -> Transcript | AsrError:
-        """Return the transcript, or why there is none.
+        """Return the transcript, or the reason why there is none.
 
         Args:
             rate: Samples per second.
             skipped: Seconds before the first sample that was read.
-            language: What is spoken.
+            language: Language code.
         """
         if self.error is not None:
             return self.error
         reason = None
         if not self.size:
             reason = "the recording holds no samples"
-        elif not self.loud:
+        elif self.silent:
             reason = "the recording is silent"
-        elif not self.decoded:
+        elif not self.count_decoded:
             reason = "nobody speaks in the recording"
         elif not self.segments:
             reason = "no words were recognised"

@@ -1,4 +1,4 @@
-"""A model folder -> what texts become."""
+"""Translation and summarisation with a model folder: `load_text`, `TextGenerator`."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.text import TextTask
 
 BATCH_TOKENS = 2000
-"""Padded source tokens read at once."""
+"""Padded source tokens of a batch."""
 
-_WINDOW = 1000  # texts sorted by length before they are put into batches
+_WINDOW = 1000  # texts sorted by length into batches
 
 
 @dataclass(frozen=True)
 class Generation:
-    """What a text became.
+    """Output for one source text.
 
     Attributes:
-        source: The text it was.
-        text: The best reading; empty where the source holds nothing.
-        score: Its log probability, normalised as the decoding asks for.
-        alternatives: All hypotheses, the best one first.
-        source_tokens: Tokens of the source.
-        left_out: How many of them, from the end, the model did not read.
+        source: The source text.
+        text: The best hypothesis; empty for an empty source.
+        score: Its log-probability with length normalisation.
+        alternatives: N-best hypotheses, best first.
+        source_tokens: Number of source tokens.
+        left_out: Number of tokens at the end beyond the model's longest source.
     """
 
     source: str
@@ -47,17 +47,17 @@ class Generation:
     left_out: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """Return all of it as plain data."""
+        """Return all fields as plain data."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class TextAttention:
-    """Where the decoder looked.
+    """Attention weights of a generated text.
 
     Attributes:
         weights: Each row sums to 1, (U, S); axes are `tokens` and `source`.
-        tokens: What was written at each row, the end symbol last.
+        tokens: Token of each row, the end symbol last.
         source: Tokens of the source, the end symbol last.
     """
 
@@ -67,19 +67,19 @@ class TextAttention:
 
 
 class TextGenerator(Predictor):
-    """A model that translates or summarises."""
+    """A loaded model that translates or summarises."""
 
     def generate(
         self, text: str, *, decoding: DecodingConfig | None = None
     ) -> Generation:
-        """Return what one text becomes.
+        """Generate the output for one text.
 
         Args:
             text: The source.
-            decoding: How to search; the model's own choice if not given.
+            decoding: Beam and weights; the model's own by default.
         """
-        (found,) = self.generate_many([text], decoding=decoding)
-        return found
+        (generation,) = self.generate_many([text], decoding=decoding)
+        return generation
 
     def generate_many(
         self,
@@ -88,16 +88,16 @@ class TextGenerator(Predictor):
         batch_tokens: int = BATCH_TOKENS,
         decoding: DecodingConfig | None = None,
     ) -> Iterator[Generation]:
-        """Yield what texts become, in the order in which they come.
+        """Generate the outputs for texts, in order.
 
         Args:
-            texts: Sources; however many, only some are in memory.
-            batch_tokens: Padded source tokens read at once.
+            texts: Source texts; up to 1000 are in memory.
+            batch_tokens: Padded source tokens of a batch.
             decoding: As in `generate`.
 
         Raises:
-            DataError: A text has a character that the model does not know; what came
-                before it has been yielded.
+            DataError: A text has a character outside the vocabulary; after the outputs
+                for earlier texts.
         """
         search, source = self.search(decoding), iter(texts)
         while window := list(islice(source, _WINDOW)):
@@ -109,23 +109,24 @@ class TextGenerator(Predictor):
                 raise error
 
     def attention(self, text: str) -> TextAttention:
-        """Return where the decoder looked while it wrote.
+        """Return the attention weights of the best hypothesis.
 
         Raises:
             DataError: The text is empty.
         """
         source = self._texts.source_tokens(text)[: self.config.model.text.longest]
         if len(source) < 2:
-            raise DataError("the text is empty; there is nothing to look at")
+            raise DataError("the text is empty: no attention")
         array = np.array(source, "int32")
-        found = self.search(self.decoding).hypotheses([array])
-        written = [*found.tokens[0, 0, : found.lengths[0, 0]].tolist(), self.task.end]
-        inputs, _ = collate([(array, written)], self.task.start)
+        hypotheses = self.search(self.decoding).hypotheses([array])
+        length = hypotheses.lengths[0, 0]
+        best = [*hypotheses.tokens[0, 0, :length].tolist(), self.task.end]
+        inputs, _ = collate([(array, best)], self.task.start)
         weights = self.model.predict_on_batch(inputs)["weights"]
         pieces = self._texts.tokenizer.pieces
         return TextAttention(
             weights=np.asarray(weights)[0],
-            tokens=tuple(pieces[token] for token in written),
+            tokens=tuple(pieces[token] for token in best),
             source=tuple(pieces[token] for token in source),
         )
 
@@ -134,7 +135,7 @@ class TextGenerator(Predictor):
         return cast("TextTask", self.task)
 
     def _sources(self, texts: list[str]) -> tuple[list[list[int]], DataError | None]:
-        """Return the tokens of texts up to the first that cannot be read."""
+        """Return the tokens of texts up to the first with an error, and the error."""
         sources: list[list[int]] = []
         for text in texts:
             try:
@@ -150,24 +151,26 @@ class TextGenerator(Predictor):
         search: AnySearch,
         batch_tokens: int,
     ) -> list[Generation]:
+        """Generate in batches of similar length; return the outputs in order."""
         longest = self.config.model.text.longest
         lengths = [min(len(source), longest) for source in sources]
-        # One token is the end symbol alone: there is nothing to read.
+        # One token is the end symbol alone: an empty source.
         filled = (index for index, length in enumerate(lengths) if length > 1)
         order = sorted(filled, key=lengths.__getitem__)
-        done = [Generation(text) for text in texts]
+        generations = [Generation(text) for text in texts]
+        n_best = search.config.n_best
         while order:
             count = max(1, batch_tokens // lengths[order[-1]])
             batch, order = order[-count:], order[:-count]
-            found = search.hypotheses(
+            hypotheses = search.hypotheses(
                 [np.array(sources[i][: lengths[i]], "int32") for i in batch]
             )
             for row, index in enumerate(batch):
                 best = distinct(
                     Alternative(self.task.decode(tokens), score)
-                    for tokens, score in readings(found, row, search.config.n_best)
+                    for tokens, score in readings(hypotheses, row, n_best)
                 )
-                done[index] = Generation(
+                generations[index] = Generation(
                     texts[index],
                     best[0].text if best else "",
                     best[0].score if best else 0.0,
@@ -175,7 +178,7 @@ class TextGenerator(Predictor):
                     source_tokens=len(sources[index]),
                     left_out=len(sources[index]) - lengths[index],
                 )
-        return done
+        return generations
 
 
 def load_text(name: str | Path) -> TextGenerator:
@@ -185,13 +188,13 @@ def load_text(name: str | Path) -> TextGenerator:
         name: A bundled model, such as `en-fr` or `title`, or a model folder.
 
     Raises:
-        ModelError: There is none of that name, it is damaged, or reads no texts.
+        ModelError: The model is missing, damaged, or not for text.
     """
     folder = model_path(name)
     loaded: LoadedModel = read_model(folder)
     if loaded.task.modality != "text":
         raise ModelError(
-            f"{name}: reads recordings, not texts (task {loaded.config.task}); use "
-            "asr transcribe, or asr.load"
+            f"{name}: takes audio, not text (task {loaded.config.task}); use asr "
+            "transcribe, or asr.load"
         )
     return TextGenerator(loaded, read_card(folder))

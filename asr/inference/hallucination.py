@@ -1,7 +1,7 @@
-"""Whether what the decoder wrote can be trusted, beside what CTC heard.
+"""Detects decoder loops and hallucinations against CTC.
 
-An attention decoder may loop, or go on writing where nobody speaks any more. CTC
-cannot: it writes a label only where it hears one.
+An attention decoder may loop, or continue after the end of speech. CTC cannot: each of
+its labels takes a frame.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 from asr.decoding.ctc_alignment import frames_needed
 from asr.text.special_tokens import BLANK
 
-_REPEATING = 2.4  # compression ratio of a loop, as whisper has it
+_REPEATING = 2.4  # compression ratio of a loop, as in whisper
 _SHORTEST_LOOP = 60  # characters; shorter texts hardly compress
-_SURPLUS, _MARGIN = 2.0, 8  # tokens against those that CTC heard
+_SURPLUS, _MARGIN = 2.0, 8  # most tokens per CTC token, and in addition
 
 
 def compression_ratio(text: str) -> float:
-    """Return how much smaller zlib makes a text; loops compress well.
+    """Return the ratio of a text's size to its size after zlib; loops compress well.
 
     Args:
         text: Any text; `""` gives 0.
@@ -30,7 +30,7 @@ def compression_ratio(text: str) -> float:
 
 
 def best_path(log_probs: np.ndarray) -> tuple[int, ...]:
-    """Return the labels of the most probable path of CTC.
+    """Return the labels of the most probable CTC path.
 
     Args:
         log_probs: Log probabilities of the frames, (R, V); token 0 is the blank.
@@ -41,22 +41,22 @@ def best_path(log_probs: np.ndarray) -> tuple[int, ...]:
 
 
 def hallucination_reason(
-    text: str, tokens: Sequence[int], heard: Sequence[int], frames: int
+    text: str, tokens: Sequence[int], ctc_tokens: Sequence[int], frames: int
 ) -> str | None:
-    """Say why a hypothesis cannot be trusted.
+    """Detect decoder loops and hallucinations against CTC.
 
     Args:
-        text: What the decoder wrote.
-        tokens: The same, as tokens.
-        heard: What `best_path` gives.
-        frames: Frames of CTC.
+        text: Text of the decoder's best hypothesis.
+        tokens: Its tokens.
+        ctc_tokens: Tokens of the CTC `best_path`.
+        frames: Number of CTC frames.
 
     Returns:
-        The reason in a few words, or None.
+        The reason to distrust the hypothesis in a few words, or None.
     """
     if len(text) >= _SHORTEST_LOOP and compression_ratio(text) > _REPEATING:
         return "repetition"
-    surplus = len(tokens) > _SURPLUS * len(heard) + _MARGIN
+    surplus = len(tokens) > _SURPLUS * len(ctc_tokens) + _MARGIN
     if surplus or frames_needed(tokens) > frames:
         return "more than was heard"
     return None

@@ -1,38 +1,19 @@
-"""What may be chosen when recordings are transcribed."""
+"""Options of transcription."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypedDict
+from dataclasses import dataclass, fields
+from typing import Any, TypedDict
 
 from asr.config.schema import BATCH_SECONDS, DecodingConfig
-from asr.errors import UsageError
+from asr.errors import UsageError, did_you_mean
 from asr.formats.transcript import Segment
 
 
-class Options(TypedDict, total=False):
-    """What is read of recordings, how, and what is told of them.
-
-    Attributes:
-        decoding: How to search; the model's own choice if not given.
-        vad: Whether to read only where somebody speaks, by `asr.audio.vad`, which
-            is so if not given; otherwise all is read.
-        word_timestamps: Whether segments tell when each word is said; if not given they
-            do not.
-        start: Seconds to skip; 0 if not given.
-        end: Seconds from the start of the recording to read up to; all if not given.
-        channel: Channel of files to read, from 1 on; the mean of all if not given.
-            Entries of manifests are read as the model was trained on them.
-        batch_seconds: Audio decoded at once, in seconds; 96 if not given.
-        on_progress: Called with the seconds of audio that are done since it was called
-            last.
-        on_segment: Called with each segment that has text, in the order of recordings
-            and of time, as soon as it is known.
-        on_partial: Called about once a second with what has been understood of speech
-            in `RawSamples` that still goes on; it may yet change.
-    """
+class TranscribeKeywords(TypedDict, total=False):
+    """Keyword arguments of `Recognizer`: the fields of `TranscribeOptions`."""
 
     decoding: DecodingConfig | None
     vad: bool
@@ -47,8 +28,27 @@ class Options(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Chosen:
-    """`Options` with all that was not given."""
+class TranscribeOptions:
+    """Options of `Recognizer.transcribe`, `transcribe_many` and `segments`.
+
+    Args:
+        decoding: Beam, weights and hotwords; the model's own by default.
+        vad: Skip non-speech, by `asr.audio.vad`.
+        word_timestamps: Add words with their times to segments.
+        start: Seconds to skip.
+        end: Stop at this second of the recording; None for its end.
+        channel: Channel of files to decode, from 1 on; None for the mean of all.
+            Entries of manifests are always read as in training.
+        batch_seconds: Seconds of audio decoded at once; 96 by default.
+        on_progress: Called with the seconds of audio finished since the last call.
+        on_segment: Called with each segment with text as soon as it is decoded, in
+            order of recordings and time.
+        on_partial: Called about once a second with preliminary text of unfinished
+            speech in `RawSamples`.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
 
     decoding: DecodingConfig
     vad: bool = True
@@ -61,31 +61,37 @@ class Chosen:
     on_segment: Callable[[Segment], object] | None = None
     on_partial: Callable[[str], object] | None = None
 
+    def __post_init__(self) -> None:
+        """Check the numbers."""
+        for name in ("start", "batch_seconds"):
+            value = getattr(self, name)
+            if not 0 <= value < math.inf:
+                raise UsageError(f"{name} must be 0 s or more, got {value}")
+        if self.end is not None and not self.start < self.end < math.inf:
+            raise UsageError(f"end must be after start {self.start} s, got {self.end}")
+
     @classmethod
-    def of(cls, options: Options, decoding: DecodingConfig) -> Chosen:
-        """Fill in what was not given.
+    def from_keywords(
+        cls, keywords: TranscribeKeywords, decoding: DecodingConfig
+    ) -> TranscribeOptions:
+        """Build options from keyword arguments.
 
         Args:
-            options: What was given.
-            decoding: How the model searches by itself.
+            keywords: Fields that differ from the defaults.
+            decoding: The model's own, used by default.
 
         Raises:
-            UsageError: `start` is negative, `end` not after it, or one of them or
-                `batch_seconds` no number of seconds.
+            UsageError: A name is unknown, or a number is out of its range.
         """
-        given = {key: value for key, value in options.items() if key != "decoding"}
-        chosen = cls(options.get("decoding") or decoding, **given)  # type: ignore[arg-type]
-        if not 0 <= chosen.start < math.inf:
-            raise UsageError(f"start is {chosen.start}; it must be 0 s or more")
-        if chosen.end is not None and not chosen.start < chosen.end < math.inf:
-            raise UsageError(f"end is {chosen.end}; it must be after {chosen.start} s")
-        if not 0 <= chosen.batch_seconds < math.inf:
-            raise UsageError(
-                f"batch_seconds is {chosen.batch_seconds}; it must be 0 s or more"
-            )
-        return chosen
+        names = [field.name for field in fields(cls)]
+        for name in keywords:
+            if name not in names:
+                raise UsageError(f"unknown option {name!r}{did_you_mean(name, names)}")
+        values: dict[str, Any] = {**keywords}
+        values["decoding"] = keywords.get("decoding") or decoding
+        return cls(**values)
 
     @property
     def n_best(self) -> int:
-        """Readings of each segment."""
+        """Number of n-best hypotheses of a segment."""
         return min(self.decoding.n_best, self.decoding.beam_size)

@@ -13,11 +13,11 @@ from asr.formats.transcript import Word
 if TYPE_CHECKING:
     from asr.decoding.ctc_alignment import Spans
 
-_WORD_MARK = "▁"  # what SentencePiece writes in the place of a space
+_WORD_MARK = "▁"  # SentencePiece's symbol for a space
 
 
 class TimedWord(NamedTuple):
-    """A word, its first token and the one after its last."""
+    """A word, its first token, and the token after its last."""
 
     word: Word
     first: int
@@ -32,31 +32,31 @@ def timed_words(
     start: float = 0.0,
     end: float = math.inf,
 ) -> list[TimedWord]:
-    """Tell when each word begins and ends.
+    """Compute the times of words from a CTC alignment.
 
-    CTC writes a label in the middle of its sound. A word therefore begins a frame
-    before its first label and ends a frame after its last; two that would overlap meet
-    in the middle.
+    CTC emits a label in the middle of its sound. A word therefore begins a frame before
+    its first label and ends a frame after its last. Words that would overlap meet in
+    the middle.
 
     Args:
         pieces: As in `words_of`.
-        spans: Where the tokens lie.
+        spans: CTC alignment of the tokens.
         frame_seconds: Distance of the frames in seconds; frame r is centred at r times
-            that.
+            it.
         start: Seconds to add to all times.
-        end: Second that no word passes.
+        end: Latest time of a word in seconds.
 
     Returns:
-        Words in order, without overlap; their probability is the geometric mean of that
-        of their labels.
+        Words in order, without overlap. Their probability is the geometric mean of the
+        label probabilities.
     """
-    found = words_of(pieces)
-    starts = [max(0.0, spans.starts[first] - 1.5) for _, first, _ in found]
-    ends = [float(spans.ends[last - 1] + 0.5) for _, _, last in found]
-    for place in range(1, len(found)):
-        if starts[place] < ends[place - 1]:
-            middle = 0.5 * (starts[place] + ends[place - 1])
-            starts[place] = ends[place - 1] = middle
+    words = words_of(pieces)
+    starts = [max(0.0, spans.starts[first] - 1.5) for _, first, _ in words]
+    ends = [float(spans.ends[last - 1] + 0.5) for _, _, last in words]
+    for index in range(1, len(words)):
+        if starts[index] < ends[index - 1]:
+            middle = 0.5 * (starts[index] + ends[index - 1])
+            starts[index] = ends[index - 1] = middle
     return [
         TimedWord(
             Word(
@@ -69,7 +69,7 @@ def timed_words(
             last,
         )
         for (text, first, last), first_frame, last_frame in zip(
-            found, starts, ends, strict=True
+            words, starts, ends, strict=True
         )
     ]
 
@@ -78,31 +78,30 @@ def words_of(pieces: Sequence[str]) -> list[tuple[str, int, int]]:
     """Group tokens into words.
 
     Args:
-        pieces: What each token stands for, a space or SentencePiece's mark of one where
-            a word begins.
+        pieces: Text of each token; a space or SentencePiece's symbol begins a word.
 
     Returns:
-        (word, first token, token after the last); tokens that are only spaces belong to
-        no word.
+        (word, first token, token after the last). Tokens of spaces alone belong to no
+        word.
     """
     words: list[tuple[str, int, int]] = []
     inside = False
-    for place, piece in enumerate(pieces):
+    for index, piece in enumerate(pieces):
         text = piece.replace(_WORD_MARK, " ")
-        written = text.strip()
+        letters = text.strip()
         if text[:1] == " ":
             inside = False
-        if not written:
+        if not letters:
             continue
         if inside:
             word, first, _ = words.pop()
-            words.append((word + written, first, place + 1))
+            words.append((word + letters, first, index + 1))
         else:
-            words.append((written, place, place + 1))
+            words.append((letters, index, index + 1))
         inside = text[-1] != " "
     return words
 
 
-def tells_words(pieces: Iterable[str]) -> bool:
-    """Tell whether some token of a vocabulary begins a word."""
+def has_word_boundaries(pieces: Iterable[str]) -> bool:
+    """Return true if some token of a vocabulary begins a word."""
     return any(piece[:1] in {" ", _WORD_MARK} for piece in pieces)

@@ -16,7 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from asr.audio.augmentation import Distortion
+from asr.audio.augmentation import WaveformAugmentation
 from asr.config.parsing import to_dict
 from asr.config.schema import Recipe
 from asr.data import batching
@@ -97,7 +97,7 @@ class Trainer:
             raise RecipeError("augment: texts have no rooms, noise or telephones")
         self.distort = None
         if self.task.rate > 1:
-            self.distort = Distortion(augment, self.task.rate)
+            self.distort = WaveformAugmentation(augment, self.task.rate)
         self.board = None
         if recipe.train.tensorboard:
             self.board = TensorBoard(output / "tensorboard")

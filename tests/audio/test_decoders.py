@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from asr.audio import io as audio_io
-from asr.audio.decoders import RawSamples, opened
+from asr.audio.decoders import RawSamples, open_audio
 from asr.errors import AudioError, UsageError
 
 RATE = 16000
@@ -66,7 +66,7 @@ def test_a_rate_of_a_few_samples_a_second(tmp_path):
     """A minute becomes a million samples: not days of it at once."""
     path = tmp_path / "damaged.wav"
     soundfile.write(path, noise(500, 1), 1)
-    with opened(path) as track:
+    with open_audio(path) as track:
         sizes = [len(chunk) for chunk in track.chunks(0, None)]
     assert sum(sizes) == 500
     assert max(sizes) <= 60
@@ -198,7 +198,7 @@ def test_joints_of_an_mp3_are_seamless(tmp_path, monkeypatch, chunk):
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * RATE) / RATE)
     soundfile.write(path, tone, RATE)
     whole, _ = soundfile.read(path, dtype="float32")
-    monkeypatch.setattr("asr.audio.decoders._CHUNK", chunk)
+    monkeypatch.setattr("asr.audio.soundfile_decoder.BLOCK", chunk)
     np.testing.assert_allclose(audio_io.read(path), whole, atol=1e-6)
     part = audio_io.read(path, offset=2.5, duration=1.0)
     np.testing.assert_allclose(part, whole[40000:56000], atol=1e-6)
@@ -395,7 +395,7 @@ def test_raw_samples():
     assert audio_io.read(RawSamples(io.BytesIO(b""), 1000), 1000).size == 0
     with pytest.raises(UsageError, match="binary mode"):
         audio_io.read(RawSamples(io.StringIO("text"), 1000), 1000)
-    with pytest.raises(UsageError, match="rate is 0"):
+    with pytest.raises(UsageError, match="rate must be positive, got 0"):
         audio_io.read(RawSamples(io.BytesIO(raw), 0), 1000)
     with pytest.raises(AudioError, match="no channel 2"):
         audio_io.read(RawSamples(io.BytesIO(raw), 1000), 1000, channel=2)

@@ -100,16 +100,16 @@ def test_a_card_that_is_not_there_or_fails(card, monkeypatch):
     monkeypatch.setattr(card, "unplugged", True)
     with microphone(8000, "3") as source:
         assert len(source.file.read(2 * card.enough)) == 2 * card.enough
-        with pytest.raises(AudioError, match="microphone: it delivers no more"):
+        with pytest.raises(AudioError, match="microphone: the stream ended"):
             source.file.read(2)
 
 
-def test_lost_sound_is_told(card, monkeypatch, caplog):
+def test_lost_samples_are_logged(card, monkeypatch, caplog):
     monkeypatch.setattr(card, "lost", True)
     with microphone(8000) as source:
         while source.file.read(1000):
             pass
-    assert "microphone: some sound was lost" in caplog.text
+    assert "microphone: samples were lost" in caplog.text
 
 
 def test_without_the_extra(monkeypatch):

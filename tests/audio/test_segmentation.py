@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.audio.segmentation import speech_pieces
+from asr.audio.segmentation import speech_segments
+from asr.audio.speech_spans import hysteresis, split_long
 from asr.audio.vad import HOP
-from asr.audio.windows import all_pieces, cut
+from asr.audio.windows import split_blocks, split_samples
 from asr.errors import UsageError
 
 RATE = 100
@@ -26,7 +27,7 @@ RATE = 100
 )
 def test_pieces_cover_every_sample_once_in_order(total, rate, longest, seed):
     samples = np.random.default_rng(seed).standard_normal(total, np.float32)
-    pieces = cut(samples, rate, longest=longest)
+    pieces = split_samples(samples, rate, longest=longest)
     covered = [index for start, end in pieces for index in range(start, end)]
     assert covered == list(range(total))
     assert all(0 < end - start <= max(1, longest * rate) for start, end in pieces)
@@ -35,34 +36,34 @@ def test_pieces_cover_every_sample_once_in_order(total, rate, longest, seed):
 @given(total=st.integers(1001, 5000))
 def test_no_piece_is_a_scrap(total):
     samples = np.random.default_rng(total).standard_normal(total, np.float32)
-    pieces = cut(samples, RATE, longest=10.0)
+    pieces = split_samples(samples, RATE, longest=10.0)
     assert min(end - start for start, end in pieces) >= 250
 
 
 def test_short_recording_stays_whole():
-    assert cut(np.ones(2000, np.float32), RATE) == [(0, 2000)]
+    assert split_samples(np.ones(2000, np.float32), RATE) == [(0, 2000)]
 
 
 def test_cuts_in_the_middle_of_the_pause():
     samples = np.ones(3000, np.float32)
     samples[1700:1720] = 0.0  # 0.2 s
-    assert cut(samples, RATE) == [(0, 1710), (1710, 3000)]
+    assert split_samples(samples, RATE) == [(0, 1710), (1710, 3000)]
 
 
 def test_pause_too_early_to_be_useful_is_ignored():
     samples = np.ones(3000, np.float32)
     samples[300:400] = 0.0
     samples[1500:1510] = 0.5
-    ((_, first), _) = cut(samples, RATE)
+    ((_, first), _) = split_samples(samples, RATE)
     assert 1490 <= first <= 1520
 
 
 def test_among_equals_the_last_makes_the_longest_piece():
-    assert cut(np.zeros(10_000, np.float32), RATE)[0] == (0, 1990)
+    assert split_samples(np.zeros(10_000, np.float32), RATE)[0] == (0, 1990)
 
 
 def test_nothing_to_cut():
-    assert cut(np.zeros(0, np.float32), RATE) == []
+    assert split_samples(np.zeros(0, np.float32), RATE) == []
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_nothing_to_cut():
 )
 def test_senseless_arguments_are_refused(samples, rate, longest):
     with pytest.raises(UsageError):
-        cut(samples, rate, longest=longest)
+        split_samples(samples, rate, longest=longest)
 
 
 @pytest.mark.parametrize("seconds", [0, 0.4, 2.4, 2.5, 2.6, 30.0])
@@ -86,8 +87,10 @@ def test_blocks_are_cut_where_the_whole_is(seconds, block):
     samples = np.random.default_rng(1).normal(size=int(seconds * rate))
     samples = samples.astype("float32")
     blocks = [samples[i : i + block] for i in range(0, len(samples), block)]
-    pieces = list(all_pieces(blocks, rate, longest=2.0))
-    assert [(p.first, p.last) for p in pieces] == cut(samples, rate, longest=2.0)
+    pieces = list(split_blocks(blocks, rate, longest=2.0))
+    assert [(p.first, p.last) for p in pieces] == split_samples(
+        samples, rate, longest=2.0
+    )
     joined = np.concatenate([p.samples for p in pieces]) if pieces else samples
     np.testing.assert_array_equal(joined, samples)
 
@@ -118,7 +121,7 @@ def speaking(*spans, seconds):
 
 def found(samples, size=16000, rate=16000, **sizes):
     blocks = [samples[i : i + size] for i in range(0, len(samples), size)]
-    return list(speech_pieces(blocks, rate, Told(), **sizes))
+    return list(speech_segments(blocks, rate, Told(), **sizes))
 
 
 def spoken(pieces):
@@ -176,8 +179,8 @@ def test_where_there_is_no_pause_a_second_is_read_twice():
     samples[8 * 16000 : 8 * 16000 + 3200] = 0.6  # not silent, but the quietest
     first, second, *_ = found(samples, longest=10.0)
     assert first.last == second.first == 129600
-    assert first.cut_off
-    assert second.goes_on
+    assert first.cut_after
+    assert second.cut_before
     assert first.start + len(first.samples) == first.last + 16000
     assert second.start == second.first - 16000
 
@@ -226,8 +229,8 @@ def test_what_is_cut_off_goes_on_whatever_the_blocks(parts, size, longest, pause
     samples = np.repeat(frames, 320).astype("float32")
     pieces = found(samples, size, longest=longest, pause=pause)
     for one, two in pairwise([*pieces, None]):
-        assert one.cut_off == (two is not None and two.goes_on)
-        if one.cut_off:
+        assert one.cut_after == (two is not None and two.cut_before)
+        if one.cut_after:
             assert one.last == two.first
     again = found(samples, 16000, longest=longest, pause=pause)
     assert [(p.start, p.first, p.last, p.samples.size) for p in again] == [
@@ -262,7 +265,7 @@ def test_what_trails_off_after_a_cut_is_kept():
     samples = speaking((1, 18.8), seconds=21)
     samples[int(18.8 * 16000) : int(19.2 * 16000)] = 0.4
     first, second = found(samples)
-    assert first.cut_off
+    assert first.cut_after
     assert second.last / 16000 == pytest.approx(19.2)
 
 
@@ -272,3 +275,33 @@ def test_what_trails_off_after_a_cut_is_kept():
 def test_senseless_sizes_of_pieces_are_refused(sizes):
     with pytest.raises(UsageError):
         found(np.zeros(10, np.float32), **sizes)
+
+
+def test_hysteresis_extends_speech_by_low_probabilities_near_high_ones():
+    probabilities = np.full(200, 0.4, np.float32)
+    probabilities[100:110] = 0.9
+    starts, ends, known = hysteresis(probabilities)
+    assert (list(starts), list(ends), known) == ([75], [135], 200)
+    starts, ends, _ = hysteresis(probabilities, continued=True)
+    assert (list(starts), list(ends)) == ([0, 75], [25, 135])
+
+
+def test_hysteresis_waits_for_more_probabilities():
+    probabilities = np.zeros(40, np.float32)
+    probabilities[12:15] = 0.9  # too few so far, and 25 more may follow
+    assert len(hysteresis(probabilities).starts) == 0
+    probabilities[12:] = 0.4
+    probabilities[12] = 0.9
+    assert hysteresis(probabilities, final=False) is None
+
+
+@pytest.mark.parametrize(
+    ("starts", "ends", "expected"),
+    [
+        ([0, 60, 80], [55, 70, 120], 1),  # the longest in the second half
+        ([0, 30, 63], [10, 60, 120], None),  # too early, too short
+        ([0], [120], None),
+    ],
+)
+def test_split_long_chooses_a_pause(starts, ends, expected):
+    assert split_long(np.array(starts), np.array(ends), 100) == expected

@@ -10,16 +10,16 @@ import pytest
 
 from asr.audio import io as audio_io
 from asr.audio import vad
-from asr.audio.vad import HOP, RATE, detector
+from asr.audio.vad import HOP, RATE, load_detector
 from asr.errors import ModelError
 
 
 def test_one_probability_for_each_20_ms(samples):
     for size in (1, 159, 160, 319, 320, 321, 16001):
-        found = detector()(np.zeros(size, np.float32))
+        found = load_detector()(np.zeros(size, np.float32))
         assert found.shape == (-(-size // HOP),)
         assert found.dtype == np.float32
-    assert detector()(np.zeros(0, np.float32)).shape == (0,)
+    assert load_detector()(np.zeros(0, np.float32)).shape == (0,)
 
 
 @pytest.mark.parametrize("size", [37, 1600, 50_000])
@@ -28,8 +28,8 @@ def test_blocks_say_what_the_whole_says(size):
     sound = rng.normal(scale=0.1, size=5 * RATE + 123).astype("float32")
     sound[RATE : 2 * RATE] *= np.sin(np.arange(RATE) / 500)
     blocks = (sound[i : i + size] for i in range(0, len(sound), size))
-    found = np.concatenate(list(detector().stream(blocks)))
-    np.testing.assert_allclose(found, detector()(sound), atol=1e-5)
+    found = np.concatenate(list(load_detector().stream(blocks)))
+    np.testing.assert_allclose(found, load_detector()(sound), atol=1e-5)
 
 
 def seconds(count: float) -> np.ndarray:
@@ -48,7 +48,7 @@ SOUNDS = {
 
 @pytest.mark.parametrize("name", SOUNDS)
 def test_other_sounds_are_not_speech(name):
-    assert detector()(SOUNDS[name].astype("float32")).max() < 0.5
+    assert load_detector()(SOUNDS[name].astype("float32")).max() < 0.5
 
 
 def aligned(speech_data):
@@ -77,7 +77,7 @@ def test_real_speech(speech_data, noise):
             loud = sound[np.repeat(said, HOP)[: len(sound)]].std()
             level = loud * 10 ** (-noise / 20)
             sound = sound + rng.normal(scale=level, size=len(sound)).astype("float32")
-        found = detector()(sound) >= 0.35
+        found = load_detector()(sound) >= 0.35
         missed += np.sum(said & ~found)
         spoken += np.sum(said)
         false += np.sum(~near & found)
@@ -98,4 +98,4 @@ def test_damaged_file_is_named(tmp_path, monkeypatch, content):
     (tmp_path / "data" / vad.FILE).write_bytes(content)
     monkeypatch.setattr(vad, "share", lambda: tmp_path)
     with pytest.raises(ModelError, match=vad.FILE):
-        detector.__wrapped__()
+        load_detector.__wrapped__()

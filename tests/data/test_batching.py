@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.arrays import round_up_length
-from asr.audio.augmentation import Distortion
+from asr.audio.augmentation import WaveformAugmentation
 from asr.config.schema import AugmentConfig
 from asr.data.batching import (
     Example,
@@ -124,7 +124,7 @@ def with_phones(examples):
     ]
 
 
-AT_SOME_SPEED = Distortion(AugmentConfig(speeds=(0.9, 1.0, 1.1)), RATE)
+AT_SOME_SPEED = WaveformAugmentation(AugmentConfig(speeds=(0.9, 1.0, 1.1)), RATE)
 
 
 def make(count=12, **options):

@@ -1,4 +1,4 @@
-"""Subtitles: which words stand together, and for how long."""
+"""Division of words into subtitles, and their times."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import UsageError
-from asr.formats.subtitles import cues, highlighted
+from asr.formats.subtitles import cues, highlight_words
 from asr.formats.transcript import Segment, Word
 
 
@@ -37,7 +37,7 @@ def test_a_pause_and_the_end_of_a_segment_begin_another():
     assert shown(cues([first, second], 9.0)) == ["W0 W1", "W2", "W0"]
 
 
-def test_none_lasts_longer_than_seven_seconds():
+def test_subtitles_last_at_most_seven_seconds():
     segment = spoken(*((2.0 * i, 2.0 * i + 1.9) for i in range(5)))
     assert shown(cues([segment], 99.0)) == ["W0 W1 W2", "W3 W4"]
 
@@ -51,20 +51,20 @@ def test_without_words_lines_are_wrapped_and_long_words_whole():
     segment = Segment(0, 1.0, 2.0, " A  VERYLONGWORD  B ", (), 0.0, 0.0)
     (cue,) = cues([segment], 9.0, width=4)
     assert cue.lines == (("A",), ("VERYLONGWORD",), ("B",))
-    assert list(highlighted(cue)) == [cue]
+    assert list(highlight_words(cue)) == [cue]
 
 
 def test_highlighting_covers_the_whole_time_once():
     (cue,) = cues([spoken((0.5, 1), (1.2, 2))], 9.0)
-    parts = list(highlighted(cue))
-    assert [(part.start, part.end, part.said) for part in parts] == [
+    parts = list(highlight_words(cue))
+    assert [(part.start, part.end, part.highlighted) for part in parts] == [
         (0.5, 1.0, 0),
         (1.0, 1.2, None),
         (1.2, 2.0, 1),
     ]
     (short,) = cues([spoken((0.5, 0.7))], 9.0)
-    last = list(highlighted(short))[-1]
-    assert (last.start, last.end, last.said) == (0.7, short.end, None)
+    last = list(highlight_words(short))[-1]
+    assert (last.start, last.end, last.highlighted) == (0.7, short.end, None)
 
 
 @given(
@@ -91,7 +91,7 @@ def test_every_word_is_shown_once_in_order(gaps, width, lines):
         assert all(len(" ".join(line)) <= width or len(line) == 1 for line in cue.lines)
 
 
-def test_senseless_sizes_are_refused():
+def test_invalid_sizes():
     with pytest.raises(UsageError):
         cues([], 1.0, width=0)
     with pytest.raises(UsageError):

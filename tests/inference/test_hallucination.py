@@ -1,4 +1,4 @@
-"""Loops and inventions are noticed; ordinary texts are not doubted."""
+"""Loops and hallucinations are detected; ordinary texts are accepted."""
 
 from __future__ import annotations
 
@@ -44,5 +44,5 @@ def test_best_path_merges_repetitions_and_drops_blanks():
         ("", 0, 0, None),
     ],
 )
-def test_doubt(text, heard, frames, reason):
+def test_hallucination_reason(text, heard, frames, reason):
     assert hallucination_reason(text, range(len(text)), range(heard), frames) == reason

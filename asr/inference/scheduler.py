@@ -1,0 +1,157 @@
+"""Batches audio segments of several recordings, decodes them, restores their order."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from asr.arrays import round_up_length
+from asr.audio.decoders import RawSamples
+from asr.audio.windows import AudioSegment
+from asr.errors import AsrError
+from asr.formats.transcript import Segment, Transcript
+from asr.inference.assembly import PendingTranscript
+from asr.inference.options import TranscribeOptions
+from asr.inference.rescoring import AnySearch
+from asr.inference.segments import SegmentBuilder
+from asr.inference.sources import Source
+
+_WINDOW_BATCHES = 4  # batches whose segments are sorted by length
+_C = None if sys.platform == "win32" else ctypes.CDLL(None)
+_malloc_trim = getattr(_C, "malloc_trim", None)
+
+SegmentReader = Callable[[PendingTranscript], Iterator[AudioSegment]]
+
+
+@dataclass
+class Scheduler:
+    """Decodes recordings in batches of audio segments of similar length.
+
+    Args:
+        read: Audio segments of a recording.
+        decoder: Compiled search.
+        builder: Builds the segments of transcripts.
+        options: Size of batches and callbacks.
+        rate: Samples per second.
+        language: Language code of the transcripts.
+    """
+
+    read: SegmentReader
+    decoder: AnySearch
+    builder: SegmentBuilder
+    options: TranscribeOptions
+    rate: int
+    language: str | None
+    _queue: list[tuple[PendingTranscript, AudioSegment]] = field(default_factory=list)
+
+    def transcripts(
+        self, sources: Iterable[Source]
+    ) -> Iterator[tuple[Source, Transcript | AsrError]]:
+        """Yield each source with its transcript or error, in order."""
+        # Sorting several batches by length saves padding, and bounds the memory. With
+        # `on_segment` each batch is reported at once.
+        batches = 1 if self.options.on_segment else _WINDOW_BATCHES
+        window = batches * self.options.batch_seconds
+        pending: list[PendingTranscript] = []
+        for source in sources:
+            live = isinstance(source, RawSamples)
+            if live:  # a pipe may be silent for long: finish the files before it
+                self._decode_queue()
+                yield from self._results(pending)
+                pending = []
+            pending.append(PendingTranscript(source))
+            for segment in self.read(pending[-1]):
+                self._queue.append((pending[-1], segment))
+                if live or self._queued_seconds() >= window:
+                    self._decode_queue()
+                    yield from self._results(pending[:-1])
+                    del pending[:-1]
+        self._decode_queue()
+        yield from self._results(pending)
+
+    def segments(self, source: Source) -> Iterator[Segment]:
+        """Yield the segments of a recording while it is read.
+
+        Raises:
+            AsrError: The recording cannot be read; after its decoded segments.
+        """
+        pending = PendingTranscript(source)
+        live = isinstance(source, RawSamples)
+        for segment in self.read(pending):
+            self._queue.append((pending, segment))
+            if live or self._queued_seconds() >= self.options.batch_seconds:
+                yield from self._decode_queue()
+        yield from self._decode_queue()
+        for _, result in self._results([pending]):
+            if isinstance(result, AsrError):
+                raise result
+
+    def _queued_seconds(self) -> float:
+        return sum(segment.samples.size for _, segment in self._queue) / self.rate
+
+    def _results(
+        self, recordings: list[PendingTranscript]
+    ) -> Iterator[tuple[Source, Transcript | AsrError]]:
+        for pending in recordings:
+            self.options.on_progress(pending.advance(pending.size) / self.rate)
+            result = pending.result(
+                self.rate, skipped=self.options.start, language=self.language
+            )
+            yield pending.source, result
+
+    def _decode_queue(self) -> list[Segment]:
+        """Decode all queued segments; return those with text in order."""
+        queue, self._queue = self._queue, []
+        left = sorted(queue, key=lambda entry: entry[1].samples.size)
+        while left:
+            # Few different lengths: each shape of a batch costs memory.
+            longest = round_up_length(left[-1][1].samples.size, bits=5)
+            count = max(1, math.floor(self.options.batch_seconds * self.rate / longest))
+            batch, left = left[-count:], left[:-count]
+            self._decode(batch, longest)
+            self._report_progress(batch, left)
+        if len(queue) > 1:  # not after each segment of live audio
+            _release_memory()
+        decoded = []
+        for pending in dict.fromkeys(pending for pending, _ in queue):
+            for segment in pending.take():
+                decoded.append(segment)
+                if self.options.on_segment:
+                    self.options.on_segment(segment)
+        return decoded
+
+    def _decode(
+        self, batch: list[tuple[PendingTranscript, AudioSegment]], width: int
+    ) -> None:
+        decoded = self.decoder.found(
+            [segment.samples for _, segment in batch],
+            [segment.start == pending.first for pending, segment in batch],
+            width=width,
+        )
+        for row, (pending, segment) in enumerate(batch):
+            pending.decoded[segment.start] = self.builder.build(decoded, row, segment)
+
+    def _report_progress(
+        self,
+        batch: list[tuple[PendingTranscript, AudioSegment]],
+        left: list[tuple[PendingTranscript, AudioSegment]],
+    ) -> None:
+        """Report audio up to the first segment that is still to be decoded."""
+        first: dict[PendingTranscript, int] = {}
+        for pending, segment in left:
+            first[pending] = min(first.get(pending, segment.first), segment.first)
+        for pending, segment in batch:
+            end = min(segment.last, first.get(pending, segment.last))
+            self.options.on_progress(pending.advance(end) / self.rate)
+
+
+def _release_memory() -> None:
+    """Return freed memory to the system.
+
+    Batches of many shapes fragment the heap, and the GNU C library keeps it.
+    """
+    if _malloc_trim is not None:
+        _malloc_trim(ctypes.c_size_t(0))

@@ -169,7 +169,7 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     return failures
 
 
-def _recognizer_options(request: Request, recognizer: Recognizer) -> Options:
+def _recognizer_options(request: Request, recognizer: Recognizer) -> TranscribeKeywords:
     phrases = (phrase.strip() for phrase in request.hotwords.split(","))
     word_times = outputs.wants_word_times(request.output_format, recognizer.times_words)
     return {

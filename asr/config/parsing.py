@@ -9,13 +9,38 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from asr.config.schema import RANGES, AttentionConfig
+from asr.config.schema import (
+    RANGES,
+    AttentionConfig,
+    AugmentConfig,
+    DecodingConfig,
+    EncoderConfig,
+    FrontendConfig,
+    TrainConfig,
+)
 from asr.errors import RecipeError, did_you_mean
 
 if TYPE_CHECKING:
     from asr.config.schema import T
 
 _MOST_DIGITS = 300  # of a number
+
+_RETIRED: dict[tuple[type, str], tuple[Any, str]] = {
+    (AugmentConfig, "split_pieces"): (0.0, "it has no replacement"),
+    (FrontendConfig, "preemphasis"): (0.0, "features have no pre-emphasis"),
+    (FrontendConfig, "normalization"): (
+        "utterance",
+        "features are normalised over each utterance",
+    ),
+    (EncoderConfig, "recurrent_dropout"): (0.0, "use model.encoder.dropout"),
+    (TrainConfig, "patience"): (3, "it belonged to the schedule `plateau`"),
+    (DecodingConfig, "end_threshold"): (0.0, "use decoding.length_penalty"),
+}
+"""Keys of earlier releases: (section, key) -> its default then, and what to do.
+
+Model and run folders of these releases name them. The default, which now is how
+everything works, is accepted; any other value is refused.
+"""
 
 
 def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
@@ -32,6 +57,11 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     values = {}
     for key, value in tree.items():
         full = f"{where}.{key}" if where else str(key)
+        if (cls, key) in _RETIRED:
+            default, advice = _RETIRED[cls, key]
+            if value == default:
+                continue
+            raise RecipeError(f"{full} was removed in 0.2: {advice}")
         if key not in hints:
             hint = did_you_mean(str(key), sorted(hints))
             raise RecipeError(f"unknown key {full!r}{hint}")

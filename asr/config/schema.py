@@ -35,17 +35,12 @@ class FrontendConfig:
         mels: Number of mel bands.
         window_ms: Length of the analysis window in milliseconds.
         hop_ms: Distance between frames in milliseconds.
-        preemphasis: Coefficient of the first-order high-pass; 0 switches it off.
-        normalization: Mean and variance per band over each utterance, over the training
-            set (`global`), or none.
     """
 
     rate: int = 16000
     mels: int = 80
     window_ms: float = 25.0
     hop_ms: float = 10.0
-    preemphasis: float = 0.0
-    normalization: Literal["utterance", "global", "none"] = "utterance"
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,6 @@ class EncoderConfig:
         memory_units: Size of the memory the decoder reads.
         memory_stride: Encoder frames joined into one memory frame.
         dropout: Dropout after each layer.
-        recurrent_dropout: Share of recurrent weights dropped per batch (DropConnect).
     """
 
     kind: Literal["gru", "self"] = "gru"
@@ -120,7 +114,6 @@ class EncoderConfig:
     memory_units: int = 256
     memory_stride: int = 2
     dropout: float = 0.2
-    recurrent_dropout: float = 0.0
 
     @property
     def reduction(self) -> int:
@@ -285,13 +278,11 @@ class TrainConfig:
 
     Attributes:
         epochs: Passes over the training data.
-        optimizer: `adam`, `adamw` or `adadelta`.
+        optimizer: `adam` or `adamw`.
         learning_rate: Peak learning rate.
         schedule: What follows the warm-up: `cosine` to 1 % of the peak at the last
-            step, `plateau` (halved after `patience` epochs without a better dev score)
-            or `constant`.
+            step, or `constant`.
         warmup_steps: Steps from zero to the peak.
-        patience: Epochs that `plateau` waits.
         clip_norm: Bound on the global norm of the gradient.
         weight_decay: Decoupled weight decay (`adamw`), of all but biases and gains.
         accumulate: Batches whose gradients make one update.
@@ -311,11 +302,10 @@ class TrainConfig:
     """
 
     epochs: int = 30
-    optimizer: Literal["adam", "adamw", "adadelta"] = "adam"
+    optimizer: Literal["adam", "adamw"] = "adam"
     learning_rate: float = 1e-3
-    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
+    schedule: Literal["cosine", "constant"] = "cosine"
     warmup_steps: int = 500
-    patience: int = 3
     clip_norm: float = 5.0
     weight_decay: float = 0.01
     accumulate: int = 1
@@ -342,15 +332,13 @@ class DecodingConfig:
             found, by phones first, and the best `beam_size` texts of them are read
             again by attention, which has the rest. The first pass keeps 25 places in
             words for each of these texts, and weighs the language model by `lm_weight`
-            divided by this. `ctc_weight`, `word_bonus`, `length_*` and `end_threshold`
+            divided by this. `ctc_weight`, `word_bonus` and `length_*`
             do not matter then. 0 searches by characters, and so it is done with a
             `prefix`, and with `hotwords` that are no such words.
         phone_prior: Exponent of each phone's share of the training data, by which its
             probabilities are divided; 0 leaves them as they are.
         length_penalty: Exponent of the length normalisation
             (length / 10 tokens) ** penalty; 0 switches it off.
-        end_threshold: A hypothesis may end only where the end symbol's log probability
-            exceeds this factor times that of the best other symbol; 0 lifts the rule.
         length_ratio: Longest hypothesis in tokens for each state of the encoder.
         length_extra: Tokens allowed beside that.
         n_best: Hypotheses returned for each utterance.
@@ -369,7 +357,6 @@ class DecodingConfig:
     phone_weight: float = 0.0
     phone_prior: float = 0.5
     length_penalty: float = 0.0
-    end_threshold: float = 0.0
     length_ratio: float = 1.0
     length_extra: int = 0
     n_best: int = 1
@@ -442,7 +429,6 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (FrontendConfig, "mels"): (8, 256),
     (FrontendConfig, "window_ms"): (5, 200),
     (FrontendConfig, "hop_ms"): (1, 100),
-    (FrontendConfig, "preemphasis"): _SHARE,
     (AugmentConfig, "speeds"): (0.1, 10),
     (AugmentConfig, "rooms"): (0, 1),
     (AugmentConfig, "noise"): (0, 1),
@@ -465,7 +451,6 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (EncoderConfig, "memory_units"): (1, 8192),
     (EncoderConfig, "memory_stride"): (1, 8),
     (EncoderConfig, "dropout"): _SHARE,
-    (EncoderConfig, "recurrent_dropout"): _SHARE,
     (DecoderConfig, "units"): (1, 8192),
     (DecoderConfig, "embedding"): (1, 8192),
     (DecoderConfig, "dropout"): _SHARE,
@@ -488,7 +473,6 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (TrainConfig, "epochs"): (1, 10**6),
     (TrainConfig, "learning_rate"): (1e-9, 10),
     (TrainConfig, "warmup_steps"): (0, 10**9),
-    (TrainConfig, "patience"): (1, 10**6),
     (TrainConfig, "clip_norm"): (1e-6, 10**6),
     (TrainConfig, "weight_decay"): (0, 1),
     (TrainConfig, "accumulate"): (1, 4096),
@@ -509,7 +493,6 @@ RANGES: dict[tuple[type, str], tuple[float, float]] = {
     (DecodingConfig, "phone_weight"): (0, 1),
     (DecodingConfig, "phone_prior"): (0, 10),
     (DecodingConfig, "length_penalty"): (0, 5),
-    (DecodingConfig, "end_threshold"): (0, 100),
     (DecodingConfig, "length_ratio"): (0, 100),
     (DecodingConfig, "length_extra"): (0, 10**5),
     (DecodingConfig, "n_best"): (1, 256),

@@ -245,16 +245,6 @@ def out_of_vocabulary(references: Sequence[str], vocabulary: Container[str]) -> 
     return unknown / max(sum(counts.values()), 1)
 
 
-def _rate(name: str) -> Callable[[Sequence[str], Sequence[str]], float]:
-    return lambda references, hypotheses: getattr(score(references, hypotheses), name)
-
-
-METRICS: dict[str, Callable[[Sequence[str], Sequence[str]], float]] = {
-    name: _rate(name) for name in ("wer", "cer", "mer", "wil", "sentence_error_rate")
-}
-"""Name -> function from references and hypotheses to a figure over all of them."""
-
-
 def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
     if len(references) != len(hypotheses):
         raise UsageError(

@@ -7,12 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
-
 from asr.config.schema import Recipe
 from asr.data.batching import Example
-from asr.data.loader import SourceLoader
-from asr.data.manifest import Record
 from asr.decoding.ctc_alignment import frames_needed
 from asr.errors import DataError
 from asr.files import data_directory
@@ -129,32 +125,3 @@ def _unusable(
     if frames_needed(phones) > states:
         return "more phones than CTC frames"
     return ""
-
-
-def fit_statistics(
-    frontend: Any,
-    clips: Sequence[Record],
-    loader: SourceLoader,
-    seed: int,
-) -> None:
-    """Estimate mean and variance of each band from up to 500 clips.
-
-    Args:
-        frontend: The layer with `mean` and `variance` to set.
-        clips: The training data.
-        loader: Reads them.
-        seed: Seed of the choice.
-    """
-    total, squares, frames = np.float64(0.0), np.float64(0.0), 0
-    for index in np.random.default_rng(seed).permutation(len(clips))[:500]:
-        samples = loader.load(clips[index])
-        if samples is not None:
-            lengths = np.array([len(samples)], dtype="int32")
-            found = np.asarray(frontend.energies(samples[None], lengths))[0]
-            energies = found.astype("float64")
-            total = total + energies.sum(axis=0)
-            squares = squares + np.square(energies).sum(axis=0)
-            frames += len(energies)
-    mean = total / max(frames, 1)
-    frontend.mean.assign(mean)
-    frontend.variance.assign(squares / max(frames, 1) - mean**2)

@@ -22,16 +22,11 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     Args:
         config: Peak, warm-up and what follows.
         total_steps: Updates in the whole training.
-
-    Attributes:
-        factor: What `plateau` has multiplied the rate with so far. It is compiled into
-            the training step: rebuild that after a change.
     """
 
     def __init__(self, config: TrainConfig, total_steps: int) -> None:
         self.config = config
         self.total_steps = total_steps
-        self.factor = 1.0
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of a batch, counted from 0."""
@@ -47,7 +42,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         else:
             falling = ops.ones_like(step)
         share = ops.where(step < warmup, ops.minimum(rising, 1.0), falling)
-        return self.config.learning_rate * self.factor * share
+        return self.config.learning_rate * share
 
     def get_config(self) -> dict[str, Any]:
         """Return nothing to rebuild from: recipes hold the configuration."""
@@ -55,22 +50,17 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_optimizer(
-    config: TrainConfig, total_steps: int, schedule: WarmupSchedule | None = None
+    config: TrainConfig, total_steps: int
 ) -> keras.optimizers.Optimizer:
     """Return the optimiser of a recipe.
 
     Args:
         config: The recipe's `train` section.
         total_steps: Updates in the whole training.
-        schedule: Its learning rate, if the caller wants to change it later.
     """
-    classes = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "adadelta": keras.optimizers.Adadelta,
-    }
+    classes = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
     options: dict[str, Any] = {
-        "learning_rate": schedule or WarmupSchedule(config, total_steps),
+        "learning_rate": WarmupSchedule(config, total_steps),
         # Keras clips on each device, before the gradients of all are added.
         "global_clipnorm": config.clip_norm / replicas(),
     }

@@ -27,8 +27,6 @@ class Progress:
         batch: Batches of it that are done.
         step: Batches of the whole run that are done.
         best: Lowest dev score so far, or None.
-        stale: Epochs since then.
-        factor: What `plateau` multiplies the learning rate with.
         seconds: Time spent in training so far.
         logs: Figures of the epoch in progress.
         metrics: State of the metrics behind these figures.
@@ -40,8 +38,6 @@ class Progress:
     batch: int = 0
     step: int = 0
     best: float | None = None
-    stale: int = 0
-    factor: float = 1.0
     seconds: float = 0.0
     logs: dict[str, float] = field(default_factory=dict)
     metrics: list[float] = field(default_factory=list)
@@ -107,7 +103,7 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(arrays.pop("facts").tobytes())
-        progress = Progress(**facts["progress"])
+        progress = _progress(facts["progress"])
         values = [arrays.pop(f"v{i}") for i in range(len(variables))]
         averages = [arrays.pop(f"a{i}") for i in range(len(arrays))]
         for variable, value in zip(variables, values, strict=True):
@@ -143,6 +139,11 @@ def restore_metrics(model: keras.Model, progress: Progress) -> None:
     if len(progress.metrics) == len(variables):
         for variable, value in zip(variables, progress.metrics, strict=True):
             variable.assign(value)
+
+
+def _progress(stored: dict[str, Any]) -> Progress:
+    """Read the position; checkpoints of 0.1 have keys of the `plateau` schedule too."""
+    return Progress(**{k: v for k, v in stored.items() if k not in ("stale", "factor")})
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -37,8 +37,8 @@ from asr.storage.weights import weights_of
 from asr.training.backend import devices, on, precision, replicas, sync
 from asr.training.callbacks import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
 from asr.training.collect import task_of
-from asr.training.dataset import fit_statistics, spread, usable
-from asr.training.optimizers import WarmupSchedule, WeightAverage, build_optimizer
+from asr.training.dataset import spread, usable
+from asr.training.optimizers import WeightAverage, build_optimizer
 from asr.training.run_folder import (
     CHECKPOINT,
     DEV,
@@ -127,14 +127,10 @@ class Trainer:
         model.replicas = replicas()
         steps = len(self.plan_of(recipe.data.ascending_epochs))
         total = steps * recipe.train.epochs // recipe.train.accumulate
-        self.schedule = WarmupSchedule(recipe.train, total)
-        optimizer = build_optimizer(recipe.train, total, self.schedule)
+        optimizer = build_optimizer(recipe.train, total)
         # XLA compiles the step on JAX; TensorFlow's cannot train through these loops.
         model.compile(optimizer=optimizer, jit_compile=on("jax"))
         model.optimizer.build(model.trainable_variables)
-        if recipe.model.frontend.normalization == "global":
-            records = [example.record for example in self.examples]
-            fit_statistics(model.frontend, records, self.loader, recipe.seed)
         return model
 
     def lengths_in(self, epoch: int) -> np.ndarray:
@@ -157,7 +153,6 @@ class Trainer:
     def train(self) -> Path:
         """Run the epochs that are left."""
         epochs = self.recipe.train.epochs
-        self._set_factor(self.progress.factor)
         if self.progress.history:  # a stop may have come before it was written
             with report_failed_writes(self.output):
                 self._write_history()
@@ -251,7 +246,7 @@ class Trainer:
             raise
 
     def _close_epoch(self, bar: ProgressBar) -> None:
-        progress, config = self.progress, self.recipe.train
+        progress = self.progress
         sync(self.model)
         check_weights(self.output, self.model, progress)
         record: dict[str, Any] = {"epoch": progress.epoch + 1, **progress.logs}
@@ -271,13 +266,8 @@ class Trainer:
             record["minutes"] = round(progress.seconds / 60, 2)
             progress.history.append(record)
             if better:
-                progress.best, progress.stale = cost, 0
+                progress.best = cost
                 self._write_model()
-            else:
-                progress.stale += 1
-        if config.schedule == "plateau" and progress.stale >= config.patience:
-            progress.stale = 0
-            self._set_factor(progress.factor / 2)
         save_state(self.output, self.model, self.average, progress)
         self._report(bar, record, image)
 
@@ -348,10 +338,3 @@ class Trainer:
         own = [to_dict(source) for source in self.recipe.data.train]
         again = set(map(kind, own))
         return [it for it in self.progress.heard if kind(it) not in again] + own
-
-    def _set_factor(self, factor: float) -> None:
-        """Change the learning rate for good, and have the step compiled anew."""
-        if self.schedule.factor != factor:
-            self.schedule.factor = self.progress.factor = factor
-            log.info("learning rate: %g of the peak", factor)
-            self.model.make_train_function(force=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import re
 import shutil
@@ -425,23 +424,6 @@ def test_interrupted_in_an_epoch(toy, recipe, stop, tmp_path, count):
         assert one["loss"] == two["loss"]
 
 
-def test_plateau_halves_the_rate_and_resume_remembers(
-    toy, recipe, scores, tmp_path, caplog
-):
-    scores[:] = [0.5, 0.6, 0.7, 0.8, 0.9]
-    caplog.set_level(logging.INFO)
-    changes = ("train.schedule=plateau", "train.patience=2", "train.epochs=3")
-    train.train(recipe(*changes), tmp_path / "run")
-    facts, _ = state(tmp_path / "run")
-    assert (facts["factor"], facts["stale"]) == (0.5, 0)
-    caplog.clear()
-    path = tmp_path / "run" / "recipe.yaml"
-    path.write_text(path.read_text().replace("epochs: 3", "epochs: 5"))
-    train.resume(tmp_path / "run")
-    assert "learning rate: 0.5 of the peak" in caplog.text  # told to the new process
-    assert state(tmp_path / "run")[0]["factor"] == 0.25
-
-
 def test_the_average_is_what_is_scored_and_written(toy, recipe, tmp_path, monkeypatch):
     seen = []
 
@@ -666,11 +648,6 @@ def test_a_head_that_nothing_would_train(recipe, tmp_path):
     with pytest.raises(RecipeError, match=r"set model\.ctc to false"):
         train.train(recipe("train.ctc_weight=0"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
-
-
-def test_pieces_are_not_split_under_ctc(recipe, tmp_path):
-    with pytest.raises(RecipeError, match="split_pieces: for texts"):
-        train.train(recipe("augment.split_pieces=0.1"), tmp_path / "run")
 
 
 def test_folder_that_holds_a_run(recipe, tiny_run):

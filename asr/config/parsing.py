@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from asr.config.schema import (
-    RANGES,
     AttentionConfig,
     AugmentConfig,
     DecodingConfig,
@@ -54,6 +53,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
             f"{where or 'recipe'}: expected keys and values, got {reprlib.repr(tree)}"
         )
     hints = typing.get_type_hints(cls)
+    fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is always a dataclass here
     values = {}
     for key, value in tree.items():
         full = f"{where}.{key}" if where else str(key)
@@ -66,10 +66,10 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
             hint = did_you_mean(str(key), sorted(hints))
             raise RecipeError(f"unknown key {full!r}{hint}")
         values[key] = _convert(hints[key], value, full)
-        _check_range(cls, key, values[key], full)
+        _check_range(fields[key].metadata.get("range"), values[key], full)
     missing = [
         item.name
-        for item in dataclasses.fields(cls)  # type: ignore[arg-type]  # T is always a dataclass here
+        for item in fields.values()
         if item.name not in values
         and item.default is dataclasses.MISSING
         and item.default_factory is dataclasses.MISSING
@@ -79,9 +79,8 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     return cls(**values)
 
 
-def _check_range(cls: type, key: str, value: Any, full: str) -> None:
-    bounds = RANGES.get((cls, key))
-    if not bounds:
+def _check_range(bounds: tuple[float, float] | None, value: Any, full: str) -> None:
+    if bounds is None:
         return
     low, high = bounds
     numbers = value if isinstance(value, tuple) else (value,)

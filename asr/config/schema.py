@@ -12,6 +12,12 @@ from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
+
+def number(default: T, low: float, high: float) -> T:
+    """Declare a field for a number, or for numbers, from `low` to `high` inclusive."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
 BATCH_SECONDS = 96.0
 """Padded audio transcribed at once, in seconds, unless the caller says otherwise."""
 
@@ -37,10 +43,10 @@ class FrontendConfig:
         hop_ms: Distance between frames in milliseconds.
     """
 
-    rate: int = 16000
-    mels: int = 80
-    window_ms: float = 25.0
-    hop_ms: float = 10.0
+    rate: int = number(16000, 4000, 192000)
+    mels: int = number(80, 8, 256)
+    window_ms: float = number(25.0, 5, 200)
+    hop_ms: float = number(10.0, 1, 100)
 
 
 @dataclass(frozen=True)
@@ -59,15 +65,15 @@ class AugmentConfig:
         ramp_steps: Batches over which the masks grow from nothing to full width.
     """
 
-    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
-    rooms: float = 0.0
-    noise: float = 0.0
-    telephone: float = 0.0
-    frequency_masks: int = 2
-    frequency_width: int = 27
-    time_masks: int = 4
-    time_share: float = 0.05
-    ramp_steps: int = 1000
+    speeds: tuple[float, ...] = number((0.9, 1.0, 1.1), 0.1, 10)
+    rooms: float = number(0.0, 0, 1)
+    noise: float = number(0.0, 0, 1)
+    telephone: float = number(0.0, 0, 1)
+    frequency_masks: int = number(2, 0, 20)
+    frequency_width: int = number(27, 0, 256)
+    time_masks: int = number(4, 0, 50)
+    time_share: float = number(0.05, 0, 1)
+    ramp_steps: int = number(1000, 0, 10**9)
 
 
 @dataclass(frozen=True)
@@ -80,9 +86,9 @@ class TextConfig:
         longest: Tokens of a source that are read; the rest is left out.
     """
 
-    embedding: int = 256
-    dropout: float = 0.2
-    longest: int = 400
+    embedding: int = number(256, 1, 8192)
+    dropout: float = number(0.2, 0, 0.999)
+    longest: int = number(400, 1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -104,16 +110,16 @@ class EncoderConfig:
     """
 
     kind: Literal["gru", "self"] = "gru"
-    convolutions: int = 2
-    filters: int = 256
-    kernel: int = 5
-    stride: int = 2
-    layers: int = 3
-    units: int = 256
-    heads: int = 4
-    memory_units: int = 256
-    memory_stride: int = 2
-    dropout: float = 0.2
+    convolutions: int = number(2, 0, 8)
+    filters: int = number(256, 1, 4096)
+    kernel: int = number(5, 1, 31)
+    stride: int = number(2, 1, 8)
+    layers: int = number(3, 1, 32)
+    units: int = number(256, 1, 8192)
+    heads: int = number(4, 1, 256)
+    memory_units: int = number(256, 1, 8192)
+    memory_stride: int = number(2, 1, 8)
+    dropout: float = number(0.2, 0, 0.999)
 
     @property
     def reduction(self) -> int:
@@ -138,11 +144,11 @@ class DecoderConfig:
     """
 
     kind: Literal["gru", "pooling"] = "gru"
-    units: int = 256
-    embedding: int = 64
-    dropout: float = 0.2
-    embedding_dropout: float = 0.0
-    attention_dropout: float = 0.0
+    units: int = number(256, 1, 8192)
+    embedding: int = number(64, 1, 8192)
+    dropout: float = number(0.2, 0, 0.999)
+    embedding_dropout: float = number(0.0, 0, 0.999)
+    attention_dropout: float = number(0.0, 0, 0.999)
     tied: bool = False
     copy: bool = False
 
@@ -164,12 +170,12 @@ class AttentionConfig:
     """
 
     kind: str = "bahdanau"
-    units: int = 128
-    location_filters: int = 10
-    location_width: int = 31
+    units: int = number(128, 1, 8192)
+    location_filters: int = number(10, 0, 1024)
+    location_width: int = number(31, 1, 1001)
     score: Literal["dot", "general", "concat"] = "general"
-    heads: int = 4
-    window: int = 10
+    heads: int = number(4, 1, 256)
+    window: int = number(10, 0, 10**6)
     centre: Literal["monotonic", "predicted", "previous"] = "previous"
 
 
@@ -217,8 +223,8 @@ class SourceConfig:
     path: str
     corpus: str = "jsonl"
     subset: str = "all"
-    repeat: int = 1
-    limit: int = 0
+    repeat: int = number(1, 1, 1000)
+    limit: int = number(0, 0, 10**9)
     domain: str = ""
 
 
@@ -261,15 +267,15 @@ class DataConfig:
     language: str = "en"
     tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
     characters: str = ""
-    pieces: int = 500
+    pieces: int = number(500, 8, 100_000)
     tokenizer_file: str = ""
     lexicon: str = ""
-    batch_length: float = 200.0
-    longest: float = 20.0
-    ascending_epochs: int = 1
-    dev_utterances: int = 200
-    workers: int = 2
-    cache_mb: int = 2500
+    batch_length: float = number(200.0, 0.1, 10**6)
+    longest: float = number(20.0, 0.1, 10**6)
+    ascending_epochs: int = number(1, 0, 10**6)
+    dev_utterances: int = number(200, 0, 10**9)
+    workers: int = number(2, 1, 256)
+    cache_mb: int = number(2500, 0, 10**7)
 
 
 @dataclass(frozen=True)
@@ -301,22 +307,22 @@ class TrainConfig:
         tensorboard: Whether to write TensorBoard logs.
     """
 
-    epochs: int = 30
+    epochs: int = number(30, 1, 10**6)
     optimizer: Literal["adam", "adamw"] = "adam"
-    learning_rate: float = 1e-3
+    learning_rate: float = number(1e-3, 1e-9, 10)
     schedule: Literal["cosine", "constant"] = "cosine"
-    warmup_steps: int = 500
-    clip_norm: float = 5.0
-    weight_decay: float = 0.01
-    accumulate: int = 1
+    warmup_steps: int = number(500, 0, 10**9)
+    clip_norm: float = number(5.0, 1e-6, 10**6)
+    weight_decay: float = number(0.01, 0, 1)
+    accumulate: int = number(1, 1, 4096)
     start: str = ""
-    ctc_weight: float = 0.3
-    label_smoothing: float = 0.1
-    smoothing_start: int = 2000
-    coverage_weight: float = 0.0
-    ema: float = 0.999
+    ctc_weight: float = number(0.3, 0, 1)
+    label_smoothing: float = number(0.1, 0, 0.999)
+    smoothing_start: int = number(2000, 0, 10**9)
+    coverage_weight: float = number(0.0, 0, 100)
+    ema: float = number(0.999, 0, 0.99999)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: float = number(5.0, 0, 10**6)
     tensorboard: bool = True
 
 
@@ -352,19 +358,19 @@ class DecodingConfig:
         prefix: What each recording begins with.
     """
 
-    beam_size: int = 8
-    ctc_weight: float = 0.3
-    phone_weight: float = 0.0
-    phone_prior: float = 0.5
-    length_penalty: float = 0.0
-    length_ratio: float = 1.0
-    length_extra: int = 0
-    n_best: int = 1
+    beam_size: int = number(8, 1, 256)
+    ctc_weight: float = number(0.3, 0, 1)
+    phone_weight: float = number(0.0, 0, 1)
+    phone_prior: float = number(0.5, 0, 10)
+    length_penalty: float = number(0.0, 0, 5)
+    length_ratio: float = number(1.0, 0, 100)
+    length_extra: int = number(0, 0, 10**5)
+    n_best: int = number(1, 1, 256)
     language_model: str = ""
-    lm_weight: float = 0.4
-    word_bonus: float = 1.0
+    lm_weight: float = number(0.4, 0, 10)
+    word_bonus: float = number(1.0, -100, 100)
     hotwords: tuple[str, ...] = ()
-    hotword_bonus: float = 1.0
+    hotword_bonus: float = number(1.0, 0, 100)
     prefix: str = ""
 
 
@@ -377,8 +383,8 @@ class Calibration:
         bias: What is added to them.
     """
 
-    scale: float = 1.0
-    bias: float = 0.0
+    scale: float = number(1.0, 0, 1000)
+    bias: float = number(0.0, -1000, 1000)
 
 
 @dataclass(frozen=True)
@@ -397,9 +403,9 @@ class NGramConfig:
             was said then decides.
     """
 
-    least: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
-    words: int = 0
-    share: float = 0.05
+    least: tuple[int, ...] = number((1, 2, 3, 4, 6, 8), 1, 10**9)
+    words: int = number(0, 0, 10**6)
+    share: float = number(0.05, 1e-6, 0.5)
 
 
 @dataclass(frozen=True)
@@ -413,90 +419,10 @@ class Recipe:
 
     name: str = "model"
     task: str = "speech_recognition"
-    seed: int = 1
+    seed: int = number(1, 0, 2**31 - 1)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     ngrams: NGramConfig = field(default_factory=NGramConfig)
-
-
-# Inclusive ranges of the numbers; a key is the class and the field.
-_SHARE = (0.0, 0.999)
-RANGES: dict[tuple[type, str], tuple[float, float]] = {
-    (FrontendConfig, "rate"): (4000, 192000),
-    (FrontendConfig, "mels"): (8, 256),
-    (FrontendConfig, "window_ms"): (5, 200),
-    (FrontendConfig, "hop_ms"): (1, 100),
-    (AugmentConfig, "speeds"): (0.1, 10),
-    (AugmentConfig, "rooms"): (0, 1),
-    (AugmentConfig, "noise"): (0, 1),
-    (AugmentConfig, "telephone"): (0, 1),
-    (AugmentConfig, "frequency_masks"): (0, 20),
-    (AugmentConfig, "frequency_width"): (0, 256),
-    (AugmentConfig, "time_masks"): (0, 50),
-    (AugmentConfig, "time_share"): (0, 1),
-    (AugmentConfig, "ramp_steps"): (0, 10**9),
-    (TextConfig, "embedding"): (1, 8192),
-    (TextConfig, "dropout"): _SHARE,
-    (TextConfig, "longest"): (1, 10**6),
-    (EncoderConfig, "convolutions"): (0, 8),
-    (EncoderConfig, "filters"): (1, 4096),
-    (EncoderConfig, "kernel"): (1, 31),
-    (EncoderConfig, "stride"): (1, 8),
-    (EncoderConfig, "layers"): (1, 32),
-    (EncoderConfig, "units"): (1, 8192),
-    (EncoderConfig, "heads"): (1, 256),
-    (EncoderConfig, "memory_units"): (1, 8192),
-    (EncoderConfig, "memory_stride"): (1, 8),
-    (EncoderConfig, "dropout"): _SHARE,
-    (DecoderConfig, "units"): (1, 8192),
-    (DecoderConfig, "embedding"): (1, 8192),
-    (DecoderConfig, "dropout"): _SHARE,
-    (DecoderConfig, "embedding_dropout"): _SHARE,
-    (DecoderConfig, "attention_dropout"): _SHARE,
-    (AttentionConfig, "units"): (1, 8192),
-    (AttentionConfig, "location_filters"): (0, 1024),
-    (AttentionConfig, "location_width"): (1, 1001),
-    (AttentionConfig, "heads"): (1, 256),
-    (AttentionConfig, "window"): (0, 10**6),
-    (SourceConfig, "repeat"): (1, 1000),
-    (SourceConfig, "limit"): (0, 10**9),
-    (DataConfig, "pieces"): (8, 100_000),
-    (DataConfig, "batch_length"): (0.1, 10**6),
-    (DataConfig, "longest"): (0.1, 10**6),
-    (DataConfig, "ascending_epochs"): (0, 10**6),
-    (DataConfig, "dev_utterances"): (0, 10**9),
-    (DataConfig, "workers"): (1, 256),
-    (DataConfig, "cache_mb"): (0, 10**7),
-    (TrainConfig, "epochs"): (1, 10**6),
-    (TrainConfig, "learning_rate"): (1e-9, 10),
-    (TrainConfig, "warmup_steps"): (0, 10**9),
-    (TrainConfig, "clip_norm"): (1e-6, 10**6),
-    (TrainConfig, "weight_decay"): (0, 1),
-    (TrainConfig, "accumulate"): (1, 4096),
-    (TrainConfig, "ctc_weight"): (0, 1),
-    (TrainConfig, "label_smoothing"): _SHARE,
-    (TrainConfig, "smoothing_start"): (0, 10**9),
-    (TrainConfig, "coverage_weight"): (0, 100),
-    (TrainConfig, "ema"): (0, 0.99999),
-    (TrainConfig, "checkpoint_minutes"): (0, 10**6),
-    (NGramConfig, "least"): (1, 10**9),
-    (NGramConfig, "words"): (0, 10**6),
-    (NGramConfig, "share"): (1e-6, 0.5),
-    (DecodingConfig, "beam_size"): (1, 256),
-    (DecodingConfig, "lm_weight"): (0, 10),
-    (DecodingConfig, "word_bonus"): (-100, 100),
-    (DecodingConfig, "hotword_bonus"): (0, 100),
-    (DecodingConfig, "ctc_weight"): (0, 1),
-    (DecodingConfig, "phone_weight"): (0, 1),
-    (DecodingConfig, "phone_prior"): (0, 10),
-    (DecodingConfig, "length_penalty"): (0, 5),
-    (DecodingConfig, "length_ratio"): (0, 100),
-    (DecodingConfig, "length_extra"): (0, 10**5),
-    (DecodingConfig, "n_best"): (1, 256),
-    (Calibration, "scale"): (0, 1000),
-    (Calibration, "bias"): (-1000, 1000),
-    (Recipe, "seed"): (0, 2**31 - 1),
-}

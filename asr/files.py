@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import secrets
@@ -11,14 +10,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, Any, Literal
 
-from asr.errors import ModelError, OutputError, RecipeError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
+_NOT_CLOSE = "give a path or one of"
 
 
 def share() -> Path:
@@ -66,7 +63,9 @@ def model_path(name: str | Path) -> Path:
         return path
     if str(name) in bundled:
         return bundled[str(name)]
-    raise ModelError(f"no model {name}; {_hint(str(name), bundled)}")
+    raise ModelError(
+        f"no model {name}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
+    )
 
 
 def model_task(name: str | Path) -> str:
@@ -112,14 +111,9 @@ def recipe_path(name: str | Path) -> Path:
     wanted = path.with_suffix("").as_posix() if path.suffix == ".yaml" else str(name)
     if wanted in shipped:
         return shipped[wanted]
-    raise RecipeError(f"no recipe {name}; {_hint(wanted, shipped)}")
-
-
-def _hint(wanted: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(wanted, list(known), n=1)
-    if near:
-        return f"did you mean {near[0]}?"
-    return f"give a path, or one of: {', '.join(known) or 'none are shipped'}"
+    raise RecipeError(
+        f"no recipe {name}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
+    )
 
 
 def check_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""asr.resources: what is shipped is found, what is written is complete or absent."""
+"""asr.files: what is shipped is found, what is written is complete or absent."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_recipe_by_file_wins(shipped, tmp_path):
 
 
 def test_mistyped_recipe_names_the_nearest(shipped):
-    with pytest.raises(RecipeError, match=r"no recipe ann4; did you mean an4\?"):
+    with pytest.raises(RecipeError, match=r"no recipe ann4; did you mean 'an4'\?"):
         recipe_path("ann4")
 
 
@@ -86,7 +86,7 @@ def test_a_run_of_a_bundled_name_is_no_model(shipped, tmp_path, monkeypatch):
 
 
 def test_unknown_model(shipped):
-    with pytest.raises(ModelError, match=r"no model englsh; did you mean english\?"):
+    with pytest.raises(ModelError, match=r"no model englsh; did you mean 'english'\?"):
         model_path("englsh")
     with pytest.raises(ModelError, match=r"no model \.\./data/models/english"):
         model_path("../data/models/english")
@@ -94,7 +94,7 @@ def test_unknown_model(shipped):
 
 def test_no_models_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_PACKAGE", tmp_path / "asr")
-    with pytest.raises(ModelError, match="none are shipped"):
+    with pytest.raises(ModelError, match="there are none"):
         model_path("english")
 
 
@@ -148,7 +148,7 @@ def test_a_killed_process_leaves_the_old_file(tmp_path):
     path.write_text("old")
     program = (
         "import os, signal, sys\n"
-        "from asr.resources import atomic_write\n"
+        "from asr.files import atomic_write\n"
         "with atomic_write(sys.argv[1]) as file:\n"
         "    file.write('new'); file.flush()\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"

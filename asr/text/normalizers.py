@@ -6,12 +6,11 @@ under that name, because scores are compared across years; a better one gets a n
 
 from __future__ import annotations
 
-import difflib
 import re
 import unicodedata
 from collections.abc import Callable
 
-from asr.errors import RecipeError
+from asr.errors import RecipeError, did_you_mean
 from asr.text.english import say_fractions, say_numbers, say_words
 
 # Letters that Unicode does not decompose, yet English spells with base letters.
@@ -111,11 +110,8 @@ def normalizer(name: str) -> Callable[[str], str]:
     try:
         return NORMALIZERS[name]
     except KeyError:
-        near = difflib.get_close_matches(name, NORMALIZERS, n=1, cutoff=0.0)
-        raise RecipeError(
-            f"no normalizer {name!r}; did you mean {near[0]!r}? "
-            f"(there are {', '.join(NORMALIZERS)})"
-        ) from None
+        hint = did_you_mean(name, list(NORMALIZERS))
+        raise RecipeError(f"no normalizer {name!r}{hint}") from None
 
 
 def _is_mark(character: str) -> bool:

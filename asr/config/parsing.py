@@ -1,4 +1,4 @@
-"""Plain data to dataclasses and back; errors name the key."""
+"""Plain data to dataclasses and back, with errors that name the key."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _RETIRED: dict[tuple[type, str], tuple[Any, str]] = {
     (TrainConfig, "patience"): (3, "it belonged to the schedule `plateau`"),
     (DecodingConfig, "end_threshold"): (0.0, "use decoding.length_penalty"),
 }
-"""Keys of earlier releases: (section, key) -> its default then, and what to do.
+"""Keys of earlier releases: (section, key) -> old default, and advice.
 
-Model and run folders of these releases name them. The default, which now is how
-everything works, is accepted; any other value is refused.
+Model and run folders of these releases name them. The old default is accepted, since
+it means what happens now; any other value is refused.
 """
 
 
@@ -50,7 +50,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     """
     if not isinstance(tree, Mapping):
         raise RecipeError(
-            f"{where or 'recipe'}: expected keys and values, got {reprlib.repr(tree)}"
+            f"{where or 'recipe'}: must be keys and values, got {reprlib.repr(tree)}"
         )
     hints = typing.get_type_hints(cls)
     fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is always a dataclass here
@@ -85,10 +85,12 @@ def _check_range(bounds: tuple[float, float] | None, value: Any, full: str) -> N
     low, high = bounds
     numbers = value if isinstance(value, tuple) else (value,)
     if not numbers:
-        raise RecipeError(f"{full}: an empty list; it takes at least one number")
+        raise RecipeError(f"{full}: must have at least one number, got an empty list")
     for number in numbers:
         if not low <= number <= high:
-            raise RecipeError(f"{full}: {number} is not between {low:g} and {high:g}")
+            raise RecipeError(
+                f"{full}: must be between {low:g} and {high:g}, got {number}"
+            )
 
 
 def _convert(hint: Any, value: Any, full: str) -> Any:
@@ -106,7 +108,7 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{full}: expected a list, got {reprlib.repr(value)}")
+            raise RecipeError(f"{full}: must be a list, got {reprlib.repr(value)}")
         inner = typing.get_args(hint)[0]
         return tuple(_convert(inner, v, f"{full}[{i}]") for i, v in enumerate(value))
     return _scalar(hint, value, full)
@@ -114,23 +116,23 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
 
 def _scalar(hint: type, value: Any, full: str) -> Any:
     if hint is float and isinstance(value, str):
-        # YAML 1.1 reads `1e-3` as text: it wants a dot in it.
+        # YAML 1.1 takes `1e-3` for text: its numbers have a dot.
         try:
             value = float(value)
         except ValueError:
             raise RecipeError(
-                f"{full}: expected a number, got {reprlib.repr(value)}"
+                f"{full}: must be a number, got {reprlib.repr(value)}"
             ) from None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if (hint is not bool and isinstance(value, bool)) or not isinstance(value, hint):
         names = {int: "a whole number", float: "a number", bool: "true or false"}
         kind = names.get(hint, "text")
-        raise RecipeError(f"{full}: expected {kind}, got {reprlib.repr(value)}")
+        raise RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
     if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
-        raise RecipeError(f"{full}: a number of more than {_MOST_DIGITS} digits")
+        raise RecipeError(f"{full}: must have at most {_MOST_DIGITS} digits")
     if isinstance(value, float) and value != value:
-        raise RecipeError(f"{full}: not a number")
+        raise RecipeError(f"{full}: must be a number, got nan")
     return value
 
 
@@ -141,12 +143,12 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the keys in which two configs of a kind differ, with both values."""
+    """Yield each key in which two configs of a class differ, with both values."""
     for item in dataclasses.fields(one):
         values = getattr(one, item.name), getattr(other, item.name)
         if dataclasses.is_dataclass(values[0]):
-            for key, *found in differences(*values):
-                yield f"{item.name}.{key}", found[0], found[1]
+            for key, *pair in differences(*values):
+                yield f"{item.name}.{key}", pair[0], pair[1]
         elif values[0] != values[1]:
             yield item.name, *values
 

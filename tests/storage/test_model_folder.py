@@ -365,7 +365,7 @@ def test_a_tokenizer_of_another_size(folder):
         ),
         (
             lambda tree: tree["model"]["encoder"].update(units=10**6),
-            ["model.encoder.units", "not between"],
+            ["model.encoder.units", "must be between"],
         ),
         (
             lambda tree: tree["model"]["encoder"].update(dropout=float("nan")),

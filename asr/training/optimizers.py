@@ -1,4 +1,4 @@
-"""From a recipe's `train` section to an optimiser: schedules, clipping, averaging."""
+"""Optimiser, learning rate schedule and weight average of a recipe."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up to a peak, then a cosine to 1 % of it, or a constant.
 
     Args:
-        config: Peak, warm-up and what follows.
+        config: Peak, warm-up and schedule.
         total_steps: Updates in the whole training.
     """
 
@@ -45,7 +45,7 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         return self.config.learning_rate * share
 
     def get_config(self) -> dict[str, Any]:
-        """Return nothing to rebuild from: recipes hold the configuration."""
+        """Return an empty config: the recipe is stored instead."""
         return {}
 
 
@@ -77,15 +77,16 @@ def build_optimizer(
 class WeightAverage:
     """Exponential moving average of weights, sampled every few updates.
 
-    Early on the momentum is lower, so that random initial weights are soon forgotten.
+    The first samples have a lower momentum, so that the random initial weights do not
+    stay in the average.
 
     Args:
-        momentum: Of one update; 0 keeps the newest weights.
+        momentum: Momentum for one update; 0 keeps the newest weights.
 
     Attributes:
         every: Updates between two samples.
-        values: The averages, or nothing before the first sample.
-        count: Samples taken.
+        values: The averages; empty before the first sample.
+        count: Number of samples.
     """
 
     every = 10
@@ -96,7 +97,7 @@ class WeightAverage:
         self.count = 0
 
     def sample(self, weights: list[Any]) -> None:
-        """Take the current weights into the average."""
+        """Add the current weights to the average."""
         momentum = min(self.momentum, self.count / (self.count + 9.0))
         self.count += 1
         arrays = [np.asarray(weight) for weight in weights]

@@ -85,7 +85,7 @@ def test_another_training_is_not_taken_for_its_own(grid, tiny_texts, tmp_path):
     (folder / "train.jsonl").touch()
     ended = grid()
     assert ended.status == 7
-    assert "holds a training of another recipe" in ended.err
+    assert "contains a run of another recipe" in ended.err
 
 
 def test_keys_that_end_alike_are_told_apart():

@@ -1,4 +1,4 @@
-"""Every error the product raises on purpose, one exit status for each kind."""
+"""Errors that users can act on, with an exit status for each kind."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 
 class AsrError(Exception):
-    """Something the user can act on: one line that says what, where and what to do.
+    """Error that the user can act on: one line with its place and remedy.
 
     Attributes:
-        exit_status: What the command line exits with when this error ends the program.
+        exit_status: Exit status of the command line for this error.
     """
 
     exit_status = 1
 
 
 class UsageError(AsrError):
-    """The command line or an argument of a public function makes no sense."""
+    """The command line, or an argument of a public function, is not valid."""
 
     exit_status = 2
 
@@ -29,7 +29,7 @@ class RecipeError(AsrError):
 
 
 class AudioError(AsrError):
-    """A recording cannot be read, or holds nothing that can be recognised."""
+    """A recording cannot be read, or contains no audio."""
 
     exit_status = 4
 
@@ -41,7 +41,7 @@ class DataError(AsrError):
 
 
 class ModelError(AsrError):
-    """A model folder is missing, damaged or made for something else."""
+    """A model folder is missing, damaged or made for another purpose."""
 
     exit_status = 6
 
@@ -58,9 +58,20 @@ class OutputError(AsrError):
     exit_status = 8
 
 
-def did_you_mean(word: str, choices: Sequence[str]) -> str:
-    """Return `; did you mean 'x'?` for the closest choice, or the list of choices."""
+def did_you_mean(
+    word: str, choices: Sequence[str], otherwise: str = "it takes one of"
+) -> str:
+    """Suggest the closest choice for an unknown word, to end an error message.
+
+    Args:
+        word: The unknown word.
+        choices: All known words.
+        otherwise: Text before the list of choices, where none is close.
+
+    Returns:
+        `; did you mean 'x'?`, or `; it takes one of: x, y`.
+    """
     close = difflib.get_close_matches(word, choices, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
-    return f"; it takes one of: {', '.join(choices)}"
+    return f"; {otherwise}: {', '.join(choices) or 'there are none'}"

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
 
 _PACKAGE = Path(__file__).resolve().parent
+_NOT_CLOSE = "give a path or one of"
 
 
 def share() -> Path:
@@ -57,7 +58,9 @@ def model_path(name: str | Path) -> Path:
         return path
     if str(name) in bundled:
         return bundled[str(name)]
-    raise ModelError(f"no model {name}{_hint(str(name), bundled)}")
+    raise ModelError(
+        f"no model {name}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
+    )
 
 
 def model_task(name: str | Path) -> str:
@@ -100,12 +103,9 @@ def recipe_path(name: str | Path) -> Path:
     wanted = path.with_suffix("").as_posix() if path.suffix == ".yaml" else str(name)
     if wanted in shipped:
         return shipped[wanted]
-    raise RecipeError(f"no recipe {name}{_hint(wanted, shipped)}")
-
-
-def _hint(wanted: str, known: Iterable[str]) -> str:
-    names = list(known)
-    return did_you_mean(wanted, names) if names else "; give a path: none are shipped"
+    raise RecipeError(
+        f"no recipe {name}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
+    )
 
 
 def check_folder(folder: Path) -> None:

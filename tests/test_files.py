@@ -94,7 +94,7 @@ def test_unknown_model(shipped):
 
 def test_no_models_at_all(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "_PACKAGE", tmp_path / "asr")
-    with pytest.raises(ModelError, match="none are shipped"):
+    with pytest.raises(ModelError, match="there are none"):
         model_path("english")
 
 

@@ -70,14 +70,14 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
 @_output("spectrogram", "the stem of FILE")
 def spectrogram(recording: Path, output: Path | None) -> None:
     """Plot the log-mel energies of a recording, the input of the models."""
-    config = FrontendConfig(normalization="none")
+    config = FrontendConfig()
     samples = audio_io.read(recording, config.rate)
     terminal.start_backend()
     from asr.model.frontend import LogMel  # noqa: PLC0415 - Keras, started just now
 
-    features, _ = LogMel(config)(samples[None], np.array([len(samples)]))
+    energies = LogMel(config).energies(samples[None], np.array([len(samples)]))
     output = output or Path(f"{recording.stem}.spectrogram.png")
     plots.spectrogram(
-        np.asarray(features[0]), config.hop_ms / 1000, output, title=recording.name
+        np.asarray(energies[0]), config.hop_ms / 1000, output, title=recording.name
     )
     click.echo(output)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from asr.formats.transcript import Transcript
+    from asr.inference.options import TranscribeKeywords
     from asr.inference.recognizer import Recognizer
 
 

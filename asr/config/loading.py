@@ -22,7 +22,7 @@ _LARGEST = 1_000_000  # bytes of a file
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
-    """Read a recipe and apply `--set` overrides.
+    """Load a recipe and apply `--set` overrides.
 
     Args:
         path: YAML file, or a shipped recipe such as `an4` or `librispeech/mini`.
@@ -41,14 +41,14 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from error
     if not recipe.data.train:
-        raise RecipeError(f"{path}: data.train names no data to learn from")
+        raise RecipeError(f"{path}: data.train must name at least one source")
     if not re.fullmatch(r"[^\x00-\x1f/\\]+", recipe.name) or recipe.name in (".", ".."):
-        raise RecipeError(f"{path}: name: {recipe.name!r} is no name for a folder")
+        raise RecipeError(f"{path}: name: {recipe.name!r} is not a valid folder name")
     return recipe
 
 
 def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
-    """Read a recipe's file, and the one it starts from."""
+    """Read a recipe file and its bases."""
     try:
         text = _read_text(path)
     except (OSError, UnicodeDecodeError) as error:
@@ -56,11 +56,8 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
     try:
         tree = yaml.load(text, _Loader)
-    except (
-        yaml.YAMLError,
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: a date such as 2024-13-1
+    # ValueError: a date such as 2024-13-1
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
@@ -68,24 +65,24 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     if tree is None:
         tree = {}
     if not isinstance(tree, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of keys to values")
+        raise RecipeError(f"{path}: a recipe must be a mapping of keys to values")
     base = tree.pop("base", None)
     if base is None:
         return tree
     if not isinstance(base, str):
         raise RecipeError(
-            f"{path}: base: expected the name of a file, got {reprlib.repr(base)}"
+            f"{path}: base: must be a file name, got {reprlib.repr(base)}"
         )
     if depth == _MOST_BASES:
-        raise RecipeError(f"{path}: base: more than {depth} recipes deep")
+        raise RecipeError(f"{path}: base: must not be more than {depth} recipes deep")
     return _merged(_read_tree(path.parent / base, depth + 1), tree)
 
 
 def _read_text(path: Path) -> str:
-    """Read a file of a recipe's size; a device would never end."""
+    """Read a plain file of limited size; a device would never end."""
     with path.open("rb") as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(0, "no plain file")
+            raise OSError(0, "not a plain file")
         content = file.read(_LARGEST + 1)
     if len(content) > _LARGEST:
         raise OSError(0, f"larger than {_LARGEST:,} bytes")
@@ -93,31 +90,31 @@ def _read_text(path: Path) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads plain data; `<<` could make a few lines into any number of keys."""
+    """YAML loader without `<<`, which can turn a few lines into millions of keys."""
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse what would be merged."""
+        """Refuse the merge key."""
         for key, _ in node.value:
             if key.tag == "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
-                    None, None, "<< is not read; write base:", key.start_mark
+                    None, None, "<< is not supported; use base:", key.start_mark
                 )
 
 
 def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
-    """Return `base` with what `tree` says otherwise; lists are replaced whole."""
+    """Return `base` with the keys of `tree` on top; lists are replaced whole."""
     merged = dict(base)
     for key, value in tree.items():
-        there = _expanded(key, merged.get(key))
-        both = isinstance(value, dict) and isinstance(there, dict)
-        _put(merged, key, _merged(there, value) if both else value)
+        old = _expanded(key, merged.get(key))
+        both = isinstance(value, dict) and isinstance(old, dict)
+        _put(merged, key, _merged(old, value) if both else value)
     return merged
 
 
 def _assign(tree: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
     if not separator or not key.strip():
-        raise RecipeError(f"--set {override}: write it as key.subkey=value")
+        raise RecipeError(f"--set {override}: must have the form key.subkey=value")
     try:
         value = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:
@@ -133,13 +130,13 @@ def _assign(tree: dict[str, Any], override: str) -> None:
 
 
 def _expanded(key: str, value: Any) -> Any:
-    """Return the keys that the mere name of an attention stands for."""
-    named = key == "attention" and isinstance(value, str)
-    return {"kind": value} if named else value
+    """Return the keys of an attention that is given by its name."""
+    by_name = key == "attention" and isinstance(value, str)
+    return {"kind": value} if by_name else value
 
 
 def _put(node: dict[str, Any], key: str, value: Any) -> None:
-    """Set a key; a mere name for what has keys of its own is its kind."""
+    """Set a key; a text for a section sets its `kind`."""
     if isinstance(node.get(key), dict) and isinstance(value, str):
         node[key] = {**node[key], "kind": value}
     else:

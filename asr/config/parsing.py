@@ -1,4 +1,4 @@
-"""Plain data to dataclasses and back; errors name the key."""
+"""Plain data to dataclasses and back, with errors that name the key."""
 
 from __future__ import annotations
 
@@ -9,13 +9,37 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from asr.config.schema import RANGES, AttentionConfig
+from asr.config.schema import (
+    AttentionConfig,
+    AugmentConfig,
+    DecodingConfig,
+    EncoderConfig,
+    FrontendConfig,
+    TrainConfig,
+)
 from asr.errors import RecipeError, did_you_mean
 
 if TYPE_CHECKING:
     from asr.config.schema import T
 
 _MOST_DIGITS = 300  # of a number
+
+_RETIRED: dict[tuple[type, str], tuple[Any, str]] = {
+    (AugmentConfig, "split_pieces"): (0.0, "it has no replacement"),
+    (FrontendConfig, "preemphasis"): (0.0, "features have no pre-emphasis"),
+    (FrontendConfig, "normalization"): (
+        "utterance",
+        "features are normalised over each utterance",
+    ),
+    (EncoderConfig, "recurrent_dropout"): (0.0, "use model.encoder.dropout"),
+    (TrainConfig, "patience"): (3, "it belonged to the schedule `plateau`"),
+    (DecodingConfig, "end_threshold"): (0.0, "use decoding.length_penalty"),
+}
+"""Keys of earlier releases: (section, key) -> old default, and advice.
+
+Model and run folders of these releases name them. The old default is accepted, since
+it means what happens now; any other value is refused.
+"""
 
 
 def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
@@ -26,20 +50,26 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     """
     if not isinstance(tree, Mapping):
         raise RecipeError(
-            f"{where or 'recipe'}: expected keys and values, got {reprlib.repr(tree)}"
+            f"{where or 'recipe'}: must be keys and values, got {reprlib.repr(tree)}"
         )
     hints = typing.get_type_hints(cls)
+    fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is always a dataclass here
     values = {}
     for key, value in tree.items():
         full = f"{where}.{key}" if where else str(key)
+        if (cls, key) in _RETIRED:
+            default, advice = _RETIRED[cls, key]
+            if value == default:
+                continue
+            raise RecipeError(f"{full} was removed in 0.2: {advice}")
         if key not in hints:
             hint = did_you_mean(str(key), sorted(hints))
             raise RecipeError(f"unknown key {full!r}{hint}")
         values[key] = _convert(hints[key], value, full)
-        _check_range(cls, key, values[key], full)
+        _check_range(fields[key].metadata.get("range"), values[key], full)
     missing = [
         item.name
-        for item in dataclasses.fields(cls)  # type: ignore[arg-type]  # T is always a dataclass here
+        for item in fields.values()
         if item.name not in values
         and item.default is dataclasses.MISSING
         and item.default_factory is dataclasses.MISSING
@@ -49,17 +79,18 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     return cls(**values)
 
 
-def _check_range(cls: type, key: str, value: Any, full: str) -> None:
-    bounds = RANGES.get((cls, key))
-    if not bounds:
+def _check_range(bounds: tuple[float, float] | None, value: Any, full: str) -> None:
+    if bounds is None:
         return
     low, high = bounds
     numbers = value if isinstance(value, tuple) else (value,)
     if not numbers:
-        raise RecipeError(f"{full}: an empty list; it takes at least one number")
+        raise RecipeError(f"{full}: must have at least one number, got an empty list")
     for number in numbers:
         if not low <= number <= high:
-            raise RecipeError(f"{full}: {number} is not between {low:g} and {high:g}")
+            raise RecipeError(
+                f"{full}: must be between {low:g} and {high:g}, got {number}"
+            )
 
 
 def _convert(hint: Any, value: Any, full: str) -> Any:
@@ -77,7 +108,7 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{full}: expected a list, got {reprlib.repr(value)}")
+            raise RecipeError(f"{full}: must be a list, got {reprlib.repr(value)}")
         inner = typing.get_args(hint)[0]
         return tuple(_convert(inner, v, f"{full}[{i}]") for i, v in enumerate(value))
     return _scalar(hint, value, full)
@@ -85,23 +116,23 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
 
 def _scalar(hint: type, value: Any, full: str) -> Any:
     if hint is float and isinstance(value, str):
-        # YAML 1.1 reads `1e-3` as text: it wants a dot in it.
+        # YAML 1.1 takes `1e-3` for text: its numbers have a dot.
         try:
             value = float(value)
         except ValueError:
             raise RecipeError(
-                f"{full}: expected a number, got {reprlib.repr(value)}"
+                f"{full}: must be a number, got {reprlib.repr(value)}"
             ) from None
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value) if abs(value) < 10**300 else math.inf
     if (hint is not bool and isinstance(value, bool)) or not isinstance(value, hint):
         names = {int: "a whole number", float: "a number", bool: "true or false"}
         kind = names.get(hint, "text")
-        raise RecipeError(f"{full}: expected {kind}, got {reprlib.repr(value)}")
+        raise RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
     if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
-        raise RecipeError(f"{full}: a number of more than {_MOST_DIGITS} digits")
+        raise RecipeError(f"{full}: must have at most {_MOST_DIGITS} digits")
     if isinstance(value, float) and value != value:
-        raise RecipeError(f"{full}: not a number")
+        raise RecipeError(f"{full}: must be a number, got nan")
     return value
 
 
@@ -112,12 +143,12 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the keys in which two configs of a kind differ, with both values."""
+    """Yield each key in which two configs of a class differ, with both values."""
     for item in dataclasses.fields(one):
         values = getattr(one, item.name), getattr(other, item.name)
         if dataclasses.is_dataclass(values[0]):
-            for key, *found in differences(*values):
-                yield f"{item.name}.{key}", found[0], found[1]
+            for key, *pair in differences(*values):
+                yield f"{item.name}.{key}", pair[0], pair[1]
         elif values[0] != values[1]:
             yield item.name, *values
 

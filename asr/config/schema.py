@@ -1,8 +1,6 @@
-"""What a recipe may say: frozen dataclasses, and YAML -> a validated `Recipe`.
+"""Keys of a recipe, with their defaults and ranges, as frozen dataclasses.
 
-An experiment is a difference from the defaults below. Keys are checked against the
-fields of the dataclasses, values against their types and ranges, and every complaint
-names the key (`model.encoder.layers`) and, for a mistyped one, its nearest neighbour.
+A recipe file names the keys that differ from these defaults; see `asr.config.loading`.
 """
 
 from __future__ import annotations
@@ -12,18 +10,23 @@ from typing import Literal, TypeVar
 
 T = TypeVar("T")
 
-BATCH_SECONDS = 96.0
-"""Padded audio transcribed at once, in seconds, unless the caller says otherwise."""
 
+def number(default: T, low: float, high: float) -> T:
+    """Declare a field for numbers in [low, high]; `from_dict` checks the range."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
+BATCH_SECONDS = 96.0
+"""Default length of padded audio transcribed at once, in seconds."""
 
 LANGUAGE_MODEL = "language_model"
-"""Task of recipes and models that only help others."""
+"""Task of language models, which score texts for other models."""
 
 LINES = "lines"
-"""Corpus of a language model that is a text file, a text on each line."""
+"""Corpus of a language model: a text file with one text a line."""
 
 STAGES = ("prepare", "train", "evaluate")
-"""What `asr run` does with a recipe, in this order."""
+"""Stages of `asr run`, in their order."""
 
 
 @dataclass(frozen=True)
@@ -35,59 +38,54 @@ class FrontendConfig:
         mels: Number of mel bands.
         window_ms: Length of the analysis window in milliseconds.
         hop_ms: Distance between frames in milliseconds.
-        preemphasis: Coefficient of the first-order high-pass; 0 switches it off.
-        normalization: Mean and variance per band over each utterance, over the training
-            set (`global`), or none.
     """
 
-    rate: int = 16000
-    mels: int = 80
-    window_ms: float = 25.0
-    hop_ms: float = 10.0
-    preemphasis: float = 0.0
-    normalization: Literal["utterance", "global", "none"] = "utterance"
+    rate: int = number(16000, 4000, 192000)
+    mels: int = number(80, 8, 256)
+    window_ms: float = number(25.0, 5, 200)
+    hop_ms: float = number(10.0, 1, 100)
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What training does to a recording or a text before the model reads it.
+    """Augmentation of waveforms and features in training.
 
     Attributes:
-        speeds: Playback speeds, one drawn for each clip and epoch.
-        rooms: Share of recordings that get the echoes of a room.
+        speeds: Playback speeds; one is drawn for each clip and epoch.
+        rooms: Share of recordings with the echoes of a room.
         noise: Share of recordings with steady noise, at 0 to 25 dB.
-        telephone: Share of recordings in the band of a telephone.
+        telephone: Share of recordings with the frequency band of a telephone.
         frequency_masks: Number of frequency masks (SpecAugment).
-        frequency_width: Widest frequency mask in mel bands; a third of all at most.
+        frequency_width: Widest frequency mask in mel bands, at most a third of all.
         time_masks: Number of time masks.
         time_share: Widest time mask as a share of the utterance.
-        ramp_steps: Batches over which the masks grow from nothing to full width.
+        ramp_steps: Batches until the masks have their full width.
     """
 
-    speeds: tuple[float, ...] = (0.9, 1.0, 1.1)
-    rooms: float = 0.0
-    noise: float = 0.0
-    telephone: float = 0.0
-    frequency_masks: int = 2
-    frequency_width: int = 27
-    time_masks: int = 4
-    time_share: float = 0.05
-    ramp_steps: int = 1000
+    speeds: tuple[float, ...] = number((0.9, 1.0, 1.1), 0.1, 10)
+    rooms: float = number(0.0, 0, 1)
+    noise: float = number(0.0, 0, 1)
+    telephone: float = number(0.0, 0, 1)
+    frequency_masks: int = number(2, 0, 20)
+    frequency_width: int = number(27, 0, 256)
+    time_masks: int = number(4, 0, 50)
+    time_share: float = number(0.05, 0, 1)
+    ramp_steps: int = number(1000, 0, 10**9)
 
 
 @dataclass(frozen=True)
 class TextConfig:
-    """Text to embedded tokens, where the source is a text.
+    """Text to embedded tokens, for tasks with texts as sources.
 
     Attributes:
         embedding: Size of the embedding of a token.
         dropout: Dropout on embeddings.
-        longest: Tokens of a source that are read; the rest is left out.
+        longest: Tokens of a source that are used; the rest is left out.
     """
 
-    embedding: int = 256
-    dropout: float = 0.2
-    longest: int = 400
+    embedding: int = number(256, 1, 8192)
+    dropout: float = number(0.2, 0, 0.999)
+    longest: int = number(400, 1, 10**6)
 
 
 @dataclass(frozen=True)
@@ -99,100 +97,97 @@ class EncoderConfig:
         convolutions: Number of convolutions.
         filters: Channels of each convolution.
         kernel: Width of each convolution in frames.
-        stride: Frames from one output of a convolution to the next.
+        stride: Stride of each convolution in frames.
         layers: Number of bidirectional GRUs, or of Transformer blocks.
-        units: Units of each direction; a Transformer's frames have twice as many.
+        units: Units of each direction, and half the size of a Transformer's frames.
         heads: Heads of each Transformer block.
-        memory_units: Size of the memory the decoder reads.
+        memory_units: Size of a memory frame.
         memory_stride: Encoder frames joined into one memory frame.
         dropout: Dropout after each layer.
-        recurrent_dropout: Share of recurrent weights dropped per batch (DropConnect).
     """
 
     kind: Literal["gru", "self"] = "gru"
-    convolutions: int = 2
-    filters: int = 256
-    kernel: int = 5
-    stride: int = 2
-    layers: int = 3
-    units: int = 256
-    heads: int = 4
-    memory_units: int = 256
-    memory_stride: int = 2
-    dropout: float = 0.2
-    recurrent_dropout: float = 0.0
+    convolutions: int = number(2, 0, 8)
+    filters: int = number(256, 1, 4096)
+    kernel: int = number(5, 1, 31)
+    stride: int = number(2, 1, 8)
+    layers: int = number(3, 1, 32)
+    units: int = number(256, 1, 8192)
+    heads: int = number(4, 1, 256)
+    memory_units: int = number(256, 1, 8192)
+    memory_stride: int = number(2, 1, 8)
+    dropout: float = number(0.2, 0, 0.999)
 
     @property
     def reduction(self) -> int:
-        """Input frames that one state of the encoder stands for."""
+        """Input frames for each state of the encoder."""
         return int(self.stride**self.convolutions)
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """What writes tokens.
+    """Memory to tokens.
 
     Attributes:
-        kind: `gru`, or `pooling`, which looks once and writes one token, a label.
+        kind: `gru`, or `pooling` for a classifier: attentive pooling and one token.
         units: Units of the GRU.
         embedding: Size of the embedding of the previous token.
         dropout: Dropout before the output layer.
         embedding_dropout: Dropout on embeddings.
         attention_dropout: Dropout on attention weights; `hard` has none.
         tied: Whether the embedding serves as the kernel of the output layer.
-        copy: Whether tokens of the source may be copied (pointer-generator); for
-            texts.
+        copy: Whether tokens of a source text may be copied (pointer-generator).
     """
 
     kind: Literal["gru", "pooling"] = "gru"
-    units: int = 256
-    embedding: int = 64
-    dropout: float = 0.2
-    embedding_dropout: float = 0.0
-    attention_dropout: float = 0.0
+    units: int = number(256, 1, 8192)
+    embedding: int = number(64, 1, 8192)
+    dropout: float = number(0.2, 0, 0.999)
+    embedding_dropout: float = number(0.0, 0, 0.999)
+    attention_dropout: float = number(0.0, 0, 0.999)
     tied: bool = False
     copy: bool = False
 
 
 @dataclass(frozen=True)
 class AttentionConfig:
-    """How the decoder looks at the memory; a mere name stands for the kind.
+    """Attention of the decoder; in a recipe, its name alone sets the kind.
 
     Attributes:
         kind: A key of `asr.model.attention_variants.ATTENTIONS`.
-        units: Size of the space in which query and keys meet.
-        location_filters: Filters over the accumulated weights; 0 switches location
-            features off.
+        units: Size of projected queries and keys.
+        location_filters: Filters over the accumulated weights; 0 disables
+            location features.
         location_width: Width of these filters in memory frames.
-        score: How `luong`, `local` and `hard` compare query and memory.
-        heads: Number of heads of `multi_head`; they share the units.
-        window: Frames that `local` sees on each side of the centre.
-        centre: Where `local` puts its window; see `LocalAttention`.
+        score: Score function of `luong`, `local` and `hard`.
+        heads: Number of heads of `multi_head`; they divide the units.
+        window: Memory frames on each side of the centre of `local`.
+        centre: Centre of the window of `local`; see `LocalAttention`.
     """
 
     kind: str = "bahdanau"
-    units: int = 128
-    location_filters: int = 10
-    location_width: int = 31
+    units: int = number(128, 1, 8192)
+    location_filters: int = number(10, 0, 1024)
+    location_width: int = number(31, 1, 1001)
     score: Literal["dot", "general", "concat"] = "general"
-    heads: int = 4
-    window: int = 10
+    heads: int = number(4, 1, 256)
+    window: int = number(10, 0, 10**6)
     centre: Literal["monotonic", "predicted", "previous"] = "previous"
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """The whole shape of a model; stored in the model folder.
+    """Architecture of a model; stored in the model folder.
 
     Attributes:
-        frontend: How a waveform is read.
-        text: How a text is read.
+        frontend: Waveform to features.
+        text: Text to features.
         encoder: Features to memory.
         decoder: Memory to tokens.
-        attention: How the decoder looks at the memory.
+        attention: Attention of the decoder over the memory.
         ctc: Whether the encoder has a CTC head.
-        phones: What a second CTC head on the encoder writes: phones, by the names that
-            the lexicon gives them. Without any there is no such head.
+        phones: Phones of a second CTC head on the encoder, by their names in the
+            lexicon; empty for no such head.
     """
 
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
@@ -206,56 +201,53 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """One part of a data set: a subset of a corpus, or a manifest.
+    """Part of a data set: a subset of a corpus, or a manifest.
 
     Attributes:
         path: Folder of the corpus or manifest file, below the data directory
             (`ASR_DATA`) unless absolute.
-        corpus: A key of `asr.corpora.CORPORA`, where `jsonl` reads a manifest; for
-            texts one of `asr.corpora.text.TEXT_CORPORA`, and for language models
-            `lines` too.
-        subset: Which part of the corpus; manifests have just `all`.
-        repeat: How often each record is seen in one epoch.
-        limit: Only the first so many records; 0 takes all.
-        domain: For language models: the texts of all sources of one name, such as
-            `spelled`, make n-grams of their own, which are mixed in.
+        corpus: A key of `asr.corpora.CORPORA` (`jsonl` for a manifest) or, for texts,
+            of `asr.corpora.text.TEXT_CORPORA`; language models have `lines` too.
+        subset: Subset of the corpus; manifests have only `all`.
+        repeat: Copies of each record in one epoch.
+        limit: Number of records, from the first; 0 takes all.
+        domain: For language models: name of a group of sources, such as `spelled`,
+            with n-grams of its own, which are interpolated with the others.
     """
 
     path: str
     corpus: str = "jsonl"
     subset: str = "all"
-    repeat: int = 1
-    limit: int = 0
+    repeat: int = number(1, 1, 1000)
+    limit: int = number(0, 0, 10**9)
     domain: str = ""
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """What is read, and how it is put into batches.
+    """Data of a recipe, and their batches.
 
     Attributes:
-        train: Parts to learn from.
-        dev: Parts that choose the best epoch; never learned from.
-        test: Parts that `asr run` scores the model on in the end.
-        withhold: Parts whose texts are not learned either: what repeats one of them, or
-            eight words of one in a row, is left out of the training data, and counted.
+        train: Training set.
+        dev: Validation set, which chooses the best epoch.
+        test: Test sets of `asr run`.
+        withhold: Decontamination: training records are left out, and counted, if they
+            repeat a text of these parts, or eight of its words in a row.
         normalizer: A key of `asr.text.normalizers.NORMALIZERS`.
-        language: ISO 639-1 code of what is spoken or written; transcripts name it.
-        tokenizer: `characters`, pieces of words that SentencePiece finds in the
-            training text by a `unigram` model or by `bpe`, or `labels`, where each
-            text is one token.
+        language: ISO 639-1 code of the language; transcripts name it.
+        tokenizer: `characters`, subwords of SentencePiece (`unigram` or `bpe`), or
+            `labels`: each text is one token.
         characters: Alphabet; empty takes the characters of the training text.
-        pieces: Number of pieces of words.
+        pieces: Number of subwords.
         tokenizer_file: A tokenizer that `asr prepare` wrote, below the data directory;
-            the three keys above then do not matter.
+            it replaces the three keys above.
         lexicon: For `model.phones`, and for language models of words: a pronunciation
-            dictionary in the format of CMUdict, below the data directory. Speech with
-            a word that it lacks is left out, and counted.
+            dictionary in the format of CMUdict, below the data directory. Records with
+            an unknown word are left out, and counted.
         batch_length: Padded length of a batch, in seconds of audio or source tokens.
         longest: Sources of more seconds, or tokens, are left out, and counted.
-        ascending_epochs: Epochs read from the shortest clip to the longest.
-        dev_utterances: Clips of the dev part, spread evenly over it, decoded after each
-            epoch.
+        ascending_epochs: First epochs, in order of length, from short to long.
+        dev_utterances: Records of `dev`, at equal distances, decoded after each epoch.
         workers: Threads that decode audio.
         cache_mb: Decoded audio kept in memory, in MB.
     """
@@ -268,252 +260,160 @@ class DataConfig:
     language: str = "en"
     tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
     characters: str = ""
-    pieces: int = 500
+    pieces: int = number(500, 8, 100_000)
     tokenizer_file: str = ""
     lexicon: str = ""
-    batch_length: float = 200.0
-    longest: float = 20.0
-    ascending_epochs: int = 1
-    dev_utterances: int = 200
-    workers: int = 2
-    cache_mb: int = 2500
+    batch_length: float = number(200.0, 0.1, 10**6)
+    longest: float = number(20.0, 0.1, 10**6)
+    ascending_epochs: int = number(1, 0, 10**6)
+    dev_utterances: int = number(200, 0, 10**9)
+    workers: int = number(2, 1, 256)
+    cache_mb: int = number(2500, 0, 10**7)
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the weights are found.
+    """Optimisation of the weights.
 
     Attributes:
         epochs: Passes over the training data.
-        optimizer: `adam`, `adamw` or `adadelta`.
+        optimizer: `adam` or `adamw`.
         learning_rate: Peak learning rate.
-        schedule: What follows the warm-up: `cosine` to 1 % of the peak at the last
-            step, `plateau` (halved after `patience` epochs without a better dev score)
-            or `constant`.
+        schedule: Learning rate after the warm-up: `cosine`, to 1 % of the peak at the
+            last step, or `constant`.
         warmup_steps: Steps from zero to the peak.
-        patience: Epochs that `plateau` waits.
-        clip_norm: Bound on the global norm of the gradient.
-        weight_decay: Decoupled weight decay (`adamw`), of all but biases and gains.
-        accumulate: Batches whose gradients make one update.
-        start: Model whose weights training starts from, as its folder or a bundled
-            one's name; nothing starts from random weights.
-        ctc_weight: Share of the CTC loss, or of the mean of both with `model.phones`;
-            the cross-entropy has the rest. With 1 the decoder is neither computed nor
-            changed.
+        clip_norm: Maximum global norm of the gradient.
+        weight_decay: Decoupled weight decay of `adamw`, without biases and gains.
+        accumulate: Batches for each update (gradient accumulation).
+        start: Start model, as its folder or the name of a bundled one; empty for random
+            weights.
+        ctc_weight: Share of the CTC loss, or of the mean of both CTC losses with
+            `model.phones`; the cross-entropy has the rest. With 1 the decoder is not
+            trained.
         label_smoothing: Probability mass spread evenly over all tokens.
-        smoothing_start: Update from which labels are smoothed.
-        coverage_weight: Weight of the coverage loss, which grows where attention
-            returns to what it has seen.
-        ema: Momentum of the moving average of the weights; 0 keeps the last weights.
+        smoothing_start: First update with label smoothing.
+        coverage_weight: Weight of the coverage loss, which penalises attention to the
+            same source tokens again.
+        ema: Momentum of the moving average of the weights; 0 disables the average.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
         checkpoint_minutes: Longest time between two checkpoints.
         tensorboard: Whether to write TensorBoard logs.
     """
 
-    epochs: int = 30
-    optimizer: Literal["adam", "adamw", "adadelta"] = "adam"
-    learning_rate: float = 1e-3
-    schedule: Literal["cosine", "plateau", "constant"] = "cosine"
-    warmup_steps: int = 500
-    patience: int = 3
-    clip_norm: float = 5.0
-    weight_decay: float = 0.01
-    accumulate: int = 1
+    epochs: int = number(30, 1, 10**6)
+    optimizer: Literal["adam", "adamw"] = "adam"
+    learning_rate: float = number(1e-3, 1e-9, 10)
+    schedule: Literal["cosine", "constant"] = "cosine"
+    warmup_steps: int = number(500, 0, 10**9)
+    clip_norm: float = number(5.0, 1e-6, 10**6)
+    weight_decay: float = number(0.01, 0, 1)
+    accumulate: int = number(1, 1, 4096)
     start: str = ""
-    ctc_weight: float = 0.3
-    label_smoothing: float = 0.1
-    smoothing_start: int = 2000
-    coverage_weight: float = 0.0
-    ema: float = 0.999
+    ctc_weight: float = number(0.3, 0, 1)
+    label_smoothing: float = number(0.1, 0, 0.999)
+    smoothing_start: int = number(2000, 0, 10**9)
+    coverage_weight: float = number(0.0, 0, 100)
+    ema: float = number(0.999, 0, 0.99999)
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
-    checkpoint_minutes: float = 5.0
+    checkpoint_minutes: float = number(5.0, 0, 10**6)
     tensorboard: bool = True
 
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How a hypothesis is searched for.
+    """Search for the best hypotheses.
 
     Attributes:
         beam_size: Hypotheses kept for each utterance; 1 is greedy search.
         ctc_weight: Share of the CTC prefix score; 0 decodes by attention alone.
-        phone_weight: Share of the score of phones, for models with `model.phones` and
-            language models that know how their words sound: only these words are
-            found, by phones first, and the best `beam_size` texts of them are read
-            again by attention, which has the rest. The first pass keeps 25 places in
-            words for each of these texts, and weighs the language model by `lm_weight`
-            divided by this. `ctc_weight`, `word_bonus`, `length_*` and `end_threshold`
-            do not matter then. 0 searches by characters, and so it is done with a
-            `prefix`, and with `hotwords` that are no such words.
-        phone_prior: Exponent of each phone's share of the training data, by which its
-            probabilities are divided; 0 leaves them as they are.
+        phone_weight: Share of the phone score in lexicon decoding; the attention score
+            has the rest. 0 searches by characters.
+
+            Lexicon decoding needs `model.phones` and a language model with
+            pronunciations, and finds only words of that model. A first pass with phones
+            keeps 25 nodes of the lexicon for each of `beam_size` texts and multiplies
+            the language model by `lm_weight / phone_weight`. Attention then rescores
+            the `beam_size` best texts. `ctc_weight`, `word_bonus` and `length_*` have
+            no effect. With a `prefix`, or `hotwords` without a pronunciation, the
+            search is by characters.
+        phone_prior: Exponent of the prior of a phone, by which its posterior is
+            divided; 0 keeps the posterior.
         length_penalty: Exponent of the length normalisation
-            (length / 10 tokens) ** penalty; 0 switches it off.
-        end_threshold: A hypothesis may end only where the end symbol's log probability
-            exceeds this factor times that of the best other symbol; 0 lifts the rule.
-        length_ratio: Longest hypothesis in tokens for each state of the encoder.
-        length_extra: Tokens allowed beside that.
+            (length / 10 tokens) ** penalty; 0 disables it.
+        length_ratio: Maximum tokens of a hypothesis for each state of the encoder.
+        length_extra: Tokens added to this maximum.
         n_best: Hypotheses returned for each utterance.
-        language_model: Language model that guides the search, as its folder or a
-            bundled one's name; nothing searches without.
+        language_model: Language model for shallow fusion, as its folder or the name of
+            a bundled one; empty for none.
         lm_weight: Factor of its log probabilities.
-        word_bonus: What each word adds to the score beside a language model, which
-            alone wants few words. One that knows words gives none for a single letter.
-        hotwords: Words and phrases to look out for.
-        hotword_bonus: What each character of a hotword adds to the score.
-        prefix: What each recording begins with.
+        word_bonus: Word insertion bonus with a language model (character search).
+            Single letters get none from a language model of words.
+        hotwords: Words and phrases to boost.
+        hotword_bonus: Bonus for each character of a hotword.
+        prefix: Text at the beginning of each transcript.
     """
 
-    beam_size: int = 8
-    ctc_weight: float = 0.3
-    phone_weight: float = 0.0
-    phone_prior: float = 0.5
-    length_penalty: float = 0.0
-    end_threshold: float = 0.0
-    length_ratio: float = 1.0
-    length_extra: int = 0
-    n_best: int = 1
+    beam_size: int = number(8, 1, 256)
+    ctc_weight: float = number(0.3, 0, 1)
+    phone_weight: float = number(0.0, 0, 1)
+    phone_prior: float = number(0.5, 0, 10)
+    length_penalty: float = number(0.0, 0, 5)
+    length_ratio: float = number(1.0, 0, 100)
+    length_extra: int = number(0, 0, 10**5)
+    n_best: int = number(1, 1, 256)
     language_model: str = ""
-    lm_weight: float = 0.4
-    word_bonus: float = 1.0
+    lm_weight: float = number(0.4, 0, 10)
+    word_bonus: float = number(1.0, -100, 100)
     hotwords: tuple[str, ...] = ()
-    hotword_bonus: float = 1.0
+    hotword_bonus: float = number(1.0, 0, 100)
     prefix: str = ""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """From the probability of a word to the share of such words that are right.
+    """Probability of a word to confidence: the share of such words that are right.
 
     Attributes:
         scale: Factor of its log odds.
-        bias: What is added to them.
+        bias: Constant added to the log odds.
     """
 
-    scale: float = 1.0
-    bias: float = 0.0
+    scale: float = number(1.0, 0, 1000)
+    bias: float = number(0.0, -1000, 1000)
 
 
 @dataclass(frozen=True)
 class NGramConfig:
-    """What a language model counts.
+    """N-grams of a language model.
 
     Attributes:
-        least: How often a context of one token, of two, ... must be seen in the
-            training text to be kept; it must not fall. There are as many as the
-            longest context has tokens.
-        words: So many of the words that were seen twice and more, the most frequent
-            ones, are predicted as a whole as well, by the two words before; 0 for
-            characters alone.
-        share: Probability of a domain of the data before anything was said, beside the
-            texts without one and the domains that come before it in the alphabet; what
-            was said then decides.
+        least: Minimum count of a context of one token, of two, ..., up to the longest
+            context; no number may be lower than the one before.
+        words: Number of frequent words, each seen at least twice, that are predicted as
+            wholes too, from the two words before; 0 for characters alone.
+        share: Prior of a domain, beside texts without one and domains with an earlier
+            name; the words of the utterance then change its weight.
     """
 
-    least: tuple[int, ...] = (1, 2, 3, 4, 6, 8)
-    words: int = 0
-    share: float = 0.05
+    least: tuple[int, ...] = number((1, 2, 3, 4, 6, 8), 1, 10**9)
+    words: int = number(0, 0, 10**6)
+    share: float = number(0.05, 1e-6, 0.5)
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """An experiment: task, data, model, training and decoding.
+    """Experiment: task, data, model, training and decoding.
 
-    A language model (task `language_model`) is `data` and `ngrams` alone.
-
-    In a file, `base: OTHER.yaml` names a recipe, beside this one, from which it starts.
+    A language model (task `language_model`) has only `data` and `ngrams`. A recipe file
+    may name another one in its folder, `base: OTHER.yaml`, whose keys it changes.
     """
 
     name: str = "model"
     task: str = "speech_recognition"
-    seed: int = 1
+    seed: int = number(1, 0, 2**31 - 1)
     data: DataConfig = field(default_factory=DataConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     ngrams: NGramConfig = field(default_factory=NGramConfig)
-
-
-# Inclusive ranges of the numbers; a key is the class and the field.
-_SHARE = (0.0, 0.999)
-RANGES: dict[tuple[type, str], tuple[float, float]] = {
-    (FrontendConfig, "rate"): (4000, 192000),
-    (FrontendConfig, "mels"): (8, 256),
-    (FrontendConfig, "window_ms"): (5, 200),
-    (FrontendConfig, "hop_ms"): (1, 100),
-    (FrontendConfig, "preemphasis"): _SHARE,
-    (AugmentConfig, "speeds"): (0.1, 10),
-    (AugmentConfig, "rooms"): (0, 1),
-    (AugmentConfig, "noise"): (0, 1),
-    (AugmentConfig, "telephone"): (0, 1),
-    (AugmentConfig, "frequency_masks"): (0, 20),
-    (AugmentConfig, "frequency_width"): (0, 256),
-    (AugmentConfig, "time_masks"): (0, 50),
-    (AugmentConfig, "time_share"): (0, 1),
-    (AugmentConfig, "ramp_steps"): (0, 10**9),
-    (TextConfig, "embedding"): (1, 8192),
-    (TextConfig, "dropout"): _SHARE,
-    (TextConfig, "longest"): (1, 10**6),
-    (EncoderConfig, "convolutions"): (0, 8),
-    (EncoderConfig, "filters"): (1, 4096),
-    (EncoderConfig, "kernel"): (1, 31),
-    (EncoderConfig, "stride"): (1, 8),
-    (EncoderConfig, "layers"): (1, 32),
-    (EncoderConfig, "units"): (1, 8192),
-    (EncoderConfig, "heads"): (1, 256),
-    (EncoderConfig, "memory_units"): (1, 8192),
-    (EncoderConfig, "memory_stride"): (1, 8),
-    (EncoderConfig, "dropout"): _SHARE,
-    (EncoderConfig, "recurrent_dropout"): _SHARE,
-    (DecoderConfig, "units"): (1, 8192),
-    (DecoderConfig, "embedding"): (1, 8192),
-    (DecoderConfig, "dropout"): _SHARE,
-    (DecoderConfig, "embedding_dropout"): _SHARE,
-    (DecoderConfig, "attention_dropout"): _SHARE,
-    (AttentionConfig, "units"): (1, 8192),
-    (AttentionConfig, "location_filters"): (0, 1024),
-    (AttentionConfig, "location_width"): (1, 1001),
-    (AttentionConfig, "heads"): (1, 256),
-    (AttentionConfig, "window"): (0, 10**6),
-    (SourceConfig, "repeat"): (1, 1000),
-    (SourceConfig, "limit"): (0, 10**9),
-    (DataConfig, "pieces"): (8, 100_000),
-    (DataConfig, "batch_length"): (0.1, 10**6),
-    (DataConfig, "longest"): (0.1, 10**6),
-    (DataConfig, "ascending_epochs"): (0, 10**6),
-    (DataConfig, "dev_utterances"): (0, 10**9),
-    (DataConfig, "workers"): (1, 256),
-    (DataConfig, "cache_mb"): (0, 10**7),
-    (TrainConfig, "epochs"): (1, 10**6),
-    (TrainConfig, "learning_rate"): (1e-9, 10),
-    (TrainConfig, "warmup_steps"): (0, 10**9),
-    (TrainConfig, "patience"): (1, 10**6),
-    (TrainConfig, "clip_norm"): (1e-6, 10**6),
-    (TrainConfig, "weight_decay"): (0, 1),
-    (TrainConfig, "accumulate"): (1, 4096),
-    (TrainConfig, "ctc_weight"): (0, 1),
-    (TrainConfig, "label_smoothing"): _SHARE,
-    (TrainConfig, "smoothing_start"): (0, 10**9),
-    (TrainConfig, "coverage_weight"): (0, 100),
-    (TrainConfig, "ema"): (0, 0.99999),
-    (TrainConfig, "checkpoint_minutes"): (0, 10**6),
-    (NGramConfig, "least"): (1, 10**9),
-    (NGramConfig, "words"): (0, 10**6),
-    (NGramConfig, "share"): (1e-6, 0.5),
-    (DecodingConfig, "beam_size"): (1, 256),
-    (DecodingConfig, "lm_weight"): (0, 10),
-    (DecodingConfig, "word_bonus"): (-100, 100),
-    (DecodingConfig, "hotword_bonus"): (0, 100),
-    (DecodingConfig, "ctc_weight"): (0, 1),
-    (DecodingConfig, "phone_weight"): (0, 1),
-    (DecodingConfig, "phone_prior"): (0, 10),
-    (DecodingConfig, "length_penalty"): (0, 5),
-    (DecodingConfig, "end_threshold"): (0, 100),
-    (DecodingConfig, "length_ratio"): (0, 100),
-    (DecodingConfig, "length_extra"): (0, 10**5),
-    (DecodingConfig, "n_best"): (1, 256),
-    (Calibration, "scale"): (0, 1000),
-    (Calibration, "bias"): (-1000, 1000),
-    (Recipe, "seed"): (0, 2**31 - 1),
-}

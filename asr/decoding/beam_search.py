@@ -93,9 +93,7 @@ def beam_search(
     def advance(*loop: Tensor) -> tuple[Tensor, ...]:
         beam = _Beam(*loop)
         logits, state = step(beam.last, beam.state)
-        log_probs = allowed_log_probs(
-            logits, special, limits <= beam.time, config.end_threshold
-        )  # (B, K, V)
+        log_probs = allowed_log_probs(logits, special, limits <= beam.time)  # (B, K, V)
         attention = beam.attention[..., None] + log_probs
         guided = beam.guided[..., None] + ops.zeros_like(log_probs)
         for (guide, _), place in zip(guides, beam.places, strict=True):
@@ -198,12 +196,7 @@ def _start(
     )
 
 
-def allowed_log_probs(
-    logits: Tensor,
-    special: Tokens,
-    full: Tensor,
-    end_threshold: float = 0.0,
-) -> Tensor:
+def allowed_log_probs(logits: Tensor, special: Tokens, full: Tensor) -> Tensor:
     """Return log probabilities (B, K, V) with tokens that may not come next ruled out.
 
     Nothing but the end symbol may follow where an utterance is `full`, (B,) bool.
@@ -212,13 +205,7 @@ def allowed_log_probs(
     log_probs = ops.log_softmax(logits, axis=-1)
     banned = (tokens == 0) | (tokens == special.start)
     banned = banned | (full[:, None, None] & (tokens != special.end))
-    log_probs = ops.where(banned, NEVER, log_probs)
-    if end_threshold:
-        others = ops.where(tokens == special.end, NEVER, log_probs)
-        bound = end_threshold * ops.max(others, axis=-1, keepdims=True)
-        early = (tokens == special.end) & (log_probs < bound)
-        log_probs = ops.where(early, NEVER, log_probs)
-    return log_probs
+    return ops.where(banned, NEVER, log_probs)
 
 
 def _length_norm(length: Tensor, config: DecodingConfig) -> Tensor:

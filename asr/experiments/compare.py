@@ -1,4 +1,4 @@
-"""A grid of trainings that differ in chosen keys, and what came of it."""
+"""A grid of trainings that differ in chosen keys, and its results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from asr.inference.predictor import Predictor
 from asr.reports import curves
 from asr.storage.model_folder import read_model
 from asr.training.run_folder import DEV, MODEL, load_run_recipe
-from asr.training.setup import check_names
+from asr.training.setup import check
 from asr.training.train import begin, is_finished, resume
 from asr.training.validation import write_all
 
@@ -38,14 +38,14 @@ class Cell:
     """One training of the grid.
 
     Attributes:
-        variant: What is varied, `attention=luong` or the like.
+        variant: The varied keys and values, such as `attention=luong`.
         seed: Seed of the training.
-        score: What the task's first metric says of the dev part.
-        metrics: All of the task's metrics.
+        score: First metric of the task on the dev part.
+        metrics: All metrics of the task.
         parameters: Number of weights.
         step_seconds: Time of one training step.
-        lengths: Bounds of the source lengths, (lowest, highest) for each group.
-        by_length: The first metric within each of these groups.
+        lengths: Shortest and longest source of each group of lengths.
+        by_length: First metric of each group.
     """
 
     variant: str
@@ -68,35 +68,36 @@ def compare(
 ) -> list[Cell]:
     """Train a recipe in all variants, with several seeds, and score each.
 
-    Trainings that are done are not repeated, and one that was stopped goes on. The dev
-    part is decoded as the recipe says, so it should not be small.
+    Finished trainings are not repeated; interrupted ones go on. Scores come from the
+    dev part, decoded with the recipe's settings, so it should not be small.
 
     Args:
-        recipe: What all have in common.
-        vary: Key of the recipe -> the values it takes; all combinations are trained.
-        seeds: Trainings of each variant, with seeds 1, 2, ...
-        output: Folder of the grid; one folder a training, `results.json`, `table.md`,
+        recipe: The common recipe.
+        vary: Key of the recipe -> its values; all combinations are trained.
+        seeds: Number of trainings of each variant, with seeds 1, 2, ...
+        output: Folder of the grid: one folder a training, `results.json`, `table.md`,
             `scores.png` and `by_length.png`.
-        overrides: Assignments as in `load_recipe`, the same for all.
+        overrides: Assignments as in `load_recipe`, for all variants.
 
     Raises:
         DataError: The recipe has no dev part.
-        RecipeError: A key or value is not valid, or sets the seed; nothing is trained
-            then.
-        TrainingError: The folder holds other trainings than these.
+        RecipeError: A key or value is not valid, or sets the seed; nothing is trained.
+        TrainingError: The folder contains other trainings.
     """
     if "seed" in {*vary, *(text.partition("=")[0].strip() for text in overrides)}:
-        raise RecipeError(f"seed: each variant is trained with seeds 1 to {seeds}")
+        raise RecipeError(f"seed: must not be set; each variant has seeds 1 to {seeds}")
     runs: list[tuple[str, Recipe]] = []
     for values in itertools.product(*vary.values()):
         chosen = dict(zip(vary, values, strict=True))
         changes = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
         for seed in range(1, seeds + 1):
             loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
-            check_names(loaded)
+            check(loaded)
             runs.append((_label(chosen), loaded))
     if not runs[0][1].data.dev:
-        raise DataError(f"{recipe}: data.dev is empty; a comparison is scored on it")
+        raise DataError(
+            f"{recipe}: data.dev must not be empty; comparisons are scored on it"
+        )
     output.mkdir(parents=True, exist_ok=True)
     cells = []
     for number, (variant, loaded) in enumerate(runs, 1):
@@ -111,7 +112,7 @@ def compare(
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """Return the grid in Markdown: a row for each variant, means over its seeds."""
+    """Return a table in Markdown with a row for each variant: means over its seeds."""
     names = list(cells[0].metrics)
     ranges = [f"{low:g}-{high:g}" for low, high in cells[0].lengths]
     head = ["variant", *names, "parameters", "ms/step", *(f"{r} long" for r in ranges)]
@@ -128,7 +129,7 @@ def table(cells: Sequence[Cell]) -> str:
 
 
 def report(cells: Sequence[Cell], output: Path) -> None:
-    """Write results, table and plots of what is done so far."""
+    """Write results, table and plots of the trainings so far."""
     with atomic_write(output / RESULTS) as file:
         json.dump([asdict(cell) for cell in cells], file, indent=1)
     with atomic_write(output / TABLE) as file:
@@ -178,10 +179,10 @@ def _score(variant: str, folder: Path) -> Cell:
     for group in np.array_split(np.argsort(sizes, kind="stable"), _BUCKETS):
         if len(group):
             lengths.append((float(sizes[group[0]]), float(sizes[group[-1]])))
-            found = task.metrics(
+            scores = task.metrics(
                 [references[i] for i in group], [texts[i] for i in group]
             )
-            by_length.append(float(found[name]))
+            by_length.append(float(scores[name]))
     return Cell(
         variant=variant,
         seed=recipe.seed,
@@ -195,9 +196,9 @@ def _score(variant: str, folder: Path) -> Cell:
 
 
 def _label(chosen: Mapping[str, Any]) -> str:
-    """Return `attention=luong units=64`: the last part of each key, and its value.
+    """Return the last part of each key and its value, `attention=luong units=64`.
 
-    Keys that end alike are written whole.
+    Keys with equal last parts are written in full.
     """
     last = {key: key.rpartition(".")[2] for key in chosen}
     endings = list(last.values())
@@ -211,7 +212,7 @@ def _label(chosen: Mapping[str, Any]) -> str:
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Return the mean and, of several, the standard deviation."""
+    """Return the mean, and the standard deviation of several values."""
     digits = 1 if max(values) > 1.5 else 3
     mean = f"{statistics.fmean(values):.{digits}f}"
     if len(values) == 1:

@@ -1,4 +1,4 @@
-"""What a result depends on beside recipe and data: versions, machine, revision."""
+"""Environment of a result: versions, machine, git revision."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "jiwer"
 
 
 def environment() -> dict[str, Any]:
-    """Describe where this program runs.
+    """Describe the environment of this program.
 
     Returns:
-        The command, the time, versions, the machine, and where the program runs from
-        a checkout its git `revision`, with `+` where files differ from it.
+        Command, time, versions and machine. In a checkout also the git `revision`,
+        with `+` if tracked files differ from it.
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -33,7 +33,9 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "asr": _version("asr"),
         "revision": _revision(Path(__file__).resolve().parent.parent),
-        "packages": {name: found for name in _PACKAGES if (found := _version(name))},
+        "packages": {
+            name: version for name in _PACKAGES if (version := _version(name))
+        },
     }
 
 
@@ -45,7 +47,7 @@ def _version(package: str) -> str | None:
 
 
 def _processor() -> str:
-    """Return the processor's name; Python knows it on few systems."""
+    """Return the name of the processor; `platform` knows it on few systems."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What a training will need, from a few steps of it."""
+"""Time, memory and disk of a training, estimated from a few steps."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ from asr.errors import RecipeError
 from asr.text.pronunciation import write_lexicon
 from asr.training.collect import task_of
 from asr.training.run_folder import CHECKPOINT
+from asr.training.setup import build
 from asr.training.state import save_state
 from asr.training.train import begin
 from asr.training.trainer import Trainer
 
 _TIMED = 8  # batches, beside the longest
-_CLIP = 12.0  # seconds of a clip, and letters in one of them, as in LibriSpeech
-_LETTERS = 15
-_WORDS = 2000  # invented, of which sentences are made
+_CLIP = 12.0  # seconds of a clip, as in LibriSpeech
+_LETTERS = 15  # in a second of speech, as in LibriSpeech
+_WORDS = 2000  # random words that sentences are made of
 
 
 @dataclass(frozen=True)
@@ -40,16 +41,16 @@ class Estimate:
     Attributes:
         parameters: Number of weights.
         examples: Clips, or pairs of texts.
-        length: Their length together, in `unit`.
+        length: Their total length, in `unit`.
         unit: `s` or `tokens`.
         epochs: Passes over them.
         steps: Batches of one epoch.
-        step_seconds: Mean time of a step, decoding of recordings included.
-        epoch_seconds: Time of an epoch, without scoring the dev part.
-        memory: Bytes of the process with the longest batch, and of the decoded audio
-            that it will keep; what a GPU holds is not among them.
+        step_seconds: Mean time of a step, including the decoding of audio.
+        epoch_seconds: Time of an epoch, without validation.
+        memory: Bytes of the process with the longest batch and the cache of decoded
+            audio; memory of a GPU is not included.
         checkpoint: Bytes of the checkpoint.
-        timed: Steps that were measured.
+        timed: Number of measured steps.
     """
 
     parameters: int
@@ -65,7 +66,7 @@ class Estimate:
     timed: int
 
     def to_json(self) -> dict[str, Any]:
-        """Return all figures as plain data, with `seconds` of the whole training."""
+        """Return all figures as plain data, with `seconds` of the training."""
         whole = self.epochs * self.epoch_seconds
         return {**dataclasses.asdict(self), "seconds": whole}
 
@@ -91,65 +92,77 @@ class Estimate:
 
 
 def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
-    """Train a few batches, the longest among them; work out what all will take.
+    """Train a few batches, the longest among them, and compute what training needs.
 
     Args:
-        recipe: What to train on what.
-        hours: Speech to be trained on, where the data of the recipe are not there;
-            clips of twelve seconds of noise then stand for it.
+        recipe: Recipe of the training.
+        hours: Speech to train on, for data that are not on this machine; noise in
+            clips of twelve seconds replaces it.
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        RecipeError: `hours` are given for a task of texts, or are no number.
+        RecipeError: `hours` is infinite, or the task has texts as sources.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips = 0
         if hours:
             if not math.isfinite(hours):
-                raise RecipeError(f"{hours} hours are no amount of speech")
+                raise RecipeError(f"hours must be a finite number, got {hours}")
             if task_of(recipe).modality == "text":
-                raise RecipeError("hours of speech say nothing of a task of texts")
+                raise RecipeError("hours: the task must be one of speech")
             clips = max(round(hours * 3600 / _CLIP), 1)
             recipe = _with_noise(recipe, folder, clips)
-        data = dataclasses.replace(recipe.data, cache_mb=0)
-        begin(dataclasses.replace(recipe, data=data), folder / "run")
-        run = Trainer(dataclasses.replace(recipe, data=data), folder / "run")
-        epoch = run.progress.epoch = data.ascending_epochs  # the first that is shuffled
-        plan, lengths = run.plan_of(epoch), run.lengths_in(epoch)
-        chosen = _sample(plan, lengths, recipe.seed)
-        clock = _Clock()
-        run.fit(chosen, clock)  # compiles, and reaches its size
-        clock = _Clock()
-        run.fit(chosen, clock)
-        seconds = np.diff(clock.times)
-        seen = sum(_padded(batch, lengths) for batch in chosen)
-        total = sum(_padded(batch, lengths) for batch in plan)
-        share = clips / len(lengths) if clips else 1.0
-        if recipe.train.ema:
-            run.average.sample(run.model.trainable_variables)
-        save_state(folder, run.model, run.average, run.progress)
-        length = sum(run.lengths) * share
-        steps = round(len(plan) * share)
-        kept = 2 * length * run.task.rate if run.task.modality == "speech" else 0.0
-        epoch_seconds = float(seconds.sum()) / seen * total * share
-        return Estimate(
-            parameters=run.model.count_params(),
-            examples=round(len(lengths) * share),
-            length=length,
-            unit=run.task.unit,
-            epochs=recipe.train.epochs,
-            steps=steps,
-            step_seconds=epoch_seconds / steps,
-            epoch_seconds=epoch_seconds,
-            memory=_peak() + round(min(kept, recipe.data.cache_mb * 1e6)),
-            checkpoint=(folder / CHECKPOINT).stat().st_size,
-            timed=len(chosen),
-        )
+        return _measure(recipe, folder, clips)
+
+
+def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
+    """Train batches of a recipe, and scale their needs to `clips`, or to all data."""
+    uncached = dataclasses.replace(
+        recipe, data=dataclasses.replace(recipe.data, cache_mb=0)
+    )
+    begin(uncached, folder / "run")
+    training = build(uncached, folder / "run")
+    data, task = training.data, training.task
+    epoch = recipe.data.ascending_epochs  # the first that is shuffled
+    training.progress.epoch = epoch
+    plan, lengths = data.plan(epoch), data.lengths_in(epoch)
+    sample = _sample(plan, lengths, recipe.seed)
+    seconds = _step_seconds(Trainer(training), sample)
+    if recipe.train.ema:
+        training.average.sample(training.model.trainable_variables)
+    save_state(folder, training.model, training.average, training.progress)
+    share = clips / len(lengths) if clips else 1.0
+    length = sum(data.lengths) * share
+    steps = round(len(plan) * share)
+    cached = 2 * length * task.rate if task.unit == "s" else 0.0
+    padded, total = (sum(_padded(b, lengths) for b in part) for part in (sample, plan))
+    epoch_seconds = seconds / padded * total * share
+    return Estimate(
+        parameters=training.model.count_params(),
+        examples=round(len(lengths) * share),
+        length=length,
+        unit=task.unit,
+        epochs=recipe.train.epochs,
+        steps=steps,
+        step_seconds=epoch_seconds / steps,
+        epoch_seconds=epoch_seconds,
+        memory=_peak() + round(min(cached, recipe.data.cache_mb * 1e6)),
+        checkpoint=(folder / CHECKPOINT).stat().st_size,
+        timed=len(sample),
+    )
+
+
+def _step_seconds(trainer: Trainer, sample: list[np.ndarray]) -> float:
+    """Return the time of the batches together, once compiled."""
+    trainer.fit(sample, _Clock())  # compiles, and allocates all memory
+    clock = _Clock()
+    trainer.fit(sample, clock)
+    return clock.times[-1] - clock.times[0]
 
 
 class _Clock(keras.callbacks.Callback):
-    """Notes when training begins and when each batch of it ends."""
+    """Records the start of training and the end of each batch."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -184,7 +197,7 @@ def _padded(batch: np.ndarray, lengths: np.ndarray) -> float:
 
 
 def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
-    """Return the recipe with a manifest of noise and invented sentences."""
+    """Return the recipe with a manifest of noise and random sentences."""
     random = np.random.default_rng(recipe.seed)
     rate = recipe.model.frontend.rate
     letters = np.array(list("ETAOINSHRDLU"))
@@ -193,7 +206,7 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
     ]
     sound = folder / "noise.flac"
     soundfile.write(sound, random.normal(0, 0.05, round(_CLIP * rate)), rate)
-    # As many as the timed batches want, and as texts to find pieces in.
+    # Enough for the timed batches, and enough texts to train a tokenizer on.
     count = min(
         clips, max(_WORDS, int((_TIMED + 1) * recipe.data.batch_length / _CLIP))
     )
@@ -204,14 +217,14 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
     write_manifest(folder / "noise.jsonl", utterances)
     data = dataclasses.replace(
         recipe.data,
-        lexicon=_invented_lexicon(recipe, folder, utterances),
+        lexicon=_random_lexicon(recipe, folder, utterances),
         train=(SourceConfig(str(folder / "noise.jsonl")),),
         dev=(),
         withhold=(),
         tokenizer_file="",
         longest=max(_CLIP, recipe.data.longest),
     )
-    # Nor need what it starts from be there, or what guides the search of the dev part.
+    # The start model and the language model need not exist either.
     return dataclasses.replace(
         recipe,
         data=data,
@@ -220,14 +233,14 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
     )
 
 
-def _invented_lexicon(
+def _random_lexicon(
     recipe: Recipe, folder: Path, utterances: Iterable[Utterance]
 ) -> str:
-    """Write how invented words are said, each letter by a phone; return the path."""
+    """Write a lexicon with a phone for each letter; return its path."""
     phones = recipe.model.phones
     if not phones:
         return ""
-    words = {word for it in utterances for word in (it.text or "").split()}
+    words = {word for clip in utterances for word in (clip.text or "").split()}
     path = folder / "lexicon.txt"
     write_lexicon(
         path,
@@ -240,7 +253,7 @@ def _invented_lexicon(
 
 
 def _peak() -> int:
-    """Return the most memory that this process has held, in bytes."""
+    """Return the peak memory of this process, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak
 

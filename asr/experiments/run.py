@@ -1,4 +1,4 @@
-"""A whole experiment in one folder: prepare, train, evaluate."""
+"""Prepares, trains and evaluates a recipe in one folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.training.collect import task_of
 from asr.training.run_folder import MODEL, RECIPE, load_run_recipe
-from asr.training.train import begin, check_recipe, is_finished, resume
+from asr.training.setup import check
+from asr.training.train import begin, check_same_recipe, is_finished, resume
 
 log = logging.getLogger(__name__)
 
@@ -38,31 +39,32 @@ def run(
     skip: Container[str] = (),
     tell: Callable[[str], None] = log.info,
 ) -> dict[str, dict[str, Any]]:
-    """Take a recipe from its data to scores; called again, go on where it stopped.
+    """Prepare, train and evaluate a recipe, or go on where a run stopped.
 
-    The folder then holds that of `train`, `test-PART.jsonl` for each part of
-    `data.test`, `scores/PART.json` with figures, `.txt` with the same for people,
-    `.jsonl` with what was written and, of recordings, `.html` with alignments;
-    `environment.jsonl` with a line for each call, `run.log`, and `report.html`.
+    The folder is that of `train` with further files: `test-PART.jsonl` for each part of
+    `data.test`; `scores/PART.json` with its figures, `.txt` with a summary, `.jsonl`
+    with the hypotheses and, for speech, `.html` with alignments; `environment.jsonl`
+    with a line for each call; `run.log` and `report.html`.
 
     Args:
-        recipe: What to train on what, and what to score on.
+        recipe: The recipe.
         output: Folder of the run.
-        skip: Stages, of `asr.config.schema.STAGES`, that are not run.
-        tell: Told what is being done.
+        skip: Stages of `asr.config.schema.STAGES` to leave out.
+        tell: Called with a line for each step.
 
     Returns:
         Part of `data.test` -> its figures, as in `scores/PART.json`.
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        RecipeError: A part to be scored is named twice.
-        TrainingError: Training cannot go on, a stage that was skipped is needed, or the
-            folder holds a run of another recipe.
+        RecipeError: The recipe cannot be trained, or names a test part twice.
+        TrainingError: Training cannot go on, a skipped stage is needed, or the folder
+            contains a run of another recipe.
         OutputError: The folder cannot be written.
     """
     parts = _named(recipe.data.test)
-    check_recipe(recipe, output)
+    check(recipe)
+    check_same_recipe(recipe, output)
     output.mkdir(parents=True, exist_ok=True)
     with _logged(output / "run.log"):
         if "prepare" not in skip:
@@ -75,15 +77,15 @@ def run(
             resume(output)
         if "evaluate" not in skip:
             _evaluate(recipe, list(parts), output, tell)
-        found = {name: _scores(output, name) for name in parts}
-        found = {name: scores for name, scores in found.items() if scores}
+        results = {name: _scores(output, name) for name in parts}
+        results = {name: scores for name, scores in results.items() if scores}
         with atomic_write(output / REPORT) as file:
-            file.writelines(run_report(output, list(found)))
-    return found
+            file.writelines(run_report(output, list(results)))
+    return results
 
 
 def _named(sources: Iterable[SourceConfig]) -> dict[str, SourceConfig]:
-    """Name the parts to be scored after corpus and subset, such as `an4-test`."""
+    """Name the test parts after corpus and subset, such as `an4-test`."""
     parts: dict[str, SourceConfig] = {}
     for source in sources:
         folder = Path(re.sub(r"\.(jsonl|tsv)(\.gz)?$", "", source.path))
@@ -93,14 +95,14 @@ def _named(sources: Iterable[SourceConfig]) -> dict[str, SourceConfig]:
             if name not in parts:
                 break
         else:
-            raise RecipeError(f"data.test: {name} is named twice")
+            raise RecipeError(f"data.test: {name} must not be named twice")
         parts[name] = source
     return parts
 
 
 @contextmanager
 def _logged(path: Path) -> Iterator[None]:
-    """Have what the program tells written to a file as well."""
+    """Write the log of the program to a file too."""
     logger = logging.getLogger("asr")
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
@@ -129,9 +131,9 @@ def _test_file(output: Path, name: str) -> Path:
 
 
 def _write_tests(recipe: Recipe, parts: dict[str, SourceConfig], output: Path) -> None:
-    """Write what will be scored, so that it is known to be there before training."""
-    there = output / RECIPE
-    same = there.is_file() and load_run_recipe(output).data.test == recipe.data.test
+    """Write the test parts before training, so that missing data are found early."""
+    begun = (output / RECIPE).is_file()
+    same = begun and load_run_recipe(output).data.test == recipe.data.test
     task = task_of(recipe)
     for name, source in parts.items():
         path = _test_file(output, name)
@@ -144,7 +146,7 @@ def _records(source: SourceConfig, task: type[Task]) -> Iterator[Any]:
     record = None
     for record in task.read_source(source, data_directory()):
         if record.text is None:
-            raise DataError(f"{record.name}: no text to compare with")
+            raise DataError(f"{record.name}: has no reference text")
         yield record
     if record is None:
         path = data_directory() / source.path
@@ -175,14 +177,14 @@ def _evaluate(
                 file.write(line + "\n")
         with atomic_write(base.with_name(f"{name}.txt")) as file:
             file.write(evaluation.summary() + "\n")
-        # The last one: it says that this part is done.
+        # Written last: it marks this part as done.
         with atomic_write(base.with_name(f"{name}.json")) as file:
-            found = {**evaluation.to_json(), "of": _state(output, name)}
-            json.dump(found, file, indent=1)
+            scores = {**evaluation.to_json(), "of": _state(output, name)}
+            json.dump(scores, file, indent=1)
 
 
 def _state(output: Path, name: str) -> dict[str, str]:
-    """Return checksums of the model, and of the part it is scored on."""
+    """Return checksums of the model and a test part."""
     paths = {"model": output / MODEL / SUMS, "test": _test_file(output, name)}
     return {
         key: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
@@ -191,12 +193,12 @@ def _state(output: Path, name: str) -> dict[str, str]:
 
 
 def _scores(output: Path, name: str) -> dict[str, Any]:
-    """Return the figures of a part; nothing where they are of another model or part."""
+    """Return the figures of a part; empty if they are of another model or part."""
     path = output / SCORES / f"{name}.json"
     if not path.is_file():
         return {}
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found if found.get("of") == _state(output, name) else {}
+    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return scores if scores.get("of") == _state(output, name) else {}
 
 
 def _files(
@@ -210,7 +212,7 @@ def _files(
 def _score_texts(
     recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
 ) -> Iterator[tuple[str, TextEvaluation]]:
-    # A model of lower case is not to be blamed for it.
+    # The case of a model with lower-case texts is not an error.
     lowercase = normalizer(recipe.data.normalizer)("A") == "a"
     generator = load_text(output / MODEL)
     for name, path in files:
@@ -224,9 +226,9 @@ def _score_speech(
     recognizer = load(output / MODEL)
     for name, path in files:
         utterances = list(recognizer.task.read(path))
-        found = evaluate(recognizer, utterances)
+        evaluation = evaluate(recognizer, utterances)
         with atomic_write(output / SCORES / f"{name}.html") as file:
             file.writelines(
-                f"{part}\n" for part in page(name, recipe.name, recognizer, found)
+                f"{part}\n" for part in page(name, recipe.name, recognizer, evaluation)
             )
-        yield name, found
+        yield name, evaluation

@@ -100,8 +100,8 @@ class BeamSearchDecoder(keras.Model):
         if log_probs is not None:
             lengths = encoded.state_lengths
             heard = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
-        plain = not (config.length_penalty or config.end_threshold)
-        if config.beam_size == 1 and plain and not (joint or self.guides):
+        plain = not (config.length_penalty or joint or self.guides)
+        if config.beam_size == 1 and plain:
             found = greedy_search(step, state, limits, self.special, longest=longest)
             return found._asdict() | heard
         if joint and config.ctc_weight == 1:  # no need to ask the decoder

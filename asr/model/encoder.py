@@ -98,13 +98,7 @@ class Encoder(keras.layers.Layer):
         if config.kind == "self":
             return [Transformer(config, seed, dtype=policy, name="transformer")]
         return [
-            BidirectionalGRU(
-                config.units,
-                recurrent_dropout=config.recurrent_dropout,
-                seed=seed + i,
-                dtype=policy,
-                name=f"gru_{i}",
-            )
+            BidirectionalGRU(config.units, dtype=policy, name=f"gru_{i}")
             for i in range(config.layers)
         ]
 

@@ -76,8 +76,8 @@ class LogMel(keras.layers.Layer):
         lengths: Samples of each, (B,) int32.
 
     Returns:
-        Features in nepers (normalised unless `normalization` is `none`), zero in the
-        padding, (B, T, F) float32, and their lengths, (B,) int32. T = 1 + N // hop.
+        Features, (B, T, F) float32, and their lengths, (B,) int32; T = 1 + N // hop.
+        Each band has mean 0 and variance 1 over the utterance; the padding is zero.
     """
 
     def __init__(self, config: FrontendConfig, **kwargs: Any) -> None:
@@ -97,17 +97,6 @@ class LogMel(keras.layers.Layer):
         """Time between two frames, in seconds."""
         return self.hop / self.config.rate
 
-    def build(self, *_: Any) -> None:
-        """Create the statistics of `global` normalisation."""
-        if self.config.normalization == "global":
-            shape = (self.config.mels,)
-            self.mean = self.add_weight(
-                shape=shape, initializer="zeros", trainable=False, name="mean"
-            )
-            self.variance = self.add_weight(
-                shape=shape, initializer="ones", trainable=False, name="variance"
-            )
-
     def compute_output_spec(self, samples: Any, lengths: Any) -> Any:
         """Return symbolic outputs without tracing; JAX cannot with open lengths."""
         return (
@@ -124,9 +113,6 @@ class LogMel(keras.layers.Layer):
         samples = ops.cast(samples, _TRANSFORM)
         valid = sequence_mask(lengths, ops.shape(samples)[1])
         samples = ops.where(valid, samples, 0.0)
-        if self.config.preemphasis:
-            shifted = ops.pad(samples[:, :-1], ((0, 0), (1, 0)))
-            samples = ops.where(valid, samples - self.config.preemphasis * shifted, 0.0)
         half = self.fft_size // 2
         real, imaginary = ops.stft(
             ops.pad(samples, ((0, 0), (half, half))),
@@ -145,12 +131,8 @@ class LogMel(keras.layers.Layer):
         features = self.energies(samples, lengths)
         lengths = self.output_lengths(lengths)
         mask = sequence_mask(lengths, ops.shape(features)[1])[..., None]  # (B, T, 1)
-        if self.config.normalization == "utterance":
-            count = ops.cast(lengths, "float32")[:, None, None]
-            mean = ops.sum(ops.where(mask, features, 0.0), 1, keepdims=True) / count
-            centred = ops.where(mask, features - mean, 0.0)
-            variance = ops.sum(centred * centred, 1, keepdims=True) / count
-            features = centred / ops.sqrt(variance + _EPSILON)
-        elif self.config.normalization == "global":
-            features = (features - self.mean) / ops.sqrt(self.variance + _EPSILON)
-        return ops.where(mask, features, 0.0), lengths
+        count = ops.cast(lengths, "float32")[:, None, None]
+        mean = ops.sum(ops.where(mask, features, 0.0), 1, keepdims=True) / count
+        centred = ops.where(mask, features - mean, 0.0)
+        variance = ops.sum(centred * centred, 1, keepdims=True) / count
+        return centred / ops.sqrt(variance + _EPSILON), lengths

@@ -25,34 +25,21 @@ class BidirectionalGRU(keras.layers.Layer):
 
     Args:
         units: Units of each direction.
-        recurrent_dropout: Share of recurrent weights dropped for a whole batch.
-        seed: Seed of the dropped weights.
 
     Call arguments:
         inputs: (T, B, channels), time first.
         mask: 1 at real steps and 0 in the padding, (T, B, 1) float32.
-        training: Whether to drop weights.
 
     Returns:
         States of both directions, (T, B, 2 * units) float32.
 
     Reference:
-        M. Schuster and K. Paliwal, Bidirectional recurrent neural networks, 1997;
-        dropped weights: S. Merity et al., ICLR 2018, section 2 (DropConnect).
+        M. Schuster and K. Paliwal, Bidirectional recurrent neural networks, 1997.
     """
 
-    def __init__(
-        self,
-        units: int,
-        *,
-        recurrent_dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.units = units
-        self.recurrent_dropout = recurrent_dropout
-        self.random = keras.random.SeedGenerator(seed) if recurrent_dropout else None
 
     def build(self, inputs_shape: Any, *_: Any) -> None:
         """Create the weights of both directions."""
@@ -79,22 +66,16 @@ class BidirectionalGRU(keras.layers.Layer):
                 )
             )
 
-    def call(self, inputs: Tensor, mask: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """See the class."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        ahead = self._direction(0, inputs, mask, training)
-        behind = self._direction(1, ops.flip(inputs, 0), ops.flip(mask, 0), training)
+        ahead = self._direction(0, inputs, mask)
+        behind = self._direction(1, ops.flip(inputs, 0), ops.flip(mask, 0))
         return ops.concatenate([ahead, ops.flip(behind, 0)], axis=-1)
 
-    def _direction(
-        self, way: int, inputs: Tensor, mask: Tensor, training: bool
-    ) -> Tensor:
+    def _direction(self, way: int, inputs: Tensor, mask: Tensor) -> Tensor:
         # Slices, since a custom gradient must not see TensorFlow's variables.
         bias, recurrent = self.biases[way][:], self.recurrent_kernels[way][:]
-        if training and self.recurrent_dropout:
-            recurrent = keras.random.dropout(
-                recurrent, self.recurrent_dropout, seed=self.random
-            )
         kernel = ops.cast(self.kernels[way], self.compute_dtype)
         projected = ops.cast(ops.matmul(inputs, kernel), "float32") + bias[0]
         return gru_sequence(projected, mask, recurrent, bias[1])

@@ -12,7 +12,7 @@ import numpy as np
 from asr.config.schema import SourceConfig
 from asr.corpora.text import text_corpus
 from asr.data.pairs import Pair, read_pairs, write_pairs
-from asr.errors import DataError, RecipeError
+from asr.errors import DataError
 from asr.model.token_embedding import TokenEmbedding
 from asr.tasks.base import Task
 
@@ -72,13 +72,7 @@ class TextTask(Task):
         return {"pairs": len(lengths), "source_tokens": round(sum(lengths))}
 
     def frontend(self) -> TokenEmbedding:
-        """Return the embedding of source tokens.
-
-        Raises:
-            RecipeError: The model has a CTC head, which is for speech only.
-        """
-        if self.model.ctc:
-            raise RecipeError("model.ctc must be false for texts; set it to false")
+        """Return the embedding of source tokens."""
         return TokenEmbedding(self.model.text, self.vocabulary, name="frontend")
 
     def length(self, record: Pair) -> float:

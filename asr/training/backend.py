@@ -1,4 +1,4 @@
-"""What training must tell the backend, and what it must ask it."""
+"""Settings and state of the Keras backend for training."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import keras
 
 
 def on(backend: str) -> bool:
-    """Return whether Keras runs on a backend, such as `jax`."""
+    """Tell whether Keras runs on a backend, such as `jax`."""
     return bool(keras.backend.backend() == backend)
 
 
 def sync(model: Any) -> None:
-    """Bring the variables up to date where the backend trains on copies."""
+    """Update the variables of a model: JAX trains on copies."""
     if on("jax") and getattr(model, "_jax_state", None):
         model.jax_state_sync()
 
 
 @contextlib.contextmanager
 def precision(policy: str) -> Iterator[None]:
-    """Build layers with a policy, and leave that of later models alone."""
+    """Build layers with a dtype policy, then restore the previous one."""
     before = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy(policy)
     try:
@@ -32,7 +32,7 @@ def precision(policy: str) -> Iterator[None]:
 
 
 def replicas() -> int:
-    """Return how many devices share a batch, inside the scope of `devices`."""
+    """Return the number of devices that share a batch, in the scope of `devices`."""
     if not on("tensorflow"):
         return 1
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
@@ -41,13 +41,13 @@ def replicas() -> int:
 
 
 def devices() -> contextlib.AbstractContextManager[Any]:
-    """Prepare TensorFlow; mirror the model over all devices where it sees several."""
+    """Prepare TensorFlow, and mirror the model over several devices."""
     if not on("tensorflow"):
         return contextlib.nullcontext()
     import tensorflow as tf  # noqa: PLC0415 - only where it is the backend
 
-    # This pass joins additions of gradients into sums of three, the last bit of which
-    # depends on which buffer happens to be free: a resumed run would differ.
+    # This pass joins additions of gradients into sums of three. Their last bit depends
+    # on which buffer is free, so that a resumed run would differ.
     tf.config.optimizer.set_experimental_options({"arithmetic_optimization": False})
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
     names = [device.name for device in tf.config.list_logical_devices(kind)]

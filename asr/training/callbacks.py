@@ -1,4 +1,4 @@
-"""What a person sees of a training: progress bar, TensorBoard, warnings."""
+"""Shows the progress of a training: bar, lines, TensorBoard, warnings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _DEAD_MONOTONICITY = 0.6
 _DEAD_FOCUS = 0.15
 
-# Key of the figures of a batch -> what the progress bar calls it.
+# Figure of a batch -> its label in the progress bar.
 _SHOWN = {"loss": "loss", "ctc_loss": "ctc", "phone_loss": "phones"}
 
 
@@ -30,10 +30,10 @@ class StepMonitor(keras.callbacks.Callback):
     """Counts the steps of an epoch and moves the progress bar.
 
     Args:
-        bar: What draws.
-        length_of_batch: Length of the sources in each batch of this epoch.
+        bar: The progress bar.
+        length_of_batch: Total source length of each batch of this epoch.
         before: Called before the first batch, after metrics are reset.
-        after_step: Called with the figures so far after each batch.
+        after_step: Called after each batch with the mean figures so far.
     """
 
     def __init__(
@@ -58,17 +58,61 @@ class StepMonitor(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, Any] | None = None
     ) -> None:
         """See the class."""
-        found = {name: float(value) for name, value in (logs or {}).items()}
-        self.bar.advance(self.length_of_batch[batch], found)
-        self.after_step(found)
+        figures = {name: float(value) for name, value in (logs or {}).items()}
+        self.bar.advance(self.length_of_batch[batch], figures)
+        self.after_step(figures)
 
 
-class ProgressBar:
-    """One line for the epoch in progress on a terminal; a line each epoch elsewhere.
+class ProgressLines:
+    """Writes a line every few minutes within an epoch, for logs without a terminal.
 
     Args:
         epochs: Number of epochs.
-        unit: What the length of a source is counted in.
+        write: Writes a line.
+        minutes: Time between two lines.
+        clock: Time in seconds.
+    """
+
+    def __init__(
+        self,
+        epochs: int,
+        write: Callable[[str], None],
+        *,
+        minutes: float = 2.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.epochs, self.write = epochs, write
+        self.seconds, self.clock = 60 * minutes, clock
+
+    def start_epoch(self, epoch: int, total: float, done: float) -> None:
+        """Begin an epoch of sources of length `total`, of which `done` is trained."""
+        self._epoch, self._total = epoch, total
+        self._done = self._before = done
+        self._started = self._written = self.clock()
+
+    def advance(self, length: float, loss: float) -> None:
+        """Count a batch of sources of that length, and write a line if it is time."""
+        self._done += length
+        now = self.clock()
+        if now - self._written < self.seconds:
+            return
+        self._written = now
+        rate = (self._done - self._before) / (now - self._started)
+        left = max(self._total - self._done, 0.0) / rate / 60
+        self.write(
+            f"epoch {self._epoch + 1}/{self.epochs}  {self._done / self._total:.0%}  "
+            f"loss {loss:.3f}  {left:.0f} min left in this epoch"
+        )
+
+
+class ProgressBar:
+    """A bar for the epoch in progress on a terminal, `ProgressLines` elsewhere.
+
+    Each finished epoch gets a line.
+
+    Args:
+        epochs: Number of epochs.
+        unit: Unit of the length of a source.
     """
 
     def __init__(self, epochs: int, unit: str = "s") -> None:
@@ -82,6 +126,7 @@ class ProgressBar:
             console=self.console,
             disable=not self.console.is_terminal,
         )
+        self._lines = ProgressLines(epochs, self._print)
         self._started = time.monotonic()
         self._read = 0.0
 
@@ -95,18 +140,22 @@ class ProgressBar:
         self._progress.stop()
 
     def start_epoch(self, epoch: int, total: float, done: float) -> None:
-        """Begin an epoch of sources of length `total`, `done` of which is over."""
+        """Begin an epoch of sources of length `total`, of which `done` is trained."""
         for task in self._progress.task_ids:
             self._progress.remove_task(task)
         self._task = self._progress.add_task(
             f"epoch {epoch + 1}/{self.epochs}", total=total, facts=""
         )
         self._progress.update(self._task, completed=done)
+        self._lines.start_epoch(epoch, total, done)
         self._started, self._read = time.monotonic(), 0.0
 
     def advance(self, length: float, logs: dict[str, float]) -> None:
         """Move on by one batch of sources of that length."""
         self._read += length
+        if not self.console.is_terminal:
+            self._lines.advance(length, logs["loss"])
+            return
         facts = "  ".join(
             f"{label} {logs[name]:.3f}"
             for name, label in _SHOWN.items()
@@ -117,28 +166,27 @@ class ProgressBar:
 
     @property
     def rate(self) -> float:
-        """Length of sources read in a second of this epoch."""
+        """Length of sources trained on in a second of this epoch."""
         return self._read / max(time.monotonic() - self._started, 1e-9)
 
     def finish_epoch(self, record: dict[str, Any]) -> None:
         """Print the figures of a finished epoch."""
-        self.console.print(
-            f"epoch {record['epoch']}/{self.epochs}  "
-            + "  ".join(
-                f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
-                for name, value in record.items()
-                if name != "epoch"
-            ),
-            highlight=False,
-            soft_wrap=True,
+        figures = (
+            f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
+            for name, value in record.items()
+            if name != "epoch"
         )
+        self._print(f"epoch {record['epoch']}/{self.epochs}  {'  '.join(figures)}")
+
+    def _print(self, line: str) -> None:
+        self.console.print(line, highlight=False, soft_wrap=True)
 
 
 class TensorBoard:
-    """Scalars and attention images; does nothing where TensorFlow is not installed.
+    """Writes scalars and attention images; without TensorFlow it does nothing.
 
     Args:
-        folder: Where the event files go.
+        folder: Folder of the event files.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -174,16 +222,15 @@ class TensorBoard:
 
 
 def alignment_quality(weights: np.ndarray, lengths: np.ndarray) -> tuple[float, float]:
-    """Measure how far attention is an alignment.
+    """Measure the monotonicity and focus of attention.
 
     Args:
-        weights: (B, U, S), rows that sum to 1.
-        lengths: Real rows of each utterance, (B,).
+        weights: (B, U, S); rows sum to 1.
+        lengths: Number of real rows of each utterance, (B,).
 
     Returns:
-        Monotonicity: the share of steps whose expected position is not before the last
-        one by more than half a frame while the whole moves forward; and focus: the mean
-        of the largest weights.
+        Monotonicity, the share of steps that do not go back by more than half a frame
+        (0 for an utterance without any progress), and focus, the mean largest weight.
     """
     positions = weights @ np.arange(weights.shape[-1])  # (B, U)
     forward, peaks = [], []
@@ -197,7 +244,7 @@ def alignment_quality(weights: np.ndarray, lengths: np.ndarray) -> tuple[float, 
 
 
 def warn_if_dead(monotonicity: float, focus: float) -> bool:
-    """Warn when the decoder has become a language model that looks nowhere."""
+    """Warn of a decoder that ignores the encoder, and return whether it does."""
     dead = monotonicity < _DEAD_MONOTONICITY or focus < _DEAD_FOCUS
     if dead:
         log.warning(

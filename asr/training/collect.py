@@ -1,4 +1,4 @@
-"""Collects the data of a recipe into the run folder."""
+"""Collects the data of a recipe in the run folder."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def collect(recipe: Recipe, output: Path) -> None:
     """Write manifests, tokenizer and lexicon of a run; the training manifest last.
 
     Args:
-        recipe: Names the sources, below the folder `ASR_DATA` names.
+        recipe: Names the sources, in the folder that `ASR_DATA` names.
         output: Folder of the run.
 
     Raises:
         DataError: A source cannot be used.
-        ModelError: `data.tokenizer_file` holds no tokenizer.
+        ModelError: `data.tokenizer_file` is not a tokenizer.
         OutputError: A file cannot be written.
     """
     task, data = task_of(recipe), recipe.data
@@ -40,13 +40,13 @@ def collect(recipe: Recipe, output: Path) -> None:
         return (normalize(text) for text in task.texts(record) if text)
 
     if data.withhold:
-        withheld = OverlapFilter(map(normalize, read_texts(data.withhold)))
-        train_set = withheld.without(train_set, texts_of)
+        overlap = OverlapFilter(map(normalize, read_texts(data.withhold)))
+        train_set = overlap.without(train_set, texts_of)
     if data.lexicon:
         texts = " ".join(text for record in train_set for text in texts_of(record))
-        words = set(texts.split())
-        lexicon = {w: found for w, found in lexicon_of(recipe).items() if w in words}
-        write_lexicon(output / LEXICON, lexicon)
+        words, lexicon = set(texts.split()), lexicon_of(recipe)
+        used = {word: phones for word, phones in lexicon.items() if word in words}
+        write_lexicon(output / LEXICON, used)
     if data.tokenizer_file:
         tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
     else:
@@ -62,13 +62,13 @@ def collect(recipe: Recipe, output: Path) -> None:
 
 
 def task_of(recipe: Recipe) -> type[Task]:
-    """Look the task of a recipe up.
+    """Look up the task of a recipe.
 
     Raises:
         RecipeError: There is no such task.
     """
     if recipe.task == LANGUAGE_MODEL:
-        raise RecipeError("task: a language model is made by `asr train` alone")
+        raise RecipeError("task: language models are trained by `asr train` only")
     if recipe.task not in TASKS:
         hint = did_you_mean(recipe.task, list(TASKS))
         raise RecipeError(f"task: unknown {recipe.task!r}{hint}")
@@ -79,6 +79,6 @@ def _read_sources(sources: Iterable[SourceConfig], task: type[Task]) -> list[Any
     root = data_directory()
     records: list[Any] = []
     for source in sources:
-        found = list(task.prepare(source, root))
-        records.extend(found[: source.limit or None] * source.repeat)
+        part = list(task.prepare(source, root))
+        records.extend(part[: source.limit or None] * source.repeat)
     return records

@@ -1,18 +1,20 @@
-"""What a run learns from: manifests and tokenizer in its folder, clips it can use."""
+"""Examples of a run, and the batches of its epochs."""
 
 from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from asr.audio.augmentation import WaveformAugmentation
 from asr.config.schema import Recipe
+from asr.data import batching
 from asr.data.batching import Example
 from asr.data.loader import SourceLoader
-from asr.data.manifest import Record
 from asr.decoding.ctc_alignment import frames_needed
 from asr.errors import DataError
 from asr.files import data_directory
@@ -20,12 +22,78 @@ from asr.model.encoder import state_lengths
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, inventory, phones_of, read_lexicon
+from asr.training.backend import on
 
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class TrainingData:
+    """Examples of a run, and the batches of its epochs.
+
+    Attributes:
+        recipe: Seed, batch length and order.
+        examples: Encoded records; batches are lists of indices into them.
+        loader: Reads sources.
+        start_token: First token that the decoder gets.
+        distort: Augments waveforms; None for texts.
+    """
+
+    recipe: Recipe
+    examples: Sequence[Example]
+    loader: SourceLoader
+    start_token: int
+    distort: WaveformAugmentation | None
+
+    @property
+    def lengths(self) -> list[float]:
+        """Lengths of all sources, in seconds or tokens."""
+        return [example.length for example in self.examples]
+
+    def lengths_in(self, epoch: int) -> np.ndarray:
+        """Return the lengths of all sources at their playback speeds in an epoch."""
+        return batching.augmented_lengths(
+            self.examples, self.distort, seed=self.recipe.seed, epoch=epoch
+        )
+
+    def plan(self, epoch: int) -> list[np.ndarray]:
+        """Return the examples of each batch of an epoch, from 0."""
+        data = self.recipe.data
+        return batching.plan_epoch(
+            self.lengths_in(epoch),
+            batch_length=data.batch_length,
+            seed=self.recipe.seed,
+            epoch=epoch,
+            ascending=epoch < data.ascending_epochs,
+        )
+
+    def batches(
+        self, plan: Sequence[np.ndarray], epoch: int
+    ) -> Iterator[batching.Batch]:
+        """Yield the batches of a plan; see `asr.data.batching.batches`."""
+        return batching.batches(
+            self.examples,
+            plan,
+            self.loader,
+            start_token=self.start_token,
+            distort=self.distort,
+            seed=self.recipe.seed,
+            epoch=epoch,
+            fixed_shapes=not on("tensorflow"),  # others compile once for each shape
+        )
+
+    def length(self, batch: np.ndarray) -> float:
+        """Return the total length of the sources of a batch."""
+        return float(sum(self.examples[i].length for i in batch))
+
+    def is_unreadable(self, batch: np.ndarray) -> bool:
+        """Return whether no source of a batch could be read."""
+        records = (self.examples[i].record for i in batch)
+        return all(record in self.loader.unreadable for record in records)
+
+
 def spread(records: Sequence[Any], count: int) -> list[Any]:
-    """Return so many records, from all over a part that may be sorted by speaker."""
+    """Return up to `count` records at equal distances: parts are sorted by speaker."""
     count = min(count, len(records))
     return [records[i * len(records) // count] for i in range(count)]
 
@@ -33,17 +101,16 @@ def spread(records: Sequence[Any], count: int) -> list[Any]:
 def usable(
     records: Iterable[Any], recipe: Recipe, task: Task, lexicon: Lexicon
 ) -> list[Example]:
-    """Encode the texts of records, and leave out what cannot be learned from.
+    """Encode the texts of records, and leave out records that cannot be trained on.
 
-    Left out, and counted in a warning, are sources that are too long, records without
-    text after normalisation, clips with more characters or phones than CTC frames even
-    where nothing else is wrong with them, and those with a word that the lexicon lacks.
+    These are too long, have no text after normalisation, have more characters or
+    phones than CTC frames, or a word that the lexicon lacks. A warning counts them.
 
     Args:
         records: Training data of the task.
         recipe: Bounds, frame rate and playback speeds.
         task: Encodes texts.
-        lexicon: That of the run, for models with a head of phones.
+        lexicon: That of the run, for models with a phone head.
 
     Raises:
         DataError: Nothing is left.
@@ -65,13 +132,13 @@ def usable(
     for reason, count in reasons.items():
         log.warning("left out %d of the training data: %s", count, reason)
     if not examples:
-        told = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
-        raise DataError(f"nothing can be trained on: {told or 'the data are empty'}")
+        counts = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
+        raise DataError(f"nothing can be trained on: {counts or 'the data are empty'}")
     return examples
 
 
 def lexicon_of(recipe: Recipe) -> Lexicon:
-    """Read the lexicon that a recipe names, or nothing where it names none.
+    """Read `data.lexicon` of a recipe; empty where there is none.
 
     Raises:
         DataError: The lexicon cannot be read, or has phones that the recipe lacks.
@@ -88,10 +155,7 @@ def lexicon_of(recipe: Recipe) -> Lexicon:
 def _phone_encoder(
     recipe: Recipe, lexicon: Lexicon
 ) -> Callable[[str], list[int] | None]:
-    """Return what turns a text into its phones, if that has to be done.
-
-    A text with a word that the lexicon lacks becomes None.
-    """
+    """Return a function from a text to phone numbers, or None for unknown words."""
     if not recipe.model.phones:
         return lambda _: []
     normalize = normalizer(recipe.data.normalizer)
@@ -111,7 +175,7 @@ def _unusable(
     recipe: Recipe,
     unit: str,
 ) -> str:
-    """Return why a record is left out, or nothing."""
+    """Return why a record is left out, or an empty text."""
     if length > recipe.data.longest:
         return f"longer than {recipe.data.longest:g} {unit} (data.longest)"
     if not labels:
@@ -129,32 +193,3 @@ def _unusable(
     if frames_needed(phones) > states:
         return "more phones than CTC frames"
     return ""
-
-
-def fit_statistics(
-    frontend: Any,
-    clips: Sequence[Record],
-    loader: SourceLoader,
-    seed: int,
-) -> None:
-    """Estimate mean and variance of each band from up to 500 clips.
-
-    Args:
-        frontend: The layer with `mean` and `variance` to set.
-        clips: The training data.
-        loader: Reads them.
-        seed: Seed of the choice.
-    """
-    total, squares, frames = np.float64(0.0), np.float64(0.0), 0
-    for index in np.random.default_rng(seed).permutation(len(clips))[:500]:
-        samples = loader.load(clips[index])
-        if samples is not None:
-            lengths = np.array([len(samples)], dtype="int32")
-            found = np.asarray(frontend.energies(samples[None], lengths))[0]
-            energies = found.astype("float64")
-            total = total + energies.sum(axis=0)
-            squares = squares + np.square(energies).sum(axis=0)
-            frames += len(energies)
-    mean = total / max(frames, 1)
-    frontend.mean.assign(mean)
-    frontend.variance.assign(squares / max(frames, 1) - mean**2)

@@ -1,4 +1,4 @@
-"""From a recipe's `train` section to an optimiser: schedules, clipping, averaging."""
+"""Optimiser, learning rate schedule and weight average of a recipe."""
 
 from __future__ import annotations
 
@@ -20,18 +20,13 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up to a peak, then a cosine to 1 % of it, or a constant.
 
     Args:
-        config: Peak, warm-up and what follows.
+        config: Peak, warm-up and schedule.
         total_steps: Updates in the whole training.
-
-    Attributes:
-        factor: What `plateau` has multiplied the rate with so far. It is compiled into
-            the training step: rebuild that after a change.
     """
 
     def __init__(self, config: TrainConfig, total_steps: int) -> None:
         self.config = config
         self.total_steps = total_steps
-        self.factor = 1.0
 
     def __call__(self, step: Any) -> Any:
         """Return the learning rate of a batch, counted from 0."""
@@ -47,30 +42,25 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
         else:
             falling = ops.ones_like(step)
         share = ops.where(step < warmup, ops.minimum(rising, 1.0), falling)
-        return self.config.learning_rate * self.factor * share
+        return self.config.learning_rate * share
 
     def get_config(self) -> dict[str, Any]:
-        """Return nothing to rebuild from: recipes hold the configuration."""
+        """Return an empty config: the recipe is stored instead."""
         return {}
 
 
 def build_optimizer(
-    config: TrainConfig, total_steps: int, schedule: WarmupSchedule | None = None
+    config: TrainConfig, total_steps: int
 ) -> keras.optimizers.Optimizer:
     """Return the optimiser of a recipe.
 
     Args:
         config: The recipe's `train` section.
         total_steps: Updates in the whole training.
-        schedule: Its learning rate, if the caller wants to change it later.
     """
-    classes = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "adadelta": keras.optimizers.Adadelta,
-    }
+    classes = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
     options: dict[str, Any] = {
-        "learning_rate": schedule or WarmupSchedule(config, total_steps),
+        "learning_rate": WarmupSchedule(config, total_steps),
         # Keras clips on each device, before the gradients of all are added.
         "global_clipnorm": config.clip_norm / replicas(),
     }
@@ -87,15 +77,16 @@ def build_optimizer(
 class WeightAverage:
     """Exponential moving average of weights, sampled every few updates.
 
-    Early on the momentum is lower, so that random initial weights are soon forgotten.
+    The first samples have a lower momentum, so that the random initial weights do not
+    stay in the average.
 
     Args:
-        momentum: Of one update; 0 keeps the newest weights.
+        momentum: Momentum for one update; 0 keeps the newest weights.
 
     Attributes:
         every: Updates between two samples.
-        values: The averages, or nothing before the first sample.
-        count: Samples taken.
+        values: The averages; empty before the first sample.
+        count: Number of samples.
     """
 
     every = 10
@@ -106,7 +97,7 @@ class WeightAverage:
         self.count = 0
 
     def sample(self, weights: list[Any]) -> None:
-        """Take the current weights into the average."""
+        """Add the current weights to the average."""
         momentum = min(self.momentum, self.count / (self.count + 9.0))
         self.count += 1
         arrays = [np.asarray(weight) for weight in weights]

@@ -1,4 +1,4 @@
-"""The folder of a training run, and the state from which it resumes exactly."""
+"""Files of a run folder: recipe, lexicon, tokenizer."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def load_run_recipe(folder: Path) -> Recipe:
     """Read the resolved recipe of a run.
 
     Raises:
-        TrainingError: The folder is not one of a run.
+        TrainingError: The folder is not a run folder.
         RecipeError: The recipe was changed into one that is not valid.
     """
     path = folder / RECIPE
     if not path.is_file():
-        raise TrainingError(f"{folder}: no training run there: it has no {RECIPE}")
+        raise TrainingError(f"{folder}: not a run folder: it has no {RECIPE}")
     try:
         tree = yaml.safe_load(path.read_text(encoding="utf-8"))
         return from_dict(Recipe, tree)
@@ -46,7 +46,7 @@ def load_run_recipe(folder: Path) -> Recipe:
 
 
 def load_run_lexicon(recipe: Recipe, folder: Path) -> Lexicon:
-    """Read the lexicon of a run: of its recipe's, what its texts need.
+    """Read the lexicon of a run: the words of its training texts.
 
     Raises:
         DataError: It is missing or damaged.
@@ -72,9 +72,9 @@ def load_run_tokenizer(folder: Path) -> Tokenizer:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a run that was killed while it wrote a file has left behind."""
-    for left in folder.glob(".asr-*.tmp"):
-        left.unlink(missing_ok=True)
+    """Remove unfinished files of a run that was killed."""
+    for temporary in folder.glob(".asr-*.tmp"):
+        temporary.unlink(missing_ok=True)
     shutil.rmtree(folder / f"{MODEL}.new", ignore_errors=True)
     old = folder / f"{MODEL}.old"
     if old.is_dir() and not (folder / MODEL).exists():
@@ -84,15 +84,15 @@ def sweep(folder: Path) -> None:
 
 @contextlib.contextmanager
 def report_failed_writes(folder: Path) -> Iterator[None]:
-    """Turn the failure to write any file of a run into advice.
+    """Turn a failed write of a run into an error with advice.
 
     Raises:
-        TrainingError: Something could not be written; the last checkpoint is untouched.
+        TrainingError: A file could not be written; the last checkpoint is intact.
     """
     try:
         yield
     except (OutputError, OSError) as error:
         raise TrainingError(
-            f"{error}; the last checkpoint is intact: make room and go on with "
+            f"{error}; the last checkpoint is intact: free some space and go on with "
             f"`asr train --resume {folder}`"
         ) from error

@@ -1,42 +1,136 @@
-"""Checks of a recipe before training."""
+"""Builds everything that a training needs from a recipe and its run folder."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from asr.audio.augmentation import WaveformAugmentation
+from asr.config.checks import check_keys
 from asr.config.schema import Recipe
-from asr.errors import RecipeError
+from asr.data.loader import SourceLoader
+from asr.files import model_path
 from asr.model.attention_variants import attention_class
+from asr.model.seq2seq import Seq2Seq
+from asr.storage import model_folder
+from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
+from asr.training.backend import devices, on, precision, replicas
 from asr.training.collect import task_of
+from asr.training.dataset import TrainingData, spread, usable
+from asr.training.optimizers import WeightAverage, build_optimizer
+from asr.training.run_folder import (
+    CHECKPOINT,
+    DEV,
+    TRAIN,
+    load_run_lexicon,
+    load_run_tokenizer,
+)
+from asr.training.state import Progress, load_state
+from asr.training.validation import DevScorer
 
 
-def check_phones(recipe: Recipe) -> None:
-    """Refuse phones that cannot be taught, or that a search misses.
+@dataclass
+class Training:
+    """Everything that a training needs.
+
+    Attributes:
+        recipe: The recipe.
+        output: Folder of the run, with its data collected.
+        task: Encodes texts, knows the metrics.
+        data: Examples and batches.
+        model: The compiled network, with the weights of the last checkpoint.
+        average: Moving average of its weights.
+        progress: Position in the training.
+        validation: Scores the dev part.
+    """
+
+    recipe: Recipe
+    output: Path
+    task: Task
+    data: TrainingData
+    model: Seq2Seq
+    average: WeightAverage
+    progress: Progress
+    validation: DevScorer
+
+
+def check(recipe: Recipe) -> None:
+    """Refuse a recipe that cannot be trained, before anything is read.
 
     Raises:
-        RecipeError: The message names the keys.
+        RecipeError: There is no such task, normaliser or attention, or keys contradict
+            each other.
     """
-    if bool(recipe.model.phones) != bool(recipe.data.lexicon):
-        raise RecipeError("model.phones and data.lexicon: the one needs the other")
-    phones, weight = recipe.model.phones, recipe.decoding.phone_weight
-    if phones and not recipe.model.ctc:
-        raise RecipeError("model.phones: only beside model.ctc")
-    if len(set(phones)) < len(phones):
-        raise RecipeError("model.phones: names one of them twice")
-    if weight and not phones:
-        raise RecipeError("decoding.phone_weight: there are no model.phones")
-    if 0 < weight < 1 and recipe.train.ctc_weight == 1:
-        raise RecipeError(
-            "train.ctc_weight: 1 leaves the decoder as it is; set "
-            "decoding.phone_weight to 0 or 1"
-        )
-
-
-def check_names(recipe: Recipe) -> None:
-    """Look up what a recipe calls by name, before anything is read.
-
-    Raises:
-        RecipeError: There is no such task, normaliser or attention.
-    """
-    task_of(recipe)
+    task = task_of(recipe)
     normalizer(recipe.data.normalizer)
     attention_class(recipe.model.attention.kind)
+    check_keys(recipe, text=task.modality == "text")
+
+
+def build(recipe: Recipe, output: Path) -> Training:
+    """Build a training, or restore it from the checkpoint of its folder.
+
+    Args:
+        recipe: What to train.
+        output: Folder of the run, with its data collected.
+
+    Raises:
+        DataError: Nothing in the folder can be trained on.
+        ModelError: The model to start from does not fit.
+        TrainingError: A file of the folder is damaged.
+    """
+    tokenizer = load_run_tokenizer(output)
+    task = task_of(recipe)(tokenizer, recipe.model, recipe.data.normalizer)
+    data = _data(recipe, output, task)
+    keras.utils.set_random_seed(recipe.seed)
+    with devices(), precision(recipe.train.precision):
+        model = _model(recipe, task, data)
+    validation = DevScorer(
+        model,
+        task,
+        spread(list(task.read(output / DEV)), recipe.data.dev_utterances),
+        decoding=recipe.decoding,
+        loader=_loader(recipe, task),
+        batch_length=recipe.data.batch_length,
+    )
+    average = WeightAverage(recipe.train.ema)
+    progress = load_state(output, model, average)
+    if recipe.train.start and not (output / CHECKPOINT).is_file():
+        start = model_path(recipe.train.start)
+        model_folder.start_from(model, task, start)
+        progress.start_sources = model_folder.sources_of(start)
+    if model.phone_head is not None:
+        model.phone_head.learn_prior([example.phones for example in data.examples])
+    return Training(recipe, output, task, data, model, average, progress, validation)
+
+
+def _data(recipe: Recipe, output: Path, task: Task) -> TrainingData:
+    lexicon = load_run_lexicon(recipe, output)
+    examples = usable(task.read(output / TRAIN), recipe, task, lexicon)
+    distort = (
+        WaveformAugmentation(recipe.augment, task.rate)
+        if task.modality == "speech"
+        else None
+    )
+    return TrainingData(recipe, examples, _loader(recipe, task), task.start, distort)
+
+
+def _loader(recipe: Recipe, task: Task) -> SourceLoader:
+    data = recipe.data
+    return SourceLoader(task.encode_source, data.workers, data.cache_mb)
+
+
+def _model(recipe: Recipe, task: Task, data: TrainingData) -> Seq2Seq:
+    """Build and compile the network."""
+    model = model_folder.build(task, augment=recipe.augment, seed=recipe.seed)
+    model.learn_by(recipe.train)
+    model.replicas = replicas()
+    batches = len(data.plan(recipe.data.ascending_epochs)) * recipe.train.epochs
+    optimizer = build_optimizer(recipe.train, batches // recipe.train.accumulate)
+    # XLA compiles the step on JAX; TensorFlow's cannot train through these loops.
+    model.compile(optimizer=optimizer, jit_compile=on("jax"))
+    model.optimizer.build(model.trainable_variables)
+    return model

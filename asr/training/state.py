@@ -20,37 +20,33 @@ from asr.training.run_folder import CHECKPOINT, RECIPE, report_failed_writes
 
 @dataclass
 class Progress:
-    """How far a run has come.
+    """Position of a run.
 
     Attributes:
         epoch: Epoch in progress, from 0.
         batch: Batches of it that are done.
         step: Batches of the whole run that are done.
-        best: Lowest dev score so far, or None.
-        stale: Epochs since then.
-        factor: What `plateau` multiplies the learning rate with.
+        best: Lowest validation cost so far, or None.
         seconds: Time spent in training so far.
         logs: Figures of the epoch in progress.
         metrics: State of the metrics behind these figures.
         history: One record for each finished epoch.
-        heard: Sources of what the model was trained on that it started from.
+        start_sources: Training data of the model that training started from.
     """
 
     epoch: int = 0
     batch: int = 0
     step: int = 0
     best: float | None = None
-    stale: int = 0
-    factor: float = 1.0
     seconds: float = 0.0
     logs: dict[str, float] = field(default_factory=dict)
     metrics: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
-    heard: list[dict[str, Any]] = field(default_factory=list)
+    start_sources: list[dict[str, Any]] = field(default_factory=list)
 
 
 def lost(what: str, folder: Path, progress: Progress) -> TrainingError:
-    """Return the error that says that numbers have become infinite or undefined."""
+    """Return the error for a number that is infinite or undefined."""
     return TrainingError(
         f"{what} not a number after batch {progress.batch} of epoch "
         f"{progress.epoch + 1}; the last checkpoint is intact: lower "
@@ -60,10 +56,10 @@ def lost(what: str, folder: Path, progress: Progress) -> TrainingError:
 
 
 def check_weights(folder: Path, model: keras.Model, progress: Progress) -> None:
-    """Refuse weights that are not numbers.
+    """Check that all weights are finite.
 
     Raises:
-        TrainingError: One is not.
+        TrainingError: A weight is infinite or undefined.
     """
     for weight in model.trainable_variables:
         if not np.all(np.isfinite(np.asarray(weight))):
@@ -73,14 +69,14 @@ def check_weights(folder: Path, model: keras.Model, progress: Progress) -> None:
 def save_state(
     folder: Path, model: keras.Model, average: WeightAverage, progress: Progress
 ) -> None:
-    """Write all that training needs to go on as if it had not stopped.
+    """Write the checkpoint, from which training resumes exactly.
 
-    Weights, optimiser, random state, metrics, average and position are one file, which
-    takes the place of the last one only when it is complete.
+    It is one file with weights, optimiser, random state, metrics, average and position.
+    It replaces the last one only when it is complete.
 
     Raises:
-        TrainingError: It cannot be written, or the weights are not numbers; the last
-            checkpoint is untouched.
+        TrainingError: It cannot be written, or a weight is not finite; the last
+            checkpoint is intact.
     """
     sync(model)
     check_weights(folder, model, progress)
@@ -94,7 +90,9 @@ def save_state(
 
 
 def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Progress:
-    """Put the state of the last checkpoint into the model; see `save_state`.
+    """Load the last checkpoint into model and average; see `save_state`.
+
+    Without a checkpoint the position is the beginning.
 
     Raises:
         TrainingError: The checkpoint is damaged or belongs to another model.
@@ -107,7 +105,7 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(arrays.pop("facts").tobytes())
-        progress = Progress(**facts["progress"])
+        progress = _progress(facts["progress"])
         values = [arrays.pop(f"v{i}") for i in range(len(variables))]
         averages = [arrays.pop(f"a{i}") for i in range(len(arrays))]
         for variable, value in zip(variables, values, strict=True):
@@ -120,7 +118,7 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
     return progress
 
 
-# What NumPy, zipfile and json raise on a file that was altered or cut short.
+# Errors of NumPy, zipfile and json for a damaged file.
 _UNREADABLE = (
     OSError,
     EOFError,
@@ -134,15 +132,20 @@ _UNREADABLE = (
 
 
 def restore_metrics(model: keras.Model, progress: Progress) -> None:
-    """Put the figures of the epoch in progress back into the metrics, if there are any.
-
-    To be called after `fit` has reset them.
-    """
+    """Restore the metrics of the epoch in progress, after `fit` has reset them."""
     variables = model.metrics_variables if progress.batch else []
-    # A checkpoint of another release may know other metrics: these then start afresh.
+    # A checkpoint of another release may have other metrics; then they start from 0.
     if len(progress.metrics) == len(variables):
         for variable, value in zip(variables, progress.metrics, strict=True):
             variable.assign(value)
+
+
+def _progress(stored: dict[str, Any]) -> Progress:
+    """Read the position; 0.1 had other keys."""
+    stored.setdefault("start_sources", stored.pop("heard", []))
+    for retired in ("stale", "factor"):
+        stored.pop(retired, None)
+    return Progress(**stored)
 
 
 def _variables(model: keras.Model) -> list[Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from asr.config.parsing import differences
 from asr.config.schema import Recipe
-from asr.errors import RecipeError, TrainingError
+from asr.errors import TrainingError
 from asr.files import model_path
 from asr.training.collect import collect
 from asr.training.dataset import lexicon_of
@@ -20,7 +20,7 @@ from asr.training.run_folder import (
     save_recipe,
     sweep,
 )
-from asr.training.setup import check_names, check_phones
+from asr.training.setup import build, check
 from asr.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -30,20 +30,20 @@ def train(recipe: Recipe, output: Path) -> Path:
     """Train a model.
 
     Args:
-        recipe: What to train on what.
-        output: Folder of the run; must not hold one yet.
+        recipe: The recipe.
+        output: Folder of the run; must not contain a run yet.
 
     Returns:
         The model folder, `output/model`.
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        TrainingError: Training cannot go on, or the folder holds a run.
+        TrainingError: Training cannot go on, or the folder contains a run.
         OutputError: The folder cannot be written.
     """
     if (output / TRAIN).exists():
         raise TrainingError(
-            f"{output}: holds a run already; go on with `asr train --resume {output}` "
+            f"{output}: contains a run; go on with `asr train --resume {output}` "
             "or choose another --output"
         )
     begin(recipe, output)
@@ -51,42 +51,31 @@ def train(recipe: Recipe, output: Path) -> Path:
 
 
 def begin(recipe: Recipe, output: Path) -> None:
-    """Make the folder of a run and collect its data, unless that is done already.
+    """Create the folder of a run and collect its data, unless that is done.
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        ModelError: There is no such model to start from, or to guide the search.
-        RecipeError: The search would use what is not trained.
-        TrainingError: The folder holds a run of another recipe.
+        ModelError: The start model or the language model does not exist.
+        RecipeError: The recipe cannot be trained; see `setup.check`.
+        TrainingError: The folder contains a run of another recipe.
         OutputError: The folder cannot be written.
     """
-    check_names(recipe)
-    check_recipe(recipe, output)
+    check(recipe)
+    check_same_recipe(recipe, output)
     if recipe.train.start and not (output / CHECKPOINT).is_file():
         model_path(recipe.train.start)
     if recipe.decoding.language_model:
         model_path(recipe.decoding.language_model)
-    if recipe.model.ctc and not recipe.train.ctc_weight:
-        raise RecipeError(
-            "train.ctc_weight: 0 leaves the CTC head as it is; set model.ctc to false"
-        )
-    check_phones(recipe)
-    ctc_alone = recipe.model.ctc and recipe.train.ctc_weight == 1
-    if ctc_alone and recipe.decoding.ctc_weight < 1:
-        raise RecipeError(
-            "train.ctc_weight: 1 leaves the decoder as it is; set decoding.ctc_weight "
-            "to 1 too"
-        )
     if not (output / TRAIN).is_file():
-        lexicon_of(recipe)  # what is wrong with it comes before long reading
+        lexicon_of(recipe)  # its errors come before long reading of data
         output.mkdir(parents=True, exist_ok=True)
         save_recipe(output, recipe)
         collect(recipe, output)
-    elif load_run_recipe(output) != recipe:  # in what is to be scored
+    elif load_run_recipe(output) != recipe:  # only data.test differs
         save_recipe(output, recipe)
 
 
-def check_recipe(recipe: Recipe, output: Path) -> None:
+def check_same_recipe(recipe: Recipe, output: Path) -> None:
     """Refuse a folder with a run of another recipe; `data.test` may differ.
 
     Raises:
@@ -94,38 +83,37 @@ def check_recipe(recipe: Recipe, output: Path) -> None:
     """
     if not (output / TRAIN).is_file():
         return
-    for key, there, here in differences(load_run_recipe(output), recipe):
+    for key, old, new in differences(load_run_recipe(output), recipe):
         if key != "data.test":
             raise TrainingError(
-                f"{output}: holds a training of another recipe ({key} is {there} "
-                f"there, {here} here); choose another --output"
+                f"{output}: contains a run of another recipe ({key} is {old} there, "
+                f"{new} here); choose another --output"
             )
 
 
 def resume(output: Path) -> Path:
     """Go on with the run in a folder; see `train`.
 
-    On a CPU under TensorFlow the final weights are those of a run that never stopped,
-    bit by bit. With several devices each batch is divided among them: `batch_length`
-    is that of all devices together, and the gradient is the mean of those
-    of the devices, each the mean over the labels of its own clips.
+    On a CPU with TensorFlow, the final weights equal those of an uninterrupted run bit
+    by bit. Several devices share each batch of `batch_length`. The gradient is the mean
+    of their gradients, each a mean over the labels of the device's own clips.
     """
     recipe = load_run_recipe(output)
     sweep(output)
     if not (output / TRAIN).is_file():
         collect(recipe, output)
-    return Trainer(recipe, output).train()
+    return Trainer(build(recipe, output)).run()
 
 
 def is_finished(output: Path) -> bool:
-    """Return whether all epochs of the run in a folder are done.
+    """Tell whether all epochs of the run in a folder are done.
 
     Raises:
-        RecipeError: Its recipe was changed into one that is not valid.
-        TrainingError: The folder is not one of a run.
+        RecipeError: Its recipe is not valid.
+        TrainingError: The folder is not a run folder.
     """
-    log = output / LOG
-    if not (log.is_file() and (output / MODEL).is_dir()):
+    history = output / LOG
+    if not (history.is_file() and (output / MODEL).is_dir()):
         return False
-    done = len(log.read_text(encoding="utf-8").splitlines())
+    done = len(history.read_text(encoding="utf-8").splitlines())
     return done >= load_run_recipe(output).train.epochs

@@ -1,4 +1,4 @@
-"""What a model in training scores on the dev part, and where its attention looks."""
+"""Scores and attention of a model in training on the dev part."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from asr.reports import plots
 from asr.tasks.base import Task
 from asr.training.callbacks import alignment_quality
 
-_SHOWN = 8  # records whose attention is looked at
+_SHOWN = 8  # records whose attention is measured
 
 
 def write_all(
@@ -29,13 +29,16 @@ def write_all(
     pairs: Sequence[tuple[Record, np.ndarray]],
     batch_length: float,
 ) -> list[str]:
-    """Return the best hypothesis for each source.
+    """Decode sources to their best hypotheses.
 
     Args:
         search: Decodes a batch.
         task: Turns tokens into text.
         pairs: Records with their sources.
         batch_length: Padded length decoded at once, in seconds or tokens.
+
+    Returns:
+        A text for each pair.
     """
     texts = [""] * len(pairs)
     for batch in batching.plan_epoch(
@@ -45,21 +48,21 @@ def write_all(
         epoch=0,
         ascending=True,
     ):
-        found = search.hypotheses([pairs[i][1] for i in batch])
-        for i, tokens, length in zip(batch, found.tokens, found.lengths, strict=True):
+        best = search.hypotheses([pairs[i][1] for i in batch])
+        for i, tokens, length in zip(batch, best.tokens, best.lengths, strict=True):
             texts[i] = task.decode(tokens[0, : length[0]].tolist())
     return texts
 
 
 class DevScorer:
-    """Decodes the dev part freely, with a beam of one and nothing that guides it.
+    """Decodes and scores the dev part, with a beam of one and no external scorer.
 
     Args:
-        model: The network in training; its weights are shared.
+        model: The network in training.
         task: Encodes and decodes texts, knows the metrics.
-        records: The dev part; one that cannot be read is left out.
-        decoding: How the model will be used; here the beam is of one, and language
-            model, hotwords and prefix are left out.
+        records: The dev part; unreadable records are left out.
+        decoding: That of the recipe; beam size, language model, hotwords and prefix are
+            ignored.
         loader: Reads sources.
         batch_length: Padded length decoded at once, in seconds or tokens.
     """
@@ -84,12 +87,13 @@ class DevScorer:
         )
 
     def score(self) -> tuple[dict[str, float], np.ndarray | None]:
-        """Return the figures of this moment, and an attention map to look at.
+        """Score the model as it is.
 
         Returns:
-            `dev_` and the name of each metric of the task; `monotonicity` and `focus`
-            of the attention over the references (see `alignment_quality`), and an image
-            of one, (h, w, 3) uint8. Nothing where the dev part is empty.
+            Figures, and an image of attention, (h, w, 3) uint8, or None. The figures
+            are each metric of the task with the prefix `dev_`, and `monotonicity` and
+            `focus` of the attention over references (see `alignment_quality`). They
+            are empty for an empty dev part.
         """
         pairs = []
         for record in self.records:
@@ -99,15 +103,15 @@ class DevScorer:
         if not pairs:
             return {}, None
         pairs.sort(key=lambda pair: len(pair[1]))
-        found = self._metrics(pairs)
-        if not self.model.decoder.trainable:  # CTC alone is learned
-            return found, None
+        figures = self._metrics(pairs)
+        if not self.model.decoder.trainable:  # CTC alone is trained
+            return figures, None
         weights, lengths = self._attention(pairs[len(pairs) // 2 :])
-        if not weights.any():  # nothing was shown, or there is no attention
-            return found, None
+        if not weights.any():  # no usable reference, or no attention
+            return figures, None
         monotonicity, focus = alignment_quality(weights, lengths)
-        found |= {"monotonicity": monotonicity, "focus": focus}
-        return found, plots.attention_image(weights[0, : lengths[0]])
+        figures |= {"monotonicity": monotonicity, "focus": focus}
+        return figures, plots.attention_image(weights[0, : lengths[0]])
 
     def _metrics(self, pairs: list[tuple[Record, np.ndarray]]) -> dict[str, float]:
         references = [record.text or "" for record, _ in pairs]
@@ -118,12 +122,12 @@ class DevScorer:
     def _attention(
         self, pairs: list[tuple[Record, np.ndarray]]
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights over a few references (B, U, S), and these' lengths (B,)."""
+        """Return weights over a few references, (B, U, S), and their lengths, (B,)."""
         shown: list[tuple[np.ndarray, tuple[int, ...]]] = []
         for record, source in pairs:
             try:
                 labels = self.task.encode_target(record.text or "")
-            except DataError:  # a character that training text never had
+            except DataError:  # a character that is not in the training text
                 continue
             shown.append((source, (*labels, self.task.end)))
             if len(shown) == _SHOWN:

@@ -85,7 +85,7 @@ def test_another_training_is_not_taken_for_its_own(grid, tiny_texts, tmp_path):
     (folder / "train.jsonl").touch()
     ended = grid()
     assert ended.status == 7
-    assert "holds a training of another recipe" in ended.err
+    assert "contains a run of another recipe" in ended.err
 
 
 def test_keys_that_end_alike_are_told_apart():
@@ -105,7 +105,7 @@ def test_keys_that_end_alike_are_told_apart():
         ("model.attention=", 2, "values are missing"),
         ("model.attention=[", 2, "not valid YAML"),
         ("model.atention=luong,none", 3, "did you mean"),
-        ("train.epochs=1,0", 3, "is not between"),
+        ("train.epochs=1,0", 3, "must be between"),
         ("model.attention=none,luonk", 3, "did you mean 'luong'?"),
         ("data.normalizer=lower-1,lower-7", 3, "did you mean"),
         ("seed=1,2", 3, "seeds 1 to 3"),

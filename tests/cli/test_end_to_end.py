@@ -172,13 +172,13 @@ def test_damaged_model(run, model, clips, tmp_path):
 
 
 def test_train_refuses_a_folder_in_use(run, tiny_recipe, tiny_run):
-    message = one_line(run("train", tiny_recipe, "-o", tiny_run), 7)
-    assert message.startswith(f"error: {tiny_run}: holds a run already; go on with ")
+    told = one_line(run("train", tiny_recipe, "-o", tiny_run), 7)
+    assert told.startswith(f"error: {tiny_run}: contains a run; go on with ")
 
 
 def test_train_resumes_only_a_run(run, tmp_path):
-    message = one_line(run("train", "--resume", tmp_path), 7)
-    assert "no training run there" in message
+    told = one_line(run("train", "--resume", tmp_path), 7)
+    assert "not a run folder" in told
 
 
 def test_train_with_a_damaged_checkpoint(run, tiny_run, tmp_path):

@@ -69,7 +69,7 @@ def test_resume(run, calls):
             3,
             "unknown key 'sede'; did you mean 'seed'",
         ),
-        (["tiny.yaml", "--set", "seed"], 3, "write it as key.subkey=value"),
+        (["tiny.yaml", "--set", "seed"], 3, "must have the form key.subkey=value"),
     ],
 )
 def test_what_cannot_be_is_refused(run, calls, arguments, status, message):

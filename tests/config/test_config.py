@@ -1,4 +1,4 @@
-"""Recipes: defaults, overrides, and one line for everything that is wrong."""
+"""Recipes: defaults, overrides, and one-line errors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import typing
 import numpy as np
 import pytest
 
-from asr.config import schema as config_module
 from asr.config.loading import load_recipe
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import (
@@ -69,7 +68,7 @@ def test_a_recipe_is_a_difference_from_the_defaults(recipe):
     assert loaded == expected
 
 
-def test_an_attention_may_be_a_mere_name(recipe):
+def test_an_attention_by_its_name(recipe):
     named = recipe("model: {attention: luong}\n").model.attention
     assert named == recipe("model: {attention: {kind: luong}}\n").model.attention
     assert named.kind == "luong"
@@ -93,39 +92,38 @@ def test_round_trip_through_json(recipe):
         ("1: 2", ["unknown key '1'"]),
         ("train: {schedule: cosin}", ["train.schedule", "'cosin'", "'cosine'"]),
         ("train: {schedule: [cosine]}", ["train.schedule", "cosine"]),
-        ("train: {optimizer: sgd}", ["train.optimizer", "adadelta"]),
-        ("model: {frontend: {normalization: null}}", ["normalization", "none"]),
+        ("train: {optimizer: sgd}", ["train.optimizer", "adamw"]),
     ],
 )
-def test_a_mistyped_name_is_told_its_neighbour(recipe, text, words):
+def test_a_mistyped_name_gets_a_suggestion(recipe, text, words):
     refused(lambda: recipe(text), "recipe.yaml", *words)
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("seed: 1.5", ["seed: expected a whole number, got 1.5"]),
-        ("seed: yes", ["seed: expected a whole number, got True"]),
-        ("seed: '3'", ["seed: expected a whole number, got '3'"]),
-        ("name: 3", ["name: expected text, got 3"]),
-        ("name: null", ["name: expected text, got None"]),
-        ("train: {tensorboard: 1}", ["train.tensorboard: expected true or false"]),
+        ("seed: 1.5", ["seed: must be a whole number, got 1.5"]),
+        ("seed: yes", ["seed: must be a whole number, got True"]),
+        ("seed: '3'", ["seed: must be a whole number, got '3'"]),
+        ("name: 3", ["name: must be text, got 3"]),
+        ("name: null", ["name: must be text, got None"]),
+        ("train: {tensorboard: 1}", ["train.tensorboard: must be true or false"]),
         (
             "train: {learning_rate: fast}",
-            ["learning_rate: expected a number, got 'fast'"],
+            ["learning_rate: must be a number, got 'fast'"],
         ),
         (
             "train: {learning_rate: true}",
-            ["learning_rate: expected a number, got True"],
+            ["learning_rate: must be a number, got True"],
         ),
-        ("train: {learning_rate: [1]}", ["learning_rate: expected a number"]),
-        ("train: {learning_rate: .nan}", ["learning_rate: not a number"]),
-        ("train: {learning_rate: nan}", ["learning_rate: not a number"]),
-        ("train: 3", ["train: expected keys and values, got 3"]),
-        ("train:", ["train: expected keys and values, got None"]),
-        ("augment: {speeds: 1.0}", ["augment.speeds: expected a list, got 1.0"]),
-        ("augment: {speeds: [1, x]}", ["augment.speeds[1]: expected a number"]),
-        ("augment: {speeds: '11'}", ["augment.speeds: expected a list"]),
+        ("train: {learning_rate: [1]}", ["learning_rate: must be a number"]),
+        ("train: {learning_rate: .nan}", ["learning_rate: must be a number, got nan"]),
+        ("train: {learning_rate: nan}", ["learning_rate: must be a number, got nan"]),
+        ("train: 3", ["train: must be keys and values, got 3"]),
+        ("train:", ["train: must be keys and values, got None"]),
+        ("augment: {speeds: 1.0}", ["augment.speeds: must be a list, got 1.0"]),
+        ("augment: {speeds: [1, x]}", ["augment.speeds[1]: must be a number"]),
+        ("augment: {speeds: '11'}", ["augment.speeds: must be a list"]),
     ],
 )
 def test_a_value_of_the_wrong_type(recipe, text, words):
@@ -135,16 +133,22 @@ def test_a_value_of_the_wrong_type(recipe, text, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("train: {ctc_weight: 1.1}", ["train.ctc_weight: 1.1", "between 0 and 1"]),
+        (
+            "train: {ctc_weight: 1.1}",
+            ["train.ctc_weight: must be between 0 and 1, got 1.1"],
+        ),
         ("train: {ctc_weight: -0.1}", ["train.ctc_weight"]),
-        ("train: {learning_rate: .inf}", ["train.learning_rate: inf"]),
-        (f"train: {{learning_rate: {10**400}}}", ["train.learning_rate: inf"]),
-        ("train: {epochs: 0}", ["train.epochs: 0"]),
-        ("model: {encoder: {units: 0}}", ["model.encoder.units: 0"]),
+        ("train: {learning_rate: .inf}", ["train.learning_rate: must be", "got inf"]),
+        (
+            f"train: {{learning_rate: {10**400}}}",
+            ["train.learning_rate: must be", "got inf"],
+        ),
+        ("train: {epochs: 0}", ["train.epochs: must be", "got 0"]),
+        ("model: {encoder: {units: 0}}", ["model.encoder.units: must be"]),
         ("model: {encoder: {dropout: 1.0}}", ["model.encoder.dropout"]),
-        ("decoding: {beam_size: 0}", ["decoding.beam_size: 0"]),
-        ("augment: {speeds: [1.0, 0.0]}", ["augment.speeds: 0.0"]),
-        ("augment: {speeds: [-1.0]}", ["augment.speeds: -1.0"]),
+        ("decoding: {beam_size: 0}", ["decoding.beam_size: must be"]),
+        ("augment: {speeds: [1.0, 0.0]}", ["augment.speeds: must be", "got 0.0"]),
+        ("augment: {speeds: [-1.0]}", ["augment.speeds: must be", "got -1.0"]),
         ("augment: {speeds: []}", ["augment.speeds", "empty"]),
         (f"seed: {2**31}", ["seed"]),
     ],
@@ -153,7 +157,7 @@ def test_a_value_out_of_range(recipe, text, words):
     refused(lambda: recipe(text), "recipe.yaml", *words)
 
 
-def test_the_ends_of_a_range_belong_to_it(recipe):
+def test_ranges_are_inclusive(recipe):
     assert recipe("train: {ctc_weight: 0}").train.ctc_weight == 0.0
     assert recipe("train: {ctc_weight: 1}").train.ctc_weight == 1.0
 
@@ -161,7 +165,7 @@ def test_the_ends_of_a_range_belong_to_it(recipe):
 @pytest.mark.parametrize(
     ("text", "value"), [("1e-3", 1e-3), ("1.5e-3", 1.5e-3), ("2E-4", 2e-4), ("1", 1.0)]
 )
-def test_numbers_as_people_write_them(recipe, text, value):
+def test_numbers_in_exponent_notation(recipe, text, value):
     """YAML 1.1 takes `1e-3` for text."""
     for loaded in (
         recipe(f"train: {{learning_rate: {text}}}"),
@@ -177,31 +181,31 @@ def test_numbers_as_people_write_them(recipe, text, value):
      "a: 2024-13-40\n", "a: *nowhere\n", "{[]: 1}\n", "a: \x07\n",
      f"a: {'9' * 5000}\n"],
 )  # fmt: skip
-def test_what_is_not_valid_yaml(recipe, text):
+def test_invalid_yaml(recipe, text):
     refused(lambda: recipe(text, data=""), "recipe.yaml", "not valid YAML")
 
 
-def test_files_that_would_never_end(recipe, tmp_path):
-    refused(lambda: recipe("base: /dev/zero\n"), "/dev/zero", "no plain file")
+def test_devices_and_large_files_are_refused(recipe, tmp_path):
+    refused(lambda: recipe("base: /dev/zero\n"), "/dev/zero", "not a plain file")
     refused(lambda: recipe("#" * 1_000_001), "larger than")
 
 
-def test_a_few_lines_that_stand_for_many(recipe):
+def test_lines_that_expand_to_many_are_refused(recipe):
     lists = "".join(
         f"- &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9)
     )
-    refused(lambda: recipe(f"name:\n- &x0 [x]\n{lists}"), "name: expected text")
+    refused(lambda: recipe(f"name:\n- &x0 [x]\n{lists}"), "name: must be text")
     maps = "a: &a {k: 1}\nb: {<<: [*a, *a]}\n"
-    refused(lambda: recipe(maps), "<< is not read", "at line")
+    refused(lambda: recipe(maps), "<< is not supported", "at line")
     refused(lambda: recipe("name: " + "[" * 5000), "not valid YAML")
-    refused(lambda: recipe(f"seed: 0x{'F' * 5000}\n"), "seed: a number of more than")
+    refused(lambda: recipe(f"seed: 0x{'F' * 5000}\n"), "seed: must have at most")
 
 
 @pytest.mark.parametrize(
     "name", ["/home/you", "../../x", "a/b", "..", "", "a\nb", "a\\b"]
 )
-def test_a_name_is_that_of_a_folder(recipe, name):
-    refused(lambda: recipe(f"name: {json.dumps(name)}\n"), "is no name for a folder")
+def test_names_that_are_not_folder_names(recipe, name):
+    refused(lambda: recipe(f"name: {json.dumps(name)}\n"), "is not a valid folder name")
 
 
 def test_the_line_of_a_yaml_error(recipe):
@@ -209,7 +213,7 @@ def test_the_line_of_a_yaml_error(recipe):
 
 
 @pytest.mark.parametrize("text", ["- 1\n", "word\n", "3\n"])
-def test_a_recipe_that_is_no_mapping(recipe, text):
+def test_a_recipe_must_be_a_mapping(recipe, text):
     refused(lambda: recipe(text, data=""), "mapping")
 
 
@@ -222,7 +226,7 @@ def test_a_file_that_cannot_be_read(tmp_path):
 
 def test_a_recipe_without_data(recipe):
     for text in ("", "name: x\n", "data: {train: []}\n"):
-        refused(lambda text=text: recipe(text, data=""), "data.train names no data")
+        refused(lambda text=text: recipe(text, data=""), "data.train must name")
 
 
 def test_a_source_needs_a_path(recipe):
@@ -269,7 +273,7 @@ def test_the_last_override_counts(recipe):
         ("seed=2024-13-40", ["--set", "not valid YAML"]),
         ("name.first=x", ["'name' has no keys below it"]),
         ("model.encodr.layers=3", ["'model.encodr'", "'encoder'"]),
-        ("train.epochs=0", ["train.epochs: 0"]),
+        ("train.epochs=0", ["train.epochs: must be", "got 0"]),
         ("train.epochs=", ["train.epochs", "None"]),
         (".seed=1", ["unknown key"]),
     ],
@@ -298,17 +302,17 @@ def test_a_recipe_may_start_from_another(tmp_path):
     ("text", "words"),
     [
         ("base: gone.yaml\n", "cannot read the recipe"),
-        ("base: [a]\n", "expected the name of a file"),
+        ("base: [a]\n", "must be a file name"),
         ("base: mine.yaml\n", "recipes deep"),
     ],
 )
-def test_a_base_that_is_not_there(tmp_path, text, words):
+def test_invalid_bases(tmp_path, text, words):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     refused(lambda: load_recipe(path), words)
 
 
-def test_nearest():
+def test_did_you_mean():
     assert did_you_mean("layer", ["layers", "units"]) == "; did you mean 'layers'?"
     assert (
         did_you_mean("zzz", ["layers", "units"]) == "; it takes one of: layers, units"
@@ -328,18 +332,45 @@ def config_classes(cls=Recipe):
 def test_every_number_has_a_range_that_holds_its_default():
     classes = config_classes() | {Calibration}
     assert {FrontendConfig, TrainConfig, DecodingConfig} <= classes
-    ranges = dict(config_module.RANGES)
     for cls in classes:
         hints = typing.get_type_hints(cls)
         for item in dataclasses.fields(cls):
             hint = hints[item.name]
-            bounds = ranges.pop((cls, item.name), None)
-            if hint in (int, float) or typing.get_args(hint)[:1] == (float,):
+            bounds = item.metadata.get("range")
+            if hint in (int, float) or typing.get_args(hint)[:1] in ((int,), (float,)):
                 assert bounds, f"{cls.__name__}.{item.name} takes any number"
                 values = np.atleast_1d(item.default)
                 assert all(bounds[0] <= value <= bounds[1] for value in values)
                 assert all(math.isfinite(bound) for bound in bounds)
-    assert not ranges, "a range of a field that is not there"
+
+
+OLD_DEFAULTS = """
+model: {frontend: {preemphasis: 0.0, normalization: utterance}}
+train: {patience: 3}
+augment: {split_pieces: 0.0}
+decoding: {end_threshold: 0.0}
+"""
+
+
+def test_removed_keys_are_accepted_at_their_defaults(recipe):
+    assert recipe(OLD_DEFAULTS) == recipe("model: {encoder: {recurrent_dropout: 0}}")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            "model: {frontend: {normalization: global}}",
+            ["model.frontend.normalization"],
+        ),
+        ("model: {frontend: {preemphasis: 0.97}}", ["features have no pre-emphasis"]),
+        ("model: {encoder: {recurrent_dropout: 0.1}}", ["use model.encoder.dropout"]),
+        ("decoding: {end_threshold: 1.5}", ["use decoding.length_penalty"]),
+        ("train: {patience: 2}", ["train.patience", "plateau"]),
+    ],
+)
+def test_removed_keys_at_other_values(recipe, text, words):
+    refused(lambda: recipe(text), "was removed in 0.2", *words)
 
 
 def test_every_field_is_described():

@@ -375,21 +375,6 @@ def test_search_goes_on_while_something_better_may_come():
     assert best[1] == pytest.approx(np.log(0.32 * 0.99), abs=1e-4)
 
 
-def test_the_end_threshold_keeps_from_ending_early():
-    # log 0.3 = -1.20 and log 0.7 = -0.36: the end holds 3.4 times the best letter's.
-    toy = Fixed({3: 0.7, SPECIAL.end: 0.3})
-    plain = DecodingConfig(beam_size=2, ctc_weight=0.0)
-    assert hypotheses(search(toy, plain, [5]))[0][0] == ()
-    lax = DecodingConfig(beam_size=2, ctc_weight=0.0, end_threshold=3.5)
-    assert hypotheses(search(toy, lax, [5]))[0][0] == ()
-    strict = DecodingConfig(beam_size=2, ctc_weight=0.0, end_threshold=3.3)
-    # Only the limit lifts the rule.
-    (tokens, score), *others = hypotheses(search(toy, strict, [5]))
-    assert tokens == (3, 3, 3, 3, 3)
-    assert score == pytest.approx(5 * np.log(0.7) + np.log(0.3), abs=1e-4)
-    assert all(len(tokens) == 5 for tokens, _ in others)
-
-
 def test_the_start_and_the_blank_are_never_written():
     toy = Fixed({0: 0.4, SPECIAL.start: 0.4, 3: 0.05, SPECIAL.end: 0.15})
     assert hypotheses(greedy(toy, [3]))[0][0] == ()

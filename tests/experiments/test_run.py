@@ -128,8 +128,8 @@ def test_a_folder_of_another_recipe(tiny_recipe, recipe, copy):
     [
         ("{path: gone.jsonl}", r"gone\.jsonl"),
         ("{path: pairs.tsv, corpus: pairs}", "no corpus 'pairs'"),
-        ("{path: silent.jsonl}", "no text to compare with"),
-        ("{path: empty.jsonl}", "nothing in all to score"),
+        ("{path: silent.jsonl}", "has no reference text"),
+        ("{path: empty.jsonl}", "all has no records"),
     ],
 )
 def test_a_test_part_is_missed_before_training(
@@ -169,7 +169,7 @@ def test_names_of_parts():
         "test",
         "de-test",
     ]
-    with pytest.raises(RecipeError, match="named twice"):
+    with pytest.raises(RecipeError, match="must not be named twice"):
         run._named([sources[0]] * 3)
 
 

@@ -39,11 +39,11 @@ def test_the_oldest_give_way(recognizer):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"n_best": 0}, r"decoding\.n_best: 0 is not between"),
-        ({"beam_size": 0}, r"decoding\.beam_size: 0 is not between"),
-        ({"ctc_weight": 1.5}, r"decoding\.ctc_weight: 1\.5 is not between"),
-        ({"lm_weight": float("nan")}, r"decoding\.lm_weight: not a number"),
-        ({"word_bonus": float("nan")}, r"decoding\.word_bonus: not a number"),
+        ({"n_best": 0}, r"decoding\.n_best: must be between"),
+        ({"beam_size": 0}, r"decoding\.beam_size: must be between"),
+        ({"ctc_weight": 1.5}, r"decoding\.ctc_weight: must be between"),
+        ({"lm_weight": float("nan")}, r"decoding\.lm_weight: must be a number"),
+        ({"word_bonus": float("nan")}, r"decoding\.word_bonus: must be a number"),
         ({"hotwords": "AB"}, r"decoding\.hotwords: "),
     ],
 )

@@ -204,7 +204,7 @@ def test_networks_and_language_models_are_told_apart(
         asr.load(folder / "run" / "model")
     with pytest.raises(ModelError, match="not a language model"):
         asr.load_language_model(tiny_run / "model")
-    with pytest.raises(RecipeError, match="made by `asr train` alone"):
+    with pytest.raises(RecipeError, match="trained by `asr train` only"):
         asr.train(recipe(), tmp_path / "run")
 
 

@@ -134,29 +134,14 @@ def test_bidirectional_equals_keras(numbers):
         np.testing.assert_allclose(states[row, :length], expected[0], atol=1e-6)
 
 
-def test_dropped_recurrent_weights_only_in_training(numbers):
-    inputs = np.transpose(numbers["inputs"], (1, 0, 2))
-    mask = numbers["mask"].T[..., None].astype("float32")
-    layer = BidirectionalGRU(UNITS, recurrent_dropout=0.5, seed=3)
-    first, second = (np.asarray(layer(inputs, mask, training=True)) for _ in range(2))
-    assert not np.allclose(first, second)
-    calm = np.asarray(layer(inputs, mask))
-    np.testing.assert_array_equal(calm, np.asarray(layer(inputs, mask)))
-    assert not np.allclose(first, calm)
-    # The first state sees no recurrent weight, so that nothing of it is dropped.
-    np.testing.assert_allclose(first[0, :, :UNITS], calm[0, :, :UNITS], atol=1e-6)
-
-
 class TestBidirectionalGRU(LayerChecks):
     """The harness of all layers."""
 
-    config = EncoderConfig(units=UNITS, recurrent_dropout=0.1)
+    config = EncoderConfig(units=UNITS)
     lengths = (6, 3, 5)
 
     def make(self, config):
-        return BidirectionalGRU(
-            config.units, recurrent_dropout=config.recurrent_dropout
-        )
+        return BidirectionalGRU(config.units)
 
     def example(self, random, length):
         return random.normal(size=(length, CHANNELS))

@@ -44,7 +44,7 @@ from asr.tasks import TASKS
 from asr.text.tokenizers import CharacterTokenizer
 
 MODEL = ModelConfig(
-    frontend=FrontendConfig(mels=8, normalization="global"),
+    frontend=FrontendConfig(mels=8),
     encoder=EncoderConfig(filters=4, kernel=3, layers=1, units=4, memory_units=4),
     decoder=DecoderConfig(units=4, embedding=3),
     attention=AttentionConfig(units=4, location_filters=2, location_width=3),
@@ -66,7 +66,6 @@ def written(tmp_path_factory):
     random = np.random.default_rng(0)
     for weight in model.trainable_weights:
         weight.assign(random.normal(size=weight.shape) * 0.2)
-    model.frontend.mean.assign(random.normal(size=8))
     write_model(
         folder,
         config,
@@ -366,7 +365,7 @@ def test_a_tokenizer_of_another_size(folder):
         ),
         (
             lambda tree: tree["model"]["encoder"].update(units=10**6),
-            ["model.encoder.units", "not between"],
+            ["model.encoder.units", "must be between"],
         ),
         (
             lambda tree: tree["model"]["encoder"].update(dropout=float("nan")),

@@ -7,7 +7,7 @@ import pytest
 
 from asr.config.schema import ModelConfig, SourceConfig, TextConfig
 from asr.data.pairs import Pair
-from asr.errors import DataError, RecipeError, UsageError
+from asr.errors import DataError, UsageError
 from asr.model.token_embedding import TokenEmbedding
 from asr.tasks import TASKS
 from asr.tasks.summarization import Summarization
@@ -52,8 +52,6 @@ def test_the_frontend(task):
     frontend = task.frontend()
     assert isinstance(frontend, TokenEmbedding)
     assert frontend.vocabulary == 7
-    with pytest.raises(RecipeError, match=r"model\.ctc"):
-        type(task)(TOKENIZER, ModelConfig(), "lower-1").frontend()
 
 
 def test_pairs_of_a_corpus(task, tmp_path):

@@ -28,9 +28,8 @@ def test_warm_up_and_cosine():
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("schedule", ["constant", "plateau"])
-def test_warm_up_and_nothing(schedule):
-    config = dataclasses.replace(CONFIG, schedule=schedule)
+def test_warm_up_and_a_constant():
+    config = dataclasses.replace(CONFIG, schedule="constant")
     np.testing.assert_allclose(rates(config, 12, 0, 2, 4, 99), [0.125, 0.375, 0.5, 0.5])
 
 
@@ -47,13 +46,6 @@ def test_warm_up_is_at_most_half():
 def test_no_warm_up_and_no_steps():
     config = dataclasses.replace(CONFIG, warmup_steps=0)
     assert rates(config, 0, 0) == [0.5]
-
-
-def test_factor():
-    schedule = WarmupSchedule(CONFIG, 100)
-    schedule.factor = 0.25
-    assert float(schedule(4)) == pytest.approx(0.125)
-    assert schedule.get_config() == {}
 
 
 def updated(config: TrainConfig, *gradients: list[float]) -> np.ndarray:
@@ -93,30 +85,25 @@ def test_biases_and_gains_do_not_decay():
         assert float(weight[0]) == pytest.approx(first, rel=1e-5)
 
 
-def test_adadelta():
-    config = dataclasses.replace(PLAIN, optimizer="adadelta", learning_rate=1.0)
-    # E[g2] = 0.05 g2; the step is sqrt(eps / (E[g2] + eps)) g with eps = 1e-7.
-    gradient = np.array([3.0, -4.0])
-    step = np.sqrt(1e-7 / (0.05 * gradient**2 + 1e-7)) * gradient
-    expected = np.array([1.0, -2.0]) - step
-    np.testing.assert_allclose(updated(config, [3.0, -4.0]), expected, rtol=1e-6)
-
-
 def test_gradients_are_clipped_by_their_global_norm():
-    config = dataclasses.replace(PLAIN, optimizer="adadelta", clip_norm=1.0)
+    config = dataclasses.replace(PLAIN, clip_norm=1.0)
     small = dataclasses.replace(config, clip_norm=1e6)
-    np.testing.assert_allclose(
-        updated(config, [30.0, -40.0]), updated(small, [0.6, -0.8]), rtol=1e-6
-    )
+    # Adam's first update has the same size whatever the gradient's; the second has not.
+    clipped = updated(config, [30.0, -40.0], [0.3, 0.1])
+    expected = updated(small, [0.6, -0.8], [0.3, 0.1])
+    np.testing.assert_allclose(clipped, expected, rtol=1e-6)
+    assert not np.allclose(clipped, updated(small, [30.0, -40.0], [0.3, 0.1]))
 
 
 def test_the_bound_is_divided_among_devices(monkeypatch):
     monkeypatch.setattr(optimizers, "replicas", lambda: 2)
-    config = dataclasses.replace(PLAIN, optimizer="adadelta", clip_norm=1.0)
+    config = dataclasses.replace(PLAIN, clip_norm=1.0)
     small = dataclasses.replace(config, clip_norm=1e6)
     # Two such gradients together have the norm of 1.
     np.testing.assert_allclose(
-        updated(config, [30.0, -40.0]), updated(small, [0.3, -0.4]), rtol=1e-6
+        updated(config, [30.0, -40.0], [0.3, 0.1]),
+        updated(small, [0.3, -0.4], [0.3, 0.1]),
+        rtol=1e-6,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import resource
 
@@ -76,6 +77,20 @@ def test_everything_comes_back(saved):
         np.testing.assert_array_equal(one, two)
 
 
+def test_a_checkpoint_of_an_earlier_release(saved):
+    folder, model, average = saved
+    with np.load(folder / CHECKPOINT) as stored:
+        arrays = {name: stored[name] for name in stored.files}
+    facts = json.loads(arrays["facts"].tobytes())
+    del facts["progress"]["start_sources"]
+    facts["progress"] |= {"stale": 1, "factor": 1.0, "heard": [{"path": "x"}]}
+    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
+    np.savez(folder / CHECKPOINT, **arrays)
+    progress = load_state(folder, model, average)
+    assert progress.start_sources == [{"path": "x"}]
+    assert progress.epoch == 2
+
+
 def test_no_checkpoint_is_the_beginning(tmp_path):
     assert load_state(tmp_path, make(), WeightAverage(0.9)) == Progress()
 
@@ -135,7 +150,7 @@ def test_full_disk(saved, monkeypatch, where):
         save_state(folder, model, average, Progress())
     message = str(caught.value)
     assert "No space left on device" in message
-    assert "the last checkpoint is intact: make room" in message
+    assert "the last checkpoint is intact: free some space" in message
     assert "\n" not in message
     assert (folder / CHECKPOINT).read_bytes() == before
     assert [path.name for path in folder.iterdir()] == [CHECKPOINT]
@@ -162,7 +177,7 @@ def test_recipe_comes_back(tmp_path):
 
 
 def test_folder_without_a_run(tmp_path):
-    with pytest.raises(TrainingError, match=r"no training run there: .*recipe\.yaml"):
+    with pytest.raises(TrainingError, match=r"not a run folder: .*recipe\.yaml"):
         load_run_recipe(tmp_path / "gone")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import logging
 import os
 import re
 import shutil
@@ -26,10 +25,17 @@ from asr.metrics import wer
 from asr.storage import model_folder
 from asr.storage.model_folder import CONFIG, describe, read_model, write_model
 from asr.storage.weights import weights_of
-from asr.training import train, trainer
+from asr.training import export, setup, train, trainer
 from asr.training.collect import collect
 from asr.training.dataset import spread
-from asr.training.run_folder import CHECKPOINT, LOG, MODEL, TRAIN, load_run_recipe
+from asr.training.run_folder import (
+    CHECKPOINT,
+    LOG,
+    MODEL,
+    TRAIN,
+    load_run_recipe,
+    save_recipe,
+)
 from asr.training.validation import DevScorer
 
 SCORE = DevScorer.score
@@ -87,7 +93,7 @@ def toy(monkeypatch, scores):
     def score(self):
         return {"dev_wer": scores.pop(0) if len(scores) > 1 else scores[0]}, None
 
-    monkeypatch.setattr(trainer, "build", lambda *_, **__: Toy())
+    monkeypatch.setattr(model_folder, "build", lambda *_, **__: Toy())
     monkeypatch.setattr(DevScorer, "score", score)
 
 
@@ -100,10 +106,9 @@ def stop(monkeypatch):
     def after(count: int) -> None:
         def count_step(self, plan, logs):
             step(self, plan, logs)
-            if self.progress.step == count and not stopped:
+            if self.training.progress.step == count and not stopped:
                 stopped.append(count)
-                # What a time-based checkpoint would have kept.
-                trainer.save_state(self.output, self.model, self.average, self.progress)
+                self._save()  # like a time-based checkpoint
                 raise KeyboardInterrupt
 
         monkeypatch.setattr(trainer.Trainer, "_count_step", count_step)
@@ -194,7 +199,7 @@ def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
     with pytest.raises(ModelError, match="no model nowhere"):
         train.train(recipe("train.start=nowhere"), tmp_path / "a")
     assert not (tmp_path / "a").exists()
-    with pytest.raises(RecipeError, match="leaves the decoder as it is"):
+    with pytest.raises(RecipeError, match="with 1 the decoder is not trained"):
         train.train(recipe("train.ctc_weight=1"), tmp_path / "a")
     with pytest.raises(ModelError, match=r"has shape .* but the model needs"):
         train.train(recipe(start, "model.decoder.units=24"), tmp_path / "b")
@@ -329,8 +334,8 @@ def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
     keys = lexicon(without=word)
     lacking = sum(word in entry.text.split() for entry in entries)
     train.begin(recipe(*keys), tmp_path / "a")
-    run = trainer.Trainer(recipe(*keys), tmp_path / "a")
-    assert len(run.examples) == len(entries) - lacking
+    run = setup.build(recipe(*keys), tmp_path / "a")
+    assert len(run.data.examples) == len(entries) - lacking
     expected = (
         f"left out {lacking} of the training data: a word that data.lexicon lacks"
     )
@@ -341,18 +346,18 @@ def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
     with pytest.raises(DataError, match=r"lexicon\.txt: cannot read the lexicon"):
         train.train(recipe(*keys), tmp_path / "b")
     assert not (tmp_path / "b").exists()  # before any corpus is read
-    with pytest.raises(RecipeError, match=r"there are no model\.phones"):
+    with pytest.raises(RecipeError, match=r"must be 0 without model\.phones"):
         train.train(recipe("decoding.phone_weight=0.5"), tmp_path / "c")
     for alone in keys:
-        with pytest.raises(RecipeError, match="the one needs the other"):
+        with pytest.raises(RecipeError, match="set both or neither"):
             train.train(recipe(alone), tmp_path / "c")
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (["model.ctc=false"], r"model\.phones: only beside model\.ctc"),
-        (["model.phones=[A,B,A]"], r"model\.phones: names one of them twice"),
+        (["model.ctc=false"], r"model\.phones: needs the CTC head"),
+        (["model.phones=[A,B,A]"], r"each phone must be listed once"),
         (
             [
                 "train.ctc_weight=1",
@@ -376,14 +381,15 @@ def test_more_phones_than_frames(recipe, lexicon, tones, tmp_path, caplog):
     name = word.split()[0]
     path.write_text("\n".join([f"{name} " + "A B " * 200, *rest]))
     train.begin(recipe(*keys), tmp_path / "a")
-    examples = trainer.Trainer(recipe(*keys), tmp_path / "a").examples
+    examples = setup.build(recipe(*keys), tmp_path / "a").data.examples
     texts = [entry.text.split() for entry in read_manifest(tones / "clips.jsonl")]
     long = sum(name in text for text in texts)
     assert len(examples) == len(texts) - long
     assert f"left out {long} of the training data: more phones than" in caplog.text
     # What is read is the run's own, whatever becomes of the recipe's.
     path.unlink()
-    assert len(trainer.Trainer(recipe(*keys), tmp_path / "a").examples) == len(examples)
+    again = setup.build(recipe(*keys), tmp_path / "a").data.examples
+    assert len(again) == len(examples)
 
 
 def test_the_best_epoch_is_the_model(toy, recipe, scores, tmp_path):
@@ -423,23 +429,6 @@ def test_interrupted_in_an_epoch(toy, recipe, stop, tmp_path, count):
         np.testing.assert_array_equal(others[name], array, err_msg=name)
     for one, two in zip(expected["history"], found["history"], strict=True):
         assert one["loss"] == two["loss"]
-
-
-def test_plateau_halves_the_rate_and_resume_remembers(
-    toy, recipe, scores, tmp_path, caplog
-):
-    scores[:] = [0.5, 0.6, 0.7, 0.8, 0.9]
-    caplog.set_level(logging.INFO)
-    changes = ("train.schedule=plateau", "train.patience=2", "train.epochs=3")
-    train.train(recipe(*changes), tmp_path / "run")
-    facts, _ = state(tmp_path / "run")
-    assert (facts["factor"], facts["stale"]) == (0.5, 0)
-    caplog.clear()
-    path = tmp_path / "run" / "recipe.yaml"
-    path.write_text(path.read_text().replace("epochs: 3", "epochs: 5"))
-    train.resume(tmp_path / "run")
-    assert "learning rate: 0.5 of the peak" in caplog.text  # told to the new process
-    assert state(tmp_path / "run")[0]["factor"] == 0.25
 
 
 def test_the_average_is_what_is_scored_and_written(toy, recipe, tmp_path, monkeypatch):
@@ -491,8 +480,8 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(
 
     def count_step(self, plan, logs):
         step(self, plan, logs)
-        if self.progress.step == 3:
-            weight = self.model.trainable_variables[0]
+        if self.training.progress.step == 3:
+            weight = self.training.model.trainable_variables[0]
             weight.assign(weight * np.nan)
 
     monkeypatch.setattr(trainer.Trainer, "_count_step", count_step)
@@ -517,7 +506,7 @@ def test_full_disk_leaves_checkpoint_and_model(recipe, toy, monkeypatch, tmp_pat
         patch.setattr(os, "fsync", full)
         with pytest.raises(TrainingError, match="No space left on device") as caught:
             train.resume(tmp_path / "run")
-    assert "the last checkpoint is intact: make room" in str(caught.value)
+    assert "the last checkpoint is intact: free some space" in str(caught.value)
     assert (tmp_path / "run" / CHECKPOINT).read_bytes() == before
     assert describe(tmp_path / "run" / MODEL)["epochs"] == 1  # the sums still hold
     train.resume(tmp_path / "run")
@@ -568,7 +557,7 @@ def test_model_folder_is_whole_or_the_old_one(recipe, toy, monkeypatch, tmp_path
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "write_model", half)
+        patch.setattr(export, "write_model", half)
         with pytest.raises(KeyboardInterrupt):
             train.resume(tmp_path / "run")
     assert describe(tmp_path / "run" / MODEL)["epochs"] == 1
@@ -593,8 +582,8 @@ def broken(recipe, tones, tmp_path):
         data = f"data.train=[{{path: {folder}/clips.jsonl}}]"
         run = tmp_path / "run"
         run.mkdir()
-        trainer.save_recipe(run, recipe(data, "train.checkpoint_minutes=0"))
-        trainer.collect(recipe(data), run)
+        save_recipe(run, recipe(data, "train.checkpoint_minutes=0"))
+        collect(recipe(data), run)
         for number in numbers:
             clips[number].audio.write_bytes(b"RIFF nothing of the kind")
         return run
@@ -668,13 +657,8 @@ def test_a_head_that_nothing_would_train(recipe, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
-def test_pieces_are_not_split_under_ctc(recipe, tmp_path):
-    with pytest.raises(RecipeError, match="split_pieces: for texts"):
-        train.train(recipe("augment.split_pieces=0.1"), tmp_path / "run")
-
-
 def test_folder_that_holds_a_run(recipe, tiny_run):
-    with pytest.raises(TrainingError, match="holds a run already; go on with"):
+    with pytest.raises(TrainingError, match="contains a run; go on with"):
         train.train(recipe(), tiny_run)
 
 

@@ -1,0 +1,55 @@
+"""Rules between the keys of a recipe."""
+
+from __future__ import annotations
+
+import pytest
+
+from asr.config.checks import check_keys
+from asr.config.parsing import from_dict
+from asr.config.schema import Recipe
+from asr.errors import RecipeError
+
+PHONES = {"model": {"phones": ["A", "B"]}, "data": {"lexicon": "lexicon.txt"}}
+
+
+def test_the_defaults_keep_all_rules():
+    check_keys(Recipe())
+    check_keys(from_dict(Recipe, PHONES))
+    check_keys(from_dict(Recipe, {"model": {"ctc": False}}), text=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": {"ctc_weight": 0}}, "set model.ctc to false"),
+        ({"train": {"ctc_weight": 1}}, "set decoding.ctc_weight to 1 too"),
+        ({"model": {"phones": ["A"]}}, "model.phones and data.lexicon: set both"),
+        ({"data": {"lexicon": "x"}}, "model.phones and data.lexicon: set both"),
+        ({"decoding": {"phone_weight": 0.5}}, "must be 0 without model.phones"),
+        (PHONES | {"model": {"phones": ["A", "A"]}}, "each phone must be listed once"),
+        (
+            PHONES | {"model": {"phones": ["A"], "ctc": False}},
+            "model.phones: needs the CTC head",
+        ),
+        (
+            PHONES | {"train": {"ctc_weight": 1}, "decoding": {"phone_weight": 0.5}},
+            "set decoding.phone_weight to 0 or 1",
+        ),
+    ],
+)
+def test_keys_that_contradict_each_other(changes, message):
+    with pytest.raises(RecipeError) as caught:
+        check_keys(from_dict(Recipe, changes))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "model.ctc: texts have no CTC head"),
+        ({"model": {"ctc": False}, "augment": {"noise": 0.1}}, "must be 0 for texts"),
+    ],
+)
+def test_keys_that_texts_do_not_have(changes, message):
+    with pytest.raises(RecipeError, match=message):
+        check_keys(from_dict(Recipe, changes), text=True)

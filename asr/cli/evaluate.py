@@ -180,7 +180,7 @@ def _predict(
     path = str(data.resolve())
     source = SourceConfig(path, corpus, subset or "all", limit=limit or 0)
     terminal.start_backend()
-    return asr.load_language_model(model).fit(asr.read_texts([source]))
+    return asr.perplexity(asr.load_language_model(model), asr.read_texts([source]))
 
 
 def _search(given: _Options) -> options.Guided:

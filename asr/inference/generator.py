@@ -15,8 +15,8 @@ from asr.data.batching import collate
 from asr.errors import DataError, ModelError
 from asr.files import model_path
 from asr.formats.transcript import Alternative
-from asr.inference.predictor import Predictor, distinct, readings
-from asr.inference.rescoring import AnySearch
+from asr.inference.decoders import AnyDecoder
+from asr.inference.predictor import Predictor, distinct_texts, n_best
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.text import TextTask
 
@@ -147,7 +147,7 @@ class TextGenerator(Predictor):
         self,
         texts: list[str],
         sources: list[list[int]],
-        search: AnySearch,
+        search: AnyDecoder,
         batch_tokens: int,
     ) -> list[Generation]:
         longest = self.config.model.text.longest
@@ -163,9 +163,9 @@ class TextGenerator(Predictor):
                 [np.array(sources[i][: lengths[i]], "int32") for i in batch]
             )
             for row, index in enumerate(batch):
-                best = distinct(
+                best = distinct_texts(
                     Alternative(self.task.decode(tokens), score)
-                    for tokens, score in readings(found, row, search.config.n_best)
+                    for tokens, score in n_best(found, row, search.config.n_best)
                 )
                 done[index] = Generation(
                     texts[index],

@@ -29,7 +29,7 @@ from asr.inference.assembly import PendingTranscript
 from asr.inference.graph import DecodedBatch
 from asr.inference.hallucination import best_path, hallucination_reason
 from asr.inference.options import Chosen, Options
-from asr.inference.predictor import Predictor, distinct, readings
+from asr.inference.predictor import Predictor, distinct_texts, n_best
 from asr.inference.timestamps import tells_words, timed_words
 from asr.metrics.calibration import calibrated
 from asr.storage.model_folder import read_card, read_model
@@ -190,7 +190,7 @@ class Recognizer(Predictor):
             )
         tokens = tuple(self.task.encode_target(text))
         greedy = DecodingConfig(beam_size=1, ctc_weight=0.0)
-        (log_probs,) = self.search(greedy).found([samples]).ctc
+        (log_probs,) = self.search(greedy).decode([samples]).ctc
         spans = align_labels(log_probs, tokens)
         piece = AudioSegment(0, samples, 0, samples.size)
         words, _ = self._words(tokens, spans, piece, 0.0)
@@ -372,7 +372,7 @@ class Recognizer(Predictor):
             longest = round_up_length(left[-1][1].samples.size, bits=5)
             count = max(1, math.floor(chosen.batch_seconds * self.rate / longest))
             batch, left = left[-count:], left[:-count]
-            found = search.found(
+            found = search.decode(
                 [piece.samples for _, piece in batch],
                 [piece.start == draft.first for draft, piece in batch],
                 width=longest,
@@ -405,8 +405,8 @@ class Recognizer(Predictor):
     def _segment(
         self, found: DecodedBatch, row: int, piece: AudioSegment, chosen: Chosen
     ) -> tuple[Segment, tuple[Alternative, ...]]:
-        best = readings(found.hypotheses, row, chosen.n_best)
-        alternatives = distinct(
+        best = n_best(found.hypotheses, row, chosen.n_best)
+        alternatives = distinct_texts(
             Alternative(self.task.decode(tokens).strip(), score)
             for tokens, score in best
         )
@@ -423,7 +423,7 @@ class Recognizer(Predictor):
                 score = float(log_probs.max(axis=-1).sum())
                 tokens, mean = heard, score / (len(heard) + 1)
                 by_ctc = Alternative(self.task.decode(heard).strip(), score)
-                alternatives = distinct((by_ctc, *alternatives))[: len(best)]
+                alternatives = distinct_texts((by_ctc, *alternatives))[: len(best)]
             spans = align_labels(log_probs, tokens)
             words, tokens = self._words(tokens, spans, piece, chosen.start)
         start = chosen.start + piece.first / self.rate

@@ -14,7 +14,7 @@ from asr.data.decontamination import OverlapFilter
 from asr.data.manifest import read_manifest
 from asr.errors import DataError
 from asr.files import recipe_path
-from asr.language_model.training import learned_texts
+from asr.language_model.training import training_texts
 from asr.text.normalizers import normalizer
 from asr.training.train import begin
 
@@ -138,7 +138,7 @@ def test_what_comes_before_it_withholds_the_same(name):
 
 
 def test_its_language_model_reads_nothing_of_them(tested):
-    domains = learned_texts(load_recipe(recipe_path("lm/books")).data)
+    domains = training_texts(load_recipe(recipe_path("lm/books")).data)
     learned = [text for domain in domains for text in domain]
     assert len(learned) > 850_000
     texts, quotes = tested

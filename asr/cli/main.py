@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "Train a model from a recipe, or go on with one.",
     "compare": "Train a recipe in several variants and compare them.",
     "prepare": "Check a corpus and write its manifests.",
+    "arpa": "Export or import a language model in the ARPA format.",
     "score": "Score one file of texts against another.",
     "models": "List the bundled models.",
     "info": "Describe a model or a recording.",

@@ -14,7 +14,6 @@ from asr.files import model_path, replaced_folder
 from asr.language_model.model import FIRST, LanguageModel, Words
 from asr.language_model.ngrams import NGrams
 from asr.language_model.tables import check_size
-from asr.storage.model_card import language_model_card
 from asr.storage.model_folder import (
     FORMAT,
     TOKENIZER,
@@ -43,9 +42,9 @@ class LanguageConfig:
 
 
 def write_language_model(
-    folder: Path, model: LanguageModel, config: LanguageConfig
+    folder: Path, model: LanguageModel, config: LanguageConfig, card: str
 ) -> None:
-    """Write a language model folder.
+    """Write a language model folder; `card` is the text of its model card.
 
     Raises:
         OutputError: The folder cannot be written.
@@ -57,7 +56,7 @@ def write_language_model(
             config,
             tokenizer=model.tokenizer.to_json(),
             weights=_arrays(model),
-            card=language_model_card(config.training),
+            card=card,
             compressed=True,
         )
 

@@ -24,6 +24,7 @@ from asr.language_model.ngrams import NGrams
 from asr.language_model.perplexity import perplexity
 from asr.language_model.storage import LONGEST, LanguageConfig, write_language_model
 from asr.language_model.tables import check_size
+from asr.storage.model_card import language_model_card
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
 from asr.text.special_tokens import END, START
@@ -93,7 +94,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     config = LanguageConfig(
         normalizer=data.normalizer, language=data.language, training=training
     )
-    write_language_model(output / "model", model, config)
+    write_language_model(output / "model", model, config, language_model_card(training))
     return output / "model"
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from asr.arrays import Tensor
+from asr.arrays import Tensor, pad_rows
 from asr.decoding.scorers import NEVER, TableScorer, WordScorer
 
 _BATCH = 4096  # texts scored at once
@@ -108,6 +108,51 @@ def phrases_automaton(
         scores[state, space] += final[state]
         scores[state, end] = final[state] - pending[state]
     return Automaton(scores, following, before)
+
+
+class HotwordScorer:
+    """Rewards whole words by the automaton that rewards their letters.
+
+    Args:
+        automaton: Rewards phrases, letter by letter.
+        spelled: Tokens of each word, (N,).
+        space: Token between words.
+        end: Token after a text.
+    """
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        spelled: Sequence[Sequence[int]],
+        *,
+        space: int,
+        end: int,
+    ) -> None:
+        self.automaton, self.space, self.end = automaton, space, end
+        rows = [[*row, space] for row in spelled]
+        self.spelled = pad_rows(rows, max(map(len, rows)), "int64")
+
+    def follow(
+        self, states: np.ndarray, words: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states after words, (N,), and the words' scores."""
+        gains = np.zeros(len(states))
+        for tokens in self.spelled[words].T:
+            real = tokens > 0
+            gains += np.where(real, self.automaton.scores[states, tokens], 0.0)
+            states = np.where(real, self.automaton.following[states, tokens], states)
+        return states, gains
+
+    def best_gains(self) -> np.ndarray:
+        """Return the highest score of each word after any other word, (N,)."""
+        words = np.arange(len(self.spelled))
+        before = np.unique(self.automaton.following[:, self.space])
+        gains = [self.follow(np.full(len(words), state), words)[1] for state in before]
+        return np.asarray(np.max(gains, axis=0))
+
+    def end_scores(self, states: np.ndarray) -> np.ndarray:
+        """Return the score of a text's end: negative inside a phrase."""
+        return self.automaton.scores[states, self.end]
 
 
 def text_score(

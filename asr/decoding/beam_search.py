@@ -107,11 +107,53 @@ def beam_search(
         K hypotheses for each utterance, best first.
     """
     longest = ops.max(limits) if longest is None else longest
+    weights = [weight, *(scorer.weight for scorer in scorers)]
+
+    def advance(*loop: Tensor) -> tuple[Tensor, ...]:
+        """Extend all live hypotheses by one token, and keep the K best."""
+        beam = _Beam(*loop)
+        logits, state = step(beam.last, beam.state)
+        log_probs = allowed_log_probs(logits, special, limits <= beam.time)
+        totals = [beam.totals[0][..., None] + log_probs]  # (B, K, V) each
+        for scorer, total, own in zip(
+            scorers, beam.totals[1:], beam.scorer_states, strict=True
+        ):
+            totals.append(scorer.scorer.extend(total, own))
+        best = _top_k(_weighted_sum(totals, weights, beam.alive), config.beam_size)
+        followed = (
+            scorer.scorer.follow(_take(own, best.parents), best.tokens)
+            for scorer, own in zip(scorers, beam.scorer_states, strict=True)
+        )
+        beam = beam._replace(
+            totals=tuple(_at(total, best.index) for total in totals),
+            state=_take(state, best.parents),
+            scorer_states=tuple(followed),
+            tokens=_take(beam.tokens, best.parents),
+        )
+        beam = beam._replace(finished=_collect_finished(beam, best, special, config))
+        return tuple(_select(beam, best, special, config))
+
+    loop = ops.while_loop(
+        lambda *loop: ops.any(_Beam(*loop).alive),
+        advance,
+        tuple(_start(state, limits, longest, special, config, scorers)),
+    )
+    return _Beam(*loop).finished
+
+
+def _start(
+    state: Tensor,
+    limits: Tensor,
+    longest: Tensor,
+    special: Tokens,
+    config: DecodingConfig,
+    scorers: Sequence[WeightedScorer],
+) -> _Beam:
     zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, config.beam_size))  # (B, K)
     # Room for the longest hypothesis and, at its end, for the step that closes it.
     tokens = zeros[..., None] + ops.arange(longest + 1, dtype="int32") * 0
     nothing = ops.cast(zeros, "float32")
-    beam = _Beam(
+    return _Beam(
         time=ops.convert_to_tensor(0, dtype="int32"),
         tokens=tokens,
         last=zeros + special.start,
@@ -122,39 +164,6 @@ def beam_search(
         scorer_states=tuple(scorer.state for scorer in scorers),
         finished=Hypotheses(tokens, zeros, nothing + NEVER),
     )
-
-    def advance(*loop: Tensor) -> tuple[Tensor, ...]:
-        """Extend all live hypotheses by one token, and keep the K best."""
-        beam = _Beam(*loop)
-        logits, state = step(beam.last, beam.state)
-        log_probs = allowed_log_probs(logits, special, limits <= beam.time)
-        totals = [
-            beam.totals[0][..., None] + log_probs,
-            *(
-                scorer.scorer.extend(total, state)
-                for scorer, total, state in zip(
-                    scorers, beam.totals[1:], beam.scorer_states, strict=True
-                )
-            ),
-        ]  # (B, K, V) each
-        weights = [weight, *(scorer.weight for scorer in scorers)]
-        best = _top_k(_weighted_sum(totals, weights, beam.alive), config.beam_size)
-        beam = beam._replace(
-            totals=tuple(_at(total, best.index) for total in totals),
-            state=_take(state, best.parents),
-            scorer_states=tuple(
-                scorer.scorer.follow(_take(state, best.parents), best.tokens)
-                for scorer, state in zip(scorers, beam.scorer_states, strict=True)
-            ),
-            tokens=_take(beam.tokens, best.parents),
-        )
-        beam = beam._replace(finished=_collect_finished(beam, best, special, config))
-        return tuple(_select(beam, best, special, config))
-
-    loop = ops.while_loop(
-        lambda *loop: ops.any(_Beam(*loop).alive), advance, tuple(beam)
-    )
-    return _Beam(*loop).finished
 
 
 def allowed_log_probs(logits: Tensor, special: Tokens, full: Tensor) -> Tensor:

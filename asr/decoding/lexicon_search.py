@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.arrays import pad_rows
-from asr.decoding.automata import Automaton
+from asr.decoding.automata import HotwordScorer
 from asr.decoding.beam_search import Tokens
 from asr.decoding.prefix_tree import ROOT, PhoneTree
 from asr.decoding.scorers import NEVER
@@ -33,51 +32,6 @@ class Hypothesis(NamedTuple):
     acoustic: float
     language: float
     reward: float = 0.0
-
-
-class HotwordScorer:
-    """Rewards whole words by the automaton that rewards their letters.
-
-    Args:
-        automaton: Rewards phrases, letter by letter.
-        spelled: Tokens of each word, (N,).
-        space: Token between words.
-        end: Token after a text.
-    """
-
-    def __init__(
-        self,
-        automaton: Automaton,
-        spelled: Sequence[Sequence[int]],
-        *,
-        space: int,
-        end: int,
-    ) -> None:
-        self.automaton, self.space, self.end = automaton, space, end
-        rows = [[*row, space] for row in spelled]
-        self.spelled = pad_rows(rows, max(map(len, rows)), "int64")
-
-    def follow(
-        self, states: np.ndarray, words: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the states after words, (N,), and the words' scores."""
-        gains = np.zeros(len(states))
-        for tokens in self.spelled[words].T:
-            real = tokens > 0
-            gains += np.where(real, self.automaton.scores[states, tokens], 0.0)
-            states = np.where(real, self.automaton.following[states, tokens], states)
-        return states, gains
-
-    def best_gains(self) -> np.ndarray:
-        """Return the highest score of each word after any other word, (N,)."""
-        words = np.arange(len(self.spelled))
-        before = np.unique(self.automaton.following[:, self.space])
-        gains = [self.follow(np.full(len(words), state), words)[1] for state in before]
-        return np.asarray(np.max(gains, axis=0))
-
-    def end_scores(self, states: np.ndarray) -> np.ndarray:
-        """Return the score of a text's end: negative inside a phrase."""
-        return self.automaton.scores[states, self.end]
 
 
 class LexiconSearch:
@@ -119,13 +73,11 @@ class LexiconSearch:
         """Return the best hypotheses, best first.
 
         Args:
-            log_probs: Log probability of each phone at each frame, (R, P); 0 is the
-                blank.
+            log_probs: Log probability of each phone at each frame, (R, P); 0: blank.
             count: Maximum number of hypotheses.
         """
-        root = np.zeros(1, np.int64)
+        root, histories = np.zeros(1, np.int64), _Histories(self)
         beam = _Beam(root, root, blank=np.zeros(1), phone=np.full(1, NEVER))
-        histories = _Histories(self)
         for frame in log_probs.astype(np.float64):
             step = self._stay(beam, histories, frame)
             inside = self._extend_in_word(step)
@@ -171,14 +123,9 @@ class LexiconSearch:
         score: np.ndarray,
         node: np.ndarray,
     ) -> _Entries:
-        """Extend entries by the phones of all children of nodes, above the threshold.
+        """Extend entries of the beam to all children of nodes, above the threshold.
 
-        Args:
-            step: The frame.
-            rows: Entries of the beam, (N,).
-            history: History of each from here on, (N,).
-            score: Score of that history, (N,).
-            node: Node whose children follow, (N,).
+        The new entries have the given histories, with their scores; (N,) each.
         """
         index, child = _ranges(self.tree.first[node], self.tree.children[node])
         row, phone = rows[index], self.tree.phones[child]
@@ -216,7 +163,7 @@ class LexiconSearch:
     ) -> list[Hypothesis]:
         """End the texts of entries at the root or at the end of a word.
 
-        If there are none, as in speech that is cut off, drop the unfinished word.
+        If there are none, as in cut-off speech, drop the unfinished word.
         """
         total = np.logaddexp(beam.blank, beam.phone)
         index, longer = histories.extended(beam.history, beam.node)
@@ -239,13 +186,10 @@ class LexiconSearch:
         best = np.argsort(-scores, kind="stable")
         best = best[acoustic[best] > 0.5 * NEVER][:count]
         return [
-            Hypothesis(
-                tuple(self.names[word] for word in histories.words(int(ids[at]))),
-                float(acoustic[at]),
-                float(language[at]),
-                float(reward[at]),
+            Hypothesis(histories.words(int(history)), *map(float, scores))
+            for history, *scores in zip(
+                ids[best], acoustic[best], language[best], reward[best], strict=True
             )
-            for at in best
         ]
 
 
@@ -259,7 +203,7 @@ class _Beam(NamedTuple):
 
 
 class _Entries(NamedTuple):
-    """New entries whose last frame is the phone of their node, (N,) each."""
+    """New entries, whose last frame is the phone of their node, (N,) each."""
 
     node: np.ndarray
     history: np.ndarray
@@ -292,7 +236,7 @@ _HISTORY = np.dtype(
 
 
 class _Histories:
-    """All word sequences of a search, as a table; row 0 is the empty one."""
+    """Table of all word sequences of a search; row 0 is the empty one."""
 
     def __init__(self, search: LexiconSearch) -> None:
         self.search, self.count = search, 1
@@ -306,20 +250,14 @@ class _Histories:
     def future(self, histories: np.ndarray) -> np.ndarray:
         """Return a number for the part of each history that scores what follows."""
         rows = self.rows[histories]
-        last = rows["before"] * len(self.search.names) + rows["word"]
-        return last * self.states + rows["state"]
+        words = rows["before"] * len(self.search.names) + rows["word"]
+        return words * self.states + rows["state"]
 
     def extended(
         self, histories: np.ndarray, nodes: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Append the words that end at nodes to histories.
-
-        Returns:
-            For each new history, the index of the old one among `histories`; and the
-            new history.
-        """
-        tree = self.search.tree
-        begin = tree.begin[nodes]
+        """Append the words that end at nodes; return old indices and new histories."""
+        tree, begin = self.search.tree, self.search.tree.begin[nodes]
         index, places = _ranges(begin, tree.begin[nodes + 1] - begin)
         words = tree.words[places].tolist()
         pairs = list(zip(histories[index].tolist(), words, strict=True))
@@ -341,18 +279,19 @@ class _Histories:
             new["state"], gains = search.hotwords.follow(old["state"], words)
             new["reward"] = old["reward"] + gains
         new["score"] = search.weight * new["log_prob"] + new["reward"]
-        while self.count + len(new) > len(self.rows):
+        end = self.count + len(new)
+        while end > len(self.rows):
             self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
-        self.rows[self.count : self.count + len(new)] = new
-        self.count += len(new)
+        self.rows[self.count : end] = new
+        self.count = end
 
-    def words(self, history: int) -> tuple[int, ...]:
+    def words(self, history: int) -> tuple[str, ...]:
         """Return the words of a history."""
-        words: list[int] = []
+        words: tuple[str, ...] = ()
         while history:
-            words.append(int(self.rows["word"][history]))
+            words = (self.search.names[self.rows["word"][history]], *words)
             history = int(self.rows["parent"][history])
-        return tuple(reversed(words))
+        return words
 
 
 def _ranges(first: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asr.decoding.automata import Automaton
+from asr.decoding.automata import Automaton, HotwordScorer
 from asr.decoding.beam_search import Tokens
-from asr.decoding.lexicon_search import HotwordScorer, LexiconSearch
+from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.prefix_tree import ROOT, lexicon, phone_tree
 from asr.decoding.scorers import TableScorer, WordScorer
 from asr.errors import ModelError
@@ -154,13 +154,8 @@ def lexicon_search(
 
     names = [""] * FIRST + list(vocabulary)
     scores = np.log(np.maximum(ngrams.unigrams.astype(np.float64), _TINY)) * weight
-    rewards = None
-    if hotwords:
-        spelled = [
-            tokenizer.encode(name) if writable.issuperset(name) else []
-            for name in names
-        ]
-        rewards = HotwordScorer(hotwords, spelled, space=_space(tokenizer), end=END)
+    rewards = _rewards(hotwords, names, tokenizer) if hotwords else None
+    if rewards:
         scores += rewards.best_gains()
     pronunciations, words = zip(*entries, strict=True)
     return LexiconSearch(
@@ -172,3 +167,14 @@ def lexicon_search(
         beam=beam,
         hotwords=rewards,
     )
+
+
+def _rewards(
+    automaton: Automaton, names: Sequence[str], tokenizer: Tokenizer
+) -> HotwordScorer:
+    """Return rewards of words; those that the tokenizer cannot write have none."""
+    writable = set(tokenizer.pieces)
+    spelled = [
+        tokenizer.encode(name) if writable.issuperset(name) else [] for name in names
+    ]
+    return HotwordScorer(automaton, spelled, space=_space(tokenizer), end=END)

@@ -7,9 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from asr.decoding.automata import phrases_automaton
+from asr.decoding.automata import HotwordScorer, phrases_automaton
 from asr.decoding.beam_search import Tokens
-from asr.decoding.lexicon_search import HotwordScorer, LexiconSearch
+from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.prefix_tree import ROOT, phone_tree
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from asr.config.schema import DecodingConfig
-from asr.decoding.automata import phrases_automaton
+from asr.decoding.automata import HotwordScorer, phrases_automaton
 from asr.decoding.beam_search import Tokens
-from asr.decoding.lexicon_search import HotwordScorer, Hypothesis, LexiconSearch
+from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
 from asr.decoding.prefix_tree import phone_tree
 from asr.inference.rescoring import RescoringDecoder
 from tests.tiny_speech import CONFIG, tiny_speech_model

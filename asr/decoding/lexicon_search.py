@@ -1,12 +1,13 @@
 """Lexicon search: time-synchronous CTC beam search over a tree of pronunciations.
 
 At each frame the beam holds entries: a node of the tree of all words' phones, the words
-before it (a history), and the log probability of all CTC paths up to here. Entries
-whose future is the same are recombined: only the best of them stays.
+before it (a history), and the log probability of all CTC paths up to here. Of
+entries with the same future only the best stays (recombination).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -66,7 +67,7 @@ class LexiconSearch:
 
     @property
     def vocabulary(self) -> set[str]:
-        """All words that the search can find."""
+        """Words that the search can find."""
         return {self.names[word] for word in self.tree.words}
 
     def __call__(self, log_probs: np.ndarray, count: int) -> list[Hypothesis]:
@@ -89,19 +90,19 @@ class LexiconSearch:
         """Let each entry stay at its node, and set the score that others must reach."""
         total = np.logaddexp(beam.blank, beam.phone)
         own = self.tree.phones[beam.node]
-        # A node stays by a blank, or by its own phone again; the root has no phone.
         blank = total + frame[0]
+        # A node stays by a blank, or by its own phone again; the root has no phone.
         phone = np.where(own > 0, beam.phone + frame[own], NEVER)
         score = histories.rows["score"][beam.history]
-        # Score with lookahead: entries deep inside a word and at its start compare.
+        # Lookahead makes entries deep inside a word and at its start comparable.
         rank = np.maximum(blank, phone) + score + self.tree.lookahead[beam.node]
         stayed = _Beam(beam.node, beam.history, blank, phone)
         return _Step(beam, frame, total, own, score, stayed, rank.max() - self.width)
 
     def _extend_in_word(self, step: _Step) -> _Entries:
         """Go on from each node to its children."""
-        rows = np.arange(len(step.total))
-        return self._children(step, rows, step.beam.history, step.score, step.beam.node)
+        beam, rows = step.beam, np.arange(len(step.total))
+        return self._children(step, rows, beam.history, step.score, beam.node)
 
     def _start_word(self, step: _Step, histories: _Histories) -> _Entries:
         """Go on from nodes where words end to the first phones of the next word."""
@@ -139,7 +140,7 @@ class LexiconSearch:
         self, stayed: _Beam, inside: _Entries, begun: _Entries, histories: _Histories
     ) -> _Beam:
         """Add up paths to the same entry, and keep the best entries."""
-        nodes, rows = len(self.tree.phones), histories.rows
+        nodes = len(self.tree.phones)
         history = np.concatenate([stayed.history, inside.history, begun.history])
         node = np.concatenate([stayed.node, inside.node, begun.node])
         log_probs = np.concatenate([stayed.phone, inside.log_prob, begun.log_prob])
@@ -148,7 +149,7 @@ class LexiconSearch:
         blank[index[: len(stayed.blank)]] = stayed.blank
         np.logaddexp.at(phone, index, log_probs)
         history, node = np.divmod(keys, nodes)
-        rank = np.logaddexp(blank, phone) + rows["score"][history]
+        rank = np.logaddexp(blank, phone) + histories.rows["score"][history]
         rank += self.tree.lookahead[node]
         good = np.flatnonzero(rank > rank.max() - self.width)
         good = good[np.argsort(-rank[good], kind="stable")]
@@ -169,7 +170,7 @@ class LexiconSearch:
         index, longer = histories.extended(beam.history, beam.node)
         between = np.flatnonzero(beam.node == ROOT)
         history = np.concatenate([beam.history[between], longer])
-        log_probs = total[np.concatenate([between, index])]
+        log_probs = np.concatenate([total[between], total[index]])
         if not history.size:
             history, log_probs = beam.history, total
         # Several entries may end in one text: different pronunciations add up.
@@ -219,20 +220,18 @@ class _Step(NamedTuple):
     own: np.ndarray  # phone of the node
     score: np.ndarray  # of the history
     stayed: _Beam
-    least: float  # score below which no entry is worth a place
+    least: float  # score that new entries must reach
 
 
-_HISTORY = np.dtype(
-    [
-        ("parent", np.int64),  # history without its last word
-        ("before", np.int64),  # last word but one
-        ("word", np.int64),  # last word
-        ("state", np.int64),  # state of the automaton of hotwords
-        ("log_prob", np.float64),  # of all words
-        ("reward", np.float64),  # of hotwords
-        ("score", np.float64),  # weighted sum of both
-    ]
-)
+_HISTORY = [
+    ("parent", np.int64),  # history without its last word
+    ("before", np.int64),  # last word but one
+    ("word", np.int64),  # last word
+    ("state", np.int64),  # state of the automaton of hotwords
+    ("log_prob", np.float64),  # of all words
+    ("reward", np.float64),  # of hotwords
+    ("score", np.float64),  # weighted sum of both
+]
 
 
 class _Histories:
@@ -250,8 +249,8 @@ class _Histories:
     def future(self, histories: np.ndarray) -> np.ndarray:
         """Return a number for the part of each history that scores what follows."""
         rows = self.rows[histories]
-        words = rows["before"] * len(self.search.names) + rows["word"]
-        return words * self.states + rows["state"]
+        last = rows["before"] * len(self.search.names) + rows["word"]
+        return last * self.states + rows["state"]
 
     def extended(
         self, histories: np.ndarray, nodes: np.ndarray
@@ -263,9 +262,8 @@ class _Histories:
         pairs = list(zip(histories[index].tolist(), words, strict=True))
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.numbers]
         if new:
+            self.numbers.update(zip(new, itertools.count(self.count), strict=False))
             self._add(np.array(new))
-            rows = range(self.count - len(new), self.count)
-            self.numbers.update(zip(new, rows, strict=True))
         return index, np.array([self.numbers[pair] for pair in pairs], np.int64)
 
     def _add(self, pairs: np.ndarray) -> None:
@@ -273,8 +271,8 @@ class _Histories:
         search, (parents, words) = self.search, pairs.T
         old, new = self.rows[parents], np.zeros(len(pairs), _HISTORY)
         new["parent"], new["before"], new["word"] = parents, old["word"], words
-        log_probs = search.predict(old["before"], old["word"], words)
-        new["log_prob"] = old["log_prob"] + log_probs
+        new["log_prob"] = search.predict(old["before"], old["word"], words)
+        new["log_prob"] += old["log_prob"]
         if search.hotwords:
             new["state"], gains = search.hotwords.follow(old["state"], words)
             new["reward"] = old["reward"] + gains

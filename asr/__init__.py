@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from asr.inference.generator import Generation, TextGenerator, load_text
     from asr.inference.recognizer import Recognizer, load
     from asr.language_model.model import LanguageModel
+    from asr.language_model.perplexity import perplexity
     from asr.language_model.storage import load_language_model
     from asr.language_model.training import train_language_model
     from asr.storage.model_folder import describe, write_calibration
@@ -61,6 +62,7 @@ _HOMES = {
     "load_language_model": "asr.language_model.storage",
     "load_recipe": "asr.config.loading",
     "load_text": "asr.inference.generator",
+    "perplexity": "asr.language_model.perplexity",
     "read_manifest": "asr.data.manifest",
     "read_pairs": "asr.data.pairs",
     "read_texts": "asr.corpora.sources",
@@ -97,6 +99,7 @@ __all__ = [
     "load_language_model",
     "load_recipe",
     "load_text",
+    "perplexity",
     "read_manifest",
     "read_pairs",
     "read_texts",

@@ -26,7 +26,8 @@ from asr.decoding.prefix_tree import lexicon, phone_tree
 from asr.decoding.scorers import TableScorer, WordScorer
 from asr.inference.graph import BeamSearchDecoder
 from asr.inference.rescoring import RescoringDecoder
-from asr.language_model.ngrams import train_ngrams
+from asr.language_model.kneser_ney import train_ngrams
+from asr.language_model.tables import first_rows, word_rows
 from asr.model.attention_variants import ATTENTIONS
 from asr.model.decoder import Decoder
 from asr.model.seq2seq import Seq2Seq
@@ -55,7 +56,7 @@ def automata(config: DecodingConfig) -> list[Automaton | WordScorer]:
     words = WordScorer(
         TableScorer(gains, following),
         lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
-        ngrams.unigrams, ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
+        ngrams.unigrams, first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2),
         start=1, first=1, unknown=3, space=3, end=2, weight=0.8,
         bonus=np.array([0.5, -0.4, 0.2, -0.3, 0.1], "float32"),
     )  # fmt: skip

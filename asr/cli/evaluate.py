@@ -159,7 +159,9 @@ def _score_language_model(request: Request) -> Perplexity:
     path = str(data.resolve())
     source = SourceConfig(path, corpus, subset or "all", limit=request.limit or 0)
     terminal.start_backend()
-    return asr.load_language_model(request.model).fit(asr.read_texts([source]))
+    return asr.perplexity(
+        asr.load_language_model(request.model), asr.read_texts([source])
+    )
 
 
 def _score_texts(request: Request) -> TextEvaluation:

@@ -1,4 +1,4 @@
-"""Finite automata that score what is written, token by token."""
+"""Finite automata that score hypotheses token by token: prefixes and hotwords."""
 
 from __future__ import annotations
 
@@ -8,38 +8,37 @@ from typing import NamedTuple
 import numpy as np
 from keras import ops
 
-from asr.arrays import Tensor
-from asr.decoding.ctc_prefix import NEVER
-from asr.decoding.scorers import TableScorer, WordScorer
+from asr.arrays import Tensor, pad_rows
+from asr.decoding.scorers import NEVER, TableScorer, WordScorer
 
-_TOGETHER = 4096  # texts that are scored at once
+_BATCH = 4096  # texts scored at once
 
 
 class Automaton(NamedTuple):
-    """What adds to the score of each token, given what was written before it.
+    """A finite automaton whose states score the next token.
 
     Attributes:
         scores: Score of each token in each state, (S, V) float32.
         following: State after each token, (S, V) int32.
-        start: State in which a text begins.
+        start: State before a text.
     """
 
     scores: np.ndarray
     following: np.ndarray
     start: int
 
-    def guide(self, table: Callable[[np.ndarray], Tensor]) -> TableScorer:
-        """Return it in tensors, each of which `table` makes of an array."""
+    def scorer(self, table: Callable[[np.ndarray], Tensor]) -> TableScorer:
+        """Return the same automaton in tensors; `table` makes one of each array."""
         return TableScorer(table(self.scores), table(self.following))
 
 
 def prefix_automaton(prefix: Sequence[int], vocabulary: int) -> Automaton:
-    """Return one that lets a text begin in one way only.
+    """Return an automaton that makes texts begin with a prefix.
 
-    Its last state lets everything be written.
+    Its last state allows all tokens.
 
     Args:
-        prefix: Tokens that come first.
+        prefix: First tokens of a text.
         vocabulary: Number of tokens, V.
     """
     size = len(prefix)
@@ -59,81 +58,127 @@ def phrases_automaton(
     space: int,
     end: int,
 ) -> Automaton:
-    """Return one that rewards phrases, as they are written, of whole words.
+    """Return an automaton that rewards phrases of whole words (hotwords).
 
-    Each token of a phrase is rewarded at once, so that the search keeps it; where the
-    phrase is not finished, all of that is taken back.
+    Each token of a phrase is rewarded at once, so that the phrase stays in the beam.
+    Where the phrase breaks off, its rewards are taken back.
 
     Args:
         phrases: Tokens of each phrase, without spaces around it.
         vocabulary: Number of tokens, V.
-        bonus: What each token of a phrase adds.
+        bonus: Reward of each token of a phrase.
         space: Token between words.
         end: Token after a text.
 
     Reference:
         D. Zhao et al., Shallow-Fusion End-to-End Contextual Biasing, Interspeech 2019,
-        section 3: prefixes are rewarded, and failure arcs take it back.
+        section 3: rewards of prefixes, and failure arcs that take them back.
     """
-    # State 0 is inside of a word of no phrase, state 1 before a word; all others are
+    # State 0 is inside a word of no phrase, state 1 before a word. The other states are
     # prefixes of phrases, the shorter before the longer.
     inside, before = 0, 1
-    prefixes: dict[tuple[int, ...], int] = {(): before}
-    wanted = {tuple(phrase) for phrase in phrases if len(phrase)}
-    found = {phrase[:size] for phrase in wanted for size in range(1, len(phrase) + 1)}
-    for prefix in sorted(found, key=len):
-        prefixes[prefix] = len(prefixes) + 1
-    scores = np.zeros((len(prefixes) + 1, vocabulary), np.float32)
+    complete = {tuple(phrase) for phrase in phrases if len(phrase)}
+    prefixes = {phrase[:size] for phrase in complete for size in range(len(phrase) + 1)}
+    states: dict[tuple[int, ...], int] = {(): before}
+    for prefix in sorted(prefixes - {()}, key=len):
+        states[prefix] = len(states) + 1
+    scores = np.zeros((len(states) + 1, vocabulary), np.float32)
     following = np.full(scores.shape, inside, np.int32)
     following[:, space] = before
-    # What a state was given and may yet have to return, what of it a word that ends
-    # there makes its own, and the longest other prefix that the same words end with.
-    held, earned = np.zeros(len(scores)), np.zeros(len(scores))
-    shorter = np.full(len(scores), inside)
-    for prefix, state in prefixes.items():
+    # Rewards that a state may have to give back; the part of them that a word boundary
+    # after it makes final; and the state of the longest shorter prefix that the same
+    # words end with (the failure arc of Aho-Corasick).
+    pending, final = np.zeros(len(scores)), np.zeros(len(scores))
+    failure = np.full(len(scores), inside)
+    for prefix, state in states.items():
         if prefix:
-            parent = prefixes[prefix[:-1]]
-            shorter[state] = following[shorter[parent], prefix[-1]]
-            kept = earned[parent] if prefix[-1] == space else 0.0
-            held[state] = held[parent] - kept + bonus
-            whole = prefix in wanted
-            earned[state] = held[state] if whole else earned[shorter[state]]
-        following[state] = following[shorter[state]]
+            parent = states[prefix[:-1]]
+            failure[state] = following[failure[parent], prefix[-1]]
+            kept = final[parent] if prefix[-1] == space else 0.0
+            pending[state] = pending[parent] - kept + bonus
+            done = prefix in complete
+            final[state] = pending[state] if done else final[failure[state]]
+        following[state] = following[failure[state]]
         for token in range(vocabulary):
-            longer = prefixes.get((*prefix, token))
+            longer = states.get((*prefix, token))
             if longer is not None:
                 following[state, token] = longer
     for state in range(len(scores)):
-        scores[state] = held[following[state]] - held[state]
-        scores[state, space] += earned[state]
-        scores[state, end] = earned[state] - held[state]
+        scores[state] = pending[following[state]] - pending[state]
+        scores[state, space] += final[state]
+        scores[state, end] = final[state] - pending[state]
     return Automaton(scores, following, before)
+
+
+class HotwordScorer:
+    """Rewards whole words by the automaton that rewards their letters.
+
+    Args:
+        automaton: Rewards phrases, letter by letter.
+        spelled: Tokens of each word, (N,).
+        space: Token between words.
+        end: Token after a text.
+    """
+
+    def __init__(
+        self,
+        automaton: Automaton,
+        spelled: Sequence[Sequence[int]],
+        *,
+        space: int,
+        end: int,
+    ) -> None:
+        self.automaton, self.space, self.end = automaton, space, end
+        rows = [[*row, space] for row in spelled]
+        self.spelled = pad_rows(rows, max(map(len, rows)), "int64")
+
+    def follow(
+        self, states: np.ndarray, words: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the states after words, (N,), and the words' scores."""
+        gains = np.zeros(len(states))
+        for tokens in self.spelled[words].T:
+            real = tokens > 0
+            gains += np.where(real, self.automaton.scores[states, tokens], 0.0)
+            states = np.where(real, self.automaton.following[states, tokens], states)
+        return states, gains
+
+    def best_gains(self) -> np.ndarray:
+        """Return the highest score of each word after any other word, (N,)."""
+        words = np.arange(len(self.spelled))
+        before = np.unique(self.automaton.following[:, self.space])
+        gains = [self.follow(np.full(len(words), state), words)[1] for state in before]
+        return np.asarray(np.max(gains, axis=0))
+
+    def end_scores(self, states: np.ndarray) -> np.ndarray:
+        """Return the score of a text's end: negative inside a phrase."""
+        return self.automaton.scores[states, self.end]
 
 
 def text_score(
     automaton: Automaton | WordScorer, texts: Iterable[Sequence[int]]
 ) -> float:
-    """Return what an automaton adds to all tokens of texts.
+    """Return the total score of texts.
 
     Args:
-        automaton: Any.
-        texts: Tokens of each.
+        automaton: An automaton or scorer in arrays.
+        texts: Tokens of each text.
     """
-    guide = automaton.guide(ops.convert_to_tensor)
+    scorer = automaton.scorer(ops.convert_to_tensor)
     rows, total = sorted(texts, key=len, reverse=True), 0.0
-    for first in range(0, len(rows), _TOGETHER):
-        some = rows[first : first + _TOGETHER]
-        # As many in each turn: some backends compile for each number of them.
-        count, longest = min(len(rows), _TOGETHER), len(some[0])
+    for first in range(0, len(rows), _BATCH):
+        batch = rows[first : first + _BATCH]
+        # Batches of one size: some backends compile for each number of texts.
+        count, longest = min(len(rows), _BATCH), len(batch[0])
         tokens = np.zeros((longest, count, 1), np.int32)
         real = np.zeros((longest, count, 1), np.float32)
-        for column, row in enumerate(some):
+        for column, row in enumerate(batch):
             tokens[: len(row), column, 0] = row
             real[: len(row), column] = 1.0
-        state = guide.begin(np.full((count, 1), automaton.start, np.int32))
-        for written, weight in zip(tokens, real, strict=True):
-            gains = guide.scores(state)
-            gains = ops.take_along_axis(gains, written[..., None], axis=-1)
+        state = scorer.initial_state(np.full((count, 1), automaton.start, np.int32))
+        for token, weight in zip(tokens, real, strict=True):
+            gains = scorer.extend(ops.zeros_like(weight), state)
+            gains = ops.take_along_axis(gains, token[..., None], axis=-1)
             total += float(ops.sum(gains[..., 0] * weight))
-            state = guide.follow(state, written)
+            state = scorer.follow(state, token)
     return total

@@ -1,4 +1,4 @@
-"""When each word was said: CTC forced alignment, and words out of aligned tokens."""
+"""CTC forced alignment: the frames of each label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _IMPOSSIBLE = -1e30
 
 
 class Spans(NamedTuple):
-    """Where the labels of an utterance lie.
+    """Frames of each label of an utterance.
 
     Attributes:
         starts: First frame of each label, (L,) int.
@@ -28,17 +28,17 @@ class Spans(NamedTuple):
 
 
 def frames_needed(labels: Sequence[int]) -> int:
-    """Return how many frames CTC needs: one for each label, and between two alike."""
-    said = np.asarray(labels, dtype=int)
-    return len(said) + int(np.sum(said[1:] == said[:-1]))
+    """Return the frames CTC needs: one for each label, and one between two alike."""
+    wanted = np.asarray(labels, dtype=int)
+    return len(wanted) + int(np.sum(wanted[1:] == wanted[:-1]))
 
 
 def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
-    """Find the most probable way in which CTC writes labels.
+    """Find the most probable CTC path through labels (forced alignment).
 
     Args:
         log_probs: Log probabilities of the frames, (R, V); token 0 is the blank.
-        labels: What was said, (L,), without blanks.
+        labels: Labels of the utterance, (L,), without blanks.
 
     Returns:
         The frames of each label; blanks between them belong to none.
@@ -50,19 +50,20 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
         A. Graves et al., Connectionist Temporal Classification, ICML 2006; the path is
         found as in L. Kürzinger et al., CTC-Segmentation, SPECOM 2020, without skips.
     """
-    said = np.asarray(labels, dtype=int)
-    frames, size = len(log_probs), len(said)
+    wanted = np.asarray(labels, dtype=int)
+    frames, size = len(log_probs), len(wanted)
     if frames < frames_needed(labels):
         raise DataError(f"{size} labels do not fit {frames} frames")
     # States: blank, label 0, blank, label 1, ..., blank.
     states = np.full(2 * size + 1, BLANK)
-    states[1::2] = said
+    states[1::2] = wanted
     skips = np.zeros(len(states), dtype=bool)  # from the label before, past the blank
-    skips[3::2] = said[1:] != said[:-1]
+    skips[3::2] = wanted[1:] != wanted[:-1]
     emitted = np.asarray(log_probs, dtype=np.float64)[:, states]  # (R, 2L + 1)
     best = np.full(len(states), _IMPOSSIBLE)
     best[:2] = emitted[0, :2]
     steps = np.zeros((frames, len(states)), dtype=np.int8)
+    # Viterbi: a state follows itself, the one before it, or the label before its blank.
     for frame in range(1, frames):
         candidates = np.full((3, len(states)), _IMPOSSIBLE)
         candidates[0] = best
@@ -70,6 +71,7 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
         candidates[2, 2:] = np.where(skips[2:], best[:-2], _IMPOSSIBLE)
         steps[frame] = candidates.argmax(axis=0)
         best = candidates.max(axis=0) + emitted[frame]
+    # Trace the best path back from the last blank or the last label.
     path = np.empty(frames, dtype=int)
     state = len(states) - 1
     if size and best[-2] > best[-1]:
@@ -81,9 +83,9 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
 
 
 def _spans(path: np.ndarray, emitted: np.ndarray, size: int) -> Spans:
-    """Read the frames of each label off a path through the states."""
-    wanted = 2 * np.arange(size) + 1
-    starts = np.searchsorted(path, wanted, side="left")
-    ends = np.searchsorted(path, wanted, side="right")
+    """Return the frames of each label on a path through the states."""
+    states = 2 * np.arange(size) + 1
+    starts = np.searchsorted(path, states, side="left")
+    ends = np.searchsorted(path, states, side="right")
     totals = np.concatenate([[0.0], emitted[np.arange(len(path)), path].cumsum()])
     return Spans(starts, ends, (totals[ends] - totals[starts]) / (ends - starts))

@@ -1,22 +1,21 @@
 """CTC prefix scores of a whole beam: all extensions in one product.
 
 The probability that CTC's output begins with a prefix g extended by c is the sum over
-time of (probability that g is complete just before t) * p(c at t), for all c at once a
-matrix product of what the beam knows with the CTC probabilities. Only the K extensions
-that survive need their forward variables, two linear recurrences over time, which are
-solved in log2(R) steps by doubling.
+time of (probability that g is complete just before t) * p(c at t). For all c at once
+this is a matrix product of forward variables and CTC probabilities. Only the K
+extensions that survive need forward variables of their own: two linear recurrences over
+time, solved in log2(R) steps by doubling.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from keras import ops
 
 from asr.arrays import Tensor
+from asr.decoding.scorers import NEVER
 
-# Log probability of the impossible: finite, so that differences stay numbers.
-NEVER = -1e9
 _TINY = 1e-37
 
 
@@ -34,78 +33,71 @@ class PrefixState(NamedTuple):
     last: Tensor
 
 
-def pad_frames(log_probs: Tensor, mask: Tensor) -> Tensor:
-    """Make padded frames certain blanks, so that they change no score.
+class CTCPrefixScorer(NamedTuple):
+    """Scores hypotheses by their CTC prefix probability; a `Scorer`.
 
-    Args:
-        log_probs: (B, R, V) float32; token 0 is the blank.
-        mask: Which frames are real, (B, R) bool.
-    """
-    blank = ops.arange(ops.shape(log_probs)[-1]) == 0
-    return ops.where(mask[..., None], log_probs, ops.where(blank, 0.0, NEVER))
-
-
-def start(log_probs: Tensor, beam: int) -> PrefixState:
-    """Return the state of K empty prefixes; `log_probs` went through `pad_frames`."""
-    blank = ops.tile(ops.cumsum(log_probs[:, None, :, 0], axis=-1), (1, beam, 1))
-    last = ops.zeros_like(blank[:, :, 0], dtype="int32") - 1
-    return PrefixState(ops.full_like(blank, NEVER), blank, last)
-
-
-def extension_scores(state: PrefixState, log_probs: Tensor, end: int) -> Tensor:
-    """Return the log probability of each prefix extended by each token, (B, K, V).
-
-    At `end` stands the log probability that the prefix is the whole output, at the
-    blank `NEVER`.
+    Attributes:
+        log_probs: CTC log probabilities after `pad_frames`, (B, R, V); 0 is the blank.
+        end: Token after a text.
 
     Reference:
         S. Watanabe et al., Hybrid CTC/Attention Architecture, IEEE JSTSP 2017,
         algorithm 2.
     """
-    tokens = ops.arange(log_probs.shape[-1], dtype="int32")
-    probs = ops.exp(log_probs)  # (B, R, V)
-    before_any, before_same = _before(state)
-    scores = ops.where(
-        tokens == state.last[..., None],
-        _sum_over_time(before_same, probs),
-        _sum_over_time(before_any, probs),
-    )
-    whole = ops.logaddexp(state.label[..., -1:], state.blank[..., -1:])  # (B, K, 1)
-    scores = ops.where(tokens == end, whole, scores)
-    return ops.where(tokens == 0, NEVER, scores)
+
+    log_probs: Tensor
+    end: int
+
+    def initial_state(self, starts: Tensor) -> PrefixState:
+        """Return the state of empty prefixes, as many as `starts` has, (B, K)."""
+        blank = ops.cumsum(self.log_probs[:, None, :, 0], axis=-1)
+        blank = ops.tile(blank, (1, starts.shape[1], 1))
+        last = ops.zeros_like(blank[:, :, 0], dtype="int32") - 1
+        return PrefixState(ops.full_like(blank, NEVER), blank, last)
+
+    def extend(self, totals: Tensor, state: PrefixState) -> Tensor:  # noqa: ARG002 - CTC gives totals, not gains
+        """Return the log probability of each prefix with each next token, (B, K, V).
+
+        The value at `end` is the log probability that the prefix is the whole output;
+        at the blank it is `NEVER`.
+        """
+        tokens = ops.arange(self.log_probs.shape[-1], dtype="int32")
+        probs = ops.exp(self.log_probs)  # (B, R, V)
+        before_any, before_same = _before(state)
+        scores = ops.where(
+            tokens == state.last[..., None],
+            _sum_over_time(before_same, probs),
+            _sum_over_time(before_any, probs),
+        )
+        whole = ops.logaddexp(state.label[..., -1:], state.blank[..., -1:])  # (B, K, 1)
+        scores = ops.where(tokens == self.end, whole, scores)
+        return ops.where(tokens == 0, NEVER, scores)
+
+    def follow(self, state: PrefixState, tokens: Tensor) -> PrefixState:
+        """Return the state of prefixes extended by one label each, (B, K) int32."""
+        before_any, before_same = _before(state)
+        repeated = (tokens == state.last)[..., None]
+        before = ops.where(repeated, before_same, before_any)
+        one_hot = ops.one_hot(tokens, self.log_probs.shape[-1])  # (B, K, V)
+        emitted = ops.matmul(one_hot, ops.transpose(self.log_probs, (0, 2, 1)))
+        label = _log_recurrence(emitted, before + emitted)  # (B, K, R)
+        silent = ops.broadcast_to(self.log_probs[:, None, :, 0], ops.shape(label))
+        blank = _log_recurrence(silent, _shift(label, 1, NEVER) + silent)
+        return PrefixState(label, blank, tokens)
 
 
-def extend(
-    state: PrefixState,
-    log_probs: Tensor,
-    parents: Tensor,
-    tokens: Tensor,
-) -> PrefixState:
-    """Return the state of K extended prefixes.
+def pad_frames(log_probs: Tensor, mask: Tensor) -> Tensor:
+    """Make padded frames certain blanks, so that they change no score.
 
     Args:
-        state: State of the prefixes that `parents` points into.
-        log_probs: (B, R, V), as in `start`.
-        parents: Index of the prefix each one extends, (B, K) int32.
-        tokens: Label appended to it, (B, K) int32.
+        log_probs: (B, R, V) float32; token 0 is the blank.
+        mask: True for real frames, (B, R) bool.
     """
-    state = PrefixState(
-        ops.take_along_axis(state.label, parents[..., None], axis=1),
-        ops.take_along_axis(state.blank, parents[..., None], axis=1),
-        ops.take_along_axis(state.last, parents, axis=1),
-    )
-    before_any, before_same = _before(state)
-    repeated = (tokens == state.last)[..., None]
-    before = ops.where(repeated, before_same, before_any)
-    one_hot = ops.one_hot(tokens, log_probs.shape[-1])  # (B, K, V)
-    emitted = ops.matmul(one_hot, ops.transpose(log_probs, (0, 2, 1)))  # (B, K, R)
-    label = _log_recurrence(emitted, before + emitted)
-    silent = ops.broadcast_to(log_probs[:, None, :, 0], ops.shape(label))
-    blank = _log_recurrence(silent, _shift(label, 1, NEVER) + silent)
-    return PrefixState(label, blank, tokens)
+    blank = ops.arange(ops.shape(log_probs)[-1]) == 0
+    return ops.where(mask[..., None], log_probs, ops.where(blank, 0.0, NEVER))
 
 
-def _before(state: PrefixState) -> tuple[Any, Any]:
+def _before(state: PrefixState) -> tuple[Tensor, Tensor]:
     """Return the log probability of the prefix being complete before each frame.
 
     The first holds for a label other than the last one, the second for the same label,

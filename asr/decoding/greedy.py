@@ -21,16 +21,16 @@ def greedy_search(
     *,
     longest: Tensor = None,
 ) -> Hypotheses:
-    """Follow the most probable token.
+    """Take the most probable token at each step.
 
     Args:
         step: `(tokens (B, 1), state) -> (logits (B, 1, V), state)`.
         state: State before the first step.
-        limits: Longest hypothesis of each utterance, (B,) int32; one that meets it can
-            only end.
+        limits: Maximum tokens of each utterance, (B,) int32; a hypothesis that reaches
+            it can only end.
         special: Start and end symbols.
-        longest: Bound on all limits. JAX wants a number, since it compiles for it; the
-            largest limit if not given.
+        longest: Bound on all limits; the largest limit if not given. JAX needs a
+            number, since it compiles for it.
 
     Returns:
         One hypothesis for each utterance (K = 1).

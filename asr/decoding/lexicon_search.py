@@ -1,37 +1,32 @@
-"""Words by how they sound: CTC over phones, a lexicon and n-grams of words.
+"""Lexicon search: time-synchronous CTC beam search over a tree of pronunciations.
 
-A prefix search that goes through a recording frame by frame. What it keeps at a frame
-are nodes in a tree of all words' phones, each with the words before it, and the
-probability that the phones up to there were said until now. Of texts that end alike
-only the best goes on from a node: what may follow is the same for all of them.
+At each frame the beam holds entries: a node of the tree of all words' phones, the words
+before it (a history), and the log probability of all CTC paths up to here. Of
+entries with the same future only the best stays (recombination).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from asr.arrays import pad_rows
-from asr.decoding.automata import Automaton
+from asr.decoding.automata import HotwordScorer
 from asr.decoding.beam_search import Tokens
-from asr.decoding.ctc_prefix import NEVER
-
-if TYPE_CHECKING:
-    from asr.decoding.prefix_tree import PhoneTree
-
-ROOT = 0  # node before a word
+from asr.decoding.prefix_tree import ROOT, PhoneTree
+from asr.decoding.scorers import NEVER
 
 
 class Hypothesis(NamedTuple):
-    """What may have been said.
+    """One text with its scores.
 
     Attributes:
-        words: In their order.
+        words: The words in their order.
         acoustic: Log probability of their phones.
-        language: Log probability of their text, its end included.
-        reward: What its hotwords add.
+        language: Log probability of the text, its end included.
+        reward: Score of its hotwords.
     """
 
     words: tuple[str, ...]
@@ -40,63 +35,18 @@ class Hypothesis(NamedTuple):
     reward: float = 0.0
 
 
-class Hotwords:
-    """Rewards words by how they are spelled, as the search by characters does.
-
-    Args:
-        automaton: That rewards phrases; reads tokens.
-        spelled: Tokens of each word, (N,).
-        space: Token between words.
-        end: Token after a text.
-    """
-
-    def __init__(
-        self,
-        automaton: Automaton,
-        spelled: Sequence[Sequence[int]],
-        *,
-        space: int,
-        end: int,
-    ) -> None:
-        self.automaton, self.space, self.end = automaton, space, end
-        rows = [[*row, space] for row in spelled]
-        self.spelled = pad_rows(rows, max(map(len, rows)), "int64")
-
-    def read(
-        self, states: np.ndarray, words: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the states after words, (N,), and what these add."""
-        gains = np.zeros(len(states))
-        for tokens in self.spelled[words].T:
-            real = tokens > 0
-            gains += np.where(real, self.automaton.scores[states, tokens], 0.0)
-            states = np.where(real, self.automaton.following[states, tokens], states)
-        return states, gains
-
-    def most(self) -> np.ndarray:
-        """Return the most that each word can add, whatever was said before, (N,)."""
-        words = np.arange(len(self.spelled))
-        before = np.unique(self.automaton.following[:, self.space])
-        gains = [self.read(np.full(len(words), state), words)[1] for state in before]
-        return np.asarray(np.max(gains, axis=0))
-
-    def closing(self, states: np.ndarray) -> np.ndarray:
-        """Return what the end of a text adds: less than nothing in half a phrase."""
-        return self.automaton.scores[states, self.end]
-
-
 class LexiconSearch:
-    """Finds what may have been said.
+    """Finds texts of a lexicon's words in the outputs of a CTC head of phones.
 
     Args:
         tree: The lexicon.
         predict: Log probability of words (N,) after two others, (N,) each.
-        names: What each word is called.
+        names: Spelling of each word.
         special: Words before and after a text.
-        weight: Of what `predict` says, beside log probabilities of phones.
-        beam: Entries kept at a frame, each a node with the words before it.
-        width: Those are dropped whose score is by so much below the best.
-        hotwords: What rewards words, beside log probabilities of phones.
+        weight: Factor of `predict` beside log probabilities of phones.
+        beam: Entries kept at a frame, each a node with its history.
+        width: Entries whose score is this much below the best are dropped.
+        hotwords: Rewards words; its scores stand beside log probabilities of phones.
     """
 
     def __init__(
@@ -109,7 +59,7 @@ class LexiconSearch:
         weight: float,
         beam: int,
         width: float = 16.0,
-        hotwords: Hotwords | None = None,
+        hotwords: HotwordScorer | None = None,
     ) -> None:
         self.tree, self.predict, self.names = tree, predict, names
         self.special, self.weight = special, weight
@@ -117,204 +67,233 @@ class LexiconSearch:
 
     @property
     def vocabulary(self) -> set[str]:
-        """All words that may be found."""
+        """Words that the search can find."""
         return {self.names[word] for word in self.tree.words}
 
     def __call__(self, log_probs: np.ndarray, count: int) -> list[Hypothesis]:
-        """Return the best of what may have been said, best first.
+        """Return the best hypotheses, best first.
 
         Args:
-            log_probs: Of each phone at each frame, (R, P); 0 is the blank.
-            count: How many to return at most.
+            log_probs: Log probability of each phone at each frame, (R, P); 0: blank.
+            count: Maximum number of hypotheses.
         """
-        beam, histories = _Beam.beginning(), _Histories(self)
+        root, histories = np.zeros(1, np.int64), _Histories(self)
+        beam = _Beam(root, root, blank=np.zeros(1), phone=np.full(1, NEVER))
         for frame in log_probs.astype(np.float64):
-            beam = self._advance(beam, histories, frame)
-        return self._ended(beam, histories, count)
+            step = self._stay(beam, histories, frame)
+            inside = self._extend_in_word(step)
+            begun = self._start_word(step, histories)
+            beam = self._recombine(step.stayed, inside, begun, histories)
+        return self._n_best(beam, histories, count)
 
-    def _advance(self, beam: _Beam, histories: _Histories, frame: np.ndarray) -> _Beam:
-        tree, ahead = self.tree, self.tree.lookahead
-        total = beam.total
-        own = tree.phones[beam.node]
+    def _stay(self, beam: _Beam, histories: _Histories, frame: np.ndarray) -> _Step:
+        """Let each entry stay at its node, and set the score that others must reach."""
+        total = np.logaddexp(beam.blank, beam.phone)
+        own = self.tree.phones[beam.node]
         blank = total + frame[0]
+        # A node stays by a blank, or by its own phone again; the root has no phone.
         phone = np.where(own > 0, beam.phone + frame[own], NEVER)
-        score = histories.score[beam.history]
-        least = (np.maximum(blank, phone) + score + ahead[beam.node]).max() - self.width
+        score = histories.rows["score"][beam.history]
+        # Lookahead makes entries deep inside a word and at its start comparable.
+        rank = np.maximum(blank, phone) + score + self.tree.lookahead[beam.node]
+        stayed = _Beam(beam.node, beam.history, blank, phone)
+        return _Step(beam, frame, total, own, score, stayed, rank.max() - self.width)
 
-        def grown(
-            rows: np.ndarray, base: np.ndarray, parents: np.ndarray
-        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            """Go on from rows to the children of nodes, where that is worth it."""
-            again, child = _ranges(tree.first[parents], tree.children[parents])
-            next_phone = tree.phones[child]
-            row = rows[again]
-            # The same phone again takes a blank between.
-            before = np.where(next_phone == own[row], beam.blank[row], total[row])
-            found = before + frame[next_phone]
-            good = found + base[again] + ahead[child] > least
-            return again[good], child[good], found[good]
+    def _extend_in_word(self, step: _Step) -> _Entries:
+        """Go on from each node to its children."""
+        beam, rows = step.beam, np.arange(len(step.total))
+        return self._children(step, rows, beam.history, step.score, beam.node)
 
-        everyone = np.arange(len(total))
-        rows, inside, within = grown(everyone, score, beam.node)
-        # Words end where the next one may begin.
-        likely = total + frame[1:].max() + score + ahead[beam.node] > least
-        ending = everyone[likely & (tree.begin[beam.node + 1] > tree.begin[beam.node])]
-        longer = histories.extended(beam.history[ending], beam.node[ending])
-        begun, first, after = grown(
-            ending[longer.rows],
-            histories.score[longer.histories],
-            np.zeros(len(longer.rows), np.int64),
-        )
-        history = np.concatenate(
-            [beam.history, beam.history[rows], longer.histories[begun]]
-        )
-        node = np.concatenate([beam.node, inside, first])
-        keys, places = np.unique(history * len(tree.phones) + node, return_inverse=True)
-        new_blank = np.full(len(keys), NEVER)
-        new_blank[places[: len(total)]] = blank
-        new_phone = np.full(len(keys), NEVER)
-        np.logaddexp.at(new_phone, places, np.concatenate([phone, within, after]))
-        history, node = keys // len(tree.phones), keys % len(tree.phones)
-        rank = np.logaddexp(new_blank, new_phone) + histories.score[history]
-        rank += ahead[node]
+    def _start_word(self, step: _Step, histories: _Histories) -> _Entries:
+        """Go on from nodes where words end to the first phones of the next word."""
+        tree, node = self.tree, step.beam.node
+        # The next phone is at most the likeliest one: most word ends need no history.
+        best = step.total + step.frame[1:].max() + step.score + tree.lookahead[node]
+        ends = tree.begin[node + 1] > tree.begin[node]
+        rows = np.flatnonzero((best > step.least) & ends)
+        index, history = histories.extended(step.beam.history[rows], node[rows])
+        score = histories.rows["score"][history]
+        root = np.full(len(history), ROOT)
+        return self._children(step, rows[index], history, score, root)
+
+    def _children(
+        self,
+        step: _Step,
+        rows: np.ndarray,
+        history: np.ndarray,
+        score: np.ndarray,
+        node: np.ndarray,
+    ) -> _Entries:
+        """Extend entries of the beam to all children of nodes, above the threshold.
+
+        The new entries have the given histories, with their scores; (N,) each.
+        """
+        index, child = _ranges(self.tree.first[node], self.tree.children[node])
+        row, phone = rows[index], self.tree.phones[child]
+        # CTC needs a blank between two phones that are the same.
+        before = np.where(phone == step.own[row], step.beam.blank[row], step.total[row])
+        log_prob = before + step.frame[phone]
+        good = log_prob + score[index] + self.tree.lookahead[child] > step.least
+        return _Entries(child[good], history[index[good]], log_prob[good])
+
+    def _recombine(
+        self, stayed: _Beam, inside: _Entries, begun: _Entries, histories: _Histories
+    ) -> _Beam:
+        """Add up paths to the same entry, and keep the best entries."""
+        nodes = len(self.tree.phones)
+        history = np.concatenate([stayed.history, inside.history, begun.history])
+        node = np.concatenate([stayed.node, inside.node, begun.node])
+        log_probs = np.concatenate([stayed.phone, inside.log_prob, begun.log_prob])
+        keys, index = np.unique(history * nodes + node, return_inverse=True)
+        blank, phone = np.full((2, len(keys)), NEVER)
+        blank[index[: len(stayed.blank)]] = stayed.blank
+        np.logaddexp.at(phone, index, log_probs)
+        history, node = np.divmod(keys, nodes)
+        rank = np.logaddexp(blank, phone) + histories.rows["score"][history]
+        rank += self.tree.lookahead[node]
         good = np.flatnonzero(rank > rank.max() - self.width)
         good = good[np.argsort(-rank[good], kind="stable")]
-        # What follows depends on the last two words, hotwords that have begun, and
-        # the node.
-        future = histories.future(history[good]) * len(tree.phones) + node[good]
+        # The future depends on the last two words, the state of hotwords and the node:
+        # of entries that share these, the best one wins whatever follows.
+        future = histories.future(history[good]) * nodes + node[good]
         good = good[np.sort(np.unique(future, return_index=True)[1])[: self.beam]]
-        return _Beam(node[good], history[good], new_blank[good], new_phone[good])
+        return _Beam(node[good], history[good], blank[good], phone[good])
 
-    def _ended(
+    def _n_best(
         self, beam: _Beam, histories: _Histories, count: int
     ) -> list[Hypothesis]:
-        """Close the texts of entries where a word ends, or none has begun.
+        """End the texts of entries at the root or at the end of a word.
 
-        Where there are none, as in speech that is cut off, the word that has begun is
-        left out.
+        If there are none, as in cut-off speech, drop the unfinished word.
         """
-        found = histories.extended(beam.history, beam.node)
-        none = np.flatnonzero(beam.node == ROOT)
-        history = np.concatenate([beam.history[none], found.histories])
-        total = beam.total[np.concatenate([none, found.rows])]
+        total = np.logaddexp(beam.blank, beam.phone)
+        index, longer = histories.extended(beam.history, beam.node)
+        between = np.flatnonzero(beam.node == ROOT)
+        history = np.concatenate([beam.history[between], longer])
+        log_probs = np.concatenate([total[between], total[index]])
         if not history.size:
-            history, total = beam.history, beam.total
-        ids, places = np.unique(history, return_inverse=True)
+            history, log_probs = beam.history, total
+        # Several entries may end in one text: different pronunciations add up.
+        ids, index = np.unique(history, return_inverse=True)
         acoustic = np.full(len(ids), NEVER)
-        np.logaddexp.at(acoustic, places, total)
-        before, last = histories.before[ids], histories.word[ids]
-        closing = self.predict(before, last, np.full(len(ids), self.special.end))
-        reward = histories.reward[ids]
+        np.logaddexp.at(acoustic, index, log_probs)
+        rows = histories.rows[ids]
+        end = np.full(len(ids), self.special.end)
+        language = rows["log_prob"] + self.predict(rows["before"], rows["word"], end)
+        reward = rows["reward"]
         if self.hotwords:
-            reward = reward + self.hotwords.closing(histories.state[ids])
-        log_probs = histories.log_prob[ids] + closing
-        scores = acoustic + self.weight * log_probs + reward
+            reward = reward + self.hotwords.end_scores(rows["state"])
+        scores = acoustic + self.weight * language + reward
         best = np.argsort(-scores, kind="stable")
         best = best[acoustic[best] > 0.5 * NEVER][:count]
         return [
-            Hypothesis(
-                tuple(self.names[word] for word in histories.words(int(ids[at]))),
-                float(acoustic[at]),
-                float(log_probs[at]),
-                float(reward[at]),
+            Hypothesis(histories.words(int(history)), *map(float, scores))
+            for history, *scores in zip(
+                ids[best], acoustic[best], language[best], reward[best], strict=True
             )
-            for at in best
         ]
 
 
 class _Beam(NamedTuple):
-    """What is kept at a frame: nodes, words before them, log probabilities."""
+    """Entries at a frame, (N,) each."""
 
     node: np.ndarray
     history: np.ndarray
-    blank: np.ndarray  # the last frame was a blank
-    phone: np.ndarray  # the last frame was the phone of the node
-
-    @classmethod
-    def beginning(cls) -> _Beam:
-        nothing = np.zeros(1, np.int64)
-        return cls(nothing, nothing, np.zeros(1), np.full(1, NEVER))
-
-    @property
-    def total(self) -> np.ndarray:
-        return np.logaddexp(self.blank, self.phone)
+    blank: np.ndarray  # log probability of paths whose last frame is a blank
+    phone: np.ndarray  # ... is the phone of the node
 
 
-class _Extended(NamedTuple):
-    rows: np.ndarray  # of what was asked
-    histories: np.ndarray
+class _Entries(NamedTuple):
+    """New entries, whose last frame is the phone of their node, (N,) each."""
+
+    node: np.ndarray
+    history: np.ndarray
+    log_prob: np.ndarray
+
+
+class _Step(NamedTuple):
+    """Values that the steps at one frame share; (N,) for the entries of the beam."""
+
+    beam: _Beam
+    frame: np.ndarray  # log probabilities, (P,)
+    total: np.ndarray  # log probability of all paths
+    own: np.ndarray  # phone of the node
+    score: np.ndarray  # of the history
+    stayed: _Beam
+    least: float  # score that new entries must reach
+
+
+_HISTORY = [
+    ("parent", np.int64),  # history without its last word
+    ("before", np.int64),  # last word but one
+    ("word", np.int64),  # last word
+    ("state", np.int64),  # state of the automaton of hotwords
+    ("log_prob", np.float64),  # of all words
+    ("reward", np.float64),  # of hotwords
+    ("score", np.float64),  # weighted sum of both
+]
 
 
 class _Histories:
-    """All words that the search has come upon, one after another, by number.
-
-    0 is the beginning, with no words.
-    """
+    """Table of all word sequences of a search; row 0 is the empty one."""
 
     def __init__(self, search: LexiconSearch) -> None:
-        self.search = search
-        self.count = 1
-        self.numbers: dict[tuple[int, int], int] = {}
-        self.parent = np.zeros(1024, np.int64)
-        self.before = np.full(1024, search.special.start)  # the last word but one
-        self.word = np.full(1024, search.special.start)
-        self.log_prob, self.reward, self.score = np.zeros((3, 1024))
+        self.search, self.count = search, 1
+        self.numbers: dict[tuple[int, int], int] = {}  # (parent, word) -> row
         hotwords = search.hotwords
         self.states = len(hotwords.automaton.scores) if hotwords else 1
-        start = hotwords.automaton.start if hotwords else 0
-        self.state = np.full(1024, start)  # of the automaton of hotwords
+        self.rows = np.zeros(1024, _HISTORY)
+        self.rows["before"][0] = self.rows["word"][0] = search.special.start
+        self.rows["state"][0] = hotwords.automaton.start if hotwords else 0
 
     def future(self, histories: np.ndarray) -> np.ndarray:
-        """Return a number for all of each that matters to what follows."""
-        last = self.before[histories] * len(self.search.names) + self.word[histories]
-        return last * self.states + self.state[histories]
+        """Return a number for the part of each history that scores what follows."""
+        rows = self.rows[histories]
+        last = rows["before"] * len(self.search.names) + rows["word"]
+        return last * self.states + rows["state"]
 
-    def extended(self, histories: np.ndarray, nodes: np.ndarray) -> _Extended:
-        """Put the words that end at nodes behind histories."""
-        tree = self.search.tree
-        begin = tree.begin[nodes]
-        rows, places = _ranges(begin, tree.begin[nodes + 1] - begin)
-        words = tree.words[places]
-        pairs = list(zip(histories[rows].tolist(), words.tolist(), strict=True))
+    def extended(
+        self, histories: np.ndarray, nodes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Append the words that end at nodes; return old indices and new histories."""
+        tree, begin = self.search.tree, self.search.tree.begin[nodes]
+        index, places = _ranges(begin, tree.begin[nodes + 1] - begin)
+        words = tree.words[places].tolist()
+        pairs = list(zip(histories[index].tolist(), words, strict=True))
         new = [pair for pair in dict.fromkeys(pairs) if pair not in self.numbers]
         if new:
+            self.numbers.update(zip(new, itertools.count(self.count), strict=False))
             self._add(np.array(new))
-            self.numbers.update(
-                zip(new, range(self.count - len(new), self.count), strict=True)
-            )
-        return _Extended(
-            rows, np.array([self.numbers[pair] for pair in pairs], np.int64)
-        )
+        return index, np.array([self.numbers[pair] for pair in pairs], np.int64)
 
-    def _add(self, new: np.ndarray) -> None:
-        parents, words = new.T
-        here = slice(self.count, self.count + len(new))
-        while here.stop > len(self.word):
-            for name, array in vars(self).items():
-                if isinstance(array, np.ndarray):
-                    setattr(self, name, np.concatenate([array, np.zeros_like(array)]))
-        search = self.search
-        before = self.word[parents]
-        log_probs = search.predict(self.before[parents], before, words)
-        self.parent[here], self.before[here], self.word[here] = parents, before, words
-        self.log_prob[here] = self.log_prob[parents] + log_probs
+    def _add(self, pairs: np.ndarray) -> None:
+        """Add rows for (parent, word) pairs."""
+        search, (parents, words) = self.search, pairs.T
+        old, new = self.rows[parents], np.zeros(len(pairs), _HISTORY)
+        new["parent"], new["before"], new["word"] = parents, old["word"], words
+        new["log_prob"] = search.predict(old["before"], old["word"], words)
+        new["log_prob"] += old["log_prob"]
         if search.hotwords:
-            self.state[here], gains = search.hotwords.read(self.state[parents], words)
-            self.reward[here] = self.reward[parents] + gains
-        self.score[here] = search.weight * self.log_prob[here] + self.reward[here]
-        self.count = here.stop
+            new["state"], gains = search.hotwords.follow(old["state"], words)
+            new["reward"] = old["reward"] + gains
+        new["score"] = search.weight * new["log_prob"] + new["reward"]
+        end = self.count + len(new)
+        while end > len(self.rows):
+            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
+        self.rows[self.count : end] = new
+        self.count = end
 
-    def words(self, history: int) -> tuple[int, ...]:
-        """Return the words of one."""
-        found: list[int] = []
+    def words(self, history: int) -> tuple[str, ...]:
+        """Return the words of a history."""
+        words: tuple[str, ...] = ()
         while history:
-            found.append(int(self.word[history]))
-            history = int(self.parent[history])
-        return tuple(reversed(found))
+            words = (self.search.names[self.rows["word"][history]], *words)
+            history = int(self.rows["parent"][history])
+        return words
 
 
 def _ranges(first: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return all numbers of ranges, and before them which range each is from."""
-    rows = np.repeat(np.arange(len(first)), counts)
+    """Return all numbers of ranges, and before them the index of each one's range."""
+    index = np.repeat(np.arange(len(first)), counts)
     before = np.cumsum(counts) - counts
-    return rows, np.arange(len(rows)) - before[rows] + first[rows]
+    return index, np.arange(len(index)) - before[index] + first[index]

@@ -1,4 +1,4 @@
-"""Prefix trees of a vocabulary: by letters and by phones."""
+"""Prefix trees of a vocabulary: of letters and of phones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from asr.arrays import Tensor, pad_rows
 
 ROOT = 0  # node before a word
-_DEAD = 1  # node of letters with which no word begins
+_DEAD = 1  # node of letters that begin no word
 
 
 class Lexicon(NamedTuple):
@@ -33,14 +33,14 @@ def lexicon(
     space: int,
     unknown: int,
 ) -> Lexicon:
-    """Put words into a tree.
+    """Return the tree of the letters of words.
 
     Args:
-        spellings: Tokens of each word, none of them empty, each there once.
-        words: What stands for each.
+        spellings: Tokens of each word, not empty and all different.
+        words: Number of each word.
         vocabulary: Number of tokens, V.
         space: Token that leads back to the root.
-        unknown: Stands for letters that are no word.
+        unknown: Number for letters that are no word.
     """
     order = sorted(range(len(spellings)), key=lambda index: tuple(spellings[index]))
     sizes = np.array([len(spellings[index]) for index in order], np.int64)
@@ -71,9 +71,9 @@ class PhoneTree(NamedTuple):
     Attributes:
         phones: Phone that leads to each node, (N,); 0 to the root.
         first: First child of each node, (N,).
-        children: Number of them, (N,).
-        words: Words, by the node where they end, (W,).
-        begin: Place in `words` of the first of each node, (N + 1,).
+        children: Number of children of each node, (N,).
+        words: Words in the order of the nodes where they end, (W,).
+        begin: Index in `words` of the first word of each node, (N + 1,).
         lookahead: Best score of the words behind each node, (N,).
     """
 
@@ -88,12 +88,12 @@ class PhoneTree(NamedTuple):
 def phone_tree(
     pronunciations: Sequence[Sequence[int]], words: Sequence[int], scores: np.ndarray
 ) -> PhoneTree:
-    """Put words into a tree.
+    """Return the tree of the phones of words.
 
     Args:
-        pronunciations: Phones of each, from 1 on, none of them empty.
-        words: The word that each belongs to.
-        scores: What each word, by its number, is likely to add to the score of a text.
+        pronunciations: Phones of each pronunciation, from 1 on, not empty.
+        words: Word of each pronunciation.
+        scores: Expected score of each word, by its number.
     """
     order = sorted(range(len(words)), key=lambda index: tuple(pronunciations[index]))
     rows = [pronunciations[index] for index in order]
@@ -115,10 +115,11 @@ def phone_tree(
     above = np.concatenate(parents)  # of all nodes but the root, in order
     first = np.searchsorted(above, np.arange(count), "left") + 1
     last = np.searchsorted(above, np.arange(count), "right") + 1
-    ended = np.argsort(node, kind="stable")
+    by_end = np.argsort(node, kind="stable")
     listed = np.array(words, np.int64)[order]
     lookahead = np.full(count, -np.inf)
     np.maximum.at(lookahead, node, scores[listed])
+    # From the leaves up: a node is as good as the best word behind it.
     for level in reversed(levels):
         below = np.arange(level.start + 1, level.stop + 1)
         np.maximum.at(lookahead, above[level], lookahead[below])
@@ -127,7 +128,7 @@ def phone_tree(
         phones=np.concatenate(phones),
         first=first,
         children=last - first,
-        words=listed[ended],
-        begin=np.searchsorted(node[ended], np.arange(count + 1)),
+        words=listed[by_end],
+        begin=np.searchsorted(node[by_end], np.arange(count + 1)),
         lookahead=lookahead,
     )

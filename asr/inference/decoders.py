@@ -1,4 +1,4 @@
-"""Builds scorers and lexicon search from a `DecodingConfig`."""
+"""Builds the decoder that a `DecodingConfig` asks for."""
 
 from __future__ import annotations
 
@@ -6,25 +6,53 @@ import logging
 
 from asr.config.schema import DecodingConfig
 from asr.decoding.automata import Automaton, phrases_automaton, prefix_automaton
+from asr.decoding.beam_search import Tokens
 from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.scorers import WordScorer
 from asr.errors import DataError, ModelError
+from asr.inference.graph import BeamSearchDecoder
+from asr.inference.rescoring import RescoringDecoder
+from asr.language_model import fusion
 from asr.language_model.model import LanguageModel
+from asr.language_model.storage import load_language_model
+from asr.model.seq2seq import Seq2Seq
 from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
-_ENTRIES = 25  # of the beam of phones, for each hypothesis that attention reads
+AnyDecoder = BeamSearchDecoder | RescoringDecoder
+
+_ENTRIES = 25  # beam entries of the lexicon search for each rescored hypothesis
 
 
-def phone_search(
-    config: DecodingConfig, task: Task, language_model: LanguageModel | None
-) -> LexiconSearch | None:
-    """Return what finds words by how they sound, where that is asked for and possible.
+def build_decoder(model: Seq2Seq, task: Task, config: DecodingConfig) -> AnyDecoder:
+    """Return a decoder: beam search by tokens, or lexicon search with rescoring.
+
+    Args:
+        model: The network; its weights are shared, not copied.
+        task: Task of the model.
+        config: Beam size, weights, language model, hotwords and prefix.
 
     Raises:
-        ModelError: The model hears no phones.
+        DataError: Hotwords or prefix hold characters that the model does not write.
+        ModelError: There is no such language model, it has other characters, or the
+            model has no CTC head of phones where `phone_weight` asks for one.
     """
+    language_model = None
+    if config.language_model:
+        language_model = load_language_model(config.language_model)
+    special = Tokens(task.start, task.end)
+    search = _lexicon_search(config, task, language_model)
+    if search is None:
+        scorers = _scorers(config, task, language_model)
+        return BeamSearchDecoder(model, special, config, scorers)
+    return RescoringDecoder(model, special, config, search, task.tokenizer.encode)
+
+
+def _lexicon_search(
+    config: DecodingConfig, task: Task, language_model: LanguageModel | None
+) -> LexiconSearch | None:
+    """Return the lexicon search, where it is asked for and possible."""
     if not config.phone_weight:
         return None
     if not task.model.phones:
@@ -34,7 +62,8 @@ def phone_search(
     if config.prefix:
         log.warning("with a prefix: searching by characters")
         return None
-    found = language_model.phone_search(
+    search = fusion.lexicon_search(
+        language_model,
         task.model.phones,
         task.tokenizer,
         weight=config.lm_weight / config.phone_weight,
@@ -42,12 +71,13 @@ def phone_search(
         hotwords=_hotwords(config, task, config.hotword_bonus / config.phone_weight),
     )
     unknown = {"words"}
-    if found is not None:
-        phrases = (_written("hotword", phrase, task) for phrase in config.hotwords)
-        hoped = {word for it in phrases for word in task.tokenizer.decode(it).split()}
-        unknown = hoped - found.vocabulary
+    if search is not None:
+        # Lexicon search cannot find a word without a pronunciation.
+        phrases = (_tokens("hotword", phrase, task) for phrase in config.hotwords)
+        texts = map(task.tokenizer.decode, phrases)
+        unknown = {word for text in texts for word in text.split()} - search.vocabulary
     if not unknown:
-        return found
+        return search
     log.warning(
         "%s does not know how to pronounce %s: searching by characters",
         config.language_model,
@@ -56,39 +86,27 @@ def phone_search(
     return None
 
 
-def guides(
+def _scorers(
     config: DecodingConfig, task: Task, language_model: LanguageModel | None
 ) -> list[Automaton | WordScorer]:
-    """Return what guides a search beside the model; a prefix is the last of them.
-
-    Args:
-        config: Weights, hotwords and the prefix.
-        task: Whose tokens are written.
-        language_model: That of `config`.
-
-    Raises:
-        DataError: Hotwords or prefix hold characters that the model does not write.
-        ModelError: The language model writes other characters.
-    """
-    found: list[Automaton | WordScorer] = []
-    tokenizer = task.tokenizer
+    """Return the scorers of a beam search beside CTC; a prefix is the last of them."""
+    scorers: list[Automaton | WordScorer] = []
     if language_model:
-        found.append(
-            language_model.guide(
-                tokenizer, weight=config.lm_weight, bonus=config.word_bonus
-            )
+        weight, bonus = config.lm_weight, config.word_bonus
+        scorers.append(
+            fusion.scorer(language_model, task.tokenizer, weight=weight, bonus=bonus)
         )
     hotwords = _hotwords(config, task, config.hotword_bonus)
     if hotwords:
-        found.append(hotwords)
+        scorers.append(hotwords)
     if config.prefix:
-        tokens = _written("prefix", config.prefix, task)
-        found.append(prefix_automaton(tokens, task.vocabulary))
-    return found
+        tokens = _tokens("prefix", config.prefix, task)
+        scorers.append(prefix_automaton(tokens, task.vocabulary))
+    return scorers
 
 
 def _hotwords(config: DecodingConfig, task: Task, bonus: float) -> Automaton | None:
-    """Return what adds so much to each character of hotwords, if there are any."""
+    """Return an automaton that adds `bonus` to each character of hotwords."""
     if not config.hotwords:
         return None
     pieces = task.tokenizer.pieces
@@ -97,7 +115,7 @@ def _hotwords(config: DecodingConfig, task: Task, bonus: float) -> Automaton | N
             "hotwords are for models that write characters, a space among them"
         )
     return phrases_automaton(
-        [_written("hotword", phrase, task) for phrase in config.hotwords],
+        [_tokens("hotword", phrase, task) for phrase in config.hotwords],
         task.vocabulary,
         bonus=bonus,
         space=pieces.index(" "),
@@ -105,11 +123,12 @@ def _hotwords(config: DecodingConfig, task: Task, bonus: float) -> Automaton | N
     )
 
 
-def _written(what: str, text: str, task: Task) -> list[int]:
+def _tokens(option: str, text: str, task: Task) -> list[int]:
+    """Return the tokens of an option's text."""
     try:
         tokens = task.encode_target(text)
     except DataError as error:
-        raise DataError(f"{what} {text!r}: {error}") from error
+        raise DataError(f"{option} {text!r}: {error}") from error
     if not tokens:
-        raise DataError(f"{what} {text!r}: nothing that the model can write")
+        raise DataError(f"{option} {text!r}: nothing that the model can write")
     return tokens

@@ -15,8 +15,8 @@ from asr.data.batching import collate
 from asr.errors import DataError, ModelError
 from asr.files import model_path
 from asr.formats.transcript import Alternative
-from asr.inference.predictor import Predictor, distinct, readings
-from asr.inference.rescoring import AnySearch
+from asr.inference.decoders import AnyDecoder
+from asr.inference.predictor import Predictor, distinct_texts, n_best
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.text import TextTask
 
@@ -148,7 +148,7 @@ class TextGenerator(Predictor):
         self,
         texts: list[str],
         sources: list[list[int]],
-        search: AnySearch,
+        search: AnyDecoder,
         batch_tokens: int,
     ) -> list[Generation]:
         """Generate in batches of similar length; return the outputs in order."""
@@ -158,7 +158,7 @@ class TextGenerator(Predictor):
         filled = (index for index, length in enumerate(lengths) if length > 1)
         order = sorted(filled, key=lengths.__getitem__)
         generations = [Generation(text) for text in texts]
-        n_best = search.config.n_best
+        wanted = search.config.n_best
         while order:
             count = max(1, batch_tokens // lengths[order[-1]])
             batch, order = order[-count:], order[:-count]
@@ -166,9 +166,9 @@ class TextGenerator(Predictor):
                 [np.array(sources[i][: lengths[i]], "int32") for i in batch]
             )
             for row, index in enumerate(batch):
-                best = distinct(
+                best = distinct_texts(
                     Alternative(self.task.decode(tokens), score)
-                    for tokens, score in readings(hypotheses, row, n_best)
+                    for tokens, score in n_best(hypotheses, row, wanted)
                 )
                 generations[index] = Generation(
                     texts[index],

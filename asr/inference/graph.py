@@ -1,4 +1,4 @@
-"""Encoder and search as one compiled graph, for training and for transcription."""
+"""Encoder and beam search as one compiled graph, for training and transcription."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from keras import ops
 
 from asr.arrays import pad_rows
 from asr.config.schema import DecodingConfig
-from asr.decoding import ctc_prefix
 from asr.decoding.automata import Automaton
-from asr.decoding.beam_search import Hypotheses, Tokens, beam_search
+from asr.decoding.beam_search import Hypotheses, Tokens, WeightedScorer, beam_search
+from asr.decoding.ctc_prefix import CTCPrefixScorer, pad_frames
 from asr.decoding.greedy import greedy_search
 from asr.decoding.scorers import WordScorer
 from asr.model.ops import sequence_mask
@@ -22,11 +22,11 @@ from asr.model.seq2seq import Seq2Seq
 
 
 class DecodedBatch(NamedTuple):
-    """What is known of a batch of sources; arrays.
+    """Results for a batch of sources; arrays.
 
     Attributes:
-        hypotheses: What the search found.
-        ctc: Log probabilities by CTC of each source, (R, V); empty without a CTC head.
+        hypotheses: Results of the search.
+        ctc: CTC log probabilities of each source, (R, V); empty without a CTC head.
     """
 
     hypotheses: Hypotheses
@@ -34,14 +34,14 @@ class DecodedBatch(NamedTuple):
 
 
 class BeamSearchDecoder(keras.Model):
-    """Encoder and search as one compiled graph on any backend.
+    """Encoder and beam search as one compiled graph on any backend.
 
     Args:
         model: The network; its weights are shared, not copied.
         special: Start and end symbols.
-        config: Beam, weights and thresholds. A beam of 1 without CTC and automata is
-            greedy search.
-        automata: What else scores tokens, such as a language model; that of
+        config: Beam size, weights and limits. A beam of 1 without CTC and other scorers
+            is greedy search.
+        automata: Scorers beside the decoder, such as a language model; that of
             `config.prefix` is the last.
 
     Call arguments:
@@ -66,9 +66,9 @@ class BeamSearchDecoder(keras.Model):
         self.special = special
         self.config = config
         self.starts = np.array([automaton.start for automaton in automata], np.int32)
-        self.guides = [automaton.guide(self._table) for automaton in automata]
-        # Where a prefix no longer binds.
-        prefix = [it for it in automata[-1:] if isinstance(it, Automaton)]
+        self.scorers = [automaton.scorer(self._table) for automaton in automata]
+        # State of the prefix automaton that allows all tokens.
+        prefix = [last for last in automata[-1:] if isinstance(last, Automaton)]
         self.free = len(prefix[0].scores) - 1 if config.prefix and prefix else 0
         self.built = True
 
@@ -86,51 +86,62 @@ class BeamSearchDecoder(keras.Model):
             inputs["source"], inputs["source_lengths"]
         )
         decoder, config = self.model.decoder, self.config
+        # CTC puts at most one label on a frame, and attention rarely needs more.
+        limits = self._limit(encoded.state_lengths)
+        longest = self._limit(ops.shape(encoded.states)[1])
+        ctc = {}
+        if log_probs is not None:
+            lengths = encoded.state_lengths
+            ctc = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
+        ctc_weight = 0.0 if log_probs is None else config.ctc_weight
         state = decoder.initial_state(prepared, config.beam_size)
 
         def step(tokens: Any, state: Any) -> tuple[Any, Any]:
             return decoder.step(tokens, state, prepared)
 
-        # CTC puts at most one label on a frame, and attention does well to do the same
-        # where it reads speech.
-        limits = self._limit(encoded.state_lengths)
-        longest = self._limit(ops.shape(encoded.states)[1])
-        joint = log_probs is not None and config.ctc_weight > 0
-        heard = {}
-        if log_probs is not None:
-            lengths = encoded.state_lengths
-            heard = {"ctc_log_probs": log_probs, "ctc_lengths": lengths}
-        plain = not (config.length_penalty or joint or self.guides)
-        if config.beam_size == 1 and plain:
-            found = greedy_search(step, state, limits, self.special, longest=longest)
-            return found._asdict() | heard
-        if joint and config.ctc_weight == 1:  # no need to ask the decoder
+        if ctc_weight == 1:  # the decoder has no part in the score: do not run it
             state = ops.zeros((ops.shape(log_probs)[0], config.beam_size))
 
             def step(tokens: Any, state: Any) -> tuple[Any, Any]:
                 return ops.zeros((*ops.shape(tokens), log_probs.shape[-1])), state
 
-        frames = None
-        if joint:
-            mask = sequence_mask(encoded.state_lengths, ops.shape(log_probs)[1])
-            frames = ctc_prefix.pad_frames(log_probs, mask)
+        greedy = config.beam_size == 1 and not config.length_penalty
+        if greedy and not ctc_weight and not self.scorers:
+            found = greedy_search(step, state, limits, self.special, longest=longest)
+            return found._asdict() | ctc
+        scorers = self._weighted_scorers(inputs, ctc, ctc_weight)
         found = beam_search(
             step,
             state,
             limits,
             self.special,
             config,
-            ctc_log_probs=frames,
-            guides=[
-                (guide, inputs["starts"][:, place])
-                for place, guide in enumerate(self.guides)
-            ],
+            scorers=scorers,
+            weight=1.0 - ctc_weight,
             longest=longest,
         )
-        return found._asdict() | heard
+        return found._asdict() | ctc
+
+    def _weighted_scorers(
+        self, inputs: dict[str, Any], ctc: dict[str, Any], ctc_weight: float
+    ) -> list[WeightedScorer]:
+        """Return the scorers of this batch in their initial states, CTC last."""
+        size = self.config.beam_size
+        scorers = []
+        for index, scorer in enumerate(self.scorers):
+            starts = ops.tile(inputs["starts"][:, index, None], (1, size))
+            scorers.append(WeightedScorer(scorer, scorer.initial_state(starts)))
+        if ctc_weight:
+            log_probs, lengths = ctc["ctc_log_probs"], ctc["ctc_lengths"]
+            mask = sequence_mask(lengths, ops.shape(log_probs)[1])
+            ctc_scorer = CTCPrefixScorer(pad_frames(log_probs, mask), self.special.end)
+            starts = ops.tile(ops.zeros_like(lengths)[:, None], (1, size))
+            state = ctc_scorer.initial_state(starts)
+            scorers.append(WeightedScorer(ctc_scorer, state, ctc_weight))
+        return scorers
 
     def _limit(self, states: Any) -> Any:
-        """Return the longest hypothesis of so many states of the encoder."""
+        """Return the maximum tokens for a number of encoder states."""
         config = self.config
         if isinstance(states, int):
             return math.ceil(config.length_ratio * states) + config.length_extra
@@ -138,60 +149,66 @@ class BeamSearchDecoder(keras.Model):
         return ops.cast(limit, "int32") + config.length_extra
 
     def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
-        """Search a batch of sources, (N,) each; arrays come back."""
-        return self.found(sources).hypotheses
+        """Decode a batch of sources, (N,) each; the result is in arrays."""
+        return self.decode(sources).hypotheses
 
-    def found(
+    def decode(
         self,
         sources: Sequence[np.ndarray],
-        begins: Sequence[bool] | None = None,
+        is_first: Sequence[bool] | None = None,
         *,
         width: int = 0,
     ) -> DecodedBatch:
-        """Search a batch of sources, and tell what CTC makes of them.
+        """Decode a batch of sources, and return their CTC log probabilities as well.
 
         Args:
-            sources: (N,) each.
-            begins: Whether each begins a text, so that a prefix binds it; all do if not
-                given.
+            sources: Sources, (N,) each.
+            is_first: True where a source begins a text, so that a prefix binds it; all
+                do if not given.
             width: Length to pad sources to; that of the longest if it is longer.
         """
         inputs = inputs_of(sources, width)
-        if self.guides:
+        if self.scorers:
             inputs["starts"] = np.tile(self.starts, (len(sources), 1))
-            if self.config.prefix and begins is not None:
-                inputs["starts"][~np.array(begins), -1] = self.free
-        if self.predict_function is None:
-            compile_for_all_shapes(self, inputs)
-        found = self.predict_on_batch(inputs)
-        frames = found.pop("ctc_log_probs", ())
-        counts = found.pop("ctc_lengths", ())
-        heard = [row[:count] for row, count in zip(frames, counts, strict=True)]
-        return DecodedBatch(Hypotheses(**found), heard)
+            if self.config.prefix and is_first is not None:
+                inputs["starts"][~np.array(is_first), -1] = self.free
+        outputs = predict(self, inputs)
+        frames = outputs.pop("ctc_log_probs", ())
+        counts = outputs.pop("ctc_lengths", ())
+        ctc = [row[:count] for row, count in zip(frames, counts, strict=True)]
+        return DecodedBatch(Hypotheses(**outputs), ctc)
 
 
 def inputs_of(sources: Sequence[np.ndarray], width: int = 0) -> dict[str, np.ndarray]:
     """Return `source` (B, N) and `source_lengths` (B,) of sources, (N,) each.
 
     Args:
-        sources: What is to be read.
-        width: Length to pad them to; that of the longest if it is longer.
+        sources: Samples or tokens.
+        width: Length to pad sources to; that of the longest if it is longer.
     """
     lengths = np.array([len(source) for source in sources], dtype="int32")
     source = pad_rows(sources, max(width, int(lengths.max())), "float32")
     return {"source": source, "source_lengths": lengths}
 
 
+def predict(model: keras.Model, inputs: dict[str, np.ndarray]) -> Any:
+    """Run a compiled model on a batch; compile it at the first call."""
+    if model.predict_function is None:
+        _compile_for_all_shapes(model, inputs)
+    return model.predict_on_batch(inputs)
+
+
 def _open(value: np.ndarray) -> tuple[int | None, ...]:
-    """Return a shape that leaves all open but the size of real vectors."""
+    """Return a shape with unknown sizes, except the width of float vectors."""
     vectors = value.ndim > 2 and value.dtype.kind == "f"
     return (None,) * (value.ndim - vectors) + value.shape[value.ndim - vectors :]
 
 
-def compile_for_all_shapes(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
-    """Have TensorFlow compile for all shapes, not for the first and then again.
+def _compile_for_all_shapes(model: keras.Model, inputs: dict[str, np.ndarray]) -> None:
+    """Make TensorFlow compile one graph for all shapes.
 
-    A graph takes seconds to compile, and tens of megabytes.
+    By itself it compiles one for the first shape and another for the rest; each takes
+    seconds, and tens of megabytes.
     """
     if keras.backend.backend() != "tensorflow":
         return

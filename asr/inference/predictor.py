@@ -1,37 +1,32 @@
-"""What all uses of a model folder share: the model in memory, and its searches."""
+"""A model in memory with its decoders, shared by all uses of a model folder."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import replace
 
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import DecodingConfig
-from asr.decoding import ctc_prefix
-from asr.decoding.beam_search import Hypotheses, Tokens
+from asr.decoding.beam_search import Hypotheses
+from asr.decoding.scorers import NEVER
 from asr.formats.transcript import Alternative
-from asr.inference.decoders import guides, phone_search
-from asr.inference.graph import BeamSearchDecoder
-from asr.inference.rescoring import AnySearch, RescoringDecoder
-from asr.language_model.storage import load_language_model
+from asr.inference.decoders import AnyDecoder, build_decoder
 from asr.model.seq2seq import Seq2Seq
 from asr.storage.model_folder import LoadedModel
 from asr.tasks.base import Task
 
-log = logging.getLogger(__name__)
-_SEARCHES = 8  # compiled ones that are kept; each has its own language model
+_KEPT = 8  # compiled decoders in memory; each has its own language model
 
 
 class Predictor:
-    """A model that can be asked for hypotheses.
+    """A model that predicts hypotheses.
 
     Args:
         loaded: A model folder in memory.
         card: Text of its model card.
 
     Attributes:
-        decoding: How hypotheses are searched for by default.
+        decoding: The model's own decoding options.
     """
 
     def __init__(self, loaded: LoadedModel, card: str = "") -> None:
@@ -40,56 +35,43 @@ class Predictor:
         self.config = loaded.config
         self.decoding: DecodingConfig = loaded.config.decoding
         self.card = card
-        self._searches: dict[DecodingConfig, AnySearch] = {}
+        self._decoders: dict[DecodingConfig, AnyDecoder] = {}
 
-    def search(self, decoding: DecodingConfig | None = None) -> AnySearch:
-        """Return the compiled search; by default the model's own choice.
+    def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:
+        """Return the decoder for some options; by default for the model's own.
 
         Raises:
-            AsrError: A value is not of its type or out of its range, there is no such
-                language model, or as `guides`.
+            AsrError: An option is out of its range, there is no such language model, or
+                the model cannot decode so; see `build_decoder`.
         """
-        chosen = to_dict(decoding or self.decoding)
-        config = from_dict(DecodingConfig, chosen, "decoding")
+        options = to_dict(decoding or self.decoding)
+        config = from_dict(DecodingConfig, options, "decoding")
         config = replace(config, n_best=min(config.n_best, config.beam_size))
-        search = self._searches.get(config)
-        if search is None:
-            search = self._compiled(config)
-            self._searches[config] = search
-            for oldest in list(self._searches)[:-_SEARCHES]:
-                self._searches.pop(oldest, None)  # another thread may have been first
-        return search
-
-    def _compiled(self, config: DecodingConfig) -> AnySearch:
-        task, known = self.task, None
-        if config.language_model:
-            known = load_language_model(config.language_model)
-        special = Tokens(task.start, task.end)
-        phones = phone_search(config, task, known)
-        if phones is None:
-            return BeamSearchDecoder(
-                self.model, special, config, guides(config, task, known)
-            )
-        return RescoringDecoder(
-            self.model, special, config, phones, task.tokenizer.encode
-        )
+        decoder = self._decoders.get(config)
+        if decoder is None:
+            decoder = build_decoder(self.model, self.task, config)
+            self._decoders[config] = decoder
+            for oldest in list(self._decoders)[:-_KEPT]:
+                self._decoders.pop(oldest, None)  # another thread may have been first
+        return decoder
 
 
-def readings(
-    found: Hypotheses, row: int, n_best: int
+def n_best(
+    hypotheses: Hypotheses, row: int, count: int
 ) -> list[tuple[tuple[int, ...], float]]:
-    """Return tokens and score of the best hypotheses of a row, as many as there are."""
+    """Return tokens and score of the best hypotheses of a row, `count` at most."""
     best = []
-    for rank in range(n_best):
-        if found.scores[row, rank] > 0.5 * ctc_prefix.NEVER:
-            tokens = found.tokens[row, rank, : found.lengths[row, rank]].tolist()
-            best.append((tuple(tokens), float(found.scores[row, rank])))
+    for rank in range(count):
+        score = float(hypotheses.scores[row, rank])
+        if score > 0.5 * NEVER:
+            length = hypotheses.lengths[row, rank]
+            best.append((tuple(hypotheses.tokens[row, rank, :length].tolist()), score))
     return best
 
 
-def distinct(readings: Iterable[Alternative]) -> tuple[Alternative, ...]:
-    """Keep the first of those that are written alike."""
+def distinct_texts(alternatives: Iterable[Alternative]) -> tuple[Alternative, ...]:
+    """Keep the first of the alternatives that have the same text."""
     first: dict[str, Alternative] = {}
-    for reading in readings:
-        first.setdefault(reading.text, reading)
+    for alternative in alternatives:
+        first.setdefault(alternative.text, alternative)
     return tuple(first.values())

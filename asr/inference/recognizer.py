@@ -168,7 +168,7 @@ class Recognizer(Predictor):
             )
         tokens = tuple(self.task.encode_target(text))
         greedy = DecodingConfig(beam_size=1, ctc_weight=0.0)
-        (log_probs,) = self.search(greedy).found([samples]).ctc
+        (log_probs,) = self.search(greedy).decode([samples]).ctc
         spans = align_labels(log_probs, tokens)
         audio = AudioSegment(0, samples, 0, samples.size)
         words, _ = self._builder(options).words(tokens, spans, audio)

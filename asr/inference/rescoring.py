@@ -1,4 +1,4 @@
-"""Search in two passes: words by their phones first, the best of them by attention."""
+"""Two-pass decoding: lexicon search with phones, then rescoring by attention."""
 
 from __future__ import annotations
 
@@ -13,33 +13,28 @@ from keras import ops
 from asr.arrays import pad_rows, round_up_length
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses, Tokens
-from asr.decoding.ctc_prefix import NEVER
 from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
-from asr.inference.graph import (
-    BeamSearchDecoder,
-    DecodedBatch,
-    compile_for_all_shapes,
-    inputs_of,
-)
+from asr.decoding.scorers import NEVER
+from asr.inference.graph import DecodedBatch, inputs_of, predict
 from asr.model.ops import sequence_mask
 from asr.model.seq2seq import Seq2Seq
 
-_TOGETHER = 2  # recordings whose texts attention reads at once: more fill memory
+_BATCH = 2  # recordings whose hypotheses are rescored at once: more fill memory
 
 
 class RescoringDecoder:
-    """Takes the place of `Search` for models with a CTC head of phones.
+    """Decodes with a CTC head of phones; used as `BeamSearchDecoder`.
 
     Args:
         model: The network; its weights are shared, not copied.
         special: Start and end symbols.
-        config: Beam and weights.
-        first_pass: Finds what may have been said by its phones.
+        config: Beam size and weights.
+        first_pass: Finds hypotheses by their phones.
         encode: Returns the tokens of a text.
 
     Reference:
         T. N. Sainath et al., Two-Pass End-to-End Speech Recognition, Interspeech 2019:
-        hypotheses of a first pass are read again by attention.
+        the decoder rescores the hypotheses of a first pass.
     """
 
     def __init__(
@@ -52,119 +47,123 @@ class RescoringDecoder:
     ) -> None:
         self.special, self.config = special, config
         self.first_pass, self.encode = first_pass, encode
-        self._listener = _Listener(model, config.phone_prior)
-        self._reader = _Reader(model)
+        self._encoder = _Encoder(model, config.phone_prior)
+        self._rescorer = _Rescorer(model)
 
     def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
-        """Search a batch of sources, (N,) each; arrays come back."""
-        return self.found(sources).hypotheses
+        """Decode a batch of sources, (N,) each; the result is in arrays."""
+        return self.decode(sources).hypotheses
 
-    def found(
+    def decode(
         self,
         sources: Sequence[np.ndarray],
-        begins: Sequence[bool] | None = None,  # noqa: ARG002 - for a prefix
+        is_first: Sequence[bool] | None = None,  # noqa: ARG002 - for a prefix
         *,
         width: int = 0,
     ) -> DecodedBatch:
-        """Search a batch of sources, and tell what CTC makes of them; see `Search`."""
-        heard = _run(self._listener, inputs_of(sources, width))
-        counts = heard["ctc_lengths"]
-        said, labels, attended = [], [], []
-        # Attention reads some while the first pass, on one core, finds the next.
-        with ThreadPoolExecutor(1) as reader:
-            for row in range(0, len(sources), _TOGETHER):
-                some = slice(row, row + _TOGETHER)
+        """Decode a batch of sources; see `BeamSearchDecoder.decode`."""
+        encoded = predict(self._encoder, inputs_of(sources, width))
+        counts = encoded["ctc_lengths"]
+        hypotheses: list[list[Hypothesis]] = []
+        labels: list[list[list[int]]] = []
+        pending = []
+        # The first pass takes one core: rescore meanwhile.
+        with ThreadPoolExecutor(1) as executor:
+            for start in range(0, len(sources), _BATCH):
+                batch = slice(start, start + _BATCH)
                 for frames, count in zip(
-                    heard["phones"][some], counts[some], strict=True
+                    encoded["phones"][batch], counts[batch], strict=True
                 ):
                     found = self.first_pass(frames[:count], self.config.beam_size)
-                    said.append(found)
+                    texts = [" ".join(hypothesis.words) for hypothesis in found]
+                    hypotheses.append(found)
                     labels.append(
-                        [
-                            [*self.encode(" ".join(it.words)), self.special.end]
-                            for it in found
-                        ]
+                        [[*self.encode(text), self.special.end] for text in texts]
                     )
-                memory = heard["memory"][some], heard["memory_lengths"][some]
-                attended.append(reader.submit(self._attention, *memory, labels[some]))
-        scores = np.concatenate([it.result() for it in attended])
-        best = [self._best(*row) for row in zip(said, labels, scores, strict=True)]
-        log_probs = [
-            frames[:count]
-            for frames, count in zip(heard["ctc_log_probs"], counts, strict=True)
+                memory = encoded["memory"][batch], encoded["memory_lengths"][batch]
+                pending.append(executor.submit(self._rescore, *memory, labels[batch]))
+        attention = np.concatenate([scores.result() for scores in pending])
+        best = [
+            self._n_best(*row)
+            for row in zip(hypotheses, labels, attention, strict=True)
         ]
-        return DecodedBatch(self._hypotheses(best), log_probs)
+        ctc = [
+            frames[:count]
+            for frames, count in zip(encoded["ctc_log_probs"], counts, strict=True)
+        ]
+        return DecodedBatch(self._padded(best), ctc)
 
-    def _attention(
+    def _rescore(
         self,
         memory: np.ndarray,
         memory_lengths: np.ndarray,
         labels: list[list[list[int]]],
     ) -> np.ndarray:
-        """Return the log probability of labels by attention, (B, K).
+        """Return the decoder's log probability of labels, (B, K).
 
-        All have the shapes of a few, so that few graphs are compiled.
+        K is always the beam size, and lengths are rounded up: few graphs are compiled.
         """
-        rows, most = len(labels), self.config.beam_size
-        if self.config.phone_weight == 1:  # no need to ask the decoder
-            return np.zeros((rows, most))
-        nothing = [self.special.end]
-        flat = [
-            label for row in labels for label in row + [nothing] * (most - len(row))
-        ]
+        rows, size = len(labels), self.config.beam_size
+        if self.config.phone_weight == 1:  # the decoder has no part in the score
+            return np.zeros((rows, size))
+        empty = [self.special.end]
+        flat = [label for row in labels for label in row + [empty] * (size - len(row))]
         lengths = np.array([len(label) for label in flat], np.int32)
         width = round_up_length(int(lengths.max()), bits=3)
-        written = pad_rows(flat, width, "int32").reshape(rows, most, width)
-        tokens = np.roll(written, 1, axis=2)
+        padded = pad_rows(flat, width, "int32").reshape(rows, size, width)
+        tokens = np.roll(padded, 1, axis=2)
         tokens[..., 0] = self.special.start
-        scores = _run(
-            self._reader,
+        scores = predict(
+            self._rescorer,
             {
                 "memory": memory,
                 "memory_lengths": memory_lengths,
                 "tokens": tokens,
-                "labels": written,
-                "label_lengths": lengths.reshape(rows, most),
+                "labels": padded,
+                "label_lengths": lengths.reshape(rows, size),
             },
         )
         return np.asarray(scores)
 
-    def _best(
-        self, said: list[Hypothesis], labels: list[list[int]], attended: np.ndarray
+    def _n_best(
+        self,
+        hypotheses: list[Hypothesis],
+        labels: list[list[int]],
+        attention: np.ndarray,
     ) -> list[tuple[float, list[int]]]:
+        """Return scores and tokens of the best hypotheses of one recording."""
         config = self.config
         scored = [
             (
-                (1 - config.phone_weight) * float(attention)
-                + config.phone_weight * (it.acoustic + it.reward)
-                + config.lm_weight * it.language,
+                (1 - config.phone_weight) * float(log_prob)
+                + config.phone_weight * (hypothesis.acoustic + hypothesis.reward)
+                + config.lm_weight * hypothesis.language,
                 label[:-1],
             )
-            for it, label, attention in zip(said, labels, attended, strict=False)
+            for hypothesis, label, log_prob in zip(
+                hypotheses, labels, attention, strict=False
+            )
         ]
         return sorted(scored, reverse=True)[: config.n_best]
 
-    def _hypotheses(self, best: list[list[tuple[float, list[int]]]]) -> Hypotheses:
+    def _padded(self, best: list[list[tuple[float, list[int]]]]) -> Hypotheses:
         count = self.config.n_best
         longest = max((len(tokens) for row in best for _, tokens in row), default=0)
         tokens = np.zeros((len(best), count, longest), np.int32)
         lengths = np.zeros((len(best), count), np.int32)
         scores = np.full((len(best), count), NEVER, np.float32)
         for row, hypotheses in enumerate(best):
-            for rank, (score, written) in enumerate(hypotheses):
-                tokens[row, rank, : len(written)] = written
-                lengths[row, rank], scores[row, rank] = len(written), score
+            for rank, (score, label) in enumerate(hypotheses):
+                tokens[row, rank, : len(label)] = label
+                lengths[row, rank], scores[row, rank] = len(label), score
         return Hypotheses(tokens, lengths, scores)
 
 
-AnySearch = BeamSearchDecoder | RescoringDecoder
-
-
-class _Listener(keras.Model):
-    """What the encoder knows of sources."""
+class _Encoder(keras.Model):
+    """Encoder states of sources, with the outputs of both CTC heads."""
 
     def __init__(self, model: Seq2Seq, prior: float) -> None:
-        super().__init__(name="listener", dtype="float32")
+        super().__init__(name="encoder", dtype="float32")
         self.model, self.prior = model, prior
         self.built = True
 
@@ -182,11 +181,11 @@ class _Listener(keras.Model):
         }
 
 
-class _Reader(keras.Model):
-    """How probable the decoder finds labels, (B, K), that it reads all at once."""
+class _Rescorer(keras.Model):
+    """The decoder's log probability of labels, (B, K), all steps at once."""
 
     def __init__(self, model: Seq2Seq) -> None:
-        super().__init__(name="reader", dtype="float32")
+        super().__init__(name="rescorer", dtype="float32")
         self.model = model
         self.built = True
 
@@ -204,9 +203,3 @@ class _Reader(keras.Model):
         lengths = ops.reshape(inputs["label_lengths"], (rows * count,))
         inside = ops.cast(sequence_mask(lengths, width), scores.dtype)
         return ops.reshape(ops.sum(scores * inside, axis=1), (rows, count))
-
-
-def _run(model: keras.Model, inputs: dict[str, np.ndarray]) -> Any:
-    if model.predict_function is None:
-        compile_for_all_shapes(model, inputs)
-    return model.predict_on_batch(inputs)

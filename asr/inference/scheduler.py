@@ -14,8 +14,8 @@ from asr.audio.windows import AudioSegment
 from asr.errors import AsrError
 from asr.formats.transcript import Segment, Transcript
 from asr.inference.assembly import PendingTranscript
+from asr.inference.decoders import AnyDecoder
 from asr.inference.options import TranscribeOptions
-from asr.inference.rescoring import AnySearch
 from asr.inference.segments import SegmentBuilder
 from asr.inference.sources import Source
 
@@ -40,7 +40,7 @@ class Scheduler:
     """
 
     read: SegmentReader
-    decoder: AnySearch
+    decoder: AnyDecoder
     builder: SegmentBuilder
     options: TranscribeOptions
     rate: int
@@ -126,7 +126,7 @@ class Scheduler:
     def _decode(
         self, batch: list[tuple[PendingTranscript, AudioSegment]], width: int
     ) -> None:
-        decoded = self.decoder.found(
+        decoded = self.decoder.decode(
             [segment.samples for _, segment in batch],
             [segment.start == pending.first for pending, segment in batch],
             width=width,

@@ -11,7 +11,7 @@ from asr.decoding.ctc_alignment import Spans, align_labels
 from asr.formats.transcript import Alternative, Segment, Word
 from asr.inference.graph import DecodedBatch
 from asr.inference.hallucination import best_path, hallucination_reason
-from asr.inference.predictor import distinct, readings
+from asr.inference.predictor import distinct_texts, n_best
 from asr.inference.timestamps import timed_words
 from asr.metrics.calibration import calibrated
 from asr.tasks.base import Task
@@ -48,8 +48,8 @@ class SegmentBuilder:
             row: Index in the batch.
             audio: The audio segment.
         """
-        best = readings(batch.hypotheses, row, self.n_best)
-        alternatives = distinct(
+        best = n_best(batch.hypotheses, row, self.n_best)
+        alternatives = distinct_texts(
             Alternative(self._text(tokens), score) for tokens, score in best
         )
         tokens, score = best[0] if best else ((), 0.0)
@@ -65,7 +65,7 @@ class SegmentBuilder:
                 score = float(log_probs.max(axis=-1).sum())
                 tokens, mean = ctc_tokens, score / (len(ctc_tokens) + 1)
                 fallback = Alternative(self._text(tokens), score)
-                alternatives = distinct((fallback, *alternatives))[: len(best)]
+                alternatives = distinct_texts((fallback, *alternatives))[: len(best)]
             spans = align_labels(log_probs, tokens)
             words, tokens = self.words(tokens, spans, audio)
         start, end = self._bounds(words, audio)

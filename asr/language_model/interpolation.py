@@ -1,4 +1,4 @@
-"""Two n-gram models made one, which turns to the one that fits what was said."""
+"""Interpolation of two n-gram models, with weights that depend on the context."""
 
 from __future__ import annotations
 
@@ -6,92 +6,94 @@ import numpy as np
 
 from asr.language_model.ngrams import Level, NGrams
 
-_LEAST_PASSED = 1e-6  # what a context leaves to the shorter one
-_LEAST_KEPT = 1e-3  # of a probability, or the shorter context says nearly the same
+_LEAST_BACKOFF = 1e-6
+_LEAST_DISCOUNTED = 1e-3  # of a probability; below it the shorter context suffices
 
 
-def mixed(common: NGrams, domain: NGrams, share: float) -> NGrams:
-    """Mix the n-grams of a domain in, each context by how well each model predicted it.
+def interpolate(common: NGrams, domain: NGrams, share: float) -> NGrams:
+    """Mix the n-grams of a domain in, each context by how well each model predicts it.
 
-    A fixed mixture pays for every word of the domain anew. Here the context tells:
-    after "T H" a model of spelled letters has nearly all the weight, and hardly any
-    after "of the". The mixture is again a model that a search looks up as any other.
+    A fixed mixture makes every word of the domain expensive anew. Here the context sets
+    the weights: after "T H" a model of spelled letters has nearly all the weight, after
+    "of the" hardly any. The result is an n-gram model as any other.
 
     Args:
-        common: What most texts are.
+        common: N-grams of most texts.
         domain: N-grams of the same tokens and the same start.
-        share: Probability of the domain before anything was said, between 0 and 1.
+        share: Prior probability of the domain, between 0 and 1.
 
     Reference:
         A. Stolcke, SRILM - An Extensible Language Modeling Toolkit, ICSLP 2002: the
         option `-bayes 2` of its program `ngram`, there without merging.
     """
     models, vocabulary = (common, domain), len(common.unigrams)
-    found = NGrams(
+    mixture = NGrams(
         ((1 - share) * common.unigrams + share * domain.unigrams).astype(np.float32),
         (),
         common.start,
     )
     contexts = np.zeros(1, np.int64)
-    beliefs = np.log([[1 - share, share]])
+    log_weights = np.log([[1 - share, share]])
     for size in range(1, 1 + max(len(model.levels) for model in models)):
         levels = [
             model.levels[size - 1] for model in models if len(model.levels) >= size
         ]
-        shorter, shorter_beliefs = contexts, beliefs
+        shorter, shorter_weights = contexts, log_weights
         contexts = np.unique(np.concatenate([level.contexts for level in levels]))
         before, last = np.divmod(contexts, vocabulary)
-        chances = [model.probabilities(size - 1, before, last) for model in models]
-        predicted = np.maximum(np.stack(chances, axis=1), 1e-30)
+        probs = [model.probabilities(size - 1, before, last) for model in models]
+        predicted = np.maximum(np.stack(probs, axis=1), 1e-30)
         predicted[contexts == common.start] = 1.0  # all texts begin with it
-        beliefs = shorter_beliefs[np.searchsorted(shorter, before)] + np.log(predicted)
+        rows = np.searchsorted(shorter, before)
+        log_weights = shorter_weights[rows] + np.log(predicted)
         grams = np.unique(np.concatenate([level.grams for level in levels]))
-        level = _level(found, models, size, contexts, _shares(beliefs), grams)
-        found = found._replace(levels=(*found.levels, level))
-    return found
+        weights = _posteriors(log_weights)
+        level = _level(mixture, models, size, contexts, weights, grams)
+        mixture = mixture._replace(levels=(*mixture.levels, level))
+    return mixture
 
 
-def _shares(beliefs: np.ndarray) -> np.ndarray:
-    """Return the probability of each model, from logs that lack a common summand."""
-    shares = np.exp(beliefs - beliefs.max(axis=1, keepdims=True))
-    return shares / shares.sum(axis=1, keepdims=True)
+def _posteriors(log_weights: np.ndarray) -> np.ndarray:
+    """Return the probability of each model, from logs up to a constant."""
+    weights = np.exp(log_weights - log_weights.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def _level(
-    found: NGrams,
+    mixture: NGrams,
     models: tuple[NGrams, NGrams],
     size: int,
     contexts: np.ndarray,
-    shares: np.ndarray,
+    weights: np.ndarray,
     grams: np.ndarray,
 ) -> Level:
-    """Return what the mixture knows after contexts of one length.
+    """Return the n-grams of the mixture after contexts of one length.
 
     Args:
-        found: What it knows after shorter ones.
-        models: What is mixed.
+        mixture: Its n-grams after shorter contexts.
+        models: The models to mix.
         size: Tokens of a context.
-        contexts: Those of both models, sorted, (C,).
-        shares: Of each model after each, (C, 2).
-        grams: What either model has seen after them, sorted, (G,).
+        contexts: Contexts of both models, sorted, (C,).
+        weights: Weight of each model after each context, (C, 2).
+        grams: N-grams of either model, sorted, (G,).
     """
-    before, tokens = np.divmod(grams, len(found.unigrams))
-    places, count = np.searchsorted(contexts, before), len(contexts)
-    chances = [model.probabilities(size, before, tokens) for model in models]
-    wanted = (shares[places] * np.stack(chances, axis=1)).sum(axis=1)
-    tails = before % len(found.unigrams) ** (size - 1)
-    shorter = found.probabilities(size - 1, tails, tokens)
-    # What was not seen after a context shares what is left as after the shorter one.
-    left = 1 - np.bincount(places, wanted, count)
-    passed = left / np.maximum(1 - np.bincount(places, shorter, count), 1e-9)
-    passed = np.clip(passed, _LEAST_PASSED, 1)
-    kept = wanted - passed[places] * shorter
-    told = kept > _LEAST_KEPT * wanted
-    places, kept = places[told], kept[told]
-    totals = np.bincount(places, kept, count) + passed
+    before, tokens = np.divmod(grams, len(mixture.unigrams))
+    rows, count = np.searchsorted(contexts, before), len(contexts)
+    probs = [model.probabilities(size, before, tokens) for model in models]
+    wanted = (weights[rows] * np.stack(probs, axis=1)).sum(axis=1)
+    tails = before % len(mixture.unigrams) ** (size - 1)
+    shorter = mixture.probabilities(size - 1, tails, tokens)
+    # Tokens not seen after a context share the rest as after the shorter context.
+    left = 1 - np.bincount(rows, wanted, count)
+    backoffs = left / np.maximum(1 - np.bincount(rows, shorter, count), 1e-9)
+    backoffs = np.clip(backoffs, _LEAST_BACKOFF, 1)
+    discounted = wanted - backoffs[rows] * shorter
+    needed = discounted > _LEAST_DISCOUNTED * wanted
+    rows, discounted = rows[needed], discounted[needed]
+    totals = np.bincount(rows, discounted, count) + backoffs
     return Level(
         contexts=contexts,
-        passed=np.log(passed / totals).astype(np.float16),
-        grams=grams[told],
-        kept=np.log(kept / totals[places]).astype(np.float16),
+        backoffs=np.log(backoffs / totals).astype(np.float16),
+        grams=grams[needed],
+        discounted=np.log(discounted / totals[rows]).astype(np.float16),
     )

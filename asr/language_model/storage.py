@@ -1,4 +1,4 @@
-"""Language model folders: read and check."""
+"""Language model folders: written, read and checked."""
 
 from __future__ import annotations
 
@@ -10,21 +10,29 @@ import numpy as np
 
 from asr.config.schema import LANGUAGE_MODEL
 from asr.errors import DataError, ModelError
-from asr.files import model_path
+from asr.files import model_path, replaced_folder
 from asr.language_model.model import FIRST, LanguageModel, Words
 from asr.language_model.ngrams import NGrams
-from asr.storage.model_folder import FORMAT, TOKENIZER, WEIGHTS, read_config, verify
+from asr.language_model.tables import check_size
+from asr.storage.model_folder import (
+    FORMAT,
+    TOKENIZER,
+    WEIGHTS,
+    read_config,
+    verify,
+    write_model,
+)
 from asr.storage.weights import read_arrays
 from asr.text.pronunciation import Phones
 from asr.text.tokenizers import CharacterTokenizer, read_tokenizer
 
 _WORDS = "words_"  # before the names of the arrays of words
-LONGEST = 60  # characters of a word
+LONGEST = 60  # characters of a word, or phones of a pronunciation
 
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """What `config.json` of a language model says, as `FolderConfig` of others."""
+    """Contents of `config.json` in a language model folder."""
 
     format: int = FORMAT
     task: str = LANGUAGE_MODEL
@@ -33,23 +41,43 @@ class LanguageConfig:
     training: dict[str, Any] = field(default_factory=dict)
 
 
-def arrays_of(model: LanguageModel) -> dict[str, np.ndarray]:
+def write_language_model(
+    folder: Path, model: LanguageModel, config: LanguageConfig, card: str
+) -> None:
+    """Write a language model folder; `card` is the text of its model card.
+
+    Raises:
+        OutputError: The folder cannot be written.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with replaced_folder(folder) as unfinished:
+        write_model(
+            unfinished,
+            config,
+            tokenizer=model.tokenizer.to_json(),
+            weights=_arrays(model),
+            card=card,
+            compressed=True,
+        )
+
+
+def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
     """Return the arrays that a language model folder stores."""
-    found = model.ngrams.arrays()
+    arrays = model.ngrams.arrays()
     if model.words:
         text = "\n".join(model.words.vocabulary).encode()
-        found[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
+        arrays[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
         if model.words.pronunciations:
             rows = model.words.pronunciations
             text = "\n".join("\t".join(map(" ".join, row)) for row in rows).encode()
-            found[f"{_WORDS}pronunciations"] = np.frombuffer(text, np.uint8)
-        arrays = model.words.ngrams.arrays()
-        found |= {f"{_WORDS}{name}": array for name, array in arrays.items()}
-    return found
+            arrays[f"{_WORDS}pronunciations"] = np.frombuffer(text, np.uint8)
+        own = model.words.ngrams.arrays()
+        arrays |= {f"{_WORDS}{name}": array for name, array in own.items()}
+    return arrays
 
 
 def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
-    """Take the words out of the arrays of a model."""
+    """Take the words out of the arrays of a model folder."""
     names = [name for name in arrays if name.startswith(_WORDS)]
     if not names:
         return None
@@ -70,21 +98,21 @@ def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
 def _read_pronunciations(
     arrays: dict[str, np.ndarray], count: int
 ) -> tuple[tuple[Phones, ...], ...]:
-    """Read how words are said: a line for each, with tabs between pronunciations."""
+    """Read pronunciations: a line for each word, with tabs between them."""
     if "pronunciations" not in arrays:
         return ()
     try:
         lines = arrays["pronunciations"].tobytes().decode().split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"not a lexicon: {error}") from error
-    found = tuple(
-        tuple(tuple(spoken.split()) for spoken in line.split("\t") if spoken.strip())
+    rows = tuple(
+        tuple(tuple(phones.split()) for phones in line.split("\t") if phones.strip())
         for line in lines
     )
-    longest = max((len(spoken) for row in found for spoken in row), default=0)
-    if len(found) != count or longest > LONGEST:
+    longest = max((len(phones) for row in rows for phones in row), default=0)
+    if len(rows) != count or longest > LONGEST:
         raise DataError("not a lexicon: its lines do not fit the vocabulary")
-    return found
+    return rows
 
 
 def load_language_model(name: str | Path) -> LanguageModel:
@@ -94,7 +122,7 @@ def load_language_model(name: str | Path) -> LanguageModel:
         name: A bundled model or a model folder.
 
     Raises:
-        ModelError: There is none of that name, it is damaged, or of another kind.
+        ModelError: There is no such folder, it is damaged, or of another kind.
     """
     folder = model_path(name)
     verify(folder)
@@ -106,7 +134,7 @@ def load_language_model(name: str | Path) -> LanguageModel:
         arrays = read_arrays(folder / WEIGHTS)
         words = _read_words(arrays)
         ngrams = NGrams.from_arrays(arrays)
-        ngrams.check_size()
+        check_size(ngrams)
     except DataError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from error
     if not isinstance(tokenizer, CharacterTokenizer) or tokenizer.size != len(

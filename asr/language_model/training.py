@@ -16,13 +16,15 @@ from asr.config.schema import DataConfig, NGramConfig, Recipe
 from asr.corpora.sources import read_texts
 from asr.data.decontamination import OverlapFilter
 from asr.errors import DataError, RecipeError, TrainingError
-from asr.files import data_directory, replaced_folder
-from asr.language_model.interpolation import mixed
+from asr.files import data_directory
+from asr.language_model.interpolation import interpolate
+from asr.language_model.kneser_ney import train_ngrams
 from asr.language_model.model import FIRST, UNKNOWN, LanguageModel, Words
-from asr.language_model.ngrams import NGrams, train_ngrams
-from asr.language_model.storage import LONGEST, LanguageConfig, arrays_of
+from asr.language_model.ngrams import NGrams
+from asr.language_model.perplexity import perplexity
+from asr.language_model.storage import LONGEST, LanguageConfig, write_language_model
+from asr.language_model.tables import check_size
 from asr.storage.model_card import language_model_card
-from asr.storage.model_folder import write_model
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
 from asr.text.special_tokens import END, START
@@ -30,22 +32,22 @@ from asr.text.tokenizers import CharacterTokenizer, characters_of
 
 log = logging.getLogger(__name__)
 
-_LEAST = (1, 2)  # how often one word, or two, must be seen to predict the next
+_LEAST = (1, 2)  # least count of contexts of one word, and of two
 
 
 def train_language_model(recipe: Recipe, output: Path) -> Path:
     """Train a language model on texts, or on the texts of recordings.
 
     Args:
-        recipe: One of the task `language_model`: `data` and `ngrams` say what to count.
+        recipe: A recipe of the task `language_model`: `data` and `ngrams`.
         output: Folder of the run.
 
     Returns:
         The model folder, `output/model`.
 
     Raises:
-        DataError: A source cannot be used, or holds no text.
-        RecipeError: The recipe asks for what such models cannot do.
+        DataError: A source cannot be read, or holds no text.
+        RecipeError: An option of the recipe does not apply to language models.
         TrainingError: The folder holds a model already.
         OutputError: The folder cannot be written.
     """
@@ -54,9 +56,9 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     data = recipe.data
     if data.tokenizer != "characters" or data.tokenizer_file:
         raise RecipeError("data.tokenizer: a language model is one of characters")
-    config, started = recipe.ngrams, time.monotonic()
-    spoken = _lexicon(recipe)
-    domains = learned_texts(data)
+    options, started = recipe.ngrams, time.monotonic()
+    lexicon = _lexicon(recipe)
+    domains = training_texts(data)
     texts = [text for domain in domains for text in domain]
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
     known = set(tokenizer.characters)
@@ -66,16 +68,16 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     count = sum(map(len, spelled))
     if count < len(texts):
         log.warning("left out %d texts: unknown characters", len(texts) - count)
-    if config.words and " " not in known:
+    if options.words and " " not in known:
         raise RecipeError("ngrams.words: there are no spaces between words")
     rows = [list(map(tokenizer.encode, domain)) for domain in spelled]
-    ngrams = _ngrams(rows, tokenizer.size, config.share, least=config.least)
-    ngrams.check_size()
-    words = _words(spelled, config) if config.words else None
-    if words and spoken:
-        words = _pronounced(words, spoken, data.lexicon)
+    ngrams = _ngrams(rows, tokenizer.size, options.share, least=options.least)
+    check_size(ngrams)
+    words = _words(spelled, options) if options.words else None
+    if words and lexicon:
+        words = _pronounced(words, lexicon, data.lexicon)
     model = LanguageModel(tokenizer, data.normalizer, ngrams, words)
-    scores = model.fit(read_texts(data.dev)).to_json() if data.dev else {}
+    scores = perplexity(model, read_texts(data.dev)).to_json() if data.dev else {}
     training = {
         "name": recipe.name,
         "order": len(ngrams.levels) + 1,
@@ -89,18 +91,10 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         "sources": [to_dict(source) for source in data.train],
         "scores": scores,
     }
-    output.mkdir(parents=True, exist_ok=True)
-    with replaced_folder(output / "model") as folder:
-        write_model(
-            folder,
-            LanguageConfig(
-                normalizer=data.normalizer, language=data.language, training=training
-            ),
-            tokenizer=tokenizer.to_json(),
-            weights=arrays_of(model),
-            card=language_model_card(training),
-            compressed=True,
-        )
+    config = LanguageConfig(
+        normalizer=data.normalizer, language=data.language, training=training
+    )
+    write_language_model(output / "model", model, config, language_model_card(training))
     return output / "model"
 
 
@@ -110,31 +104,34 @@ def _ngrams(
     share: float,
     **options: Any,
 ) -> NGrams:
-    """Count each domain's n-grams, and mix those of all others into the first's."""
-    found = (
+    """Train n-grams for each domain, and mix them into those of the first."""
+    models = (
         train_ngrams(rows, vocabulary, start=START, end=END, **options)
         for rows in domains
     )
-    return functools.reduce(lambda common, own: mixed(common, own, share), found)
+    return functools.reduce(lambda common, own: interpolate(common, own, share), models)
 
 
-def _words(domains: Sequence[Iterable[str]], config: NGramConfig) -> Words:
-    """Count the n-grams of the most frequent words.
+def _words(domains: Sequence[Iterable[str]], options: NGramConfig) -> Words:
+    """Train n-grams of the most frequent words.
 
-    A word seen once stands for those that were never seen.
+    Words seen once count as unknown words.
     """
     rows = [[text.split() for text in domain] for domain in domains]
     counts = Counter(word for domain in rows for row in domain for word in row)
     known = [word for word in counts if counts[word] > 1 and len(word) <= LONGEST]
     known.sort(key=lambda word: (-counts[word], word))
-    vocabulary = tuple(sorted(known[: config.words]))
+    vocabulary = tuple(sorted(known[: options.words]))
     if not vocabulary:
         raise DataError("ngrams.words: no word of the texts is in them twice")
     tokens = {word: number for number, word in enumerate(vocabulary, start=FIRST)}
     ngrams = _ngrams(
-        [[[tokens.get(word, UNKNOWN) for word in row] for row in it] for it in rows],
+        [
+            [[tokens.get(word, UNKNOWN) for word in row] for row in domain]
+            for domain in rows
+        ],
         FIRST + len(vocabulary),
-        config.share,
+        options.share,
         least=_LEAST,
         rare=len(_LEAST),
     )
@@ -142,11 +139,11 @@ def _words(domains: Sequence[Iterable[str]], config: NGramConfig) -> Words:
 
 
 def _lexicon(recipe: Recipe) -> Lexicon:
-    """Read the lexicon of a recipe, or nothing where it names none.
+    """Read the lexicon of a recipe; it is empty if the recipe names none.
 
     Raises:
-        DataError: It cannot be read.
-        RecipeError: There are no words to look up.
+        DataError: The lexicon cannot be read.
+        RecipeError: The model is to have no words.
     """
     data = recipe.data
     if not data.lexicon:
@@ -157,21 +154,21 @@ def _lexicon(recipe: Recipe) -> Lexicon:
 
 
 def _pronounced(words: Words, lexicon: Lexicon, name: str) -> Words:
-    """Look up how words are said.
+    """Add the pronunciations of words.
 
     Raises:
-        DataError: The lexicon has none of them.
+        DataError: The lexicon has none of the words.
     """
-    found = tuple(lexicon.get(word, ()) for word in words.vocabulary)
-    if not any(found):
+    pronunciations = tuple(lexicon.get(word, ()) for word in words.vocabulary)
+    if not any(pronunciations):
         raise DataError(f"{name}: none of the words of data.train is in the lexicon")
-    return replace(words, pronunciations=found)
+    return replace(words, pronunciations=pronunciations)
 
 
-def learned_texts(data: DataConfig) -> list[list[str]]:
-    """Read the normalised texts that a language model learns from, by domain.
+def training_texts(data: DataConfig) -> list[list[str]]:
+    """Read the normalised training texts of a language model, by domain.
 
-    Those of no domain come first: the others are mixed into them.
+    Texts without a domain come first: the others are mixed into them.
 
     Raises:
         DataError: A source cannot be read, or all of them hold no text.

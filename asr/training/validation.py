@@ -13,8 +13,8 @@ from asr.data import loader as source_loader
 from asr.data.manifest import Record
 from asr.decoding.beam_search import Tokens
 from asr.errors import DataError
+from asr.inference.decoders import AnyDecoder
 from asr.inference.graph import BeamSearchDecoder
-from asr.inference.rescoring import AnySearch
 from asr.model.seq2seq import Seq2Seq
 from asr.reports import plots
 from asr.tasks.base import Task
@@ -24,7 +24,7 @@ _SHOWN = 8  # records whose attention is measured
 
 
 def write_all(
-    search: AnySearch,
+    search: AnyDecoder,
     task: Task,
     pairs: Sequence[tuple[Record, np.ndarray]],
     batch_length: float,

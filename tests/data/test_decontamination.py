@@ -14,7 +14,7 @@ from asr.data.decontamination import OverlapFilter
 from asr.data.manifest import read_manifest
 from asr.errors import DataError
 from asr.files import recipe_path
-from asr.language_model.training import learned_texts
+from asr.language_model.training import training_texts
 from asr.text.normalizers import normalizer
 from asr.training.train import begin
 
@@ -141,7 +141,7 @@ def test_earlier_stages_leave_the_same_out(name):
 
 
 def test_its_language_model_is_not_trained_on_test_texts(tested):
-    domains = learned_texts(load_recipe(recipe_path("lm/books")).data)
+    domains = training_texts(load_recipe(recipe_path("lm/books")).data)
     trained_on = [text for domain in domains for text in domain]
     assert len(trained_on) > 850_000
     texts, quotes = tested

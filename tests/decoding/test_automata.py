@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.decoding.automata import phrases_automaton, prefix_automaton
-from asr.decoding.ctc_prefix import NEVER
+from asr.decoding.scorers import NEVER
 
 SPACE, END = 3, 2
 LETTERS = {" ": SPACE, "a": 4, "b": 5, "c": 6}

@@ -10,14 +10,14 @@ import pytest
 from keras import ops
 
 from asr.config.schema import DecodingConfig
-from asr.decoding import ctc_prefix
 from asr.decoding.automata import Automaton, text_score
-from asr.decoding.beam_search import Tokens, beam_search
-from asr.decoding.ctc_prefix import NEVER
+from asr.decoding.beam_search import Tokens, WeightedScorer, beam_search
+from asr.decoding.ctc_prefix import CTCPrefixScorer, pad_frames
 from asr.decoding.greedy import greedy_search
 from asr.decoding.prefix_tree import lexicon
-from asr.decoding.scorers import TableScorer, WordScorer
-from asr.language_model.ngrams import train_ngrams
+from asr.decoding.scorers import NEVER, TableScorer, WordScorer
+from asr.language_model.kneser_ney import train_ngrams
+from asr.language_model.tables import first_rows, word_rows
 
 SPECIAL = Tokens(start=1, end=2)
 LETTERS = (3, 4, 5, 6)
@@ -92,16 +92,28 @@ def frames_of(seed, batch, count=4):
     return Frames(log_probs, outputs)
 
 
-def search(toy, config, limits, frames=None, guides=()):
+def search(toy, config, limits, frames=None, scorers=()):
     limits = np.array(limits, "int32")
+    size, weight = config.beam_size, 1.0
+    weighted = [
+        WeightedScorer(
+            scorer, scorer.initial_state(np.repeat(starts[:, None], size, axis=1))
+        )
+        for scorer, starts in scorers
+    ]
+    if frames is not None and config.ctc_weight:
+        weight = 1.0 - config.ctc_weight
+        ctc = CTCPrefixScorer(frames.log_probs, SPECIAL.end)
+        state = ctc.initial_state(np.zeros((len(limits), size), "int32"))
+        weighted.append(WeightedScorer(ctc, state, config.ctc_weight))
     found = beam_search(
         toy.step,
-        toy.state(config.beam_size),
+        toy.state(size),
         limits,
         SPECIAL,
         config,
-        ctc_log_probs=None if frames is None else frames.log_probs,
-        guides=guides,
+        scorers=weighted,
+        weight=weight,
     )
     return type(found)(*(np.asarray(field) for field in found))
 
@@ -169,18 +181,18 @@ def added(automaton, tokens):
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("weight", [0.0, 0.4])
-def test_guides_add_to_the_scores(seed, weight):
+def test_scorers_add_to_the_scores(seed, weight):
     """Two at once, one of which starts elsewhere in each utterance."""
     toy = Toy(seed, batch=2)
     frames = frames_of(seed, 2) if weight else None
     one, two = random_automaton(seed), random_automaton(seed + 50)
     starts = np.array([[1, 1], [1, 3]], "int32")
-    guides = [
+    scorers = [
         (TableScorer(*map(ops.convert_to_tensor, it[:2])), starts[:, place])
         for place, it in enumerate((one, two))
     ]
     config = DecodingConfig(beam_size=WIDE, ctc_weight=weight, n_best=10)
-    found = search(toy, config, [LONGEST, LONGEST], frames, guides)
+    found = search(toy, config, [LONGEST, LONGEST], frames, scorers)
     for row, automata in enumerate([(one, two), (one, two._replace(start=3))]):
         expected = [
             (tokens, score + sum(added(it, tokens) for it in automata))
@@ -194,8 +206,8 @@ def test_guides_add_to_the_scores(seed, weight):
             assert score == pytest.approx(truth[tokens], abs=1e-4)
 
 
-def test_words_guide_a_search():
-    """Its score is that of the model and of the words, whichever way it took."""
+def test_a_word_scorer_in_a_search():
+    """Scores are the sum of the decoder's and the word scorer's."""
     toy, frames = Toy(3), frames_of(3, 1)
     ngrams = train_ngrams(
         [[4, 5], [4, 4, 3], [5, 3, 4]], 6, start=1, end=2, least=(1, 1), rare=3
@@ -203,14 +215,14 @@ def test_words_guide_a_search():
     words = WordScorer(
         TableScorer(*random_automaton(3)[:2]),
         lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
-        ngrams.unigrams, ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2),
+        ngrams.unigrams, first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2),
         start=1, first=1, unknown=3, space=3, end=2, weight=0.8,
         bonus=np.array([0.5, -0.4, 0.2, -0.3, 0.1], "float32"),
     )  # fmt: skip
-    guide = words.guide(ops.convert_to_tensor)
+    scorer = words.scorer(ops.convert_to_tensor)
     config = DecodingConfig(beam_size=WIDE, ctc_weight=0.4, n_best=10)
     starts = np.array([words.start], "int32")
-    found = hypotheses(search(toy, config, [LONGEST], frames, [(guide, starts)]))
+    found = hypotheses(search(toy, config, [LONGEST], frames, [(scorer, starts)]))
     truth = {
         tokens: score + text_score(words, [[*tokens, SPECIAL.end]])
         for tokens, score in exhaustive(toy, 0, LONGEST, frames, 0.4)
@@ -405,7 +417,7 @@ def test_the_padding_of_the_frames_changes_nothing():
     expected = hypotheses(search(toy, config, [3], frames))
     longer = np.zeros((1, 9, VOCABULARY), "float32")
     longer[:, :4] = frames.log_probs
-    padded = ctc_prefix.pad_frames(longer, np.arange(9)[None] < 4)
+    padded = pad_frames(longer, np.arange(9)[None] < 4)
     found = hypotheses(search(toy, config, [3], Frames(padded, [])))
     assert [tokens for tokens, _ in found] == [tokens for tokens, _ in expected]
     np.testing.assert_allclose(

@@ -8,8 +8,8 @@ import math
 import numpy as np
 import pytest
 
-from asr.decoding import ctc_prefix
-from asr.decoding.ctc_prefix import NEVER
+from asr.decoding.ctc_prefix import CTCPrefixScorer, PrefixState, pad_frames
+from asr.decoding.scorers import NEVER
 
 VOCABULARY, END = 5, 2
 
@@ -40,16 +40,20 @@ def log_is(outputs, prefix):
 
 def state_of(log_probs, prefixes):
     """State of one prefix of each utterance, all of one length."""
-    state = ctc_prefix.start(log_probs, 1)
+    scorer = CTCPrefixScorer(log_probs, END)
+    state = scorer.initial_state(np.zeros((len(prefixes), 1), "int32"))
     for tokens in zip(*prefixes, strict=True):
-        parents = np.zeros((len(prefixes), 1), "int32")
-        chosen = np.array(tokens, "int32")[:, None]
-        state = ctc_prefix.extend(state, log_probs, parents, chosen)
+        state = scorer.follow(state, np.array(tokens, "int32")[:, None])
     return state
 
 
+def extended(state, log_probs, end=END):
+    """Scores of all extensions; the totals that beam search passes do not matter."""
+    return CTCPrefixScorer(log_probs, end).extend(None, state)
+
+
 def check(scores, outputs, prefix):
-    """Compare one row of `extension_scores` with the enumeration."""
+    """Compare one row of `CTCPrefixScorer.extend` with the enumeration."""
     scores = np.asarray(scores)
     assert scores[0] == NEVER
     for token in range(1, VOCABULARY):
@@ -69,17 +73,17 @@ def check(scores, outputs, prefix):
 def test_every_extension_of_a_prefix(prefix):
     log_probs = log_probs_of(0, 1, 5)
     state = state_of(log_probs, [prefix])
-    scores = ctc_prefix.extension_scores(state, log_probs, END)
+    scores = extended(state, log_probs)
     check(scores[0, 0], outputs_of(log_probs[0]), prefix)
 
 
 def test_padded_frames_change_no_score():
     log_probs = log_probs_of(1, 2, 5)
     counts = np.array([3, 5])
-    padded = ctc_prefix.pad_frames(log_probs, np.arange(5) < counts[:, None])
+    padded = pad_frames(log_probs, np.arange(5) < counts[:, None])
     prefixes = [(3, 4), (4, 4)]
     state = state_of(padded, prefixes)
-    scores = ctc_prefix.extension_scores(state, padded, END)
+    scores = extended(state, padded)
     for row, prefix in enumerate(prefixes):
         check(scores[row, 0], outputs_of(log_probs[row, : counts[row]]), prefix)
 
@@ -88,18 +92,18 @@ def test_a_beam_is_reordered():
     """Each new prefix follows its parent, whatever place that has in the beam."""
     log_probs = log_probs_of(2, 1, 4)
     outputs = outputs_of(log_probs[0])
-    state = ctc_prefix.start(log_probs, 3)
+    scorer = CTCPrefixScorer(log_probs, END)
+    state = scorer.initial_state(np.zeros((1, 3), "int32"))
     steps = [((0, 0, 0), (3, 4, 1)), ((1, 1, 0), (3, 4, 3)), ((2, 0, 2), (3, 3, 4))]
     prefixes = [()] * 3
     for parents, tokens in steps:
-        state = ctc_prefix.extend(
-            state, log_probs, np.array([parents], "int32"), np.array([tokens], "int32")
-        )
+        state = PrefixState(*(np.asarray(leaf)[:, list(parents)] for leaf in state))
+        state = scorer.follow(state, np.array([tokens], "int32"))
         prefixes = [
             (*prefixes[p], token) for p, token in zip(parents, tokens, strict=True)
         ]
     assert prefixes == [(3, 3, 3), (4, 3, 3), (3, 3, 4)]
-    scores = ctc_prefix.extension_scores(state, log_probs, END)
+    scores = extended(state, log_probs)
     for place, prefix in enumerate(prefixes):
         check(scores[0, place], outputs, prefix)
 
@@ -107,11 +111,10 @@ def test_a_beam_is_reordered():
 def test_a_prefix_that_does_not_fit_stays_impossible():
     log_probs = log_probs_of(3, 1, 2)
     state = state_of(log_probs, [(3, 3)])  # needs three frames
-    scores = np.asarray(ctc_prefix.extension_scores(state, log_probs, END))
+    scores = np.asarray(extended(state, log_probs))
     assert (scores <= 0.5 * NEVER).all()
-    state = ctc_prefix.extend(
-        state, log_probs, np.zeros((1, 1), "int32"), np.full((1, 1), 4, "int32")
-    )
+    scorer = CTCPrefixScorer(log_probs, END)
+    state = scorer.follow(state, np.full((1, 1), 4, "int32"))
     assert np.isfinite(np.asarray(state.label)).all()
     assert np.isfinite(np.asarray(state.blank)).all()
 
@@ -120,14 +123,12 @@ def test_scores_of_an_extension_and_its_continuations_add_up():
     """p(prefix begins) = p(it is all) + sum of p(its extensions begin)."""
     log_probs = log_probs_of(4, 1, 40)
     prefix = (3, 4, 4, 1, 3)
-    before = ctc_prefix.extension_scores(
-        state_of(log_probs, [prefix[:-1]]), log_probs, END
+    before = extended(state_of(log_probs, [prefix[:-1]]), log_probs, END)
+    after = np.asarray(extended(state_of(log_probs, [prefix]), log_probs))[0, 0].astype(
+        "float64"
     )
-    after = np.asarray(
-        ctc_prefix.extension_scores(state_of(log_probs, [prefix]), log_probs, END)
-    )[0, 0].astype("float64")
     # The end symbol is no label of CTC: paths through it belong to no hypothesis.
-    with_end = ctc_prefix.extension_scores(state_of(log_probs, [prefix]), log_probs, -1)
+    with_end = extended(state_of(log_probs, [prefix]), log_probs, end=-1)
     total = np.logaddexp.reduce([*after, float(with_end[0, 0, END])])
     assert total == pytest.approx(float(before[0, 0, prefix[-1]]), abs=1e-3)
 
@@ -144,12 +145,8 @@ def test_confident_frames_lose_no_precision():
     log_probs = log_probs.astype("float32")
     for count in range(len(labels)):
         state = state_of(log_probs, [tuple(labels[:count])])
-        scores = np.asarray(ctc_prefix.extension_scores(state, log_probs, END))[0, 0]
+        scores = np.asarray(extended(state, log_probs))[0, 0]
         assert scores[labels[count]] == pytest.approx(0.0, abs=1e-3)
         assert np.argmax(scores) == labels[count]
-    scores = np.asarray(
-        ctc_prefix.extension_scores(
-            state_of(log_probs, [tuple(labels)]), log_probs, END
-        )
-    )
+    scores = np.asarray(extended(state_of(log_probs, [tuple(labels)]), log_probs, END))
     assert scores[0, 0, END] == pytest.approx(0.0, abs=1e-3)

@@ -7,10 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from asr.decoding.automata import phrases_automaton
+from asr.decoding.automata import HotwordScorer, phrases_automaton
 from asr.decoding.beam_search import Tokens
-from asr.decoding.lexicon_search import ROOT, Hotwords, LexiconSearch
-from asr.decoding.prefix_tree import phone_tree
+from asr.decoding.lexicon_search import LexiconSearch
+from asr.decoding.prefix_tree import ROOT, phone_tree
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.
 NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
@@ -34,14 +34,14 @@ def hotwords(*phrases, bonus=0.5):
         end=END,
     )
     spelled = [[tokens[letter] for letter in name] for name in NAMES]
-    return Hotwords(automaton, spelled, space=3, end=END)
+    return HotwordScorer(automaton, spelled, space=3, end=END)
 
 
 def search(**options):
     pronunciations, words = zip(*SPOKEN, strict=True)
     scores = 0.7 * np.log(CHANCES.mean((0, 1)))
     if options.get("hotwords"):
-        scores += options["hotwords"].most()
+        scores += options["hotwords"].best_gains()
     tree = phone_tree(pronunciations, words, scores)
     options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
     return LexiconSearch(tree, predict, NAMES, special=Tokens(FIRST, END), **options)
@@ -115,7 +115,7 @@ def test_hotwords_are_found_where_others_are_likelier():
 
 
 def test_what_hotwords_can_add():
-    most = hotwords("ab c", "see").most()
+    most = hotwords("ab c", "see").best_gains()
     by_name = dict(zip(NAMES, most, strict=True))
     # c with the space before it; what has begun, and a space, may yet be taken back.
     assert by_name == pytest.approx(

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from asr.decoding.automata import text_score
 from asr.decoding.prefix_tree import ROOT, lexicon
 from asr.decoding.scorers import TableScorer, WordScorer
-from asr.language_model.ngrams import train_ngrams
+from asr.language_model.kneser_ney import train_ngrams
+from asr.language_model.tables import first_rows, ngram_automaton, word_rows
 
 SPACE, END, VOCABULARY = 3, 2, 7
 UNKNOWN, WEIGHT = 3, 0.7
@@ -61,8 +62,9 @@ def words(ngrams):
     found = tree(SPELLINGS)
     return WordScorer(
         TableScorer(scores, following), found, ngrams.unigrams,
-        ngrams.first_rows(), ngrams.rows(1), ngrams.rows(2), 2, 1, UNKNOWN, SPACE,
-        END, WEIGHT, random.normal(size=len(found.words)).astype("float32"),
+        first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2), 2, 1,
+        UNKNOWN, SPACE, END, WEIGHT,
+        random.normal(size=len(found.words)).astype("float32"),
     )  # fmt: skip
 
 
@@ -75,7 +77,7 @@ def node_of(words, word):
 
 def expected(words, ngrams, text):
     """What a text is worth, word by word, by the states of all word n-grams."""
-    whole = ngrams.automaton()
+    whole = ngram_automaton(ngrams)
     state, history = words.start, whole.start
     total, spent, word = 0.0, 0.0, ()
     for token in (*text, END):
@@ -113,9 +115,9 @@ def test_without_trigrams(words, ngrams):
     assert len(short.levels) == 1
     automaton = words._replace(
         unigrams=short.unigrams,
-        rows=short.first_rows(),
-        bigrams=short.rows(1),
-        trigrams=short.rows(2),
+        rows=first_rows(short),
+        bigrams=word_rows(short, 1),
+        trigrams=word_rows(short, 2),
     )
     found = text_score(automaton, [[4, 3, 4, 5, END]])
     assert found == pytest.approx(expected(automaton, short, [4, 3, 4, 5]), abs=0.01)

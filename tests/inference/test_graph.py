@@ -16,7 +16,7 @@ def test_shapes_share_a_graph(tiny_run, hotwords):
     search = recognizer.search(replace(recognizer.decoding, hotwords=hotwords))
     for count, seconds in ((1, 1.0), (2, 0.5), (3, 1.5)):
         samples = np.zeros(round(seconds * recognizer.rate), "float32")
-        assert len(search.found([samples] * count).ctc) == count
+        assert len(search.decode([samples] * count).ctc) == count
     assert search.predict_function.experimental_get_tracing_count() == 1
 
 

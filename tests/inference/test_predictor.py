@@ -1,4 +1,4 @@
-"""Searches are compiled once, and not kept for ever."""
+"""Decoders are compiled once, and the oldest are dropped."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import asr
 from asr.errors import ModelError, RecipeError
 from asr.formats.transcript import Alternative
-from asr.inference.predictor import distinct
+from asr.inference.predictor import distinct_texts
 
 
 @pytest.fixture(scope="module")
@@ -17,15 +17,15 @@ def recognizer(tiny_run):
     return asr.load(tiny_run / "model")
 
 
-def test_a_search_is_made_once(recognizer):
+def test_a_decoder_is_built_once(recognizer):
     assert recognizer.search() is recognizer.search(recognizer.decoding)
-    # More readings than the beam holds there are not.
+    # A beam holds no more hypotheses than its size.
     wide = replace(recognizer.decoding, n_best=99)
     narrow = replace(recognizer.decoding, n_best=recognizer.decoding.beam_size)
     assert recognizer.search(wide) is recognizer.search(narrow)
 
 
-def test_the_oldest_give_way(recognizer):
+def test_the_oldest_decoder_is_dropped(recognizer):
     def search(bonus):
         decoding = replace(recognizer.decoding, hotwords=("AB",), hotword_bonus=bonus)
         return recognizer.search(decoding)
@@ -47,12 +47,12 @@ def test_the_oldest_give_way(recognizer):
         ({"hotwords": "AB"}, r"decoding\.hotwords: "),
     ],
 )
-def test_a_search_that_makes_no_sense(recognizer, changes, message):
+def test_options_out_of_range(recognizer, changes, message):
     with pytest.raises(RecipeError, match=message):
         recognizer.search(replace(recognizer.decoding, **changes))
 
 
-def test_phones_that_a_model_does_not_hear(recognizer):
+def test_a_model_without_a_phone_head(recognizer):
     with pytest.raises(ModelError, match="this model has no head of phones"):
         recognizer.search(replace(recognizer.decoding, phone_weight=0.5))
 
@@ -65,6 +65,6 @@ def test_hotwords_may_be_a_list(recognizer):
     assert first is second
 
 
-def test_readings_that_are_written_alike():
+def test_alternatives_with_the_same_text():
     found = [Alternative("A", -1.0), Alternative("B", -2.0), Alternative("A", -3.0)]
-    assert distinct(found) == tuple(found[:2])
+    assert distinct_texts(found) == tuple(found[:2])

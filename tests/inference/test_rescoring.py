@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from asr.config.schema import DecodingConfig
-from asr.decoding.automata import phrases_automaton
+from asr.decoding.automata import HotwordScorer, phrases_automaton
 from asr.decoding.beam_search import Tokens
-from asr.decoding.lexicon_search import Hotwords, Hypothesis, LexiconSearch
+from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
 from asr.decoding.prefix_tree import phone_tree
 from asr.inference.rescoring import RescoringDecoder
 from tests.tiny_speech import CONFIG, tiny_speech_model
@@ -100,9 +100,10 @@ def phone_scores(model, samples):
 def test_scores_are_the_sum_of_all_parts(model, recordings, bonus):
     automaton = phrases_automaton([encode("bc")], 7, bonus=bonus, space=3, end=2)
     two = search(
-        model, Hotwords(automaton, [encode(name) for name in NAMES], space=3, end=2)
+        model,
+        HotwordScorer(automaton, [encode(name) for name in NAMES], space=3, end=2),
     )
-    found = two.found(recordings)
+    found = two.decode(recordings)
     for row, samples in enumerate(recordings):
         heard = phone_scores(model, samples)
         expected = []
@@ -127,7 +128,7 @@ def test_scores_are_the_sum_of_all_parts(model, recordings, bonus):
 
 def test_what_stands_beside_a_recording_does_not_matter(model, recordings):
     two = search(model)
-    together = two.found(recordings, width=12000).hypotheses
+    together = two.decode(recordings, width=12000).hypotheses
     for row, samples in enumerate(recordings):
         alone = two.hypotheses([samples])
         for rank in range(3):
@@ -147,18 +148,18 @@ def test_recordings_in_which_no_words_are_found(model, recordings, monkeypatch):
         [Hypothesis((), -1.0, -2.0)],
     ]
     monkeypatch.setattr(two, "first_pass", lambda *_: nothing.pop(0))
-    found = two.found(recordings).hypotheses
+    found = two.decode(recordings).hypotheses
     assert found.scores[0].max() < -1e8
     assert found.tokens[1, 0, : found.lengths[1, 0]].tolist() == [4]
     assert found.lengths[2, 0] == 0
     assert found.scores[2, 0] > -1e8
     nothing[:] = [[], [], []]
-    assert two.found(recordings).hypotheses.scores.max() < -1e8
+    assert two.decode(recordings).hypotheses.scores.max() < -1e8
 
 
 def test_phones_alone_ask_no_decoder(model, recordings, monkeypatch):
     two = search(model, phone_weight=1.0)
-    monkeypatch.setattr(two, "_reader", None)
+    monkeypatch.setattr(two, "_rescorer", None)
     found = two.hypotheses(recordings)
     heard = two.first_pass(phone_scores(model, recordings[0]), 4)
     best = max(it.acoustic + 0.3 * it.language for it in heard)

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asr.decoding.automata import text_score
-from asr.language_model.interpolation import mixed
-from asr.language_model.ngrams import train_ngrams
+from asr.language_model.interpolation import interpolate
+from asr.language_model.kneser_ney import train_ngrams
+from asr.language_model.tables import ngram_automaton
 
 START, END, TOKENS = 1, 2, 9
 BOOKS = [[3, 4, 5], [3, 4, 5, 3, 4], [5, 3, 4], [4, 5, 3]] * 30
@@ -23,13 +24,13 @@ def trained(texts, least=(1, 1)):
 
 def perplexity(model, texts):
     rows = [[*text, END] for text in texts]
-    return np.exp(-text_score(model.automaton(), rows) / sum(map(len, rows)))
+    return np.exp(-text_score(ngram_automaton(model), rows) / sum(map(len, rows)))
 
 
 @settings(max_examples=60, deadline=None)
 @given(one=TEXTS, other=TEXTS, share=st.sampled_from([0.01, 0.3]))
 def test_it_is_a_model_whose_rows_are_distributions(one, other, share):
-    model = mixed(trained(one), trained(other, (1, 1, 2)), share)
+    model = interpolate(trained(one), trained(other, (1, 1, 2)), share)
     model.check()
     everything = np.arange(TOKENS)
     for size, level in enumerate(model.levels, start=1):
@@ -42,7 +43,7 @@ def test_it_is_a_model_whose_rows_are_distributions(one, other, share):
 def test_what_was_seen_has_the_probability_of_both_by_their_weights():
     """After `6 7` by hand: the weights are what each model gave to those two."""
     books, spelled, share = trained(BOOKS), trained(SPELLED), 0.1
-    model = mixed(books, spelled, share)
+    model = interpolate(books, spelled, share)
 
     def chance(model, *tokens):
         *context, last = (np.array([token]) for token in tokens)
@@ -63,7 +64,7 @@ def test_what_was_seen_has_the_probability_of_both_by_their_weights():
 
 def test_it_costs_the_common_texts_little_and_helps_the_domain_much():
     books, unseen = trained(BOOKS), [[6, 7, 8], [8, 6, 8, 7]]
-    model = mixed(books, trained(SPELLED), 0.05)
+    model = interpolate(books, trained(SPELLED), 0.05)
     assert perplexity(model, unseen) < 0.1 * perplexity(books, unseen)
     assert perplexity(model, BOOKS) < 1.1 * perplexity(books, BOOKS)
 
@@ -71,7 +72,9 @@ def test_it_costs_the_common_texts_little_and_helps_the_domain_much():
 def test_a_model_mixed_with_itself_is_that_model():
     model = trained(BOOKS)
     for one, other in zip(
-        mixed(model, model, 0.3).automaton(), model.automaton(), strict=True
+        ngram_automaton(interpolate(model, model, 0.3)),
+        ngram_automaton(model),
+        strict=True,
     ):
         np.testing.assert_allclose(one, other, atol=0.1)  # half precision
 
@@ -79,7 +82,7 @@ def test_a_model_mixed_with_itself_is_that_model():
 def test_the_longer_one_keeps_its_contexts():
     long, short = trained(SPELLED, (1, 1, 1)), trained(BOOKS, (1,))
     for one, other in ((long, short), (short, long)):
-        model = mixed(one, other, 0.5)
+        model = interpolate(one, other, 0.5)
         assert [len(level.contexts) for level in model.levels[1:]] == [
             len(level.contexts) for level in long.levels[1:]
         ]

@@ -20,6 +20,9 @@ from asr.config.schema import DecodingConfig
 from asr.data.manifest import read_manifest
 from asr.decoding.automata import text_score
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
+from asr.language_model import fusion
+from asr.language_model.perplexity import perplexity
+from asr.language_model.tables import ngram_automaton
 from asr.storage.weights import read_arrays
 from asr.text.special_tokens import END
 from asr.text.tokenizers import CharacterTokenizer, make_tokenizer
@@ -88,9 +91,11 @@ def test_a_domain_is_mixed_in(folder, recipe, tmp_path, words, order):
         output = tmp_path / f"run{len(models)}"
         asr.train_language_model(recipe(change, f"ngrams.words={words}"), output)
         models.append(asr.load_language_model(output / "model"))
-    pooled, mixed = (model.fit(["C A D", "B D E"]).perplexity for model in models)
+    pooled, mixed = (
+        perplexity(model, ["C A D", "B D E"]).perplexity for model in models
+    )
     assert mixed < 0.8 * pooled
-    pooled, mixed = (model.fit(LINES).perplexity for model in models)
+    pooled, mixed = (perplexity(model, LINES).perplexity for model in models)
     assert mixed < 1.1 * pooled
 
 
@@ -102,34 +107,34 @@ def test_words_that_were_seen_once(folder, recipe, tmp_path):
 
 
 def test_it_predicts_what_it_has_read(language_model, monkeypatch):
-    known = language_model.fit(LINES)
+    known = perplexity(language_model, LINES)
     assert known.texts == len(LINES)
     assert known.words == sum(len(line.split()) for line in LINES)
     assert known.characters == sum(len(line) + 1 for line in LINES)
     assert known.bits < 1
-    assert language_model.fit(["DBE ACC", "EEE"]).bits > 3
+    assert perplexity(language_model, ["DBE ACC", "EEE"]).bits > 3
     total = known.bits * known.characters * math.log(2)
     assert known.perplexity == pytest.approx(math.exp(total / known.words))
-    monkeypatch.setattr("asr.decoding.automata._TOGETHER", 3)
-    assert language_model.fit(LINES).bits == pytest.approx(known.bits)
+    monkeypatch.setattr("asr.decoding.automata._BATCH", 3)
+    assert perplexity(language_model, LINES).bits == pytest.approx(known.bits)
 
 
 def test_one_text_by_hand(language_model):
     """The same as the sum along the automaton's states."""
-    automaton = language_model.ngrams.automaton()
+    automaton = ngram_automaton(language_model.ngrams)
     state, total = automaton.start, 0.0
     for token in [*language_model.tokenizer.encode("CAB"), 2]:
         total -= automaton.scores[state, token]
         state = automaton.following[state, token]
-    fit = language_model.fit(["CAB"])
+    fit = perplexity(language_model, ["CAB"])
     assert fit.bits == pytest.approx(total / 4 / math.log(2))
 
 
 def test_unknown_characters_are_left_out_and_counted(language_model):
-    found = language_model.fit(["AB", "", " ", "ÉTÉ"])
+    found = perplexity(language_model, ["AB", "", " ", "ÉTÉ"])
     assert (found.texts, found.left_out) == (1, 1)
     with pytest.raises(DataError, match="no texts"):
-        language_model.fit(["ÉTÉ"])
+        perplexity(language_model, ["ÉTÉ"])
 
 
 def test_the_folder_says_what_it_is(folder):
@@ -173,7 +178,7 @@ def test_a_word_seen_once_stands_for_unknown_ones(recipe, folder, tmp_path):
         asr.train_language_model(recipe(source, "ngrams.words=99"), tmp_path / "run")
     )
     assert model.words.vocabulary == ("AB", "CDE")
-    rows = model.words.ngrams.automaton()
+    rows = ngram_automaton(model.words.ngrams)
     assert math.exp(rows.scores[0, 3]) > 0.01
 
 
@@ -211,11 +216,11 @@ def test_networks_and_language_models_are_told_apart(
 def test_words_are_predicted_as_a_whole(with_words, language_model):
     model = asr.load_language_model(with_words)
     assert model.words.vocabulary == ("AB",)  # as frequent as CDE, and before it
-    rows = model.words.ngrams.automaton()
+    rows = ngram_automaton(model.words.ngrams)
     # The log probability of the word, where the other one spells it out.
     start = rows.following[rows.start, 3]
     closed = float(rows.scores[start, 4])
-    letters = language_model.ngrams.automaton()
+    letters = ngram_automaton(language_model.ngrams)
 
     def spelled(text):
         state, total = letters.start, 0.0
@@ -224,7 +229,7 @@ def test_words_are_predicted_as_a_whole(with_words, language_model):
             state = letters.following[state, token]
         return total + float(letters.scores[state, 2])
 
-    fit = model.fit(["CDE AB"])
+    fit = perplexity(model, ["CDE AB"])
     total = -fit.bits * fit.characters * math.log(2)
     space = language_model.tokenizer.encode("CDE ")
     assert len(space) == 4
@@ -286,12 +291,12 @@ def test_a_lexicon_needs_words(folder, monkeypatch, tmp_path):
 def test_it_finds_words_by_their_phones(said, with_words, language_model):
     phones = ("AA", "B", "D", "IY", "S")
     model = asr.load_language_model(said)
-    search = model.phone_search(phones, model.tokenizer, weight=1.0, beam=10)
+    search = fusion.lexicon_search(model, phones, model.tokenizer, weight=1.0, beam=10)
     spoken = np.full((5, 6), 0.01)
     spoken[np.arange(5), [1, 2, 5, 4, 3]] = 0.95
     found, *_ = search(np.log(spoken), 1)
     assert found.words == ("AB", "CDE")
-    automaton = model.words.ngrams.automaton()
+    automaton = ngram_automaton(model.words.ngrams)
     tokens = [4, 5, END]
     expected = text_score(automaton, [tokens])
     assert found.language == pytest.approx(expected, abs=0.01)
@@ -301,11 +306,14 @@ def test_it_finds_words_by_their_phones(said, with_words, language_model):
         (language_model, phones),
         (model, ("X", "Y")),
     ):
-        assert other.phone_search(names, model.tokenizer, weight=1, beam=1) is None
+        assert (
+            fusion.lexicon_search(other, names, model.tokenizer, weight=1, beam=1)
+            is None
+        )
     letters = CharacterTokenizer(tuple(" AB"))
     no_space = CharacterTokenizer(tuple("ABCDE"))
-    assert model.phone_search(phones, no_space, weight=1, beam=1) is None
-    only = model.phone_search(phones, letters, weight=1.0, beam=10)
+    assert fusion.lexicon_search(model, phones, no_space, weight=1, beam=1) is None
+    only = fusion.lexicon_search(model, phones, letters, weight=1.0, beam=10)
     assert only(np.log(spoken[:2]), 1)[0].words == ("AB",)
     assert set(only.tree.words.tolist()) == {4}
 
@@ -338,7 +346,9 @@ def test_a_vocabulary_that_does_not_fit(with_words, tmp_path):
         asr.load_language_model(rewritten(with_words, tmp_path / "kinds", kinds))
     double = arrays | {"words_unigrams": arrays["words_unigrams"].astype("float64")}
     same = asr.load_language_model(rewritten(with_words, tmp_path / "double", double))
-    assert same.fit(["CDE AB"]) == asr.load_language_model(with_words).fit(["CDE AB"])
+    assert perplexity(same, ["CDE AB"]) == perplexity(
+        asr.load_language_model(with_words), ["CDE AB"]
+    )
     del arrays["words_vocabulary"]
     with pytest.raises(ModelError, match="not a vocabulary"):
         asr.load_language_model(rewritten(with_words, tmp_path / "none", arrays))
@@ -369,8 +379,8 @@ def test_a_damaged_one(folder, tmp_path):
 
 def test_columns_are_those_of_the_model_that_searches(language_model):
     other = CharacterTokenizer(("E", "A", " "))
-    guide = language_model.guide(other, weight=2.0, bonus=0.5)
-    own = language_model.ngrams.automaton()
+    guide = fusion.scorer(language_model, other, weight=2.0, bonus=0.5)
+    own = ngram_automaton(language_model.ngrams)
     pieces = language_model.tokenizer.pieces
     assert guide.start == own.start
     for place, piece in enumerate(other.pieces):
@@ -391,7 +401,7 @@ def test_what_is_spelled_gets_no_bonus_a_letter(with_words):
     def gain(text):
         rows = [[*tokenizer.encode(text), END]]
         with_bonus, without = (
-            text_score(model.guide(tokenizer, weight=0.5, bonus=bonus), rows)
+            text_score(fusion.scorer(model, tokenizer, weight=0.5, bonus=bonus), rows)
             for bonus in (-2.0, 0.0)
         )
         return with_bonus - without
@@ -407,10 +417,10 @@ def test_what_is_spelled_gets_no_bonus_a_letter(with_words):
 
 def test_models_that_it_cannot_guide(language_model):
     with pytest.raises(ModelError, match="does not know 'Z'"):
-        language_model.guide(CharacterTokenizer(("A", "Z")), weight=1, bonus=0)
+        fusion.scorer(language_model, CharacterTokenizer(("A", "Z")), weight=1, bonus=0)
     pieces = make_tokenizer(["ABC AB", "CAB BA"] * 9, "unigram", size=9)
     with pytest.raises(ModelError, match="only models that write them"):
-        language_model.guide(pieces, weight=1, bonus=0)
+        fusion.scorer(language_model, pieces, weight=1, bonus=0)
 
 
 def transcribed(recognizer, source, **changes):

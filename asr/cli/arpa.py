@@ -1,0 +1,65 @@
+"""`asr arpa`: language models to and from the ARPA format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from asr.cli import terminal
+from asr.errors import UsageError
+
+
+@click.command(
+    epilog="Example: asr arpa english-lm words.arpa.gz; asr arpa my.arpa --output my-lm"
+)
+@click.argument("source", metavar="MODEL|FILE")
+@click.argument("target", metavar="[FILE]", required=False)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Import: write the language model folder here.",
+)
+@click.option(
+    "--base",
+    metavar="NAME|DIR",
+    default="english-lm",
+    show_default=True,
+    help="Import: take characters and pronunciations from this language model.",
+)
+@click.option(
+    "--lexicon",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Import: read more pronunciations from this CMUdict file.",
+)
+@click.option("--characters", is_flag=True, help="Export character, not word n-grams.")
+def command(
+    source: str,
+    target: str | None,
+    output: Path | None,
+    base: str,
+    lexicon: Path | None,
+    characters: bool,
+) -> None:
+    """Export a language model to an ARPA file, or import one (KenLM, SRILM).
+
+    MODEL FILE writes the n-grams of a language model, compressed if FILE ends in .gz.
+    FILE with --output makes a language model folder. A file with <space> among its
+    1-grams holds n-grams of characters, any other holds n-grams of words.
+    """
+    if (target is None) == (output is None):
+        raise UsageError("give an ARPA FILE to export to, or --output to import into")
+    terminal.start_backend()
+    from asr.language_model import arpa, arpa_import, storage  # noqa: PLC0415 - loads Keras
+
+    if output is not None:
+        if output.exists():
+            raise UsageError(f"{output}: exists already; choose another --output")
+        arpa_import.import_arpa(Path(source), output, base=base, lexicon=lexicon)
+        click.echo(output)
+        return
+    model = storage.load_language_model(source)
+    ngrams = model.words.ngrams if model.words and not characters else model.ngrams
+    names = arpa.vocabulary_of(model, characters=characters)
+    arpa.write_arpa(ngrams, names, Path(str(target)))

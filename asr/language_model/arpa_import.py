@@ -1,0 +1,115 @@
+"""Language model folders from ARPA files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from asr.errors import DataError
+from asr.language_model.arpa import (
+    SPACE_NAME,
+    UNKNOWN_NAME,
+    Section,
+    ngrams_of,
+    read_sections,
+)
+from asr.language_model.model import LanguageModel, Words
+from asr.language_model.storage import (
+    LONGEST,
+    LanguageConfig,
+    load_language_model,
+    write_language_model,
+)
+from asr.text.normalizers import normalizer
+from asr.text.pronunciation import Lexicon, read_lexicon
+from asr.text.special_tokens import SPECIALS
+from asr.text.tokenizers import CharacterTokenizer
+
+log = logging.getLogger(__name__)
+
+
+def import_arpa(
+    path: Path, folder: Path, *, base: str, lexicon: Path | None = None
+) -> None:
+    """Make a language model folder of an ARPA file.
+
+    A file with `<space>` among its 1-grams gives n-grams of characters. Any other file
+    gives n-grams of words; the new model takes its n-grams of characters, which spell
+    unknown words, from `base`.
+
+    Args:
+        path: The file.
+        folder: The model folder to write.
+        base: Language model that gives the normaliser, the n-grams of characters and
+            pronunciations.
+        lexicon: Pronunciations of more words, in the format of CMUdict.
+
+    Raises:
+        DataError: A file cannot be read, or `base` writes none of the words.
+        ModelError: There is no language model `base`.
+        OutputError: The folder cannot be written.
+    """
+    sections, model = read_sections(path), load_language_model(base)
+    names = {name for (name,) in sections[0].names} - {*SPECIALS, UNKNOWN_NAME}
+    if SPACE_NAME in names:
+        model = _of_characters(sections, names, model.normalizer, path)
+        facts = {"order": len(model.ngrams.levels) + 1, "words": 0, "pronounced": 0}
+    else:
+        known = read_lexicon(lexicon, normalizer(model.normalizer)) if lexicon else {}
+        words = _words(sections, names, model, known, path)
+        model = LanguageModel(model.tokenizer, model.normalizer, model.ngrams, words)
+        pronounced = sum(map(bool, words.pronunciations))
+        order = len(words.ngrams.levels) + 1
+        facts = {"order": order, "words": len(names), "pronounced": pronounced}
+    training = {"name": folder.name, "arpa": path.name, "base": base, **facts}
+    kind = "words" if model.words else "characters"
+    card = f"""# {folder.name}
+
+{facts["order"]}-grams of {kind}, imported from the ARPA file `{path.name}`.
+The language model {base} gave the rest.
+"""
+    config = LanguageConfig(normalizer=model.normalizer, training=training)
+    write_language_model(folder, model, config, card)
+
+
+def _of_characters(
+    sections: Sequence[Section], names: set[str], normalizer: str, path: Path
+) -> LanguageModel:
+    """Return a language model of characters."""
+    longer = sorted(name for name in names - {SPACE_NAME} if len(name) > 1)
+    if longer:
+        raise DataError(f"{path}: {longer[0]!r} beside {SPACE_NAME} is not a character")
+    characters = sorted(" " if name == SPACE_NAME else name for name in names)
+    tokenizer = CharacterTokenizer(tuple(characters))
+    pieces = [SPACE_NAME if piece == " " else piece for piece in tokenizer.pieces]
+    ngrams = ngrams_of(sections, pieces, path)
+    return LanguageModel(tokenizer, normalizer, ngrams)
+
+
+def _words(
+    sections: Sequence[Section],
+    names: set[str],
+    base: LanguageModel,
+    lexicon: Lexicon,
+    path: Path,
+) -> Words:
+    """Return n-grams of words, with pronunciations of the lexicon and of `base`."""
+    vocabulary = tuple(sorted(names))
+    characters = set(base.tokenizer.characters)
+    foreign = [word for word in vocabulary if not characters.issuperset(word)]
+    if len(foreign) == len(vocabulary):
+        raise DataError(f"{path}: {foreign[0]!r} is not in the characters of --base")
+    if foreign:
+        log.warning("%s: %d words with other characters", path, len(foreign))
+    if max(map(len, vocabulary)) > LONGEST:
+        raise DataError(f"{path}: a word of over {LONGEST} characters")
+    if len(sections) > 3:
+        log.warning("%s: used up to trigrams, left out longer n-grams", path)
+    ngrams = ngrams_of(sections[:3], (*SPECIALS, UNKNOWN_NAME, *vocabulary), path)
+    known: Lexicon = {}
+    if base.words:
+        pairs = zip(base.words.vocabulary, base.words.pronunciations, strict=False)
+        known = dict(pairs)
+    rows = tuple(lexicon.get(word, known.get(word, ())) for word in vocabulary)
+    return Words(vocabulary, ngrams, rows if any(rows) else ())

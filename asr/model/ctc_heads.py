@@ -17,7 +17,7 @@ class PhoneHead(keras.layers.Dense):
 
     Attributes:
         log_prior: Log share of the blank and of each phone in training, (P,). Uniform
-            unless `learn_prior` was called.
+            unless `count_prior` was called.
 
     Reference:
         Y. Miao, M. Gowayyed, F. Metze, EESEN: End-to-End Speech Recognition using Deep
@@ -34,7 +34,7 @@ class PhoneHead(keras.layers.Dense):
             shape=(self.units,), initializer="zeros", trainable=False, name="log_prior"
         )
 
-    def learn_prior(self, texts: Sequence[Sequence[int]]) -> None:
+    def count_prior(self, texts: Sequence[Sequence[int]]) -> None:
         """Count phones, from 1 on, with a blank before, between and after them."""
         counts = np.zeros(self.units)
         for phones in texts:

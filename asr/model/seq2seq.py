@@ -104,7 +104,7 @@ class Seq2Seq(keras.Model):
             self.phone_tracker = keras.metrics.Mean(name="phone_loss")
         self.attention_tracker = keras.metrics.Mean(name="attention_loss")
 
-    def learn_by(self, config: TrainConfig) -> None:
+    def set_losses(self, config: TrainConfig) -> None:
         """Take the losses of a recipe; what none of them reaches stays as it is."""
         self.loss_config = config
         attended = self.ctc_head is None or config.ctc_weight < 1

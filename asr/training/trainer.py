@@ -118,12 +118,12 @@ class Trainer:
             start_from(self.model, self.task, start)
             self.progress.heard = sources_of(start)
         if self.model.phone_head is not None:
-            self.model.phone_head.learn_prior([it.phones for it in self.examples])
+            self.model.phone_head.count_prior([it.phones for it in self.examples])
 
     def _build(self) -> Seq2Seq:
         recipe = self.recipe
         model = build(self.task, augment=recipe.augment, seed=recipe.seed)
-        model.learn_by(recipe.train)
+        model.set_losses(recipe.train)
         model.replicas = replicas()
         steps = len(self.plan_of(recipe.data.ascending_epochs))
         total = steps * recipe.train.epochs // recipe.train.accumulate

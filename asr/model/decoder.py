@@ -11,8 +11,14 @@ from asr.arrays import Tensor
 from asr.config.schema import AttentionConfig, DecoderConfig
 from asr.model.attention import Memory
 from asr.model.attention_variants import attention_class
-from asr.model.decoder_cell import Cell, DecoderState, advance, initial_state
-from asr.model.kernels.decoder_scan import read_tokens
+from asr.model.decoder_cell import (
+    Cell,
+    DecoderOutputs,
+    DecoderState,
+    advance,
+    initial_state,
+)
+from asr.model.kernels.decoder_scan import scan_tokens
 from asr.model.ops import sequence_mask
 from asr.model.pointer_generator import mixture
 
@@ -164,7 +170,7 @@ class Decoder(keras.layers.Layer):
         state, weights = advance(
             self._cell(), self.attention, projected, state, prepared.memory
         )
-        outputs = state.hidden, state.context, weights
+        outputs = DecoderOutputs(state.hidden, state.context, weights)
         return self._logits(outputs, prepared, training=False), state
 
     def call(
@@ -179,19 +185,17 @@ class Decoder(keras.layers.Layer):
         prepared = self.prepare(memory, memory_lengths, source)
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
         projected = ops.transpose(self._project(embedded), (1, 0, 2))
-        keep = None
+        dropout_mask = None
         if training:
             batch, frames, _ = ops.shape(memory)
             shape = (ops.shape(tokens)[1], batch, frames)
             dropout = self.config.attention_dropout
-            keep = self.attention.noise(shape, dropout, self.random)
-        outputs = read_tokens(
-            self._cell(), self.attention, projected, prepared.memory, keep
+            dropout_mask = self.attention.noise(shape, dropout, self.random)
+        outputs = scan_tokens(
+            self._cell(), self.attention, projected, prepared.memory, dropout_mask
         )
-        outputs = tuple(
-            ops.transpose(output, (1, 0, 2)) for output in outputs
-        )  # (B, U, ...)
-        return self._logits(outputs, prepared, training=training), outputs[2]
+        outputs = DecoderOutputs(*(ops.transpose(it, (1, 0, 2)) for it in outputs))
+        return self._logits(outputs, prepared, training=training), outputs.weights
 
     def _cell(self) -> Cell:
         # Slices, since a custom gradient must not see TensorFlow's variables.
@@ -201,9 +205,9 @@ class Decoder(keras.layers.Layer):
         return ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
 
     def _logits(
-        self, outputs: tuple[Any, Any, Any], prepared: Prepared, *, training: bool
+        self, outputs: DecoderOutputs, prepared: Prepared, *, training: bool
     ) -> Tensor:
-        """Return the logits after a step of state, context and attention weights."""
+        """Return logits from states, contexts and attention weights, (B, n, V)."""
         both = ops.concatenate(outputs[:2], axis=-1)
         bridge = self.dropout(self.bridge(both), training=training)
         if self.config.tied:
@@ -212,4 +216,4 @@ class Decoder(keras.layers.Layer):
             logits = self.output_layer(bridge)
         if not self.config.copy:
             return logits
-        return mixture(logits, outputs[2], self.gate(both), prepared.source)
+        return mixture(logits, outputs.weights, self.gate(both), prepared.source)

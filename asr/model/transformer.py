@@ -10,7 +10,7 @@ from keras import ops
 from asr.arrays import Tensor
 from asr.config.schema import AttentionConfig, EncoderConfig
 from asr.errors import RecipeError
-from asr.model.attention_variants import MultiHeadAttention
+from asr.model.multi_head import MultiHeadAttention
 from asr.model.ops import LayerNormalization, branch
 
 

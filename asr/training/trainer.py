@@ -117,8 +117,8 @@ class Trainer:
             start = model_path(recipe.train.start)
             start_from(self.model, self.task, start)
             self.progress.heard = sources_of(start)
-        if self.model.phone_head is not None:
-            self.model.phone_head.count_prior([it.phones for it in self.examples])
+        if phones := self.model.heads.get("phones"):
+            phones.count_prior([it.phones for it in self.examples])
 
     def _build(self) -> Seq2Seq:
         recipe = self.recipe

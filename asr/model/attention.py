@@ -43,11 +43,7 @@ class Attention(keras.layers.Layer):
         self.config = config
 
     def build(self, query_units: int, memory_units: int) -> None:
-        """Create the weights.
-
-        Args:
-            query_units: Size of a query.
-            memory_units: Size of a memory frame.
+        """Create the weights for queries and memory frames of these sizes.
 
         Raises:
             RecipeError: The sizes do not fit this attention.
@@ -55,14 +51,11 @@ class Attention(keras.layers.Layer):
         raise NotImplementedError
 
     def prepare(self, memory: Tensor, mask: Tensor) -> Memory:
-        """Compute what all steps share.
+        """Compute the inputs that all steps share.
 
         Args:
             memory: (B, S, D) float32.
             mask: True at real frames, (B, S) bool.
-
-        Returns:
-            Named tuple of tensors; `values` is the memory itself.
         """
         raise NotImplementedError
 
@@ -91,15 +84,9 @@ class Attention(keras.layers.Layer):
         raise NotImplementedError
 
     def noise(self, shape: tuple[Any, ...], dropout: float, seed: Any) -> Tensor:
-        """Return random numbers for training, here a dropout mask, or None.
+        """Return random numbers for training, one for each weight.
 
-        Args:
-            shape: Shape of the result, one number for each weight.
-            dropout: Share of weights to drop.
-            seed: Keras seed generator.
-
-        Returns:
-            Factors that are 0 or 1 / (1 - dropout); None without dropout.
+        Here they are a dropout mask: factors that are 0 or 1 / (1 - dropout), or None.
         """
         if not dropout:
             return None
@@ -107,25 +94,15 @@ class Attention(keras.layers.Layer):
 
 
 class BahdanauMemory(NamedTuple):
-    """Inputs of Bahdanau's attention that all steps share.
+    """Inputs of Bahdanau's attention that all steps share; the last two may be None."""
 
-    Attributes:
-        keys: Projected memory, (B, S, A).
-        values: Memory, (B, S, D).
-        bias: 0 at real frames and a large negative number in the padding, (B, 1, S).
-        query_kernel: Projection of the query, (H, A).
-        energy: The vector v of the equation, (A, 1).
-        location: Location filters as a banded matrix, (S, S * filters), or None.
-        filter_kernel: Projection of the location features, (filters, A), or None.
-    """
-
-    keys: Tensor
-    values: Tensor
-    bias: Tensor
-    query_kernel: Tensor
-    energy: Tensor
-    location: Tensor = None
-    filter_kernel: Tensor = None
+    keys: Tensor  # projected memory, V m + b, (B, S, A)
+    values: Tensor  # memory, (B, S, D)
+    bias: Tensor  # see `mask_bias`, (B, 1, S)
+    query_kernel: Tensor  # W, (H, A)
+    energy: Tensor  # v, (A, 1)
+    location: Tensor = None  # location filters as a banded matrix, (S, S * filters)
+    filter_kernel: Tensor = None  # L, (filters, A)
 
 
 class BahdanauAttention(Attention):
@@ -146,28 +123,22 @@ class BahdanauAttention(Attention):
 
     def build(self, query_units: int, memory_units: int) -> None:
         """Create the weights; see `Attention.build`."""
-        units = self.config.units
-        self.query_kernel = self.add_weight(
-            shape=(query_units, units), name="query_kernel"
-        )
-        self.key_kernel = self.add_weight(
-            shape=(memory_units, units), name="key_kernel"
-        )
-        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
-        self.energy = self.add_weight(shape=(units, 1), name="energy")
+        units, add = self.config.units, self.add_weight
+        self.query_kernel = add((query_units, units), name="query_kernel")
+        self.key_kernel = add((memory_units, units), name="key_kernel")
+        self.bias = add((units,), "zeros", name="bias")
+        self.energy = add((units, 1), name="energy")
         if self.config.location_filters:
             filters, width = self.config.location_filters, self.config.location_width
-            self.filters = self.add_weight(shape=(width, filters), name="filters")
-            self.filter_kernel = self.add_weight(
-                shape=(filters, units), name="filter_kernel"
-            )
+            self.filters = add((width, filters), name="filters")
+            self.filter_kernel = add((filters, units), name="filter_kernel")
         self.built = True
 
     def prepare(self, memory: Tensor, mask: Tensor) -> BahdanauMemory:
         """Project the memory; see `Attention.prepare`."""
         keys = ops.matmul(memory, self.key_kernel) + self.bias
         bias = mask_bias(mask)
-        # Slices, since a custom gradient must not see TensorFlow's variables.
+        # Slices: a custom gradient must not capture TensorFlow variables.
         prepared = BahdanauMemory(
             keys, memory, bias, self.query_kernel[:], self.energy[:]
         )
@@ -216,7 +187,7 @@ class BahdanauAttention(Attention):
 def activations(
     query: Tensor, state: Tensor, memory: BahdanauMemory
 ) -> tuple[Any, Any]:
-    """Compute tanh(W q + keys_s + L f_s) for all frames; the kernel shares it.
+    """Compute tanh(W q + V m_s + b + L f_s) for all frames.
 
     Args:
         query: Projected query, (B, K, A).

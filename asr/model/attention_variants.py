@@ -22,17 +22,11 @@ from asr.model.ops import branch, product
 
 
 class Keys(NamedTuple):
-    """Inputs of Luong's attention that all steps share.
+    """Inputs of Luong's attention that all steps share."""
 
-    Attributes:
-        keys: Projected memory, (B, n, S); for `concat` (B, S, n).
-        values: Memory, (B, S, D).
-        bias: See `mask_bias`, (B, 1, S).
-    """
-
-    keys: Tensor
-    values: Tensor
-    bias: Tensor
+    keys: Tensor  # projected memory, (B, n, S); for `concat` (B, S, n)
+    values: Tensor  # memory, (B, S, D)
+    bias: Tensor  # see `mask_bias`, (B, 1, S)
 
 
 class LuongAttention(Attention):
@@ -50,7 +44,7 @@ class LuongAttention(Attention):
 
     def build(self, query_units: int, memory_units: int) -> None:
         """Create the weights; `dot` has none and needs equal sizes."""
-        score, units = self.config.score, self.config.units
+        score, units, add = self.config.score, self.config.units, self.add_weight
         if score == "dot" and query_units != memory_units:
             raise RecipeError(
                 f"model.attention.score: for dot, model.encoder.memory_units must be "
@@ -58,15 +52,11 @@ class LuongAttention(Attention):
                 "change it, or use general"
             )
         if score == "general":
-            self.kernel = self.add_weight(
-                shape=(memory_units, query_units), name="kernel"
-            )
+            self.kernel = add((memory_units, query_units), name="kernel")
         if score == "concat":
-            self.query_kernel = self.add_weight(
-                shape=(query_units, units), name="query_kernel"
-            )
-            self.kernel = self.add_weight(shape=(memory_units, units), name="kernel")
-            self.energy = self.add_weight(shape=(units, 1), name="energy")
+            self.query_kernel = add((query_units, units), name="query_kernel")
+            self.kernel = add((memory_units, units), name="kernel")
+            self.energy = add((units, 1), name="energy")
         self.built = True
 
     def prepare(self, memory: Tensor, mask: Tensor) -> Keys:
@@ -121,9 +111,9 @@ class LocalAttention(LuongAttention):
         if self.config.centre == "predicted":
             units = self.config.units
             self.place_kernel = self.add_weight(
-                shape=(query_units, units), name="place_kernel"
+                (query_units, units), name="place_kernel"
             )
-            self.place = self.add_weight(shape=(units, 1), name="place")
+            self.place = self.add_weight((units, 1), name="place")
 
     def attend(
         self, query: Tensor, memory: Keys, state: Tensor, dropout_mask: Tensor = None
@@ -152,15 +142,10 @@ class LocalAttention(LuongAttention):
 
 
 class Vector(NamedTuple):
-    """Memory of `NoAttention`.
+    """Inputs of `NoAttention` that all steps share."""
 
-    Attributes:
-        values: Memory, (B, S, D).
-        vector: One context for all steps, (B, 1, D).
-    """
-
-    values: Tensor
-    vector: Tensor
+    values: Tensor  # memory, (B, S, D)
+    vector: Tensor  # the context of all steps, (B, 1, D)
 
 
 class NoAttention(Attention):

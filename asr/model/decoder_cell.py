@@ -13,46 +13,27 @@ from asr.model.ops import branch, product, scan
 
 
 class DecoderState(NamedTuple):
-    """State between two steps, for K hypotheses of each utterance.
+    """State between two steps, for K hypotheses of each utterance."""
 
-    Attributes:
-        hidden: State of the GRU, (B, K, H).
-        context: Last context of the attention, (B, K, D).
-        attention: State of the attention; for Bahdanau's the sum of the weights so
-            far, (B, K, S).
-    """
-
-    hidden: Tensor
-    context: Tensor
-    attention: Tensor
+    hidden: Tensor  # state of the GRU, (B, K, H)
+    context: Tensor  # last context, (B, K, D)
+    attention: Tensor  # for Bahdanau's the sum of the weights so far, (B, K, S)
 
 
 class Cell(NamedTuple):
-    """Weights of the decoder's GRU.
+    """Weights of the decoder's GRU."""
 
-    Attributes:
-        context_kernel: Projection of the context, (D, 3H).
-        recurrent_kernel: Projection of the state, (H, 3H).
-        bias: Bias of the recurrent projection, (3H,).
-    """
-
-    context_kernel: Tensor
-    recurrent_kernel: Tensor
-    bias: Tensor
+    context_kernel: Tensor  # projection of the context, (D, 3H)
+    recurrent_kernel: Tensor  # projection of the state, (H, 3H)
+    bias: Tensor  # bias of the recurrent projection, (3H,)
 
 
 class DecoderOutputs(NamedTuple):
-    """Results of all steps, (U, B, n) each.
+    """Results of all steps."""
 
-    Attributes:
-        hidden: States of the GRU, n = H.
-        context: Contexts, n = D.
-        weights: Attention weights, n = S.
-    """
-
-    hidden: Tensor
-    context: Tensor
-    weights: Tensor
+    hidden: Tensor  # states of the GRU, (U, B, H)
+    context: Tensor  # contexts, (U, B, D)
+    weights: Tensor  # attention weights, (U, B, S)
 
 
 def initial_state(
@@ -117,7 +98,7 @@ def read_tokens(
     def step(carry: Any, inputs: Any) -> tuple[Any, Any]:
         token, mask = inputs
         following = advance(cell, attention, token, carry[0], memory, mask)
-        return following, following  # `scan` wants outputs like the carry
+        return following, following  # `scan` needs outputs like the carry
 
     weights = ops.zeros_like(memory.values[:, None, :, 0])  # (B, 1, S)
     start = initial_state(cell, attention, memory, 1), weights

@@ -1,4 +1,4 @@
-"""Waveform -> log-mel energies as a Keras layer, equal to librosa's numbers."""
+"""Waveform -> log-mel energies as a Keras layer; the values are those of librosa."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from asr.arrays import Tensor
 from asr.config.schema import FrontendConfig
 from asr.model.ops import sequence_mask
 
-# Energies below this floor (about -100 dB of full scale in a band) count as silence.
+# Lowest energy of a band, about -100 dB of full scale.
 FLOOR = 1e-10
 _EPSILON = 1e-5
-# A float32 transform is off by 1e-3 nepers in bands 90 dB below a frame's loudest, as
-# MP3 makes them. JAX has float64 only behind a switch for the whole process.
+# In float32, bands 90 dB below the loudest of a frame, as in MP3, are off by 1e-3
+# nepers. JAX has float64 only behind a switch for the whole process.
 _TRANSFORM = "float32" if keras.backend.backend() == "jax" else "float64"
 
 
@@ -51,10 +51,10 @@ def mel_filters(rate: int, fft_size: int, mels: int) -> np.ndarray:
 
 
 class LogMel(keras.layers.Layer):
-    """Log-mel energies, normalised; independent of batch neighbours and padding.
+    """Normalised log-mel energies; padding and neighbours in a batch change nothing.
 
-    Frames are centred: frame t is taken around sample t * hop, with silence before and
-    after the recording, as in `librosa.feature.melspectrogram(center=True)`.
+    Frame t is centred on sample t * hop, with silence before and after the recording,
+    as in `librosa.feature.melspectrogram(center=True)`.
 
     Args:
         config: Rates and sizes.
@@ -104,7 +104,7 @@ class LogMel(keras.layers.Layer):
         )
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Return the number of frames of recordings of so many samples."""
+        """Return the number of frames for so many samples."""
         return lengths // self.hop + 1
 
     def energies(self, samples: Tensor, lengths: Tensor) -> Tensor:

@@ -14,19 +14,12 @@ from asr.model.ops import product
 
 
 class HeadsMemory(NamedTuple):
-    """Inputs of multi-head attention that all steps share.
+    """Inputs of multi-head attention that all steps share."""
 
-    Attributes:
-        keys: Keys of each head, (B, heads, A / heads, S).
-        heads: Values of each head, (B, heads, S, A / heads).
-        values: Memory, (B, S, D).
-        bias: See `mask_bias`, (B, 1, S).
-    """
-
-    keys: Tensor
-    heads: Tensor
-    values: Tensor
-    bias: Tensor
+    keys: Tensor  # keys of each head, (B, heads, A / heads, S)
+    heads: Tensor  # values of each head, (B, heads, S, A / heads)
+    values: Tensor  # memory, (B, S, D)
+    bias: Tensor  # see `mask_bias`, (B, 1, S)
 
 
 class MultiHeadAttention(Attention):
@@ -53,13 +46,11 @@ class MultiHeadAttention(Attention):
             "output": (units, memory_units),
         }
         self.kernels = {
-            name: self.add_weight(shape=shape, name=f"{name}_kernel")
+            name: self.add_weight(shape, name=f"{name}_kernel")
             for name, shape in shapes.items()
         }
         self.biases = {
-            name: self.add_weight(
-                shape=shape[1:], initializer="zeros", name=f"{name}_bias"
-            )
+            name: self.add_weight(shape[1:], "zeros", name=f"{name}_bias")
             for name, shape in shapes.items()
         }
         self.built = True

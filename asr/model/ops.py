@@ -29,7 +29,7 @@ def present(nest: Any) -> list[Any]:
 
 
 def fill(nest: Any, tensors: Iterable[Any]) -> Any:
-    """Return a nest with other tensors, where `present` found its own."""
+    """Return the nest with other tensors in place of those of `present`."""
     rest = iter(tensors)
     return keras.tree.map_structure(
         lambda leaf: None if leaf is None else next(rest), nest

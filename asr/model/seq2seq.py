@@ -68,7 +68,6 @@ class Seq2Seq(keras.Model):
             seed=seed + 200,
             name="decoder",
         )
-        heads = build_heads(config, vocabulary)
         if config.decoder.copy:
             _check_copying(config, encoder, frontend)
         features, feature_lengths = frontend(source, lengths)
@@ -78,6 +77,8 @@ class Seq2Seq(keras.Model):
             tokens, encoded.memory, encoded.memory_lengths, *copied
         )
         outputs = {"logits": logits, "weights": weights}
+        # Made last: the order of layers decides which initial weights a seed gives.
+        heads = build_heads(config, vocabulary)
         for head in heads.values():
             outputs |= {head.output: head(encoded.states)}
             outputs |= {"ctc_lengths": encoded.state_lengths}

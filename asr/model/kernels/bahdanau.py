@@ -34,45 +34,27 @@ from asr.model.ops import outer_sum, product
 
 
 class AttentionSteps(NamedTuple):
-    """Forward values of all steps.
+    """Forward values of all steps."""
 
-    Attributes:
-        query: Projected queries, (U, B, A).
-        weights: Attention weights, (U, B, S).
-        state: Sums of earlier weights, (U, B, S).
-        dropout_mask: Factors for the weights, (U, B, S), or None.
-    """
-
-    query: Tensor
-    weights: Tensor
-    state: Tensor
-    dropout_mask: Tensor = None
+    query: Tensor  # q, (U, B, A)
+    weights: Tensor  # w, (U, B, S)
+    state: Tensor  # a, (U, B, S)
+    dropout_mask: Tensor = None  # k, (U, B, S)
 
 
 class StepGradients(NamedTuple):
-    """Gradients that each step puts out; one product over all steps uses them.
+    """Gradients that each step puts out, for one product over all steps."""
 
-    Attributes:
-        query: Gradient of the projected query but for the factor v, (B, A).
-        features: Gradient of the location features, (B, S * filters), or None.
-    """
-
-    query: Tensor
-    features: Tensor = None
+    query: Tensor  # of q but for the factor v, (B, A)
+    features: Tensor = None  # of f, (B, S * filters)
 
 
 class GradientSums(NamedTuple):
-    """Gradients that are summed step by step: too large to be put out by each.
+    """Gradients that are summed step by step: each is as large as the memory."""
 
-    Attributes:
-        keys: Gradient of the keys but for the factor v, (B, S, A).
-        energy: Gradient of v, (1, A).
-        filter_kernel: Gradient of L but for the factor v, (filters, A), or None.
-    """
-
-    keys: Tensor
-    energy: Tensor
-    filter_kernel: Tensor = None
+    keys: Tensor  # of the keys but for the factor v, (B, S, A)
+    energy: Tensor  # of v, (1, A)
+    filter_kernel: Tensor = None  # of L but for the factor v, (filters, A)
 
 
 class BahdanauBackward:
@@ -101,7 +83,7 @@ class BahdanauBackward:
         projected = product(queries, memory.query_kernel)
         states = ops.cumsum(weights, axis=0) - weights
         self.steps = AttentionSteps(projected, weights, states, dropout_mask)
-        # Kernels of the way back, with v multiplied in.
+        # Transposed kernels, with v multiplied in.
         self.query_back = memory.energy * ops.transpose(memory.query_kernel)
         self.no_gradients = StepGradients(ops.zeros_like(projected[0]))
         self.no_sums = GradientSums(

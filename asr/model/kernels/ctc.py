@@ -31,17 +31,11 @@ _NEVER = -1e9
 
 
 class Lattice(NamedTuple):
-    """Log probabilities of states, for 2B sequences: forward, then reversed.
+    """States of 2B sequences: B forward, then B reversed."""
 
-    Attributes:
-        emitted: Of the symbol of each state at each frame, (2B, S, 2U + 1).
-        skip: 0 where a state may be entered from two before, else -1e9, (2B, 2U + 1).
-        real: 1 at real frames and 0 in the padding, (2B, S).
-    """
-
-    emitted: Tensor
-    skip: Tensor
-    real: Tensor
+    emitted: Tensor  # log probability of the symbol of each state, (2B, S, 2U + 1)
+    skip: Tensor  # 0 where a path may come from two states before, (2B, 2U + 1)
+    real: Tensor  # 1 at real frames and 0 in the padding, (2B, S)
 
 
 @ops.custom_gradient

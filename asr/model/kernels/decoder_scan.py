@@ -47,32 +47,19 @@ class Inputs(NamedTuple):
 
 
 class BackwardInputs(NamedTuple):
-    """Tensors that the loop back reads, (U, B, n) each.
+    """Inputs of the backward loop, (U, B, n) each."""
 
-    Attributes:
-        upstream: Gradients of the outputs.
-        slopes: Derivatives of the GRU.
-        attention: Forward values of the attention.
-    """
-
-    upstream: DecoderOutputs
-    slopes: Slopes
-    attention: AttentionSteps
+    upstream: DecoderOutputs  # gradients of the outputs
+    slopes: Slopes  # derivatives of the GRU
+    attention: AttentionSteps  # forward values of the attention
 
 
 class BackwardStep(NamedTuple):
-    """Carry and output of the loop back; `scan` wants both of the same shapes.
+    """Carry and output of the backward loop; `scan` needs equal shapes in both."""
 
-    Attributes:
-        state: In the carry, gradients of the state before the step. As output, those of
-            the state after it.
-        gradients: As output, gradients of this step. Zeros in the carry.
-        sums: In the carry, sums over the steps so far. Zeros as output.
-    """
-
-    state: DecoderState
-    gradients: StepGradients
-    sums: GradientSums
+    state: DecoderState  # gradients; carry: before the step, output: after it
+    gradients: StepGradients  # output: of this step; carry: zeros
+    sums: GradientSums  # carry: over the steps so far; output: zeros
 
 
 def scan_tokens(
@@ -124,7 +111,7 @@ def _backward(
     def step(
         carry: BackwardStep, inputs: BackwardInputs
     ) -> tuple[BackwardStep, BackwardStep]:
-        # Attention comes last in a step, so it is first on the way back.
+        # Attention is last in a step, so its derivative is first.
         d_context = inputs.upstream.context + carry.state.context
         d_query, d_attention, gradients, sums = attention.step(
             inputs.attention,

@@ -18,7 +18,7 @@ Derivative, where d is the gradient of h' and d_ those of the pre-activations:
     gradient of h = d z + [d_z, d_g, d_rc] R^T
 
 All factors of d come from stored states, so they are computed for all steps at once.
-The loop back holds the last line only. The gradient of R is one product after the loop.
+The backward loop holds the last line only; the gradient of R is one product after it.
 """
 
 from __future__ import annotations
@@ -33,25 +33,14 @@ from asr.model.ops import delayed, outer_sum, scan
 
 
 class Slopes(NamedTuple):
-    """Factors of the gradient d of a new state.
+    """Factors of the gradient d of a new state."""
 
-    Attributes:
-        previous: For the previous state without the gates: z, (..., H).
-        gates: For the pre-activations z, g, rc and xc, (..., 4H).
-    """
-
-    previous: Tensor
-    gates: Tensor
+    previous: Tensor  # for the previous state directly: z, (..., H)
+    gates: Tensor  # for the pre-activations z, g, rc and xc, (..., 4H)
 
 
 def gru_slopes(inputs: Tensor, recurrent: Tensor, previous: Tensor) -> Slopes:
-    """Compute the derivatives of new states.
-
-    Args:
-        inputs: Projected inputs, (..., 3H).
-        recurrent: Recurrent projections with their bias, (..., 3H).
-        previous: Previous states, (..., H).
-    """
+    """Compute the slopes of new states from x and r (..., 3H), and h (..., H)."""
     units = previous.shape[-1]
     update, reset, candidate = gates(inputs, recurrent)
     by_candidate = (1.0 - update) * (1.0 - candidate * candidate)
@@ -62,7 +51,7 @@ def gru_slopes(inputs: Tensor, recurrent: Tensor, previous: Tensor) -> Slopes:
 
 
 def gru_gradients(deltas: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gradients of projected inputs and recurrent projections, (..., 3H).
+    """Return the gradients of x and r, (..., 3H) each.
 
     Args:
         deltas: Gradients of new states, (..., H).
@@ -75,15 +64,10 @@ def gru_gradients(deltas: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Step(NamedTuple):
-    """Carry and output of the forward loop.
+    """Carry and output of the forward loop."""
 
-    Attributes:
-        hidden: New state, (B, H).
-        recurrent: Projection of the previous state, kept for the way back, (B, 3H).
-    """
-
-    hidden: Tensor
-    recurrent: Tensor
+    hidden: Tensor  # new state, (B, H)
+    recurrent: Tensor  # r, stored for the derivative, (B, 3H)
 
 
 # Added to the update gate of a masked step: z becomes 1 and the state stays, exactly.
@@ -105,7 +89,7 @@ def gru_sequence(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> 
     """
     units = kernel.shape[0]
     start = ops.zeros_like(inputs[0, :, :units])
-    # The mask enters here, once: the loop itself need not know it.
+    # The mask enters here, once: the loop does not need it.
     shut = ops.concatenate([ops.full((units,), _SHUT), ops.zeros((2 * units,))])
     inputs = ops.where(mask > 0, inputs, shut)
 
@@ -114,7 +98,7 @@ def gru_sequence(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> 
         update, _, candidate = gates(projected, recurrent)
         hidden = carry.hidden + (1.0 - update) * (candidate - carry.hidden)
         following = Step(hidden, recurrent)
-        return following, following  # `scan` wants outputs like the carry
+        return following, following  # `scan` needs outputs like the carry
 
     _, steps = scan(forward, Step(start, ops.zeros_like(inputs[0])), inputs)
 

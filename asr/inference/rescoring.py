@@ -171,7 +171,7 @@ class _Encoder(keras.Model):
         encoded, _, ctc_log_probs = self.model.encode(
             inputs["source"], inputs["source_lengths"]
         )
-        phones: Any = self.model.phone_head
+        phones = self.model.heads["phones"]
         return {
             "memory": encoded.memory,
             "memory_lengths": encoded.memory_lengths,

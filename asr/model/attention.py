@@ -1,4 +1,4 @@
-"""Attention over the encoder output: the interface, and Bahdanau's attention."""
+"""Attention over the memory: the interface, and Bahdanau's additive attention."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from asr.config.schema import AttentionConfig
 from asr.model.ops import branch, product
 
 Memory: TypeAlias = Any
-"""What `Attention.prepare` returns: a named tuple of tensors, one of them `values`."""
+"""Named tuple that `Attention.prepare` returns; its field `values` is (B, S, D)."""
 
-# Added to the energy of a frame that must not be seen: its weight becomes exactly 0.
+# Added to the energy of a padded frame: its weight becomes exactly 0.
 MASKED = -1e9
 
 
@@ -23,14 +23,19 @@ def mask_bias(mask: Tensor) -> Tensor:
     return ops.expand_dims(ops.where(mask, 0.0, MASKED), 1)
 
 
-class Attention(keras.layers.Layer):
-    """A way to look at the memory, one decoder step at a time.
+def drop(weights: Tensor, dropout_mask: Tensor) -> Tensor:
+    """Multiply weights by their dropout mask, if there is one."""
+    return weights if dropout_mask is None else weights * dropout_mask
 
-    K hypotheses of an utterance share one memory. Nothing of an utterance is kept in
-    the layer: what `prepare` makes travels beside the decoder's state.
+
+class Attention(keras.layers.Layer):
+    """Interface of attention: one query, one context, for each decoder step.
+
+    K hypotheses of an utterance share one memory. The layer keeps nothing of an
+    utterance: the caller carries what `prepare` and `attend` return.
 
     Args:
-        config: Sizes and choices.
+        config: Kind and sizes.
     """
 
     def __init__(self, config: AttentionConfig, **kwargs: Any) -> None:
@@ -38,11 +43,7 @@ class Attention(keras.layers.Layer):
         self.config = config
 
     def build(self, query_units: int, memory_units: int) -> None:
-        """Create the weights.
-
-        Args:
-            query_units: Size of the query.
-            memory_units: Size of a memory frame.
+        """Create the weights for queries and memory frames of these sizes.
 
         Raises:
             RecipeError: The sizes do not fit this attention.
@@ -50,19 +51,16 @@ class Attention(keras.layers.Layer):
         raise NotImplementedError
 
     def prepare(self, memory: Tensor, mask: Tensor) -> Memory:
-        """Compute what all steps share.
+        """Compute the inputs that all steps share.
 
         Args:
             memory: (B, S, D) float32.
-            mask: Which frames are real, (B, S) bool.
-
-        Returns:
-            Named tensors; `values` is the memory itself.
+            mask: True at real frames, (B, S) bool.
         """
         raise NotImplementedError
 
     def initial_state(self, memory: Memory, beam: int) -> Tensor:
-        """Return what the first step gets of those before, (B, K, n)."""
+        """Return the state before the first step, (B, K, n)."""
         return ops.zeros((ops.shape(memory.values)[0], beam, 1))
 
     def attend(
@@ -70,15 +68,15 @@ class Attention(keras.layers.Layer):
         query: Tensor,
         memory: Memory,
         state: Tensor,
-        keep: Tensor = None,
+        dropout_mask: Tensor = None,
     ) -> tuple[Any, Any, Any]:
-        """Look at the memory once.
+        """Compute the context of one decoder step.
 
         Args:
             query: State of the decoder, (B, K, H).
-            memory: What `prepare` returned.
-            state: What the previous step or `initial_state` returned, (B, K, n).
-            keep: What `noise` returned for this step, (B, K, S), or None.
+            memory: Result of `prepare`.
+            state: Result of the previous step or of `initial_state`, (B, K, n).
+            dropout_mask: Result of `noise` for this step, (B, K, S), or None.
 
         Returns:
             Context (B, K, D), weights that sum to 1 (B, K, S), and the next state.
@@ -86,9 +84,9 @@ class Attention(keras.layers.Layer):
         raise NotImplementedError
 
     def noise(self, shape: tuple[Any, ...], dropout: float, seed: Any) -> Tensor:
-        """Return what makes training random, of that shape, or None.
+        """Return random numbers for training, one for each weight.
 
-        It is dropout of the weights: factors that are 0 or 1 / (1 - dropout).
+        Here they are a dropout mask: factors that are 0 or 1 / (1 - dropout), or None.
         """
         if not dropout:
             return None
@@ -96,68 +94,51 @@ class Attention(keras.layers.Layer):
 
 
 class BahdanauMemory(NamedTuple):
-    """The memory as Bahdanau's attention needs it at each step, with its weights.
+    """Inputs of Bahdanau's attention that all steps share; the last two may be None."""
 
-    Attributes:
-        keys: Projected memory, (B, S, A).
-        values: Memory, (B, S, D).
-        bias: 0 at real frames and a large negative number in the padding, (B, 1, S).
-        query_kernel: Projection of the query, (H, A).
-        energy: What makes a number of each frame, (A, 1).
-        location: Location filters as a banded matrix, (S, S * filters), or None.
-        filter_kernel: Projection of the location features, (filters, A), or None.
-    """
-
-    keys: Tensor
-    values: Tensor
-    bias: Tensor
-    query_kernel: Tensor
-    energy: Tensor
-    location: Tensor = None
-    filter_kernel: Tensor = None
+    keys: Tensor  # projected memory, V m + b, (B, S, A)
+    values: Tensor  # memory, (B, S, D)
+    bias: Tensor  # see `mask_bias`, (B, 1, S)
+    query_kernel: Tensor  # W, (H, A)
+    energy: Tensor  # v, (A, 1)
+    location: Tensor = None  # location filters as a banded matrix, (S, S * filters)
+    filter_kernel: Tensor = None  # L, (filters, A)
 
 
 class BahdanauAttention(Attention):
-    """Additive attention, with location features on request.
+    """Additive attention, with location features if `location_filters` > 0.
 
-    The energy of frame s for query q is v . tanh(W q + V m_s + b + L f_s), where f_s
-    are convolutions over the weights given to frames so far. K hypotheses of an
-    utterance share one memory.
+    The energy of frame s for query q is v . tanh(W q + V m_s + b + L f_s). The weights
+    are the softmax of the energies. The features f_s are a convolution over the sum of
+    the weights of earlier steps; that sum is the state, (B, K, S).
 
     Args:
         config: Size, and the number and width of the location filters.
 
     Reference:
-        D. Bahdanau et al., ICLR 2015, section 3.1 and appendix A.1.2; location
-        features: J. Chorowski et al., NeurIPS 2015, section 2.2, over accumulated
-        weights. Filters and their projection are one product, so their number bounds
-        its rank only where it is below the filter width.
+        D. Bahdanau et al., ICLR 2015, section 3.1 and appendix A.1.2. Location
+        features: J. Chorowski et al., NeurIPS 2015, section 2.2, here over accumulated
+        weights.
     """
 
     def build(self, query_units: int, memory_units: int) -> None:
         """Create the weights; see `Attention.build`."""
-        units = self.config.units
-        self.query_kernel = self.add_weight(
-            shape=(query_units, units), name="query_kernel"
-        )
-        self.key_kernel = self.add_weight(
-            shape=(memory_units, units), name="key_kernel"
-        )
-        self.bias = self.add_weight(shape=(units,), initializer="zeros", name="bias")
-        self.energy = self.add_weight(shape=(units, 1), name="energy")
+        units, add = self.config.units, self.add_weight
+        self.query_kernel = add((query_units, units), name="query_kernel")
+        self.key_kernel = add((memory_units, units), name="key_kernel")
+        self.bias = add((units,), "zeros", name="bias")
+        self.energy = add((units, 1), name="energy")
         if self.config.location_filters:
             filters, width = self.config.location_filters, self.config.location_width
-            self.filters = self.add_weight(shape=(width, filters), name="filters")
-            self.filter_kernel = self.add_weight(
-                shape=(filters, units), name="filter_kernel"
-            )
+            self.filters = add((width, filters), name="filters")
+            self.filter_kernel = add((filters, units), name="filter_kernel")
         self.built = True
 
     def prepare(self, memory: Tensor, mask: Tensor) -> BahdanauMemory:
         """Project the memory; see `Attention.prepare`."""
         keys = ops.matmul(memory, self.key_kernel) + self.bias
         bias = mask_bias(mask)
-        # Slices, since a custom gradient must not see TensorFlow's variables.
+        # Slices: a custom gradient must not capture TensorFlow variables.
         prepared = BahdanauMemory(
             keys, memory, bias, self.query_kernel[:], self.energy[:]
         )
@@ -178,22 +159,22 @@ class BahdanauAttention(Attention):
         query: Tensor,
         memory: BahdanauMemory,
         state: Tensor,
-        keep: Tensor = None,
+        dropout_mask: Tensor = None,
     ) -> tuple[Any, Any, Any]:
-        """Look once; the state is the sum of the weights so far, (B, K, S)."""
-        looked, _ = energies(product(query, memory.query_kernel), state, memory)
-        # The state's shape, so that a loop finds again what is known of it.
-        energy = ops.reshape(ops.matmul(looked, memory.energy), ops.shape(state))
-        weights = ops.softmax(energy + memory.bias, axis=-1)
-        given = branch(weights)
-        used = given if keep is None else given * keep
-        return ops.matmul(used, memory.values), weights, state + given
+        """Compute the context of one step; see `Attention.attend`."""
+        hidden, _ = activations(product(query, memory.query_kernel), state, memory)
+        # The shape of the state: a loop must find the static shape of its carry again.
+        energies = ops.reshape(ops.matmul(hidden, memory.energy), ops.shape(state))
+        weights = ops.softmax(energies + memory.bias, axis=-1)
+        shared = branch(weights)
+        context = ops.matmul(drop(shared, dropout_mask), memory.values)
+        return context, weights, state + shared
 
     def _location_matrix(self, frames: Tensor) -> Tensor:
-        """Write the convolution as one matrix product.
+        """Return the convolution as a banded matrix, (S, S * filters).
 
         On a CPU the backward pass of a convolution of one channel costs several times
-        what this product does, and it is made once for all steps.
+        as much as this product. One matrix serves all steps.
         """
         width = self.config.location_width
         position = ops.arange(frames, dtype="int32")
@@ -203,15 +184,26 @@ class BahdanauAttention(Attention):
         return ops.reshape(taps * inside, (frames, -1))
 
 
-def energies(query: Tensor, state: Tensor, memory: BahdanauMemory) -> tuple[Any, Any]:
-    """Return the tanh of the energies, (B * K * S, A), and location features."""
+def activations(
+    query: Tensor, state: Tensor, memory: BahdanauMemory
+) -> tuple[Any, Any]:
+    """Compute tanh(W q + V m_s + b + L f_s) for all frames.
+
+    Args:
+        query: Projected query, (B, K, A).
+        state: Sum of earlier weights, (B, K, S).
+        memory: Result of `BahdanauAttention.prepare`.
+
+    Returns:
+        Activations (B * K * S, A), and location features (B * K * S, filters) or None.
+    """
     batch, beam, frames = ops.shape(state)
     units = memory.energy.shape[0]
     hidden = ops.expand_dims(memory.keys, 1) + ops.expand_dims(query, 2)
-    found = None
+    features = None
     if memory.location is not None:
-        found = ops.matmul(ops.reshape(state, (-1, frames)), memory.location)
-        found = ops.reshape(found, (-1, memory.filter_kernel.shape[0]))
-        moved = ops.matmul(found, memory.filter_kernel)  # (B * K * S, A)
-        hidden = hidden + ops.reshape(moved, (batch, beam, frames, units))
-    return ops.tanh(ops.reshape(hidden, (-1, units))), found
+        features = ops.matmul(ops.reshape(state, (-1, frames)), memory.location)
+        features = ops.reshape(features, (-1, memory.filter_kernel.shape[0]))
+        projected = ops.matmul(features, memory.filter_kernel)  # (B * K * S, A)
+        hidden = hidden + ops.reshape(projected, (batch, beam, frames, units))
+    return ops.tanh(ops.reshape(hidden, (-1, units))), features

@@ -1,4 +1,4 @@
-"""Ways for the decoder to look at the memory: one class each, one interface."""
+"""Other kinds of attention: one class each, all behind `attention.Attention`."""
 
 from __future__ import annotations
 
@@ -10,55 +10,53 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.errors import RecipeError, did_you_mean
-from asr.model.attention import MASKED, Attention, BahdanauAttention, mask_bias
+from asr.model.attention import (
+    MASKED,
+    Attention,
+    BahdanauAttention,
+    drop,
+    mask_bias,
+)
+from asr.model.multi_head import MultiHeadAttention
 from asr.model.ops import branch, product
 
 
 class Keys(NamedTuple):
-    """What attention by products needs of the memory.
+    """Inputs of Luong's attention that all steps share."""
 
-    Attributes:
-        keys: Projected memory, (B, n, S); of `concat` (B, S, n).
-        values: Memory, (B, S, D).
-        bias: See `mask_bias`, (B, 1, S).
-    """
-
-    keys: Tensor
-    values: Tensor
-    bias: Tensor
+    keys: Tensor  # projected memory, (B, n, S); for `concat` (B, S, n)
+    values: Tensor  # memory, (B, S, D)
+    bias: Tensor  # see `mask_bias`, (B, 1, S)
 
 
 class LuongAttention(Attention):
     """Multiplicative attention: the energy is q . m (`dot`) or q . W m (`general`).
 
-    `concat` is v . tanh(W [q; m]), which is Bahdanau's energy without a bias.
+    `concat` is v . tanh(W [q; m]), which is Bahdanau's energy without a bias. There is
+    no state.
 
     Reference:
         M.-T. Luong et al., EMNLP 2015, section 3.1. The context is fed back through
-        the decoder's GRU in the place of the paper's attentional vector. Products are
-        divided by the root of the query's size, as by Vaswani et al. (2017): without
-        that the softmax saturates in the first epochs, and hardly learns from then on.
+        the decoder's GRU, in the place of the paper's attentional vector. Products are
+        divided by the root of the query's size (A. Vaswani et al., NeurIPS 2017):
+        otherwise the softmax saturates in the first epochs and training stalls.
     """
 
     def build(self, query_units: int, memory_units: int) -> None:
-        """Create the weights; `dot` has none and wants equal sizes."""
-        score, units = self.config.score, self.config.units
+        """Create the weights; `dot` has none and needs equal sizes."""
+        score, units, add = self.config.score, self.config.units, self.add_weight
         if score == "dot" and query_units != memory_units:
             raise RecipeError(
-                f"model.attention.score: dot wants a memory of the decoder's size, not "
-                f"{memory_units} and {query_units}; set model.encoder.memory_units or "
-                "use general"
+                f"model.attention.score: for dot, model.encoder.memory_units must be "
+                f"model.decoder.units, {query_units}, got {memory_units}; "
+                "change it, or use general"
             )
         if score == "general":
-            self.kernel = self.add_weight(
-                shape=(memory_units, query_units), name="kernel"
-            )
+            self.kernel = add((memory_units, query_units), name="kernel")
         if score == "concat":
-            self.query_kernel = self.add_weight(
-                shape=(query_units, units), name="query_kernel"
-            )
-            self.kernel = self.add_weight(shape=(memory_units, units), name="kernel")
-            self.energy = self.add_weight(shape=(units, 1), name="energy")
+            self.query_kernel = add((query_units, units), name="query_kernel")
+            self.kernel = add((memory_units, units), name="kernel")
+            self.energy = add((units, 1), name="energy")
         self.built = True
 
     def prepare(self, memory: Tensor, mask: Tensor) -> Keys:
@@ -67,17 +65,17 @@ class LuongAttention(Attention):
         if self.config.score != "dot":
             keys = product(memory, self.kernel)
         if self.config.score != "concat":
-            # Laid out for the products of all steps at once.
+            # Scaled and transposed once, not in every step.
             keys = ops.transpose(keys / math.sqrt(keys.shape[-1]), (0, 2, 1))
         return Keys(keys, memory, mask_bias(mask))
 
     def attend(
-        self, query: Tensor, memory: Keys, state: Tensor, keep: Tensor = None
+        self, query: Tensor, memory: Keys, state: Tensor, dropout_mask: Tensor = None
     ) -> tuple[Any, Any, Any]:
-        """Look once; there is no state."""
+        """Compute the context of one step; see `Attention.attend`."""
         weights = ops.softmax(self.energies(query, memory) + memory.bias, axis=-1)
-        used = weights if keep is None else weights * keep
-        return ops.matmul(used, memory.values), weights, state
+        context = ops.matmul(drop(weights, dropout_mask), memory.values)
+        return context, weights, state
 
     def energies(self, query: Tensor, memory: Keys) -> Tensor:
         """Return the energies of all frames, (B, K, S)."""
@@ -91,16 +89,20 @@ class LuongAttention(Attention):
 class LocalAttention(LuongAttention):
     """Luong's attention within a window of `2 * window + 1` frames.
 
-    The window's centre is the number of the step (`monotonic`, Luong's local-m), a
-    function of the query (`predicted`, local-p), or the frame expected under the
-    weights of the step before (`previous`), which follows speech, where a step has no
-    fixed number of frames. A predicted centre also draws the weights towards it, by a
-    Gaussian with a deviation of half the window.
+    The centre of the window is one of:
+
+    - `monotonic`: the number of the step (Luong's local-m);
+    - `predicted`: a function of the query (Luong's local-p); a Gaussian around it, with
+      a deviation of half the window, also scales the weights;
+    - `previous`: the mean frame under the weights of the previous step. It suits
+      speech, which has no fixed number of frames per step.
+
+    The state is the centre of the next step, (B, K, 1).
 
     Reference:
         M.-T. Luong et al., EMNLP 2015, section 3.2; windows around the last position:
-        J. Chorowski et al., NeurIPS 2015, section 2.3. The Gaussian's logarithm is
-        added to the energies, so that, other than in the paper, weights sum to 1.
+        J. Chorowski et al., NeurIPS 2015, section 2.3. The logarithm of the Gaussian is
+        added to the energies. Unlike in the paper, the weights then sum to 1.
     """
 
     def build(self, query_units: int, memory_units: int) -> None:
@@ -109,14 +111,14 @@ class LocalAttention(LuongAttention):
         if self.config.centre == "predicted":
             units = self.config.units
             self.place_kernel = self.add_weight(
-                shape=(query_units, units), name="place_kernel"
+                (query_units, units), name="place_kernel"
             )
-            self.place = self.add_weight(shape=(units, 1), name="place")
+            self.place = self.add_weight((units, 1), name="place")
 
     def attend(
-        self, query: Tensor, memory: Keys, state: Tensor, keep: Tensor = None
+        self, query: Tensor, memory: Keys, state: Tensor, dropout_mask: Tensor = None
     ) -> tuple[Any, Any, Any]:
-        """Look once; the state is the centre of the next step, (B, K, 1)."""
+        """Compute the context of one step; see `Attention.attend`."""
         window = float(self.config.window)
         real = ops.cast(memory.bias > 0.5 * MASKED, "float32")
         last = ops.sum(real, axis=-1, keepdims=True) - 1.0  # (B, 1, 1)
@@ -126,7 +128,7 @@ class LocalAttention(LuongAttention):
             centre = last * ops.sigmoid(product(hidden, self.place))
         frames = ops.cast(ops.arange(ops.shape(memory.values)[1]), "float32")
         distance = frames - centre  # (B, K, S)
-        # The nearest frame is always inside, wherever the centre lies between two.
+        # A half at least, so that the nearest frame is always inside.
         inside = ops.abs(distance) <= ops.maximum(window, 0.5)
         energies = ops.where(inside, self.energies(query, memory), MASKED)
         if self.config.centre == "predicted":
@@ -135,114 +137,22 @@ class LocalAttention(LuongAttention):
         following = state + 1.0
         if self.config.centre == "previous":
             following = ops.sum(weights * frames, axis=-1, keepdims=True)
-        used = weights if keep is None else weights * keep
-        return ops.matmul(used, memory.values), weights, following
-
-
-class HeadsMemory(NamedTuple):
-    """What multi-head attention needs of the memory.
-
-    Attributes:
-        keys: Keys of each head, (B, heads, A / heads, S).
-        heads: Values of each head, (B, heads, S, A / heads).
-        values: Memory, (B, S, D).
-        bias: See `mask_bias`, (B, 1, S).
-    """
-
-    keys: Tensor
-    heads: Tensor
-    values: Tensor
-    bias: Tensor
-
-
-class MultiHeadAttention(Attention):
-    """Scaled dot products in several heads; equal to `keras.layers.MultiHeadAttention`.
-
-    The weights given out are the mean over the heads.
-
-    Reference:
-        A. Vaswani et al., NeurIPS 2017, section 3.2.
-    """
-
-    def build(self, query_units: int, memory_units: int) -> None:
-        """Create the projections of queries, keys, values and the output."""
-        units, heads = self.config.units, self.config.heads
-        if units % heads:
-            raise RecipeError(
-                f"model.attention.heads: {heads} heads do not divide "
-                f"model.attention.units, {units}"
-            )
-        shapes = {
-            "query": (query_units, units),
-            "key": (memory_units, units),
-            "value": (memory_units, units),
-            "output": (units, memory_units),
-        }
-        self.kernels = {
-            name: self.add_weight(shape=shape, name=f"{name}_kernel")
-            for name, shape in shapes.items()
-        }
-        self.biases = {
-            name: self.add_weight(
-                shape=shape[1:], initializer="zeros", name=f"{name}_bias"
-            )
-            for name, shape in shapes.items()
-        }
-        self.built = True
-
-    def prepare(self, memory: Tensor, mask: Tensor) -> HeadsMemory:
-        """Project the memory for each head."""
-        return HeadsMemory(
-            keys=ops.transpose(self._heads("key", memory), (0, 2, 3, 1)),
-            heads=ops.transpose(self._heads("value", memory), (0, 2, 1, 3)),
-            values=memory,
-            bias=mask_bias(mask),
-        )
-
-    def attend(
-        self, query: Tensor, memory: HeadsMemory, state: Tensor, keep: Tensor = None
-    ) -> tuple[Any, Any, Any]:
-        """Look once with all heads; there is no state."""
-        batch, beam, _ = ops.shape(query)
-        units = self.config.units
-        queries = ops.transpose(self._heads("query", query), (0, 2, 1, 3))
-        energies = ops.matmul(queries, memory.keys)  # (B, heads, K, S)
-        scale = 1.0 / math.sqrt(units // self.config.heads)
-        bias = ops.expand_dims(memory.bias, 1)
-        weights = ops.softmax(scale * energies + bias, axis=-1)
-        used = weights if keep is None else weights * ops.expand_dims(keep, 1)
-        found = ops.transpose(ops.matmul(used, memory.heads), (0, 2, 1, 3))
-        found = ops.reshape(found, (batch, beam, units))
-        return self._project("output", found), ops.mean(weights, axis=1), state
-
-    def _project(self, name: str, tensor: Tensor) -> Tensor:
-        return product(tensor, self.kernels[name]) + self.biases[name]
-
-    def _heads(self, name: str, tensor: Tensor) -> Tensor:
-        """Return a projection split by heads, (B, n, heads, A / heads)."""
-        heads, units = self.config.heads, self.config.units
-        batch, size, _ = ops.shape(tensor)
-        projected = self._project(name, tensor)
-        return ops.reshape(projected, (batch, size, heads, units // heads))
+        context = ops.matmul(drop(weights, dropout_mask), memory.values)
+        return context, weights, following
 
 
 class Vector(NamedTuple):
-    """What is left of the memory where nothing is looked at.
+    """Inputs of `NoAttention` that all steps share."""
 
-    Attributes:
-        values: Memory, (B, S, D).
-        vector: The one vector, (B, 1, D).
-    """
-
-    values: Tensor
-    vector: Tensor
+    values: Tensor  # memory, (B, S, D)
+    vector: Tensor  # the context of all steps, (B, 1, D)
 
 
 class NoAttention(Attention):
     """One vector for the whole source, made of its first and its last memory frame.
 
-    At these ends the two directions of the encoder have read everything. All weights
-    given out are 0. It is here so that what attention is good for can be measured.
+    There both directions of the encoder have passed the whole source. All weights are
+    0. This kind exists to measure the gain from attention.
 
     Reference:
         I. Sutskever et al., NeurIPS 2014, section 2.
@@ -255,7 +165,7 @@ class NoAttention(Attention):
         self.built = True
 
     def prepare(self, memory: Tensor, mask: Tensor) -> Vector:
-        """Make the vector."""
+        """Compute the vector; see `Attention.prepare`."""
         lengths = ops.sum(ops.cast(mask, "int32"), axis=-1)  # (B,)
         last = ops.one_hot(ops.maximum(lengths - 1, 0), ops.shape(memory)[1])
         last = ops.matmul(ops.expand_dims(last, 1), memory)  # (B, 1, D)
@@ -267,22 +177,21 @@ class NoAttention(Attention):
         query: Tensor,
         memory: Vector,
         state: Tensor,
-        keep: Tensor = None,  # noqa: ARG002 - the interface
+        dropout_mask: Tensor = None,  # noqa: ARG002 - the interface
     ) -> tuple[Any, Any, Any]:
-        """Return the vector, whatever the query."""
+        """Return the vector for every query, and weights of 0."""
         context = ops.tile(memory.vector, (1, query.shape[1], 1))
         frames = ops.transpose(memory.values[..., :1], (0, 2, 1))  # (B, 1, S)
-        nowhere = ops.tile(ops.zeros_like(frames), (1, query.shape[1], 1))
-        return context, nowhere, state
+        weights = ops.tile(ops.zeros_like(frames), (1, query.shape[1], 1))
+        return context, weights, state
 
 
 class HardAttention(LuongAttention):
-    """Looks at a single frame, sampled in training; experimental.
+    """All weight on one frame, sampled in training; experimental.
 
-    The frame is drawn from the distribution that Luong's attention would use (the
-    largest of the energies with Gumbel noise), and the gradient passes as if the
-    weights had been that distribution (straight through). Without noise, when
-    decoding, it is the likeliest frame.
+    The frame is a sample of the weights of Luong's attention: the largest energy after
+    Gumbel noise is added. The gradient is that of the weights themselves
+    (straight-through). Without noise, as in decoding, it is the most probable frame.
 
     Reference:
         K. Xu et al., ICML 2015, section 4.1, with the estimator of E. Jang et al.,
@@ -290,12 +199,12 @@ class HardAttention(LuongAttention):
     """
 
     def attend(
-        self, query: Tensor, memory: Keys, state: Tensor, keep: Tensor = None
+        self, query: Tensor, memory: Keys, state: Tensor, dropout_mask: Tensor = None
     ) -> tuple[Any, Any, Any]:
-        """Look at one frame; there is no state."""
+        """Compute the context of one step; `dropout_mask` is the noise."""
         energies = self.energies(query, memory) + memory.bias
-        if keep is not None:
-            energies = energies + keep
+        if dropout_mask is not None:
+            energies = energies + dropout_mask
         soft = ops.softmax(energies, axis=-1)
         frames = ops.shape(memory.values)[1]
         hard = ops.one_hot(ops.argmax(energies, axis=-1), frames)
@@ -303,7 +212,7 @@ class HardAttention(LuongAttention):
         return ops.matmul(weights, memory.values), weights, state
 
     def noise(self, shape: tuple[Any, ...], dropout: float, seed: Any) -> Tensor:  # noqa: ARG002 - the interface
-        """Return Gumbel noise, of that shape."""
+        """Return Gumbel noise of that shape."""
         uniform = keras.random.uniform(shape, 1e-6, 1.0 - 1e-6, seed=seed)
         return -ops.log(-ops.log(uniform))
 
@@ -319,10 +228,10 @@ ATTENTIONS: dict[str, type[Attention]] = {
 
 
 def attention_class(kind: str) -> type[Attention]:
-    """Look a kind of attention up.
+    """Return the class of a kind of attention.
 
     Raises:
-        RecipeError: There is no attention of that kind.
+        RecipeError: The kind is unknown.
     """
     if kind not in ATTENTIONS:
         hint = did_you_mean(kind, list(ATTENTIONS))

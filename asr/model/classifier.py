@@ -1,4 +1,4 @@
-"""A decoder that writes one token: a classifier by attentive pooling."""
+"""Classifier by attentive pooling, with the interface of the decoder."""
 
 from __future__ import annotations
 
@@ -14,24 +14,19 @@ from asr.model.ops import sequence_mask
 
 
 class Pooled(NamedTuple):
-    """What all steps share.
+    """Tensors that all steps share."""
 
-    Attributes:
-        logits: Of the one token, (B, 1, V).
-        weights: Where it looked, (B, 1, S).
-    """
-
-    logits: Tensor
-    weights: Tensor
+    logits: Tensor  # of the class, (B, 1, V)
+    weights: Tensor  # of the frames, (B, 1, S)
 
 
 class PoolingDecoder(keras.layers.Layer):
-    """Looks at the memory once, and classifies what it sees.
+    """Classifier by attentive pooling: one weighted mean of the memory, one class.
 
-    The weight of frame s is the softmax of v . tanh(W m_s + b); the class is a function
-    of the weighted mean. It has the interface of `Decoder`, and writes the class as its
-    first token; what follows is a bias that learns to end. So training, search with
-    its n best, and attention maps are those of all tasks.
+    The weights are the softmax of v . tanh(W m_s + b) over the frames s. It has the
+    interface of `Decoder`: the class is its first token, and a bias that is trained to
+    end the text gives the logits of all later ones. So training, n-best lists and
+    attention maps work as for every task.
 
     Args:
         config: Dropout before the output layer.
@@ -58,25 +53,19 @@ class PoolingDecoder(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)
         self.config = config
         self.vocabulary = vocabulary
-        self.keys = keras.layers.Dense(
-            attention.units, activation="tanh", dtype="float32", name="keys"
-        )
-        self.energy = keras.layers.Dense(
-            1, use_bias=False, dtype="float32", name="energy"
-        )
-        self.output_layer = keras.layers.Dense(
-            vocabulary, dtype="float32", name="logits"
-        )
-        self.dropout = keras.layers.Dropout(config.dropout, seed=seed, dtype="float32")
+        layers, exact = keras.layers, {"dtype": "float32"}
+        units = attention.units
+        self.keys = layers.Dense(units, activation="tanh", name="keys", **exact)
+        self.energy = layers.Dense(1, use_bias=False, name="energy", **exact)
+        self.output_layer = layers.Dense(vocabulary, name="logits", **exact)
+        self.dropout = layers.Dropout(config.dropout, seed=seed, **exact)
 
     def build(self, tokens_shape: Any, memory_shape: Any, *_: Any) -> None:  # noqa: ARG002 - Keras shapes
         """Create the weights."""
         self.keys.build((None, None, memory_shape[-1]))
         self.energy.build((None, None, self.keys.units))
         self.output_layer.build((None, None, memory_shape[-1]))
-        self.following = self.add_weight(
-            shape=(self.vocabulary,), initializer="zeros", name="following"
-        )
+        self.following = self.add_weight((self.vocabulary,), "zeros", name="following")
 
     def compute_output_spec(self, tokens: Any, memory: Any, *_: Any, **__: Any) -> Any:
         """Return symbolic outputs."""
@@ -88,7 +77,7 @@ class PoolingDecoder(keras.layers.Layer):
     def prepare(
         self, memory: Tensor, memory_lengths: Tensor, *, training: bool = False
     ) -> Pooled:
-        """Look at the memory."""
+        """Compute the logits of the class and the weights of the frames."""
         mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
         energy = ops.transpose(self.energy(self.keys(memory)), (0, 2, 1))  # (B, 1, S)
         weights = ops.softmax(energy + mask_bias(mask), axis=-1)
@@ -96,7 +85,7 @@ class PoolingDecoder(keras.layers.Layer):
         return Pooled(self.output_layer(pooled), weights)
 
     def initial_state(self, prepared: Pooled, beam: int = 1) -> Tensor:
-        """Return the number of tokens written so far, (B, K, 1)."""
+        """Return the number of tokens so far, (B, K, 1)."""
         return ops.zeros((ops.shape(prepared.logits)[0], beam, 1))
 
     def step(self, _: Tensor, state: Tensor, prepared: Pooled) -> tuple[Any, Any]:
@@ -113,6 +102,6 @@ class PoolingDecoder(keras.layers.Layer):
     ) -> tuple[Any, Any]:
         """See the class."""
         pooled = self.prepare(memory, memory_lengths, training=training)
-        place = ops.arange(ops.shape(tokens)[1])[None, :, None]
-        logits = ops.where(place == 0, pooled.logits, self.following)
+        step = ops.arange(ops.shape(tokens)[1])[None, :, None]
+        logits = ops.where(step == 0, pooled.logits, self.following)
         return logits, pooled.weights + ops.zeros_like(logits[..., :1])

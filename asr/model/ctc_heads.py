@@ -1,4 +1,4 @@
-"""A CTC head that writes phones, and knows how often each was said in training."""
+"""CTC heads on the encoder: one of characters, and one of phones with their prior."""
 
 from __future__ import annotations
 
@@ -10,23 +10,60 @@ import numpy as np
 from keras import ops
 
 from asr.arrays import Tensor
+from asr.config.schema import ModelConfig
+from asr.errors import RecipeError
+from asr.model.losses import ctc
 
 
-class PhoneHead(keras.layers.Dense):
-    """Logits of phones at each state, the blank first.
+class CTCHead(keras.layers.Dense):
+    """Logits of tokens at each encoder state, the blank first.
 
     Attributes:
-        log_prior: Log share of the blank and of each phone in training, (P,). Uniform
-            unless `learn_prior` was called.
+        output: Key of the logits in the outputs of `Seq2Seq`.
+        metric: Name of the loss in the logs.
+
+    Args:
+        symbols: Number of tokens, the blank included.
+        name: Name of the layer, and key of the head in `Seq2Seq.heads`.
+    """
+
+    output, metric = "ctc_logits", "ctc_loss"
+
+    def __init__(self, symbols: int, name: str = "ctc") -> None:
+        super().__init__(symbols, dtype="float32", name=name)
+
+    def loss(self, y_pred: dict[str, Any], y: dict[str, Any]) -> Tensor:
+        """Return the CTC loss per label, () float32.
+
+        Args:
+            y_pred: Outputs of `Seq2Seq`.
+            y: `labels` (B, U), each closed by the end symbol, and `label_lengths` (B,)
+                that count it. CTC itself needs no end symbol.
+        """
+        lengths = y["label_lengths"] - 1
+        return ctc(y_pred[self.output], y_pred["ctc_lengths"], y["labels"], lengths)
+
+
+class PhoneHead(CTCHead):
+    """Logits of phones at each encoder state, the blank first.
+
+    Attributes:
+        log_prior: Log prior of the blank and of each phone, (P,); uniform until
+            `count_prior` is called.
+
+    Args:
+        phones: Number of phones, without the blank.
 
     Reference:
         Y. Miao, M. Gowayyed, F. Metze, EESEN: End-to-End Speech Recognition using Deep
-        RNN Models and WFST-based Decoding, ASRU 2015: posteriors divided by priors
+        RNN Models and WFST-based Decoding, ASRU 2015: posteriors are divided by priors
         that are counted in the labels, with blanks between.
     """
 
+    output, metric = "phone_logits", "phone_loss"
+
     def __init__(self, phones: int) -> None:
-        super().__init__(1 + phones, dtype="float32", name="phones")
+        super().__init__(1 + phones, name="phones")
 
     def build(self, input_shape: Any) -> None:  # noqa: D102 - Keras signature
         super().build(input_shape)
@@ -34,21 +71,46 @@ class PhoneHead(keras.layers.Dense):
             shape=(self.units,), initializer="zeros", trainable=False, name="log_prior"
         )
 
-    def learn_prior(self, texts: Sequence[Sequence[int]]) -> None:
+    def count_prior(self, texts: Sequence[Sequence[int]]) -> None:
         """Count phones, from 1 on, with a blank before, between and after them."""
         counts = np.zeros(self.units)
         for phones in texts:
             np.add.at(counts, np.array(phones, np.int64), 1)
             counts[0] += len(phones) + 1
-        counts = np.maximum(counts, 1)  # of phones that nobody said
+        counts = np.maximum(counts, 1)  # phones that never occur: no log of 0
         self.log_prior.assign(np.log(counts / counts.sum()))
 
     def log_probs(self, states: Tensor, prior: float) -> Tensor:
-        """Return log probabilities of phones, (B, R, P), as if all were as frequent.
+        """Return log posteriors divided by priors and normalised, (B, R, P).
 
         Args:
-            states: Of the encoder, (B, R, D).
-            prior: Exponent of the shares by which probabilities are divided before
-                those of a state are made to add up to 1 again; 0 changes nothing.
+            states: Encoder states, (B, R, 2H).
+            prior: Exponent of the priors; 0 leaves the posteriors as they are.
         """
         return ops.log_softmax(self(states) - prior * self.log_prior, axis=-1)
+
+    def loss(self, y_pred: dict[str, Any], y: dict[str, Any]) -> Tensor:
+        """Return the CTC loss per phone, () float32.
+
+        Args:
+            y_pred: Outputs of `Seq2Seq`.
+            y: `phones` (B, W), from 1 on, and `phone_lengths` (B,).
+        """
+        frames, lengths = y_pred["ctc_lengths"], y["phone_lengths"]
+        return ctc(y_pred[self.output], frames, y["phones"], lengths)
+
+
+def build_heads(config: ModelConfig, vocabulary: int) -> dict[str, CTCHead]:
+    """Return the CTC heads of a model by their names.
+
+    Raises:
+        RecipeError: There are phones, but no head of characters.
+    """
+    heads: dict[str, CTCHead] = {}
+    if config.ctc:
+        heads["ctc"] = CTCHead(vocabulary)
+    if config.phones:
+        if not config.ctc:
+            raise RecipeError("model.phones: only beside model.ctc")
+        heads["phones"] = PhoneHead(len(config.phones))
+    return heads

@@ -1,4 +1,4 @@
-"""Features -> memory: strided convolutions, then GRUs or self-attention."""
+"""Encoder: features -> states for CTC -> memory for the attention."""
 
 from __future__ import annotations
 
@@ -15,35 +15,28 @@ from asr.model.transformer import Transformer
 
 
 def state_lengths(lengths: Tensor, reduction: int) -> Tensor:
-    """Return the number of encoder states of so many frames: ceil(T / reduction)."""
+    """Return ceil(lengths / reduction), the number of states for so many frames."""
     return (lengths + reduction - 1) // reduction
 
 
 class Encoded(NamedTuple):
-    """What the encoder knows of a batch; all is zero in the padding.
+    """Encoder outputs of a batch, zero in the padding."""
 
-    Attributes:
-        states: Output of the last GRU, which the CTC head reads, (B, R, 2H).
-        state_lengths: Real states of each, (B,) int32; R = ceil(T / reduction).
-        memory: What the decoder looks at, (B, S, D).
-        memory_lengths: Real memory frames of each, (B,) int32; S = ceil(R / stride).
-    """
-
-    states: Tensor
-    state_lengths: Tensor
-    memory: Tensor
-    memory_lengths: Tensor
+    states: Tensor  # output of the last GRU, for the CTC heads, (B, R, 2H)
+    state_lengths: Tensor  # real states, (B,) int32; R = ceil(T / reduction)
+    memory: Tensor  # for the attention, (B, S, D)
+    memory_lengths: Tensor  # real frames, (B,) int32; S = ceil(R / memory_stride)
 
 
 class Encoder(keras.layers.Layer):
-    """Reads a sequence of features into states, by default a quarter as many.
+    """Strided convolutions, then bidirectional GRUs or self-attention.
 
-    CTC needs these states, 40 ms apart, since each can carry one character; attention
-    does well with a coarser memory, in which `memory_stride` states are joined, and
-    its cost falls with the memory's length.
+    The states are 40 ms apart by default, since CTC puts at most one character on each.
+    Attention works as well with a coarser memory and costs less: `memory_stride` states
+    are joined into one memory frame.
 
-    The convolutions are padded by hand, and what they compute beyond the end of an
-    utterance is zeroed, so that neither padding nor neighbours in the batch matter.
+    The output beyond the end of an utterance is zeroed after each convolution. So
+    neither padding nor neighbours in the batch change an utterance.
 
     Args:
         config: Sizes and dropout.
@@ -70,8 +63,7 @@ class Encoder(keras.layers.Layer):
             keras.layers.Conv1D(
                 config.filters,
                 config.kernel,
-                strides=config.stride,
-                padding="valid",
+                config.stride,
                 activation="relu",
                 kernel_initializer="he_normal",
                 dtype=policy,
@@ -79,7 +71,7 @@ class Encoder(keras.layers.Layer):
             )
             for i in range(config.convolutions)
         ]
-        self.layers = self._readers(seed)
+        self.layers = self._sequence_layers(seed)
         self.norms = [
             LayerNormalization(dtype="float32", name=f"norm_{i}")
             for i in range(len(self.layers) + 1)
@@ -92,8 +84,8 @@ class Encoder(keras.layers.Layer):
             config.memory_units, dtype=policy, name="memory"
         )
 
-    def _readers(self, seed: int) -> list[keras.layers.Layer]:
-        """Return what reads the frames in their order, time first."""
+    def _sequence_layers(self, seed: int) -> list[keras.layers.Layer]:
+        """Return the layers after the convolutions; they take time first."""
         config, policy = self.config, self.dtype_policy
         if config.kind == "self":
             return [Transformer(config, seed, dtype=policy, name="transformer")]
@@ -104,7 +96,7 @@ class Encoder(keras.layers.Layer):
 
     @property
     def frames_per_memory(self) -> int:
-        """Input frames that one memory frame stands for."""
+        """Input frames per memory frame."""
         return self.config.reduction * self.config.memory_stride
 
     def build(self, features_shape: Any, *_: Any) -> None:
@@ -123,7 +115,7 @@ class Encoder(keras.layers.Layer):
     def compute_output_spec(self, features: Any, lengths: Any, **_: Any) -> Encoded:
         """Return symbolic outputs without tracing the loops."""
         batch, config = features.shape[0], self.config
-        # A tensor of its own for each: one for both would name one output twice.
+        # Two tensors: one for both would name one output twice.
         counts, joined = (keras.KerasTensor(lengths.shape, "int32") for _ in range(2))
         states = keras.KerasTensor((batch, None, 2 * config.units))
         memory = keras.KerasTensor((batch, None, config.memory_units))
@@ -133,18 +125,19 @@ class Encoder(keras.layers.Layer):
         self, features: Tensor, lengths: Tensor, training: bool = False
     ) -> Encoded:
         """See the class."""
-        outputs, stride = features, self.config.stride
+        outputs = features  # (B, T, F)
         real = sequence_mask(lengths, ops.shape(features)[1])
         left = (self.config.kernel - 1) // 2
         right = self.config.kernel - 1 - left
         for convolution in self.convolutions:
+            # Padding by hand: that of Keras depends on the padded length of the batch.
             outputs = ops.pad(outputs, ((0, 0), (left, right), (0, 0)))
             outputs = ops.cast(convolution(outputs), "float32")
-            lengths = state_lengths(lengths, stride)
+            lengths = state_lengths(lengths, self.config.stride)
             real = sequence_mask(lengths, ops.shape(outputs)[1])
             outputs = ops.where(real[..., None], outputs, 0.0)
-        outputs = ops.transpose(outputs, (1, 0, 2))  # (S, B, filters)
-        mask = ops.cast(ops.transpose(real), "float32")[..., None]  # (S, B, 1)
+        outputs = ops.transpose(outputs, (1, 0, 2))  # (R, B, filters)
+        mask = ops.cast(ops.transpose(real), "float32")[..., None]  # (R, B, 1)
         outputs = self.dropouts[0](self.norms[0](outputs), training=training)
         for layer, norm, dropout in zip(
             self.layers, self.norms[1:], self.dropouts[1:], strict=True
@@ -155,13 +148,13 @@ class Encoder(keras.layers.Layer):
         return Encoded(states, lengths, *self._memory(states, lengths))
 
     def _memory(self, states: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Join `memory_stride` states into each memory frame."""
         stride = self.config.memory_stride
         batch, size, units = ops.shape(states)
-        joined = (size + stride - 1) // stride
-        states = ops.pad(states, ((0, 0), (0, joined * stride - size), (0, 0)))
-        states = ops.reshape(states, (batch, joined, stride * units))
-        lengths = (lengths + stride - 1) // stride
+        frames = state_lengths(size, stride)
+        states = ops.pad(states, ((0, 0), (0, frames * stride - size), (0, 0)))
+        states = ops.reshape(states, (batch, frames, stride * units))
+        lengths = state_lengths(lengths, stride)
         memory = ops.cast(self.output_layer(states), "float32")
-        return ops.where(
-            sequence_mask(lengths, joined)[..., None], memory, 0.0
-        ), lengths
+        real = sequence_mask(lengths, frames)[..., None]
+        return ops.where(real, memory, 0.0), lengths

@@ -1,4 +1,4 @@
-"""Waveform -> log-mel energies as a Keras layer, equal to librosa's numbers."""
+"""Waveform -> log-mel energies as a Keras layer; the values are those of librosa."""
 
 from __future__ import annotations
 
@@ -13,60 +13,48 @@ from asr.arrays import Tensor
 from asr.config.schema import FrontendConfig
 from asr.model.ops import sequence_mask
 
-# Energies below this floor (about -100 dB of full scale in a band) count as silence.
+# Lowest energy of a band, about -100 dB of full scale.
 FLOOR = 1e-10
 _EPSILON = 1e-5
-# A float32 transform is off by 1e-3 nepers in bands 90 dB below a frame's loudest, as
-# MP3 makes them. JAX has float64 only behind a switch for the whole process.
+# In float32, bands 90 dB below the loudest of a frame, as in MP3, are off by 1e-3
+# nepers. JAX has float64 only behind a switch for the whole process.
 _TRANSFORM = "float32" if keras.backend.backend() == "jax" else "float64"
-
-
-def hz_to_mel(frequencies: np.ndarray) -> np.ndarray:
-    """Convert hertz to mels on Slaney's scale: linear to 1 kHz, logarithmic above.
-
-    Reference:
-        M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research.
-    """
-    linear = frequencies * 3.0 / 200.0
-    logarithmic = 15.0 + np.log(np.maximum(frequencies, 1e-10) / 1000.0) / _LOG_STEP
-    return np.where(frequencies >= 1000.0, logarithmic, linear)
-
-
-def mel_to_hz(mels: np.ndarray) -> np.ndarray:
-    """Convert mels on Slaney's scale to hertz; the inverse of `hz_to_mel`."""
-    linear = mels * 200.0 / 3.0
-    logarithmic = 1000.0 * np.exp(_LOG_STEP * (np.maximum(mels, 15.0) - 15.0))
-    return np.where(mels >= 15.0, logarithmic, linear)
-
-
-_LOG_STEP = math.log(6.4) / 27.0
 
 
 def mel_filters(rate: int, fft_size: int, mels: int) -> np.ndarray:
     """Return triangular filters of equal area, from 0 Hz to half the rate.
 
+    Their corners are equally spaced in mels: 200/3 Hz each up to 1 kHz, then a factor
+    of 6.4 every 27 mels.
+
     Args:
-        rate: Sample rate in hertz.
+        rate: Sample rate in hertz, above 2 kHz.
         fft_size: Length of the Fourier transform in samples.
         mels: Number of bands.
 
     Returns:
-        Weights of the power spectrum, (fft_size // 2 + 1, mels) float32.
+        Weights of the power spectrum, (fft_size // 2 + 1, mels) float32; those of
+        `librosa.filters.mel`, but for the last bit.
+
+    Reference:
+        M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research.
     """
+    step = math.log(6.4) / 27.0
+    corners = np.linspace(0.0, 15.0 + np.log(rate / 2000.0) / step, mels + 2)
+    logarithmic = 1000.0 * np.exp(step * (np.maximum(corners, 15.0) - 15.0))
+    hertz = np.where(corners >= 15.0, logarithmic, corners * 200.0 / 3.0)
     bins = np.linspace(0.0, rate / 2.0, fft_size // 2 + 1)
-    top = hz_to_mel(np.array(rate / 2.0))
-    edges = mel_to_hz(np.linspace(0.0, top, mels + 2))
-    rising = (bins[:, None] - edges[:-2]) / np.diff(edges)[:-1]
-    falling = (edges[2:] - bins[:, None]) / np.diff(edges)[1:]
+    rising = (bins[:, None] - hertz[:-2]) / np.diff(hertz)[:-1]
+    falling = (hertz[2:] - bins[:, None]) / np.diff(hertz)[1:]
     triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return (triangles * 2.0 / (edges[2:] - edges[:-2])).astype("float32")
+    return (triangles * 2.0 / (hertz[2:] - hertz[:-2])).astype("float32")
 
 
 class LogMel(keras.layers.Layer):
-    """Log-mel energies, normalised; independent of batch neighbours and padding.
+    """Normalised log-mel energies; padding and neighbours in a batch change nothing.
 
-    Frames are centred: frame t is taken around sample t * hop, with silence before and
-    after the recording, as in `librosa.feature.melspectrogram(center=True)`.
+    Frame t is centred on sample t * hop, with silence before and after the recording,
+    as in `librosa.feature.melspectrogram(center=True)`.
 
     Args:
         config: Rates and sizes.
@@ -105,7 +93,7 @@ class LogMel(keras.layers.Layer):
         )
 
     def output_lengths(self, lengths: Tensor) -> Tensor:
-        """Return the number of frames of recordings of so many samples."""
+        """Return the number of frames for so many samples."""
         return lengths // self.hop + 1
 
     def energies(self, samples: Tensor, lengths: Tensor) -> Tensor:

@@ -1,10 +1,4 @@
-"""GRU over padded sequences, with its backward pass written out.
-
-Three things make it faster than a loop left to automatic differentiation: the loop
-holds only what depends on the previous step, the gates of all steps are worked out at
-once on the way back instead of being stored one by one, and the gradient of the
-recurrent kernel is one product over all steps instead of a running sum.
-"""
+"""Bidirectional GRU layer over padded sequences; its loop is `kernels.gru`."""
 
 from __future__ import annotations
 
@@ -18,20 +12,20 @@ from asr.model.kernels.gru import gru_sequence
 
 
 class BidirectionalGRU(keras.layers.Layer):
-    """Two GRUs, one from each end; equals the run over each unpadded sequence.
+    """Two GRUs, one from each end; padding does not change their states.
 
-    Large products use the layer's compute type, so that mixed precision speeds them up;
-    the recurrence and its weights stay in float32.
+    The input projection uses the compute type of the layer, which mixed precision
+    speeds up. The recurrence and its weights stay in float32.
 
     Args:
-        units: Units of each direction.
+        units: Units of each direction, H.
 
     Call arguments:
         inputs: (T, B, channels), time first.
         mask: 1 at real steps and 0 in the padding, (T, B, 1) float32.
 
     Returns:
-        States of both directions, (T, B, 2 * units) float32.
+        States of both directions, (T, B, 2H) float32.
 
     Reference:
         M. Schuster and K. Paliwal, Bidirectional recurrent neural networks, 1997.
@@ -43,38 +37,33 @@ class BidirectionalGRU(keras.layers.Layer):
 
     def build(self, inputs_shape: Any, *_: Any) -> None:
         """Create the weights of both directions."""
-        wide = 3 * self.units
+        units, wide = self.units, 3 * self.units
         self.kernels, self.recurrent_kernels, self.biases = [], [], []
         for way in ("forward", "backward"):
-            self.kernels.append(
-                self.add_weight(shape=(inputs_shape[-1], wide), name=f"{way}_kernel")
+            kernel = self.add_weight((inputs_shape[-1], wide), name=f"{way}_kernel")
+            recurrent = self.add_weight(
+                (units, wide),
+                "orthogonal",
+                autocast=False,
+                name=f"{way}_recurrent_kernel",
             )
-            self.recurrent_kernels.append(
-                self.add_weight(
-                    shape=(self.units, wide),
-                    initializer="orthogonal",
-                    autocast=False,
-                    name=f"{way}_recurrent_kernel",
-                )
+            bias = self.add_weight(
+                (2, wide), "zeros", autocast=False, name=f"{way}_bias"
             )
-            self.biases.append(
-                self.add_weight(
-                    shape=(2, wide),
-                    initializer="zeros",
-                    autocast=False,
-                    name=f"{way}_bias",
-                )
-            )
+            self.kernels.append(kernel)
+            self.recurrent_kernels.append(recurrent)
+            self.biases.append(bias)
 
     def call(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """See the class."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        ahead = self._direction(0, inputs, mask)
-        behind = self._direction(1, ops.flip(inputs, 0), ops.flip(mask, 0))
-        return ops.concatenate([ahead, ops.flip(behind, 0)], axis=-1)
+        forward = self._direction(0, inputs, mask)
+        # Reversed, the padding comes first: masked steps keep the initial state.
+        backward = self._direction(1, ops.flip(inputs, 0), ops.flip(mask, 0))
+        return ops.concatenate([forward, ops.flip(backward, 0)], axis=-1)
 
     def _direction(self, way: int, inputs: Tensor, mask: Tensor) -> Tensor:
-        # Slices, since a custom gradient must not see TensorFlow's variables.
+        # Slices: a custom gradient must not capture TensorFlow variables.
         bias, recurrent = self.biases[way][:], self.recurrent_kernels[way][:]
         kernel = ops.cast(self.kernels[way], self.compute_dtype)
         projected = ops.cast(ops.matmul(inputs, kernel), "float32") + bias[0]

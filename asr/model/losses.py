@@ -1,4 +1,4 @@
-"""Masked cross-entropy with label smoothing, and CTC with real lengths."""
+"""Losses per label: cross-entropy with label smoothing, and CTC."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def cross_entropy(
 
     Args:
         logits: (B, U, V) float32.
-        labels: Right tokens, (B, U) int32.
+        labels: Target tokens, (B, U) int32.
         lengths: Real labels of each, (B,) int32.
         smoothing: Probability mass spread evenly over all tokens.
 
@@ -29,7 +29,7 @@ def cross_entropy(
     """
     mask = ops.cast(sequence_mask(lengths, ops.shape(labels)[1]), "float32")
     loss = smoothed_cross_entropy(logits, labels, smoothing) * mask
-    # Of a batch smaller than the number of devices, one has nothing.
+    # If a batch is smaller than the number of devices, one device has no labels.
     return ops.sum(loss) / ops.maximum(ops.sum(mask), 1.0)
 
 
@@ -46,7 +46,7 @@ def ctc(
 
     Returns:
         Nats per label, () float32. A sequence that does not fit into its frames adds
-        nothing, neither loss nor gradient.
+        neither loss nor gradient.
 
     Reference:
         A. Graves et al., Connectionist Temporal Classification, ICML 2006.

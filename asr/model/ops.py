@@ -1,8 +1,8 @@
-"""What loops over steps need to be fast on TensorFlow and equal from run to run."""
+"""Tensor operations of several layers: masks, loops, products, layer normalisation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -11,55 +11,76 @@ from keras import ops
 from asr.arrays import Tensor
 
 
+def sequence_mask(lengths: Tensor, size: Tensor) -> Tensor:
+    """Return True at real positions and False in the padding, (B, size) bool.
+
+    Args:
+        lengths: Number of real positions, (B,) int32.
+        size: Padded length.
+    """
+    return (
+        ops.arange(size, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
+    )
+
+
+def present(nest: Any) -> list[Any]:
+    """Return the tensors of a nest in their order, without None."""
+    return [leaf for leaf in keras.tree.flatten(nest) if leaf is not None]
+
+
+def fill(nest: Any, tensors: Iterable[Any]) -> Any:
+    """Return the nest with other tensors in place of those of `present`."""
+    rest = iter(tensors)
+    return keras.tree.map_structure(
+        lambda leaf: None if leaf is None else next(rest), nest
+    )
+
+
 def scan(
-    step: Callable[[Any, list[Any]], tuple[Any, Any]],
-    carry: Tensor,
-    inputs: Sequence[Any],
+    step: Callable[[Any, Any], tuple[Any, Any]],
+    carry: Any,
+    inputs: Any,
     *,
     reverse: bool = False,
 ) -> tuple[Any, Any]:
-    """Run `keras.ops.scan` over inputs that share all axes but the last.
+    """Run `keras.ops.scan` over nests of tensors, in which None may stand.
 
-    They travel as one tensor: on TensorFlow, Keras 3.15 fails on several inputs of
-    unknown length, and one read per step is faster than several.
+    The inputs travel as one tensor: on TensorFlow, Keras 3.15 fails on several inputs
+    of unknown length, and one read per step is faster than several.
 
     Args:
-        step: `(carry, inputs of this step) -> (carry, outputs)`; outputs have the
-            structure and shapes of the carry.
-        carry: Tensors before the first step.
-        inputs: Each (T, ..., n).
+        step: `(carry, inputs of this step) -> (carry, outputs)`. Outputs must have the
+            structure and the shapes of the carry.
+        carry: Nest of tensors before the first step.
+        inputs: Nest of tensors, (T, ..., n) each; they differ in the last axis only.
         reverse: Whether to begin at the end.
 
     Returns:
-        The last carry, and the outputs of all steps, each (T, ...).
+        The last carry, and the outputs of all steps, (T, ...) each.
     """
-    edges = [0]
-    for tensor in inputs[:-1]:
-        edges.append(edges[-1] + ops.shape(tensor)[-1])
+    tensors = present(inputs)
+    ends: list[Any] = [0]
+    for tensor in tensors[:-1]:
+        ends.append(ends[-1] + ops.shape(tensor)[-1])
 
-    def split(carry: Tensor, joined: Tensor) -> tuple[Tensor, Tensor]:
+    def body(values: list[Any], joined: Tensor) -> tuple[list[Any], list[Any]]:
         parts = [
             joined[..., first:last]
-            for first, last in zip(edges, [*edges[1:], None], strict=True)
+            for first, last in zip(ends, [*ends[1:], None], strict=True)
         ]
-        return step(carry, parts)
+        following, outputs = step(fill(carry, values), fill(inputs, parts))
+        return present(following), present(outputs)
 
-    joined = inputs[0] if len(inputs) == 1 else ops.concatenate(inputs, axis=-1)
-    return ops.scan(split, carry, joined, reverse=reverse)
+    joined = tensors[0] if len(tensors) == 1 else ops.concatenate(tensors, axis=-1)
+    last, outputs = ops.scan(body, present(carry), joined, reverse=reverse)
+    return fill(carry, last), fill(carry, outputs)
 
 
 def product(tensor: Tensor, kernel: Tensor) -> Tensor:
-    """Multiply the last axis of a tensor with a matrix, as one product of two matrices.
+    """Multiply the last axis by a matrix: (..., n) and (n, m) -> (..., m).
 
-    `keras.ops.matmul` of a tensor of three axes takes detours on TensorFlow: a dozen
-    small operations on shapes, or a gradient for each row of the batch to be added up.
-
-    Args:
-        tensor: (..., n).
-        kernel: (n, m).
-
-    Returns:
-        (..., m).
+    It is one product of two matrices. For three axes, `keras.ops.matmul` is slower on
+    TensorFlow: a dozen small operations on shapes, or one gradient for each row.
     """
     leading = [-1 if size is None else size for size in tensor.shape[:-1]]
     if leading.count(-1) > 1:
@@ -71,42 +92,26 @@ def product(tensor: Tensor, kernel: Tensor) -> Tensor:
 def outer_sum(left: Tensor, right: Tensor) -> Tensor:
     """Return the sum of outer products: (..., n) and (..., m) -> (n, m)."""
     left = ops.reshape(left, (-1, ops.shape(left)[-1]))
-    return ops.matmul(
-        ops.transpose(left), ops.reshape(right, (-1, ops.shape(right)[-1]))
-    )
+    right = ops.reshape(right, (-1, ops.shape(right)[-1]))
+    return ops.matmul(ops.transpose(left), right)
 
 
 def delayed(tensor: Tensor) -> Tensor:
-    """Return what was there one step before, zeros at first, (T, ...)."""
+    """Shift by one step, with zeros at the first, (T, ...)."""
     return ops.concatenate([ops.zeros_like(tensor[:1]), tensor[:-1]])
 
 
 def branch(tensor: Tensor) -> Tensor:
-    """Return an equal tensor for some of the uses of one that has three or more.
+    """Return a copy, for some of the uses of a tensor that has three or more.
 
-    TensorFlow adds up three gradients in an order that depends on which buffer happens
-    to be free, so that the last bit changes from run to run; two commute exactly.
+    TensorFlow adds three gradients in an order that depends on free buffers, so that
+    the last bit changes from run to run. The sum of two is the same in any order.
     """
     return ops.copy(tensor)
 
 
-def sequence_mask(lengths: Tensor, size: Tensor) -> Tensor:
-    """Return which of `size` positions lie inside each sequence.
-
-    Args:
-        lengths: Number of real positions, (B,) int32.
-        size: Padded length.
-
-    Returns:
-        (B, size) bool.
-    """
-    return (
-        ops.arange(size, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
-    )
-
-
 class LayerNormalization(keras.layers.LayerNormalization):
-    """Keras's, written so that no value is used three times; see `loops.branch`."""
+    """Layer normalisation that uses no value three times; see `branch`."""
 
     def call(self, inputs: Tensor) -> Tensor:
         """Normalise the last axis, (..., n)."""

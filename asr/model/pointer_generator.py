@@ -1,4 +1,4 @@
-"""Copying tokens of the source: the pointer-generator's mixture, and coverage."""
+"""Pointer-generator: the decoder may copy source tokens; and its coverage loss."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ _TINY = 1e-20
 
 
 def mixture(logits: Tensor, weights: Tensor, gate: Tensor, source: Tensor) -> Tensor:
-    """Let the attention's weights vote for the tokens they lie on.
+    """Mix the decoder's distribution with the attention weights of source tokens.
 
     Args:
-        logits: What the decoder would write itself, (B, U, V).
+        logits: Logits of the decoder, (B, U, V).
         weights: Attention weights, (B, U, S).
-        gate: Logit of the share that the decoder writes itself, (B, U, 1).
+        gate: Logit of the share of the decoder, (B, U, 1).
         source: Tokens of the source, (B, S) int32.
 
     Returns:
         Log probabilities of the mixture, (B, U, V).
 
     Reference:
-        A. See et al., Get To The Point, ACL 2017, section 2.2; with one vocabulary of
-        pieces for both sides no word is out of it.
+        A. See et al., Get To The Point, ACL 2017, section 2.2. Source and target share
+        one vocabulary of subwords, so no word is out of vocabulary.
     """
     batch, steps, size = ops.shape(logits)
     own = ops.softmax(logits, axis=-1) * ops.sigmoid(gate)
-    # Each row of (batch, step) has its own stretch of V places to add up into.
+    # Each (utterance, step) has V numbers of its own to add up into.
     rows = ops.reshape(ops.arange(batch * steps, dtype="int32"), (batch, steps, 1))
-    places = rows * size + source[:, None]  # (B, U, S)
+    index = rows * size + source[:, None]  # (B, U, S)
     copied = ops.segment_sum(
         ops.reshape(weights * ops.sigmoid(-gate), (-1,)),
-        ops.reshape(places, (-1,)),
+        ops.reshape(index, (-1,)),
         num_segments=batch * steps * size,
     )
     mixed = own + ops.reshape(copied, (batch, steps, size))
@@ -41,7 +41,7 @@ def mixture(logits: Tensor, weights: Tensor, gate: Tensor, source: Tensor) -> Te
 
 
 def coverage_loss(weights: Tensor, lengths: Tensor) -> Tensor:
-    """Return how much attention returns to what it has seen, per step.
+    """Return the overlap of attention weights with those of earlier steps, per step.
 
     Args:
         weights: Attention weights, (B, U, S).
@@ -50,7 +50,7 @@ def coverage_loss(weights: Tensor, lengths: Tensor) -> Tensor:
     Reference:
         A. See et al., ACL 2017, section 2.3.
     """
-    seen = ops.cumsum(weights, axis=1) - weights
-    again = ops.sum(ops.minimum(weights, seen), axis=-1)  # (B, U)
+    earlier = ops.cumsum(weights, axis=1) - weights
+    overlap = ops.sum(ops.minimum(weights, earlier), axis=-1)  # (B, U)
     mask = ops.cast(sequence_mask(lengths, ops.shape(weights)[1]), "float32")
-    return ops.sum(again * mask) / ops.maximum(ops.sum(mask), 1.0)
+    return ops.sum(overlap * mask) / ops.maximum(ops.sum(mask), 1.0)

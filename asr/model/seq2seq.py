@@ -1,4 +1,4 @@
-"""The model: frontend -> augmentation -> encoder -> decoder, and its loss."""
+"""The whole model: frontend, SpecAugment, encoder, decoder, CTC heads, and its loss."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from asr.arrays import Tensor
 from asr.config.schema import AugmentConfig, ModelConfig, TrainConfig
 from asr.errors import RecipeError
 from asr.model.classifier import PoolingDecoder
-from asr.model.ctc_heads import PhoneHead
+from asr.model.ctc_heads import build_heads
 from asr.model.decoder import Decoder, Prepared
 from asr.model.encoder import Encoded, Encoder
-from asr.model.losses import cross_entropy, ctc
+from asr.model.losses import cross_entropy
 from asr.model.pointer_generator import coverage_loss
 from asr.model.spec_augment import SpecAugment
 
@@ -25,19 +25,23 @@ class Seq2Seq(keras.Model):
     """Attention encoder-decoder, by default with a CTC head on the encoder.
 
     A functional model from `source` (B, N), `source_lengths` (B,) and `tokens` (B, U)
-    to `logits` (B, U, V), attention `weights` (B, U, S) and, where it has a CTC head,
-    `ctc_logits` (B, R, V) and `ctc_lengths` (B,); where it has one of P phones, blank
-    included, `phone_logits` (B, R, P). It does not know which task it serves: the
-    frontend is a layer `(source, lengths) -> (features, lengths)` that is handed in.
-    One whose `tokens(source)` are those behind the memory's frames lets the decoder
-    copy them.
+    to a dict of `logits` (B, U, V), attention `weights` (B, U, S) and, with CTC heads,
+    `ctc_logits` (B, R, V), `phone_logits` (B, R, P) and `ctc_lengths` (B,).
+
+    It does not know its task: the frontend is a layer `(source, lengths) -> (features,
+    lengths)` that the task hands in. A frontend for copying also has `tokens(source)`,
+    the tokens behind the memory frames.
+
+    Attributes:
+        heads: CTC heads by name: `ctc` for characters, `phones`; see `ctc_heads`.
+        replicas: Number of devices that share a batch; their gradients are added up.
 
     Args:
         config: Sizes of all parts.
         vocabulary: Number of tokens; 0 is padding and the CTC blank.
-        frontend: What turns the source into features.
-        augment: Masking in training.
-        seed: Seed of dropout and masking behind the frontend.
+        frontend: Layer that turns the source into features.
+        augment: Masks of SpecAugment.
+        seed: Seed of dropout and masks after the frontend.
 
     Raises:
         RecipeError: The parts do not fit each other.
@@ -55,6 +59,7 @@ class Seq2Seq(keras.Model):
         source = keras.Input((None,), name="source", dtype="float32")
         lengths = keras.Input((), name="source_lengths", dtype="int32")
         tokens = keras.Input((None,), name="tokens", dtype="int32")
+        masking = SpecAugment(augment or AugmentConfig(), seed=seed, name="augment")
         encoder = Encoder(config.encoder, seed=seed + 100, name="encoder")
         decoder = DECODERS[config.decoder.kind](
             config.decoder,
@@ -63,27 +68,20 @@ class Seq2Seq(keras.Model):
             seed=seed + 200,
             name="decoder",
         )
-        features, feature_lengths = frontend(source, lengths)
-        masking = SpecAugment(augment or AugmentConfig(), seed=seed, name="augment")
-        encoded = encoder(masking(features, feature_lengths), feature_lengths)
-        copied: tuple[Any, ...] = ()
         if config.decoder.copy:
             _check_copying(config, encoder, frontend)
-            copied = (frontend.tokens(source),)
+        features, feature_lengths = frontend(source, lengths)
+        encoded = encoder(masking(features, feature_lengths), feature_lengths)
+        copied = (frontend.tokens(source),) if config.decoder.copy else ()
         logits, weights = decoder(
             tokens, encoded.memory, encoded.memory_lengths, *copied
         )
         outputs = {"logits": logits, "weights": weights}
-        ctc_head = None
-        if config.ctc:
-            ctc_head = keras.layers.Dense(vocabulary, dtype="float32", name="ctc")
-            outputs["ctc_logits"] = ctc_head(encoded.states)
-            outputs["ctc_lengths"] = encoded.state_lengths
-        phone_head = PhoneHead(len(config.phones)) if config.phones else None
-        if phone_head is not None:
-            if ctc_head is None:
-                raise RecipeError("model.phones: only beside model.ctc")
-            outputs["phone_logits"] = phone_head(encoded.states)
+        # Made last: the order of layers decides which initial weights a seed gives.
+        heads = build_heads(config, vocabulary)
+        for head in heads.values():
+            outputs |= {head.output: head(encoded.states)}
+            outputs |= {"ctc_lengths": encoded.state_lengths}
         super().__init__(
             {"source": source, "source_lengths": lengths, "tokens": tokens},
             outputs,
@@ -94,48 +92,44 @@ class Seq2Seq(keras.Model):
         self.masking = masking
         self.encoder = encoder
         self.decoder = decoder
-        self.ctc_head = ctc_head
-        self.phone_head = phone_head
+        self.heads = heads
         self.loss_config = TrainConfig()
-        self.replicas = 1  # devices that share a batch; their gradients are added up
-        if config.ctc:
-            self.ctc_tracker = keras.metrics.Mean(name="ctc_loss")
-        if config.phones:
-            self.phone_tracker = keras.metrics.Mean(name="phone_loss")
-        self.attention_tracker = keras.metrics.Mean(name="attention_loss")
+        self.replicas = 1
+        names = [*(head.metric for head in heads.values()), "attention_loss"]
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
-    def learn_by(self, config: TrainConfig) -> None:
-        """Take the losses of a recipe; what none of them reaches stays as it is."""
+    def set_losses(self, config: TrainConfig) -> None:
+        """Set the losses of a recipe; parts that none of them reaches are frozen."""
         self.loss_config = config
-        attended = self.ctc_head is None or config.ctc_weight < 1
+        attended = not self.heads or config.ctc_weight < 1
         self.decoder.trainable = self.encoder.output_layer.trainable = attended
 
     def get_metrics_result(self) -> dict[str, Any]:
         """Return the mean of each loss that is part of the training."""
-        found: dict[str, Any] = super().get_metrics_result()
+        results: dict[str, Any] = super().get_metrics_result()
         if not self.decoder.trainable:
-            found.pop(self.attention_tracker.name, None)
-        return found
+            results.pop("attention_loss", None)
+        return results
 
     def encode(
         self, source: Tensor, lengths: Tensor
     ) -> tuple[Encoded, Prepared, Tensor]:
-        """Read a source without decoding it.
+        """Encode a source and prepare the decoder, without decoding.
 
         Args:
             source: (B, N).
             lengths: (B,) int32.
 
         Returns:
-            What the encoder knows, what the decoder's steps share, and CTC log
+            Encoder outputs, the tensors that all decoder steps share, and CTC log
             probabilities, (B, R, V), or None without a CTC head.
         """
         encoded = self.encoder(*self.frontend(source, lengths))
         copied = (self.frontend.tokens(source),) if self.copies else ()
         prepared = self.decoder.prepare(encoded.memory, encoded.memory_lengths, *copied)
-        if self.ctc_head is None:
+        if "ctc" not in self.heads:
             return encoded, prepared, None
-        log_probs = ops.log_softmax(self.ctc_head(encoded.states), axis=-1)
+        log_probs = ops.log_softmax(self.heads["ctc"](encoded.states), axis=-1)
         return encoded, prepared, log_probs
 
     def compute_loss(
@@ -146,50 +140,45 @@ class Seq2Seq(keras.Model):
         sample_weight: Any = None,  # noqa: ARG002 - Keras signature
         training: bool = True,
     ) -> Tensor:
-        """Return (1 - w) * cross-entropy + w * CTC, both per label.
+        """Return (1 - w) * attention loss + w * mean loss of the heads.
 
-        Without a CTC head w is 0; with two it weighs their mean. Coverage may be added.
-        `y` holds `labels` (B, U), each sequence closed by the end symbol, and
-        `label_lengths` (B,) which count it; for a head of phones `phones` (B, W), from
-        1 on, and `phone_lengths` (B,).
+        Without a CTC head w is 0. `y` holds `labels` (B, U), each closed by the end
+        symbol, `label_lengths` (B,) that count it, and the labels of all heads.
         """
-        config = self.loss_config
-        labels, lengths = y["labels"], y["label_lengths"]
-        if not self.decoder.trainable:
-            loss = self._ctc_loss(y_pred, y)
-            return (loss + sum(self.losses)) / self.replicas
-        smoothing = 0.0
+        weight = self.loss_config.ctc_weight if self.heads else 0.0
+        loss = 0.0
+        if self.decoder.trainable:
+            loss = self._attention_loss(y_pred, y, 1.0 - weight, training=training)
+        if weight:
+            losses = [
+                self._track(head.metric, head.loss(y_pred, y), y)
+                for head in self.heads.values()
+            ]
+            loss = loss + weight * (sum(losses) / len(losses))
+        return (loss + sum(self.losses)) / self.replicas
+
+    def _attention_loss(
+        self, y_pred: Any, y: Any, weight: float, *, training: bool
+    ) -> Tensor:
+        """Return the weighted cross-entropy of the decoder, plus coverage if asked."""
+        config, smoothing = self.loss_config, 0.0
         if training and config.label_smoothing:
-            # Batches, this one included; JAX shows no variable of the optimiser here.
-            seen = self.masking.batches - 1
-            started = seen >= config.smoothing_start * config.accumulate
+            # Batches before this one. JAX shows no variable of the optimiser here.
+            batches = self.masking.batches - 1
+            started = batches >= config.smoothing_start * config.accumulate
             smoothing = config.label_smoothing * ops.cast(started, "float32")
-        attention_loss = cross_entropy(y_pred["logits"], labels, lengths, smoothing)
-        self._track(self.attention_tracker, attention_loss, labels)
-        ctc_weight = 0.0 if self.ctc_head is None else config.ctc_weight
-        loss = (1.0 - ctc_weight) * attention_loss
+        lengths = y["label_lengths"]
+        loss = cross_entropy(y_pred["logits"], y["labels"], lengths, smoothing)
+        loss = weight * self._track("attention_loss", loss, y)
         if config.coverage_weight:
             covered = coverage_loss(y_pred["weights"], lengths)
             loss = loss + config.coverage_weight * covered
-        if ctc_weight:
-            loss = loss + ctc_weight * self._ctc_loss(y_pred, y)
-        return (loss + sum(self.losses)) / self.replicas
+        return loss
 
-    def _ctc_loss(self, y_pred: Any, y: Any) -> Tensor:
-        labels, frames = y["labels"], y_pred["ctc_lengths"]
-        loss = ctc(y_pred["ctc_logits"], frames, labels, y["label_lengths"] - 1)
-        self._track(self.ctc_tracker, loss, labels)
-        if self.phone_head is None:
-            return loss
-        phones, lengths = y["phones"], y["phone_lengths"]
-        sound_loss = ctc(y_pred["phone_logits"], frames, phones, lengths)
-        self._track(self.phone_tracker, sound_loss, labels)
-        return (loss + sound_loss) / 2
-
-    @staticmethod
-    def _track(tracker: keras.metrics.Mean, loss: Tensor, labels: Tensor) -> None:
-        """Weigh batches by their sequences, as Keras does for the whole loss."""
-        tracker.update_state(loss, sample_weight=ops.shape(labels)[0])
+    def _track(self, name: str, loss: Tensor, y: Any) -> Tensor:
+        """Add a loss to the logs, weighted by sequences as Keras weighs the whole."""
+        self.trackers[name].update_state(loss, sample_weight=ops.shape(y["labels"])[0])
+        return loss
 
 
 def _check_copying(

@@ -1,4 +1,4 @@
-"""SpecAugment as a layer: active only in training, ramped in."""
+"""SpecAugment: random masks over time and frequency, in training only."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from asr.config.schema import AugmentConfig
 
 
 class SpecAugment(keras.layers.Layer):
-    """Hides random bands and stretches of time; widths grow over the first batches.
+    """Masks random bands and time spans; their widths grow over the first batches.
 
-    Hidden values become zero, which is the mean of normalised features.
+    Masked values become zero, which is the mean of normalised features.
 
     Args:
         config: Number and width of the masks.
@@ -41,11 +41,7 @@ class SpecAugment(keras.layers.Layer):
     def build(self, *_: Any) -> None:
         """Create the counter of batches that the ramp follows."""
         self.batches = self.add_weight(
-            shape=(),
-            dtype="int32",
-            initializer="zeros",
-            trainable=False,
-            name="batches",
+            (), "zeros", "int32", trainable=False, name="batches"
         )
 
     def compute_output_spec(self, features: Any, *_: Any, **__: Any) -> Any:
@@ -57,46 +53,36 @@ class SpecAugment(keras.layers.Layer):
         if not training:
             return features
         config = self.config
-        ramp = ops.minimum(
-            ops.cast(self.batches, "float32") / max(config.ramp_steps, 1), 1.0
-        )
+        ramp = ops.cast(self.batches, "float32") / max(config.ramp_steps, 1)
+        ramp = ops.minimum(ramp, 1.0)
         self.batches.assign(self.batches + 1)
-        batch, frames, bands = ops.shape(features)
-        size = ops.full_like(lengths, bands)
-        keep = self._keep(
-            batch,
-            bands,
-            count=config.frequency_masks,
-            extent=size,
-            widest=ramp
-            * min(config.frequency_width, -(-bands // 3))
-            * ops.ones_like(size, "float32"),
+        _, frames, bands = ops.shape(features)
+        sizes = ops.full_like(lengths, bands)
+        # At most a third of the bands, however few there are.
+        widest = ramp * min(config.frequency_width, -(-bands // 3))
+        widest = widest * ops.ones_like(sizes, "float32")
+        mask = self._mask(bands, config.frequency_masks, sizes, widest)
+        features = features * mask[:, None, :]
+        widest = ramp * config.time_share * ops.cast(lengths, "float32")
+        return (
+            features * self._mask(frames, config.time_masks, lengths, widest)[..., None]
         )
-        features = features * keep[:, None, :]
-        keep = self._keep(
-            batch,
-            frames,
-            count=config.time_masks,
-            extent=lengths,
-            widest=ramp * config.time_share * ops.cast(lengths, "float32"),
-        )
-        return features * keep[:, :, None]
 
-    def _keep(
-        self,
-        batch: Tensor,
-        size: Tensor,
-        *,
-        count: int,
-        extent: Tensor,
-        widest: Tensor,
-    ) -> Tensor:
-        """Return 0 inside `count` random stretches and 1 elsewhere, (B, size)."""
+    def _mask(self, size: Tensor, count: int, sizes: Tensor, widest: Tensor) -> Tensor:
+        """Return 0 inside `count` random spans and 1 elsewhere, (B, size).
+
+        Args:
+            size: Padded size of the axis.
+            count: Number of spans in each example.
+            sizes: Real size of each example, (B,) int32.
+            widest: Largest width of a span, (B,) float32.
+        """
+        batch = ops.shape(sizes)[0]
         if not count:
             return ops.ones((batch, size))
         draws = keras.random.uniform((2, batch, count), seed=self.random)
         widths = ops.floor(draws[0] * (ops.floor(widest)[:, None] + 1.0))  # (B, count)
-        room = ops.maximum(ops.cast(extent, "float32")[:, None] - widths + 1.0, 1.0)
+        room = ops.maximum(ops.cast(sizes, "float32")[:, None] - widths + 1.0, 1.0)
         starts = ops.floor(draws[1] * room)
         position = ops.arange(size, dtype="float32")[None, :, None]
         inside = (position >= starts[:, None]) & (position < (starts + widths)[:, None])

@@ -1,4 +1,4 @@
-"""Tokens of a text -> features: the frontend of tasks that read texts."""
+"""Tokens of a text -> features: the frontend of text tasks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class TokenEmbedding(keras.layers.Layer):
         vocabulary: Number of tokens.
 
     Call arguments:
-        source: Tokens as numbers of any kind, (B, N).
+        source: Tokens in any numeric type, (B, N).
         lengths: Real tokens of each, (B,) int32.
         training: Whether dropout is active.
 
@@ -36,13 +36,9 @@ class TokenEmbedding(keras.layers.Layer):
 
     def build(self, *_: Any) -> None:
         """Create the table."""
-        self.table = self.add_weight(
-            shape=(self.vocabulary, self.config.embedding),
-            initializer=keras.initializers.RandomNormal(
-                stddev=self.config.embedding**-0.5
-            ),
-            name="table",
-        )
+        size = self.config.embedding
+        normal = keras.initializers.RandomNormal(stddev=size**-0.5)
+        self.table = self.add_weight((self.vocabulary, size), normal, name="table")
 
     def compute_output_spec(self, source: Any, lengths: Any, **_: Any) -> Any:
         """Return symbolic outputs."""
@@ -50,7 +46,7 @@ class TokenEmbedding(keras.layers.Layer):
         return features, keras.KerasTensor(lengths.shape, "int32")
 
     def tokens(self, source: Tensor) -> Tensor:
-        """Return the tokens of a source, (B, N) int32, which a decoder may copy."""
+        """Return the tokens of a source as integers, for copying, (B, N) int32."""
         return ops.cast(source, "int32")
 
     def call(
@@ -60,5 +56,5 @@ class TokenEmbedding(keras.layers.Layer):
         features = ops.take(self.table, self.tokens(source), axis=0)
         features = self.dropout(features, training=training)
         mask = sequence_mask(lengths, ops.shape(features)[1])[..., None]
-        # A tensor of its own: Keras wants outputs that are no inputs.
+        # A new tensor: in Keras an output must not be an input.
         return ops.where(mask, features, 0.0), lengths + 0

@@ -1,4 +1,4 @@
-"""Self-attention in the encoder: Transformer blocks."""
+"""Transformer encoder: blocks of self-attention, in the place of the GRUs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import ops
 from asr.arrays import Tensor
 from asr.config.schema import AttentionConfig, EncoderConfig
 from asr.errors import RecipeError
-from asr.model.attention_variants import MultiHeadAttention
+from asr.model.multi_head import MultiHeadAttention
 from asr.model.ops import LayerNormalization, branch
 
 
@@ -26,17 +26,17 @@ def positions(frames: Tensor, units: int) -> Tensor:
 
 
 class TransformerBlock(keras.layers.Layer):
-    """Self-attention, then two dense layers; each added to what it has read.
+    """Self-attention and two dense layers, each with a residual connection.
 
     Args:
         units: Size of a frame.
         heads: Number of heads; must divide `units`.
-        dropout: Dropout on what is added.
+        dropout: Dropout before each addition.
         seed: Seed of the dropout.
 
     Call arguments:
         inputs: (B, T, units) float32.
-        mask: Which frames are real, (B, T) bool.
+        mask: True at real frames, (B, T) bool.
         training: Whether dropout is active.
 
     Returns:
@@ -60,16 +60,14 @@ class TransformerBlock(keras.layers.Layer):
         self.units = units
         config = AttentionConfig(kind="multi_head", units=units, heads=heads)
         self.attention = MultiHeadAttention(config, name="attention")
-        self.wide = keras.layers.Dense(
-            4 * units, activation="gelu", dtype=self.dtype_policy, name="wide"
-        )
-        self.narrow = keras.layers.Dense(units, dtype=self.dtype_policy, name="narrow")
+        layers, policy = keras.layers, self.dtype_policy
+        self.wide = layers.Dense(4 * units, "gelu", dtype=policy, name="wide")
+        self.narrow = layers.Dense(units, dtype=policy, name="narrow")
         self.norms = [
             LayerNormalization(dtype="float32", name=f"norm_{i}") for i in range(2)
         ]
         self.dropouts = [
-            keras.layers.Dropout(dropout, seed=seed + i, dtype="float32")
-            for i in range(2)
+            layers.Dropout(dropout, seed=seed + i, dtype="float32") for i in range(2)
         ]
 
     def build(self, *_: Any) -> None:
@@ -86,15 +84,15 @@ class TransformerBlock(keras.layers.Layer):
         normal = self.norms[0](branch(inputs))
         memory = self.attention.prepare(branch(normal), mask)
         state = self.attention.initial_state(memory, 1)
-        seen, _, _ = self.attention.attend(normal, memory, state)
-        outputs = inputs + self.dropouts[0](seen, training=training)
+        context, _, _ = self.attention.attend(normal, memory, state)
+        outputs = inputs + self.dropouts[0](context, training=training)
         wide = self.wide(self.norms[1](branch(outputs)))
         narrow = ops.cast(self.narrow(wide), "float32")
         return outputs + self.dropouts[1](narrow, training=training)
 
 
 class Transformer(keras.layers.Layer):
-    """Positions and a stack of blocks; in the place of the encoder's GRUs.
+    """Positional encoding and a stack of blocks.
 
     Args:
         config: `layers`, `units`, `heads` and `dropout`; frames have 2 * `units`.

@@ -103,7 +103,7 @@ def build(recipe: Recipe, output: Path) -> Training:
         model_folder.start_from(model, task, start)
         progress.start_sources = model_folder.sources_of(start)
     if model.phone_head is not None:
-        model.phone_head.learn_prior([example.phones for example in data.examples])
+        model.phone_head.count_prior([example.phones for example in data.examples])
     return Training(recipe, output, task, data, model, average, progress, validation)
 
 
@@ -126,7 +126,7 @@ def _loader(recipe: Recipe, task: Task) -> SourceLoader:
 def _model(recipe: Recipe, task: Task, data: TrainingData) -> Seq2Seq:
     """Build and compile the network."""
     model = model_folder.build(task, augment=recipe.augment, seed=recipe.seed)
-    model.learn_by(recipe.train)
+    model.set_losses(recipe.train)
     model.replicas = replicas()
     batches = len(data.plan(recipe.data.ascending_epochs)) * recipe.train.epochs
     optimizer = build_optimizer(recipe.train, batches // recipe.train.accumulate)

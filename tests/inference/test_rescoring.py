@@ -39,7 +39,7 @@ def model():
     random = np.random.default_rng(2)
     for weight in model.trainable_weights:  # far from the calm of initial weights
         weight.assign(weight + 0.3 * random.normal(size=weight.shape))
-    model.phone_head.learn_prior([(1, 1, 2)])
+    model.heads["phones"].count_prior([(1, 1, 2)])
     return model
 
 

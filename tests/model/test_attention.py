@@ -113,9 +113,9 @@ def test_dropped_weights_change_the_context_only():
     layer = build(LOCATED)
     memory, query, state = numbers()
     prepared = layer.prepare(memory, sequence_mask(np.array([8, 8]), 8))
-    keep = np.zeros_like(state)
-    keep[..., 2] = 2.0
-    context, weights, following = layer.attend(query, prepared, state, keep)
+    dropout_mask = np.zeros_like(state)
+    dropout_mask[..., 2] = 2.0
+    context, weights, following = layer.attend(query, prepared, state, dropout_mask)
     _, expected, _ = layer.attend(query, prepared, state)
     np.testing.assert_array_equal(np.asarray(weights), np.asarray(expected))
     np.testing.assert_allclose(following, state + np.asarray(weights), rtol=1e-6)

@@ -254,8 +254,8 @@ def test_what_is_dropped_is_not_seen(config):
     layer = build(config)
     prepared = layer.prepare(memory, sequence_mask(LENGTHS, FRAMES))
     state = layer.initial_state(prepared, BEAM)
-    keep = np.zeros((3, BEAM, FRAMES), "float32")
-    context, _, _ = layer.attend(tf.constant(query), prepared, state, keep)
+    dropout_mask = np.zeros((3, BEAM, FRAMES), "float32")
+    context, _, _ = layer.attend(tf.constant(query), prepared, state, dropout_mask)
     nothing = np.asarray(layer.biases["output"]) if config.kind == "multi_head" else 0.0
     np.testing.assert_allclose(context, np.broadcast_to(nothing, context.shape))
 

@@ -16,7 +16,7 @@ def head():
 
 
 def test_shares_count_a_blank_around_all_phones(head):
-    head.learn_prior([(1, 2, 1), (), (2,)])
+    head.count_prior([(1, 2, 1), (), (2,)])
     # Blanks: 4 + 1 + 2; the third phone counts once although nobody said it.
     np.testing.assert_allclose(np.exp(head.log_prior), np.array([7, 2, 2, 1]) / 12)
 
@@ -28,7 +28,7 @@ def test_frequent_phones_have_no_advantage(head):
         found = np.exp(head.log_probs(states, prior))
         expected = weights / weights.sum(-1, keepdims=True)
         np.testing.assert_allclose(found, expected, rtol=1e-5)
-    head.learn_prior([(1, 1, 2), (1,)])
+    head.count_prior([(1, 1, 2), (1,)])
     weights /= np.sqrt([6, 3, 1, 1])
     found = np.exp(head.log_probs(states, 0.5))
     expected = weights / weights.sum(-1, keepdims=True)

@@ -1,4 +1,4 @@
-"""The way back through the decoder, against differentiation of its single steps."""
+"""Gradients of the decoder's loop, against differentiation of plain loops."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import tensorflow as tf
 
 from asr.config.schema import AttentionConfig
 from asr.model.attention import BahdanauAttention
-from asr.model.decoder_cell import Cell, advance, initial_state
-from asr.model.kernels.decoder_scan import read_tokens
+from asr.model.decoder_cell import Cell, advance, initial_state, read_tokens
+from asr.model.kernels.decoder_scan import scan_tokens
 from asr.model.ops import sequence_mask
 
 STEPS, BATCH, FRAMES, UNITS, WIDTH = 4, 3, 9, 6, 5
@@ -25,11 +25,11 @@ def numbers(*shape, seed):
     return tf.constant(0.5 * random.normal(size=shape), "float32")
 
 
-def one_by_one(cell, attention, projected, memory, keep):
-    """`read_tokens`, left to automatic differentiation."""
+def one_by_one(cell, attention, projected, memory, dropout_mask):
+    """`read_tokens` without a graph loop, left to automatic differentiation."""
     state, outputs = initial_state(cell, attention, memory, 1), []
     for step in range(STEPS):
-        factors = None if keep is None else keep[step][:, None]
+        factors = None if dropout_mask is None else dropout_mask[step][:, None]
         state, weights = advance(
             cell, attention, projected[step][:, None], state, memory, factors
         )
@@ -40,7 +40,7 @@ def one_by_one(cell, attention, projected, memory, keep):
 def compiled(function):
     """The function as a graph that knows no lengths, as in training."""
 
-    def call(cell, attention, projected, memory, keep):
+    def call(cell, attention, projected, memory, dropout_mask):
         unknown = [
             tf.TensorSpec([None, None, projected.shape[-1]]),
             tf.TensorSpec([None, None, WIDTH]),
@@ -48,11 +48,11 @@ def compiled(function):
         ]
 
         @tf.function(input_signature=unknown)
-        def graph(projected, memory, keep):
+        def graph(projected, memory, dropout_mask):
             prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-            return function(cell, attention, projected, prepared, keep)
+            return function(cell, attention, projected, prepared, dropout_mask)
 
-        return graph(projected, memory.values, keep)
+        return graph(projected, memory.values, dropout_mask)
 
     return call
 
@@ -65,15 +65,17 @@ def values_and_gradients(function, attention, dropped):
     )
     projected = numbers(STEPS, BATCH, 3 * UNITS, seed=4)
     memory = numbers(BATCH, FRAMES, WIDTH, seed=5)
-    keep = None
+    dropout_mask = None
     if dropped:
-        keep = tf.cast(numbers(STEPS, BATCH, FRAMES, seed=6) > 0.0, "float32") * 2.0
+        dropout_mask = (
+            tf.cast(numbers(STEPS, BATCH, FRAMES, seed=6) > 0.0, "float32") * 2.0
+        )
     watched = [*cell, projected, memory]
     with tf.GradientTape() as tape:
         for tensor in watched:
             tape.watch(tensor)
         prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-        outputs = function(cell, attention, projected, prepared, keep)
+        outputs = function(cell, attention, projected, prepared, dropout_mask)
         # Each output counts, the weights among them, and each number differently.
         loss = sum(
             tf.reduce_sum(output * numbers(*output.shape, seed=7 + i))
@@ -87,20 +89,21 @@ def values_and_gradients(function, attention, dropped):
 def test_gradients_where_lengths_are_unknown():
     attention = BahdanauAttention(LOCATED)
     attention.build(UNITS, WIDTH)
-    outputs, found, _ = values_and_gradients(compiled(read_tokens), attention, True)
-    expected, right, _ = values_and_gradients(read_tokens, attention, True)
+    outputs, found, _ = values_and_gradients(compiled(scan_tokens), attention, True)
+    expected, right, _ = values_and_gradients(scan_tokens, attention, True)
     for value, other in zip([*outputs, *found], [*expected, *right], strict=True):
         np.testing.assert_allclose(value, other, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("plain_loop", [one_by_one, read_tokens])
 @pytest.mark.parametrize("dropped", [False, True])
 @pytest.mark.parametrize("config", [LOCATED, replace(LOCATED, location_filters=0)])
-def test_gradients(config, dropped):
+def test_gradients(config, dropped, plain_loop):
     keras.utils.set_random_seed(0)
     attention = BahdanauAttention(config)
     attention.build(UNITS, WIDTH)
-    outputs, found, sources = values_and_gradients(read_tokens, attention, dropped)
-    expected, right, _ = values_and_gradients(one_by_one, attention, dropped)
+    outputs, found, sources = values_and_gradients(scan_tokens, attention, dropped)
+    expected, right, _ = values_and_gradients(plain_loop, attention, dropped)
     for output, other in zip(outputs, expected, strict=True):
         np.testing.assert_allclose(output, other, atol=1e-6)
     for source, gradient, other in zip(sources, found, right, strict=True):

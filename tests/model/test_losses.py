@@ -1,4 +1,4 @@
-"""Cross-entropy by hand; CTC against enumeration, Keras' own and differentiation."""
+"""Cross-entropy by hand; CTC against enumeration, Keras and plain loops."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from asr.model.kernels.cross_entropy import smoothed_cross_entropy
 from asr.model.kernels.ctc import ctc_losses
 from asr.model.losses import cross_entropy, ctc
 
@@ -33,6 +34,28 @@ def enumerated(log_probs, labels):
         if collapse(path) == tuple(labels):
             total += math.exp(sum(log_probs[t, s] for t, s in enumerate(path)))
     return -math.log(total)
+
+
+def plain_ctc(log_probs, labels):
+    """The recursion of the definition for one utterance, one state at a time."""
+    states = [0, *itertools.chain.from_iterable((label, 0) for label in labels)]
+    never = tf.constant(-1e9)
+    alpha = [tf.constant(0.0)] + [never] * (len(states) - 1)
+    for frame in log_probs:
+        following = []
+        for s, symbol in enumerate(states):
+            terms = alpha[max(s - 1, 0) : s + 1]
+            if s > 1 and symbol not in (0, states[s - 2]):
+                terms = [alpha[s - 2], *terms]
+            following.append(tf.reduce_logsumexp(terms) + frame[symbol])
+        alpha = following
+    return -tf.reduce_logsumexp(alpha[-2:])
+
+
+def plain_cross_entropy(logits, labels, smoothing):
+    targets = tf.one_hot(labels, logits.shape[-1]) * (1.0 - smoothing)
+    targets += smoothing / logits.shape[-1]
+    return -tf.reduce_sum(targets * tf.nn.log_softmax(logits), axis=-1)
 
 
 def with_gradient(loss, values):
@@ -98,6 +121,21 @@ def test_ctc_and_its_gradient_equal_those_of_keras():
     expected, expected_gradient = with_gradient(keras, logits)
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
     np.testing.assert_allclose(gradient, expected_gradient, atol=1e-5)
+
+
+@pytest.mark.parametrize("labels", [*SEQUENCES, (1, 2, 2, 3)])
+def test_ctc_and_its_gradient_equal_the_plain_loop(labels):
+    log_probs = log_probs_of(3, 1, 7)
+    row, lengths = padded([labels], 5)
+    frames = np.array([6], "int32")
+    loss, gradient = with_gradient(
+        lambda values: ctc_losses(values, frames, row, lengths)[0], log_probs
+    )
+    expected, right = with_gradient(
+        lambda values: plain_ctc(tf.unstack(values[0])[:6], labels), log_probs
+    )
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(gradient, right, atol=1e-5)
 
 
 def test_ctc_gradient_equals_finite_differences():
@@ -232,7 +270,23 @@ def test_smoothing_by_hand():
     np.testing.assert_allclose(loss, -(target * np.log(probabilities)).sum(), rtol=1e-6)
 
 
-def test_cross_entropy_reads_no_padding():
+@pytest.mark.parametrize("smoothing", [0.0, 0.3])
+def test_cross_entropy_and_its_gradient_equal_the_definition(smoothing):
+    random = np.random.default_rng(10)
+    logits = random.normal(size=(2, 5, 4)).astype("float32") * 3
+    labels = random.integers(0, 4, (2, 5)).astype("int32")
+    scale = random.normal(size=(2, 5)).astype("float32")
+    loss, gradient = with_gradient(
+        lambda values: scale * smoothed_cross_entropy(values, labels, smoothing), logits
+    )
+    expected, right = with_gradient(
+        lambda values: scale * plain_cross_entropy(values, labels, smoothing), logits
+    )
+    np.testing.assert_allclose(loss, expected, atol=1e-5)
+    np.testing.assert_allclose(gradient, right, atol=1e-6)
+
+
+def test_cross_entropy_ignores_padding():
     random = np.random.default_rng(9)
     logits = random.normal(size=(2, 5, 4)).astype("float32")
     labels = random.integers(1, 4, (2, 5)).astype("int32")

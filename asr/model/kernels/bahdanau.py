@@ -1,117 +1,174 @@
-"""Additive attention with location features, and its derivative written out."""
+"""Derivative of Bahdanau's attention, for one hypothesis per utterance.
+
+Definition: `attention.BahdanauAttention.attend`. With q the projected query, a the sum
+of earlier weights, k the dropout mask and C the location filters as a matrix:
+
+    f       = a C                                location features of all frames
+    h_s     = tanh(q + keys_s + f_s L)           `attention.activations`
+    w       = softmax(h v + bias)
+    context = sum_s k_s w_s m_s
+    a'      = a + w
+
+Derivative, where d_ are gradients and those of context, w and a' are given:
+
+    d_w_s   = d_w_s + d_a'_s + k_s (m_s . d_context)
+    d_e_s   = w_s (d_w_s - sum_r w_r d_w_r)      energies, through the softmax
+    slope_s = d_e_s (1 - h_s^2)                  v slope_s is the gradient before tanh
+    d_q     = v sum_s slope_s
+    d_f_s   = (v slope_s) L^T
+    d_a     = d_a' + d_f C^T
+
+h is by far the largest tensor, steps x frames x units: each step computes it again
+instead of storing it. All steps share the factor v; it is applied after the loop.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import NamedTuple
 
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.model.attention import BahdanauMemory, energies
+from asr.model.attention import BahdanauMemory, activations, drop
 from asr.model.ops import outer_sum, product
 
 
-class BahdanauBackward:
-    """Derivatives of `BahdanauAttention.attend`, one hypothesis an utterance.
+class AttentionSteps(NamedTuple):
+    """Forward values of all steps."""
 
-    What each step can only add up is `sums`; what all steps together make one product
-    of is `emitted` by each.
+    query: Tensor  # q, (U, B, A)
+    weights: Tensor  # w, (U, B, S)
+    state: Tensor  # a, (U, B, S)
+    dropout_mask: Tensor = None  # k, (U, B, S)
+
+
+class StepGradients(NamedTuple):
+    """Gradients that each step puts out, for one product over all steps."""
+
+    query: Tensor  # of q but for the factor v, (B, A)
+    features: Tensor = None  # of f, (B, S * filters)
+
+
+class GradientSums(NamedTuple):
+    """Gradients that are summed step by step: each is as large as the memory."""
+
+    keys: Tensor  # of the keys but for the factor v, (B, S, A)
+    energy: Tensor  # of v, (1, A)
+    filter_kernel: Tensor = None  # of L but for the factor v, (filters, A)
+
+
+class BahdanauBackward:
+    """Derivative of one step, and of the memory after all steps.
 
     Attributes:
-        inputs: What `step` reads, each (U, B, n).
-        emitted: Zeros of the shapes of what each step emits.
-        sums: Zeros of the shapes of what each step adds.
+        steps: Forward values, the inputs of `step`.
+        no_gradients: Zeros of the shapes that `step` puts out.
+        no_sums: Sums before the first step.
 
     Args:
-        memory: What `BahdanauAttention.prepare` returned.
+        memory: Result of `BahdanauAttention.prepare`.
         queries: All queries, (U, B, H).
-        weights: What `attend` made of them, (U, B, S).
-        keep: Factors for the weights, (U, B, S), or None.
+        weights: All attention weights, (U, B, S).
+        dropout_mask: Factors for the weights, (U, B, S), or None.
     """
 
     def __init__(
-        self, memory: BahdanauMemory, queries: Tensor, weights: Tensor, keep: Tensor
+        self,
+        memory: BahdanauMemory,
+        queries: Tensor,
+        weights: Tensor,
+        dropout_mask: Tensor,
     ) -> None:
-        self.memory = memory
-        self.queries = queries
-        self.states = ops.cumsum(weights, axis=0) - weights
-        self.used = weights if keep is None else weights * keep
+        self.memory, self.queries = memory, queries
         projected = product(queries, memory.query_kernel)
-        self.inputs = [projected, weights, self.states]
-        self.inputs += [] if keep is None else [keep]
-        self.emitted: tuple[Any, ...] = (ops.zeros_like(projected[0]),)
-        self.sums: tuple[Any, ...] = (
-            ops.zeros_like(memory.keys),
-            ops.transpose(ops.zeros_like(memory.energy)),
-        )
+        states = ops.cumsum(weights, axis=0) - weights
+        self.steps = AttentionSteps(projected, weights, states, dropout_mask)
+        # Transposed kernels, with v multiplied in.
         self.query_back = memory.energy * ops.transpose(memory.query_kernel)
+        self.no_gradients = StepGradients(ops.zeros_like(projected[0]))
+        self.no_sums = GradientSums(
+            ops.zeros_like(memory.keys), ops.transpose(ops.zeros_like(memory.energy))
+        )
         if memory.location is not None:
             self.location_back = ops.transpose(memory.location)
             self.filter_back = memory.energy * ops.transpose(memory.filter_kernel)
-            self.emitted += (ops.matmul(self.states[0], memory.location),)
-            self.sums += (ops.zeros_like(memory.filter_kernel),)
+            features = ops.zeros_like(ops.matmul(states[0], memory.location))
+            self.no_gradients = self.no_gradients._replace(features=features)
+            kernel = ops.zeros_like(memory.filter_kernel)
+            self.no_sums = self.no_sums._replace(filter_kernel=kernel)
 
     def step(
-        self, inputs: list[Any], d_context: Tensor, d_weights: Tensor, d_state: Tensor
-    ) -> tuple[Any, Any, tuple[Any, ...], tuple[Any, ...]]:
-        """Go one step back.
+        self,
+        inputs: AttentionSteps,
+        sums: GradientSums,
+        d_context: Tensor,
+        d_weights: Tensor,
+        d_state: Tensor,
+    ) -> tuple[Tensor, Tensor, StepGradients, GradientSums]:
+        """Go back by one step.
 
         Args:
-            inputs: What `inputs` holds of this step, each (B, n).
+            inputs: Forward values of this step.
+            sums: Sums over the steps after it.
             d_context: Gradient of the context, (B, D).
-            d_weights: Gradient of the weights given out, (B, S).
-            d_state: Gradient of the state handed on, (B, S).
+            d_weights: Gradient of the returned weights, (B, S).
+            d_state: Gradient of the state after the step, (B, S).
 
         Returns:
-            Gradients of the query (B, H) and of the state before (B, S), what the step
-            emits, and what it adds.
+            Gradients of the query (B, H) and of the state before the step (B, S), the
+            gradients to put out, and the sums with this step.
         """
-        query, weights, state, *keep = inputs
+        memory, weights = self.memory, inputs.weights
         batch, frames = ops.shape(weights)
-        units = self.memory.energy.shape[0]
-        looked, found = energies(query[:, None], state[:, None], self.memory)
-        d_used = ops.matmul(self.memory.values, d_context[:, :, None])[:, :, 0]
-        d_weights = d_weights + d_state + (d_used * keep[0] if keep else d_used)
+        hidden, features = activations(
+            inputs.query[:, None], inputs.state[:, None], memory
+        )
+        # Through the weighted mean and the softmax.
+        d_used = ops.matmul(memory.values, d_context[:, :, None])[:, :, 0]
+        d_weights = d_weights + d_state + drop(d_used, inputs.dropout_mask)
         mean = ops.sum(weights * d_weights, axis=-1, keepdims=True)
         d_energy = ops.reshape(weights * (d_weights - mean), (-1, 1))  # (B * S, 1)
-        # All but the factor `energy`, which is the same for all frames and steps.
-        slope = d_energy * (1.0 - looked * looked)  # (B * S, A)
-        by_key = ops.reshape(slope, (batch, frames, units))
+        # Through the tanh; a query is shared by all frames.
+        slope = d_energy * (1.0 - hidden * hidden)  # (B * S, A)
+        by_key = ops.reshape(slope, (batch, frames, memory.energy.shape[0]))
         by_query = ops.sum(by_key, axis=1)
-        emitted: tuple[Any, ...] = (by_query,)
-        added: tuple[Any, ...] = (
-            by_key,
-            ops.matmul(ops.reshape(d_energy, (1, -1)), looked),
-        )
-        if found is not None:
-            # Sizes in full: one of several devices may have no clip of a batch.
-            size = frames * self.memory.filter_kernel.shape[0]
-            d_found = ops.reshape(ops.matmul(slope, self.filter_back), (batch, size))
-            d_state = d_state + ops.matmul(d_found, self.location_back)
-            emitted += (d_found,)
-            added += (ops.matmul(ops.transpose(found), slope),)
-        return ops.matmul(by_query, self.query_back), d_state, emitted, added
+        d_query = ops.matmul(by_query, self.query_back)
+        by_energy = ops.matmul(ops.reshape(d_energy, (1, -1)), hidden)
+        following = GradientSums(sums.keys + by_key, sums.energy + by_energy)
+        if features is None:
+            return d_query, d_state, StepGradients(by_query), following
+        # Through the location features to the weights of earlier steps. Sizes in full:
+        # one of several devices may have no clip of a batch.
+        size = frames * memory.filter_kernel.shape[0]
+        d_features = ops.reshape(ops.matmul(slope, self.filter_back), (batch, size))
+        d_state = d_state + ops.matmul(d_features, self.location_back)
+        by_kernel = ops.matmul(ops.transpose(features), slope)
+        following = following._replace(filter_kernel=sums.filter_kernel + by_kernel)
+        return d_query, d_state, StepGradients(by_query, d_features), following
 
     def finish(
-        self, d_contexts: Tensor, emitted: tuple[Any, ...], sums: tuple[Any, ...]
+        self, d_contexts: Tensor, gradients: StepGradients, sums: GradientSums
     ) -> BahdanauMemory:
-        """Return the gradients of all that `memory` holds.
+        """Return the gradients of all tensors of the memory.
 
         Args:
             d_contexts: Gradients of the contexts, (U, B, D).
-            emitted: What the steps emitted, each (U, B, n).
-            sums: What they added up.
+            gradients: Those of all steps, (U, B, n) each.
+            sums: Sums over all steps.
         """
-        energy = ops.transpose(self.memory.energy)
-        used = ops.transpose(self.used, (1, 2, 0))  # (B, S, U)
-        found = BahdanauMemory(
-            keys=sums[0] * energy,
+        memory, energy = self.memory, ops.transpose(self.memory.energy)
+        used = drop(self.steps.weights, self.steps.dropout_mask)
+        used = ops.transpose(used, (1, 2, 0))  # (B, S, U)
+        d_memory = BahdanauMemory(
+            keys=sums.keys * energy,
             values=ops.matmul(used, ops.transpose(d_contexts, (1, 0, 2))),
-            bias=ops.zeros_like(self.memory.bias),
-            query_kernel=outer_sum(self.queries, emitted[0]) * energy,
-            energy=ops.transpose(sums[1]),
+            bias=ops.zeros_like(memory.bias),
+            query_kernel=outer_sum(self.queries, gradients.query) * energy,
+            energy=ops.transpose(sums.energy),
         )
-        if self.memory.location is None:
-            return found
-        location = outer_sum(self.states, emitted[1])
-        return found._replace(location=location, filter_kernel=sums[2] * energy)
+        if memory.location is None:
+            return d_memory
+        return d_memory._replace(
+            location=outer_sum(self.steps.state, gradients.features),
+            filter_kernel=sums.filter_kernel * energy,
+        )

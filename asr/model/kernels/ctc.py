@@ -1,11 +1,41 @@
-"""CTC loss with its gradient written out."""
+"""CTC loss, with its derivative written out.
+
+Definition: the probability p of a label sequence is the sum over all paths that become
+the labels once repeats are merged and blanks removed. The states s of a path are the
+labels l with a blank before, between and after them, 2U + 1 in all. With y_t(l_s) the
+probability of the symbol of state s at frame t:
+
+    alpha_t(s) = y_t(l_s) (alpha_(t-1)(s) + alpha_(t-1)(s-1) + alpha_(t-1)(s-2))
+    p          = alpha_T(2L) + alpha_T(2L - 1)       L labels; the last one or a blank
+
+The third term counts only where l_s is a label other than l_(s-2): between two equal
+labels a blank must stand. beta is alpha of the reversed labels and frames.
+
+Derivative: d(-log p) / d log y_t(k) = - sum over s with l_s = k of
+alpha_t(s) beta_t(s) / (y_t(l_s) p), the probability that a path passes k at t.
+
+All values are logarithms: probabilities of long sequences are below the float32 range.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from keras import ops
 
 from asr.arrays import Tensor
 from asr.model.ops import scan, sequence_mask
+
+# Log probability of the impossible: finite, so that differences stay numbers.
+_NEVER = -1e9
+
+
+class Lattice(NamedTuple):
+    """States of 2B sequences: B forward, then B reversed."""
+
+    emitted: Tensor  # log probability of the symbol of each state, (2B, S, 2U + 1)
+    skip: Tensor  # 0 where a path may come from two states before, (2B, 2U + 1)
+    real: Tensor  # 1 at real frames and 0 in the padding, (2B, S)
 
 
 @ops.custom_gradient
@@ -14,34 +44,39 @@ def ctc_losses(
 ) -> Tensor:
     """Return the negative log probability of each label sequence, (B,) float32.
 
-    The forward and the backward variables come out of one loop over time: the backward
-    pass is the forward pass of the reversed labels over the reversed frames. Arguments
-    as in `ctc`, with log probabilities in the place of logits.
+    Args:
+        log_probs: Log probabilities, the blank first, (B, S, V) float32.
+        frames: Real frames of each, (B,) int32.
+        labels: (B, U) int32.
+        lengths: Real labels of each, (B,) int32.
+
+    Returns:
+        Nats; 0 for a sequence that does not fit into its frames.
 
     Reference:
         A. Graves et al., ICML 2006, sections 4.1 and 4.2.
     """
-    vocabulary = log_probs.shape[-1]
-    states = 2 * ops.shape(labels)[1] + 1
-    inside = sequence_mask(lengths, ops.shape(labels)[1])
-    labels = ops.where(inside, labels, 0)
+    batch, states = ops.shape(labels)[0], 2 * ops.shape(labels)[1] + 1
+    labels = ops.where(sequence_mask(lengths, ops.shape(labels)[1]), labels, 0)
     time = ops.cast(sequence_mask(frames, ops.shape(log_probs)[1]), "float32")
-    emitted, skip, real = _both_ways(log_probs, time, labels, lengths)
+    lattice = _lattice(log_probs, time, labels, lengths)
+    # Before the first frame a path is in front of state 0.
     start = ops.where(ops.arange(states)[None] == 0, 0.0, _NEVER)
-    start = start + ops.zeros_like(skip)
+    start = start + ops.zeros_like(lattice.skip)
 
-    def advance(alpha: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
-        real, scores = step
+    def advance(alpha: Tensor, step: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        real, emitted = step
         padded = ops.pad(alpha, ((0, 0), (2, 0)), constant_values=_NEVER)
-        one, two = padded[:, 1:-1], padded[:, :-2] + skip
+        one, two = padded[:, 1:-1], padded[:, :-2] + lattice.skip
         top = ops.maximum(ops.maximum(alpha, one), two)
         total = ops.exp(alpha - top) + ops.exp(one - top) + ops.exp(two - top)
-        alpha = ops.where(real > 0, top + ops.log(total) + scores, alpha)
+        alpha = ops.where(real > 0, top + ops.log(total) + emitted, alpha)
         return alpha, alpha
 
-    steps = [ops.transpose(real)[..., None], ops.transpose(emitted, (1, 0, 2))]
-    final, alphas = scan(advance, start, steps)
-    batch = ops.shape(labels)[0]
+    # One loop computes alpha and beta: beta is the second half of the batch.
+    by_time = ops.transpose(lattice.emitted, (1, 0, 2))
+    real = ops.transpose(lattice.real)[..., None]
+    final, alphas = scan(advance, start, (real, by_time))
     total = _total(final[:batch], lengths)
     possible = total > 0.5 * _NEVER
 
@@ -49,65 +84,54 @@ def ctc_losses(
         *args: Tensor, upstream: Tensor = None
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         upstream = args[0] if upstream is None else upstream
-        alphas_of = ops.transpose(alphas, (1, 0, 2))  # (2B, S, 2U + 1)
-        betas = ops.flip(alphas_of[batch:], 1)
+        both = ops.transpose(alphas, (1, 0, 2))  # (2B, S, 2U + 1)
         # State s of the reversed labels is state 2L - s of the labels.
         mirror = 2 * lengths[:, None] - ops.arange(states, dtype="int32")[None]
-        betas = _columns(betas, ops.maximum(mirror, 0))
+        betas = _columns(ops.flip(both[batch:], 1), ops.maximum(mirror, 0))
         betas = ops.where(mirror[:, None] >= 0, betas, _NEVER)
-        joint = alphas_of[:batch] + betas - emitted[:batch] - total[:, None, None]
+        # alpha and beta both count the frame itself: once too often.
+        joint = both[:batch] + betas - lattice.emitted[:batch] - total[:, None, None]
         posterior = ops.exp(ops.minimum(joint, 0.0)) * time[..., None]
-        symbols = ops.one_hot(_with_blanks(labels), vocabulary)  # (B, 2U + 1, V)
+        symbols = ops.one_hot(_with_blanks(labels), log_probs.shape[-1])
         scale = ops.where(possible, upstream, 0.0)[:, None, None]
-        spread = -ops.matmul(posterior, symbols) * scale
-        return spread, None, None, None
+        return -ops.matmul(posterior, symbols) * scale, None, None, None
 
     return ops.where(possible, -total, 0.0), gradient
 
 
-# Log probability of the impossible: finite, so that differences stay numbers.
-_NEVER = -1e9
-
-
-def _both_ways(
+def _lattice(
     log_probs: Tensor, time: Tensor, labels: Tensor, lengths: Tensor
-) -> Tensor:
-    """Return what the loop over time reads, for both directions.
-
-    Returns:
-        Log probability of each state's symbol (2B, S, 2U + 1), which states may be
-        entered from two before (2B, 2U + 1), and which frames are real (2B, S); the
-        second B rows are the reversed labels over the reversed frames.
-    """
-    ways = []
+) -> Lattice:
+    """Return the lattice of the labels, and of the reversed labels and frames."""
+    halves = []
     for sequence, scores, real in (
         (labels, log_probs, time),
         (_reverse(labels, lengths), ops.flip(log_probs, 1), ops.flip(time, 1)),
     ):
         symbols = _with_blanks(sequence)  # (B, 2U + 1)
-        emitted = _columns(scores, symbols)
         before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
         skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
-        ways.append((emitted, skip, real))
-    return tuple(ops.concatenate(pair, axis=0) for pair in zip(*ways, strict=True))
+        halves.append((_columns(scores, symbols), skip, real))
+    return Lattice(
+        *(ops.concatenate(pair, axis=0) for pair in zip(*halves, strict=True))
+    )
 
 
-def _columns(values: Tensor, places: Tensor) -> Tensor:
+def _columns(values: Tensor, index: Tensor) -> Tensor:
     """Pick columns of each matrix: (B, S, n) and (B, m) -> (B, S, m).
 
-    Not by a product with ones and zeros, which graphics cards round to ten bits.
+    Not by a product with ones and zeros: graphics cards round products to ten bits.
     """
-    shape = (*ops.shape(values)[:2], ops.shape(places)[1])
-    places = ops.broadcast_to(places[:, None], shape)
-    return ops.take_along_axis(values, places, axis=2)
+    shape = (*ops.shape(values)[:2], ops.shape(index)[1])
+    return ops.take_along_axis(values, ops.broadcast_to(index[:, None], shape), axis=2)
 
 
 def _total(final: Tensor, lengths: Tensor) -> Tensor:
     """Return the log probability of ending in the last label or the blank after it."""
     ends = ops.stack([2 * lengths, ops.maximum(2 * lengths - 1, 0)], axis=1)
     tails = ops.take_along_axis(final, ends, axis=1)  # (B, 2)
-    single = ops.where(lengths > 0, tails[:, 1], _NEVER)
-    return ops.logaddexp(tails[:, 0], single)
+    label = ops.where(lengths > 0, tails[:, 1], _NEVER)
+    return ops.logaddexp(tails[:, 0], label)
 
 
 def _with_blanks(labels: Tensor) -> Tensor:

@@ -1,169 +1,155 @@
-"""The decoder's recurrence, and its loop over known tokens with the way back.
+"""The decoder's loop over known tokens, with its derivative written out.
 
-As in `asr.model.gru`, the way back is written out: what one step can do for all
-is done at once before or after the loop, and attention's inner values, of the size
-steps x frames x units, are worked out again instead of being kept.
+Definition: `decoder_cell.read_tokens`, which advances by one token after the other:
+
+    h' = GRU(h, projected + context C)       C the kernel of the context
+    context', w = attention(h', a),  a' = a + w
+
+Derivative, step by step from the last, where d_ are gradients and those of h', context'
+and a' come from the step after and from outside:
+
+    d_query, d_a = derivative of the attention           `kernels.bahdanau`
+    d_h'         = d_h' + d_query
+    d_x, d_r     = d_h' times the slopes of the gates    `kernels.gru`
+    d_h          = d_h' z + d_r R^T
+    d_context    = d_x C^T
+
+The slopes of all steps are computed at once before the loop, and the gradients of the
+kernels are one product each after it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from keras import ops
 
 from asr.arrays import Tensor
 from asr.model.attention import Attention, BahdanauAttention, BahdanauMemory, Memory
-from asr.model.decoder_cell import Cell, advance, initial_state
-from asr.model.kernels.bahdanau import BahdanauBackward
-from asr.model.kernels.gru import gru_gradients, gru_slopes
-from asr.model.ops import delayed, outer_sum, product, scan
+from asr.model.decoder_cell import Cell, DecoderOutputs, DecoderState, read_tokens
+from asr.model.kernels.bahdanau import (
+    AttentionSteps,
+    BahdanauBackward,
+    GradientSums,
+    StepGradients,
+)
+from asr.model.kernels.gru import Slopes, gru_gradients, gru_slopes
+from asr.model.ops import delayed, fill, outer_sum, present, product, scan
 
-if TYPE_CHECKING:
-    from asr.model.decoder_cell import DecoderState
+
+class Inputs(NamedTuple):
+    """All tensors that the loop reads; fields as in `read_tokens`."""
+
+    cell: Cell
+    projected: Tensor
+    memory: BahdanauMemory
+    dropout_mask: Tensor
 
 
-def read_tokens(
+class BackwardInputs(NamedTuple):
+    """Inputs of the backward loop, (U, B, n) each."""
+
+    upstream: DecoderOutputs  # gradients of the outputs
+    slopes: Slopes  # derivatives of the GRU
+    attention: AttentionSteps  # forward values of the attention
+
+
+class BackwardStep(NamedTuple):
+    """Carry and output of the backward loop; `scan` needs equal shapes in both."""
+
+    state: DecoderState  # gradients; carry: before the step, output: after it
+    gradients: StepGradients  # output: of this step; carry: zeros
+    sums: GradientSums  # carry: over the steps so far; output: zeros
+
+
+def scan_tokens(
     cell: Cell,
     attention: Attention,
     projected: Tensor,
     memory: Memory,
-    keep: Tensor = None,
-) -> tuple[Any, Any, Any]:
-    """Read a sequence of known tokens (teacher forcing).
+    dropout_mask: Tensor = None,
+) -> DecoderOutputs:
+    """Compute `read_tokens`, with a faster derivative for Bahdanau's attention.
 
-    Args:
-        cell: Weights of the GRU.
-        attention: How it looks at the memory.
-        projected: Projected embeddings, (U, B, 3H).
-        memory: What `attention.prepare` returned.
-        keep: Factors for attention weights (dropout), (U, B, S), or None.
-
-    Returns:
-        After each token: state (U, B, H), context (U, B, D) and attention weights
-        (U, B, S). The way back is written out for Bahdanau's attention, and left to
-        automatic differentiation for the others.
+    The other kinds of attention are left to automatic differentiation.
     """
-    steps = [projected] if keep is None else [projected, keep]
     if not isinstance(attention, BahdanauAttention):
-        return _forward(cell, attention, memory, steps)
-    present = [name for name in memory._fields if getattr(memory, name) is not None]
+        return read_tokens(cell, attention, projected, memory, dropout_mask)
+    inputs = Inputs(cell, projected, memory, dropout_mask)
 
     @ops.custom_gradient
     def run(*tensors: Tensor) -> tuple[Any, Any]:
-        cell = Cell(*tensors[:3])
-        memory = BahdanauMemory(**dict(zip(present, tensors[3:], strict=False)))
-        steps = list(tensors[3 + len(present) :])  # projected, and keep if there is one
-        outputs = _forward(cell, attention, memory, steps)
+        given: Inputs = fill(inputs, tensors)
+        outputs = read_tokens(given.cell, attention, *given[1:])
 
         def gradient(*upstream: Any) -> tuple[Any, ...]:
-            # TensorFlow hands over three tensors, JAX the three as one tuple.
+            # TensorFlow passes three tensors, JAX the three as one tuple.
             three = upstream if len(upstream) > 1 else upstream[0]
-            return _backward(cell, memory, steps, outputs, three)
+            return tuple(present(_backward(given, outputs, DecoderOutputs(*three))))
 
-        return outputs, gradient
+        return tuple(outputs), gradient
 
-    given = [tensor for tensor in memory if tensor is not None]
-    return run(*cell, *given, *steps)
-
-
-def _forward(
-    cell: Cell,
-    attention: Attention,
-    memory: Memory,
-    steps: list[Any],
-) -> tuple[Any, Any, Any]:
-    """Return states, contexts and weights of all steps, each (U, B, n)."""
-
-    def step(carry: tuple[DecoderState, Any], inputs: list[Any]) -> tuple[Any, Any]:
-        inputs = [tensor[:, None] for tensor in inputs]
-        following = advance(cell, attention, inputs[0], carry[0], memory, *inputs[1:])
-        # The same twice: `scan` wants outputs of the structure of the carry.
-        return following, following
-
-    nowhere = ops.zeros_like(memory.values[:, None, :, 0])  # (B, 1, S)
-    start = initial_state(cell, attention, memory, 1), nowhere
-    _, (states, weights) = scan(step, start, steps)
-    outputs = states.hidden, states.context, weights
-    return tuple(output[:, :, 0] for output in outputs)
+    return DecoderOutputs(*run(*present(inputs)))
 
 
 def _backward(
-    cell: Cell,
-    memory: BahdanauMemory,
-    steps: list[Any],
-    outputs: tuple[Any, Any, Any],
-    upstream: tuple[Any, Any, Any],
-) -> tuple[Any, ...]:
-    """Return the gradients of the cell, of what is in the memory, and of the steps."""
-    units = cell.recurrent_kernel.shape[0]
-    states, contexts, weights = outputs
-    before, contexts_before = delayed(states), delayed(contexts)
-    inputs = steps[0] + product(contexts_before, cell.context_kernel)
-    recurrent = product(before, cell.recurrent_kernel) + cell.bias
-    kept, slopes = gru_slopes(inputs, recurrent, before)
-    keep = steps[1] if len(steps) > 1 else None
-    looks = BahdanauBackward(memory, states, weights, keep)
-    kernel = _back_kernel(cell)
-    count = 3 + len(looks.emitted)
-
-    def step(carry: tuple[Any, ...], inputs: list[Any]) -> tuple[Any, Any]:
-        d_hidden, d_context, d_state = carry[:3]
-        outer, outer_context, d_weights, direct, slope, *looked = inputs
-        d_context = outer_context + d_context
-        d_query, d_state, emitted, added = looks.step(
-            looked, d_context, d_weights, d_state
-        )
-        delta = outer + d_hidden + d_query  # (B, H)
-        back = ops.matmul(ops.tile(delta, (1, 4)) * slope, kernel)
-        d_hidden, d_before = ops.split(back, [units], axis=-1)
-        sums = [old + new for old, new in zip(carry[count:], added, strict=True)]
-        following = (delta * direct + d_hidden, d_before, d_state)
-        # `scan` wants outputs of the shapes of the carry: it carries zeros for what is
-        # emitted, and the place of the sums is filled with what costs nothing.
-        return (
-            (*following, *looks.emitted, *sums),
-            (delta, d_context, d_state, *emitted, *looks.sums),
-        )
-
-    start = (
-        ops.zeros_like(states[0]),
-        ops.zeros_like(contexts[0]),
-        ops.zeros_like(weights[0]),
+    inputs: Inputs, outputs: DecoderOutputs, upstream: DecoderOutputs
+) -> Inputs:
+    """Return the gradients of all inputs."""
+    cell = inputs.cell
+    # Derivatives of the GRU at all steps, from the stored states and contexts.
+    hidden, contexts = delayed(outputs.hidden), delayed(outputs.context)
+    projected = inputs.projected + product(contexts, cell.context_kernel)
+    recurrent = product(hidden, cell.recurrent_kernel) + cell.bias
+    slopes = gru_slopes(projected, recurrent, hidden)
+    attention = BahdanauBackward(
+        inputs.memory, outputs.hidden, outputs.weights, inputs.dropout_mask
     )
-    last, found = scan(
-        step,
-        (*start, *looks.emitted, *looks.sums),
-        [*upstream, kept, slopes, *looks.inputs],
-        reverse=True,
-    )
-    d_inputs, d_recurrent = gru_gradients(found[0], slopes)
-    d_memory = looks.finish(found[1], tuple(found[3:count]), tuple(last[count:]))
-    return (
-        outer_sum(contexts_before, d_inputs),
-        outer_sum(before, d_recurrent),
-        ops.sum(d_recurrent, axis=(0, 1)),
-        *(tensor for tensor in d_memory if tensor is not None),
-        d_inputs,
-        *(ops.zeros_like(keep) for keep in steps[1:]),
-    )
-
-
-def _back_kernel(cell: Cell) -> Tensor:
-    """Return what takes the four pre-activations of `gru_slopes` to (state, context).
-
-    The recurrent part of the candidate leads to the state only, its input part to the
-    context only.
-    """
-    units = cell.recurrent_kernel.shape[0]
     to_state = ops.transpose(cell.recurrent_kernel)  # (3H, H)
     to_context = ops.transpose(cell.context_kernel)  # (3H, D)
-    gates = 2 * units
-    by_state = ops.pad(to_state, ((0, units), (0, 0)))
-    by_context = ops.concatenate(
-        [
-            to_context[:gates],
-            ops.zeros_like(to_context[gates:]),
-            to_context[gates:],
-        ]
+
+    def step(
+        carry: BackwardStep, inputs: BackwardInputs
+    ) -> tuple[BackwardStep, BackwardStep]:
+        # Attention is last in a step, so its derivative is first.
+        d_context = inputs.upstream.context + carry.state.context
+        d_query, d_attention, gradients, sums = attention.step(
+            inputs.attention,
+            carry.sums,
+            d_context,
+            inputs.upstream.weights,
+            carry.state.attention,
+        )
+        # The new state is an output, the next step's state, and the query.
+        d_hidden = inputs.upstream.hidden + carry.state.hidden + d_query
+        d_inputs, d_recurrent = gru_gradients(d_hidden, inputs.slopes.gates)
+        before = DecoderState(
+            d_hidden * inputs.slopes.previous + ops.matmul(d_recurrent, to_state),
+            ops.matmul(d_inputs, to_context),
+            d_attention,
+        )
+        after = DecoderState(d_hidden, d_context, d_attention)
+        return (
+            BackwardStep(before, attention.no_gradients, sums),
+            BackwardStep(after, gradients, attention.no_sums),
+        )
+
+    zeros = DecoderState(*(ops.zeros_like(output[0]) for output in outputs))
+    last, steps = scan(
+        step,
+        BackwardStep(zeros, attention.no_gradients, attention.no_sums),
+        BackwardInputs(upstream, slopes, attention.steps),
+        reverse=True,
     )
-    return ops.concatenate([by_state, by_context], axis=-1)
+    # Sums over all steps as one product each.
+    d_inputs, d_recurrent = gru_gradients(steps.state.hidden, slopes.gates)
+    d_cell = Cell(
+        outer_sum(contexts, d_inputs),
+        outer_sum(hidden, d_recurrent),
+        ops.sum(d_recurrent, axis=(0, 1)),
+    )
+    d_memory = attention.finish(steps.state.context, steps.gradients, last.sums)
+    d_mask = None
+    if inputs.dropout_mask is not None:  # random numbers need no gradient
+        d_mask = ops.zeros_like(inputs.dropout_mask)
+    return Inputs(d_cell, d_inputs, d_memory, d_mask)

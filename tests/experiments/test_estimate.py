@@ -19,7 +19,7 @@ def here(tones, tiny_texts, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tones))
 
 
-def test_of_data_that_are_there(tiny_run, tiny_recipe, here):
+def test_available_data(tiny_run, tiny_recipe, here):
     found = estimate(load_run_recipe(tiny_run))
     history = (tiny_run / "history.jsonl").read_text().splitlines()
     assert found.epoch_seconds > 0
@@ -37,7 +37,7 @@ def test_of_data_that_are_there(tiny_run, tiny_recipe, here):
     )
 
 
-def test_of_hours_that_are_not_there(tiny_recipe, here):
+def test_hours_instead_of_data(tiny_recipe, here):
     recipe = load_recipe(
         tiny_recipe, ["data.train=[{path: gone.jsonl}]", "data.batch_length=48"]
     )
@@ -53,7 +53,7 @@ def test_of_hours_that_are_not_there(tiny_recipe, here):
     assert large.memory - small.memory > 0.9e9  # audio that is kept
 
 
-def test_of_hours_when_nothing_is_there(tiny_recipe, here):
+def test_hours_without_any_files(tiny_recipe, here):
     recipe = load_recipe(
         tiny_recipe,
         [
@@ -84,7 +84,7 @@ def test_the_longest_clips_are_among_those_measured():
     assert len(_sample(plan[:1], lengths, seed=1)) == 1
 
 
-def test_for_people():
+def test_the_summary():
     seconds = Estimate(
         parameters=3_400_000,
         examples=28_539,

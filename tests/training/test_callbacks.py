@@ -1,4 +1,4 @@
-"""What a person sees of a training."""
+"""Progress of a training: bar, lines, TensorBoard, warnings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def use(bar: ProgressBar) -> None:
         bar.finish_epoch(RECORD)
 
 
-def test_nothing_moves_where_there_is_no_terminal(monkeypatch):
+def test_without_a_terminal_there_is_no_bar(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     use(ProgressBar(3))
     assert sys.stderr.getvalue() == (
@@ -116,7 +116,7 @@ def test_diagonal_is_an_alignment():
     assert alignment_quality(weights, np.array([6])) == (1.0, 1.0)
 
 
-def test_flat_weights_are_none(caplog):
+def test_flat_weights_are_no_alignment(caplog):
     weights = np.full((1, 5, 20), 0.05)
     monotonicity, focus = alignment_quality(weights, np.array([5]))
     assert (monotonicity, focus) == (0.0, pytest.approx(0.05))

@@ -1,4 +1,4 @@
-"""The loop over epochs: what it learns, writes, reports and survives."""
+"""The loop over epochs: training, files, reports and failures."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ SCORE = DevScorer.score
 
 
 class Toy(keras.Model):
-    """Stands for the network: learns the number of labels from the loudness."""
+    """Replaces the network: learns the number of labels from the loudness."""
 
     def __init__(self) -> None:
         source = keras.Input((None,), name="source")
@@ -81,7 +81,7 @@ def recipe(tones, tiny_recipe, monkeypatch):
 
 @pytest.fixture
 def scores():
-    """What the dev part scores epoch by epoch; the last one stays."""
+    """Dev scores of the epochs; the last one is repeated."""
     return [0.5]
 
 
@@ -126,7 +126,7 @@ def state(folder):
     return facts, found
 
 
-def test_tiny_recipe_learns_by_heart(tiny_run):
+def test_the_tiny_recipe_overfits(tiny_run):
     records = history(tiny_run)
     assert [record["epoch"] for record in records] == list(range(1, 37))
     assert records[-1]["loss"] < 0.4 * records[0]["loss"]
@@ -172,7 +172,7 @@ def test_dev_clips_come_from_all_over_the_part():
     assert spread("ab", 0) == []
 
 
-def test_a_model_says_what_the_one_it_started_from_heard(recipe, tiny_run, tmp_path):
+def test_sources_of_the_start_model_are_listed(recipe, tiny_run, tmp_path):
     start = tmp_path / "start"
     shutil.copytree(tiny_run / MODEL, start)
     config = json.loads((start / CONFIG).read_text())
@@ -193,7 +193,7 @@ def test_a_model_says_what_the_one_it_started_from_heard(recipe, tiny_run, tmp_p
     train.resume(tmp_path / "run")
 
 
-def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
+def test_start_models_that_do_not_fit(recipe, tiny_run, tmp_path):
     start = f"train.start={tiny_run / MODEL}"
     with pytest.raises(ModelError, match="no model nowhere"):
         train.train(recipe("train.start=nowhere"), tmp_path / "a")
@@ -208,17 +208,20 @@ def test_start_from_what_does_not_fit(recipe, tiny_run, tmp_path):
 
 @pytest.fixture
 def lexicon(tones, tmp_path):
-    """Say words by letters: `lexicon(without="BAD")`; returns its recipe keys."""
+    """Write a lexicon, `lexicon(without="BAD")`; return its recipe keys."""
 
     def write(without="", phones="A,B,C,D,E"):
         path = tmp_path / "lexicon.txt"
-        return f"data.lexicon={said(path, tones, without)}", f"model.phones=[{phones}]"
+        return (
+            f"data.lexicon={write_letters(path, tones, without)}",
+            f"model.phones=[{phones}]",
+        )
 
     return write
 
 
-def said(path, tones, without=""):
-    """Write how words are said: by their letters."""
+def write_letters(path, tones, without=""):
+    """Write a lexicon with a phone for each letter."""
     texts = [entry.text for entry in read_manifest(tones / "clips.jsonl")]
     words = {word for text in texts for word in text.split()} - {without}
     path.write_text("".join(f"{word} {' '.join(word)}\n" for word in words))
@@ -226,12 +229,12 @@ def said(path, tones, without=""):
 
 
 @pytest.fixture(scope="module")
-def by_ear(tones, tiny_recipe, tiny_run, tmp_path_factory):
+def phone_run(tones, tiny_recipe, tiny_run, tmp_path_factory):
     """A run that goes on from `tiny_run` with a head of phones, and its folder."""
-    folder = tmp_path_factory.mktemp("by-ear")
+    folder = tmp_path_factory.mktemp("phones")
     changes = (
         f"train.start={tiny_run / MODEL}",
-        f"data.lexicon={said(folder / 'lexicon.txt', tones)}",
+        f"data.lexicon={write_letters(folder / 'lexicon.txt', tones)}",
         "model.phones=[A,B,C,D,E]",
         "train.tensorboard=false",
         "data.batch_length=2",
@@ -244,12 +247,12 @@ def by_ear(tones, tiny_recipe, tiny_run, tmp_path_factory):
     return folder / "run"
 
 
-def test_a_head_of_phones_learns_beside_the_others(by_ear):
-    first, *_, last = history(by_ear)
+def test_the_phone_head_trains_beside_the_others(phone_run):
+    first, *_, last = history(phone_run)
     assert last["phone_loss"] < 0.5 * first["phone_loss"]
-    model = read_model(by_ear / MODEL).model
-    assert model.heads["phones"].weights[0].shape[1] == 6
-    assert [it.path for it in model.heads["phones"].weights] == [
+    model = read_model(phone_run / MODEL).model
+    assert model.phone_head.weights[0].shape[1] == 6
+    assert [it.path for it in model.phone_head.weights] == [
         "phones/kernel",
         "phones/bias",
         "phones/log_prior",
@@ -259,14 +262,14 @@ def test_a_head_of_phones_learns_beside_the_others(by_ear):
     assert prior.sum() == pytest.approx(1)
 
 
-def test_a_head_of_phones_goes_on_but_not_as_anothers(
-    recipe, lexicon, by_ear, tmp_path
+def test_a_phone_head_is_kept_for_the_same_phones_only(
+    recipe, lexicon, phone_run, tmp_path
 ):
-    start = (f"train.start={by_ear / MODEL}", "train.epochs=1")
+    start = (f"train.start={phone_run / MODEL}", "train.epochs=1")
     still = (*start, "train.learning_rate=1e-9")
     train.train(recipe(*lexicon(), *still), tmp_path / "again")
     (found,) = history(tmp_path / "again")
-    assert found["phone_loss"] < 0.2 * history(by_ear)[0]["phone_loss"]
+    assert found["phone_loss"] < 0.2 * history(phone_run)[0]["phone_loss"]
     without = train.train(recipe(*still), tmp_path / "no")
     assert "phones" not in read_model(without).model.heads
     (found,) = history(tmp_path / "no")
@@ -296,9 +299,9 @@ ngrams: {least: [1, 1, 1], words: 100}
 
 
 def test_words_are_found_by_their_phones(
-    by_ear, lexicon, language_model, tones, caplog
+    phone_run, lexicon, language_model, tones, caplog
 ):
-    recognizer = asr.load(by_ear / MODEL)
+    recognizer = asr.load(phone_run / MODEL)
     known = language_model(lexicon()[0])
     decoding = DecodingConfig(phone_weight=0.5, language_model=known)
     entries = list(read_manifest(tones / "clips.jsonl"))
@@ -327,7 +330,7 @@ def test_words_are_found_by_their_phones(
         assert re.search(f"{why}: searching by characters" if why else "", caplog.text)
 
 
-def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
+def test_words_that_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
     entries = list(read_manifest(tones / "clips.jsonl"))
     word = entries[0].text.split()[0]
     keys = lexicon(without=word)
@@ -367,7 +370,7 @@ def test_what_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
         ),
     ],
 )
-def test_phones_that_cannot_be_taught(recipe, lexicon, tmp_path, changes, message):
+def test_phones_that_cannot_be_trained(recipe, lexicon, tmp_path, changes, message):
     with pytest.raises(RecipeError, match=message):
         train.train(recipe(*lexicon(), *changes), tmp_path / "a")
     assert not (tmp_path / "a").exists()
@@ -391,7 +394,7 @@ def test_more_phones_than_frames(recipe, lexicon, tones, tmp_path, caplog):
     assert len(again) == len(examples)
 
 
-def test_the_best_epoch_is_the_model(toy, recipe, scores, tmp_path):
+def test_the_best_epoch_is_exported(toy, recipe, scores, tmp_path):
     scores[:] = [0.5, 0.3, 0.4, 0.9]
     folder = train.train(recipe("train.epochs=4"), tmp_path / "run")
     assert describe(folder)["epochs"] == 2
@@ -512,7 +515,7 @@ def test_full_disk_leaves_checkpoint_and_model(recipe, toy, monkeypatch, tmp_pat
     assert describe(tmp_path / "run" / MODEL)["epochs"] == 2
 
 
-def test_killed_before_the_last_epoch_was_told(recipe, toy, monkeypatch, tmp_path):
+def test_killed_before_the_last_epoch_was_reported(recipe, toy, monkeypatch, tmp_path):
     def die(*_, **__):
         raise KeyboardInterrupt
 
@@ -617,7 +620,7 @@ def test_batch_of_unreadable_clips_does_not_shift_the_rest(
     assert (facts["step"], facts["batch"]) == (3, 4)
 
 
-def test_clips_that_cannot_be_learned_from(toy, recipe, tones, tmp_path, caplog):
+def test_clips_that_cannot_be_trained_on(toy, recipe, tones, tmp_path, caplog):
     clips = list(read_manifest(tones / "clips.jsonl"))
     odd = [
         type(clips[0])(clips[1].audio, "ABCDE ABCDE ABCDE", clips[1].duration),
@@ -638,7 +641,7 @@ def test_clips_that_cannot_be_learned_from(toy, recipe, tones, tmp_path, caplog)
     assert any("longer than 0.9 s (data.longest)" in line for line in warned)
 
 
-def test_nothing_to_learn_from(recipe, tmp_path):
+def test_nothing_to_train_on(recipe, tmp_path):
     with pytest.raises(DataError, match=r"nothing can be trained on: 16 longer than"):
         train.train(recipe("data.longest=0.1"), tmp_path / "run")
     (tmp_path / "empty.jsonl").write_text("")
@@ -650,7 +653,7 @@ def test_nothing_to_learn_from(recipe, tmp_path):
         train.train(recipe("data.train=[{path: gone.jsonl}]"), tmp_path / "third")
 
 
-def test_a_head_that_nothing_would_train(recipe, tmp_path):
+def test_a_ctc_head_without_a_loss(recipe, tmp_path):
     with pytest.raises(RecipeError, match=r"set model\.ctc to false"):
         train.train(recipe("train.ctc_weight=0"), tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -102,8 +102,8 @@ def build(recipe: Recipe, output: Path) -> Training:
         start = model_path(recipe.train.start)
         model_folder.start_from(model, task, start)
         progress.start_sources = model_folder.sources_of(start)
-    if model.phone_head is not None:
-        model.phone_head.count_prior([example.phones for example in data.examples])
+    if phones := model.heads.get("phones"):
+        phones.count_prior([example.phones for example in data.examples])
     return Training(recipe, output, task, data, model, average, progress, validation)
 
 

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 from dataclasses import replace
+from typing import ClassVar
 
 import keras
 import numpy as np

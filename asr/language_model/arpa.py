@@ -267,10 +267,7 @@ def ngrams_of(
         model = model._replace(levels=(*model.levels, level))
     if below:
         log.warning("%s: raised %d n-grams to their back-off", path, below)
-    levels = (
-        Level(a, b.astype("f4"), c, d.astype("f4")) for a, b, c, d in model.levels
-    )
-    return NGrams(model.unigrams.astype(np.float32), tuple(levels), START)
+    return NGrams(model.unigrams.astype(np.float32), model.levels, START)
 
 
 def _table(

@@ -27,6 +27,7 @@ import gzip
 import logging
 import math
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -85,6 +86,7 @@ def write_arpa(ngrams: NGrams, vocabulary: Sequence[str], path: Path) -> None:
 
 def _lines(ngrams: NGrams, vocabulary: Sequence[str]) -> Iterator[str]:
     model, size = _normalized(ngrams), len(ngrams.unigrams)
+    names = np.array(vocabulary, object)
     orders = _listed(model)
     counts = (f"ngram {order}={len(keys)}\n" for order, keys in enumerate(orders, 1))
     yield "\\data\\\n" + "".join(counts)
@@ -93,17 +95,16 @@ def _lines(ngrams: NGrams, vocabulary: Sequence[str]) -> Iterator[str]:
         probs = model.probabilities(order - 1, keys // size, keys % size)
         probs = np.log10(np.maximum(probs, 10**_IMPOSSIBLE))
         digits = [keys // size**place % size for place in reversed(range(order))]
-        names = (
-            " ".join(vocabulary[i] for i in row) for row in zip(*digits, strict=True)
-        )
-        backoffs = np.full(len(keys), np.nan)
+        columns = [names[column].tolist() for column in digits]
+        rows = np.zeros(len(keys), np.int64)
+        backoffs = np.zeros(1)
         if order <= len(model.levels):
             level = model.levels[order - 1]
             rows = key_rows(keys, level.contexts)
-            backoffs[rows > 0] = level.backoffs[rows[rows > 0] - 1] / _LOG_10
-        for prob, name, backoff in zip(probs, names, backoffs, strict=True):
-            end = "" if np.isnan(backoff) else f"\t{backoff:.7g}"
-            yield f"{prob:.7g}\t{name}{end}\n"
+            backoffs = np.append(0.0, level.backoffs / _LOG_10)
+        for prob, row, *words in zip(probs, rows, *columns, strict=True):
+            end = f"\t{backoffs[row]:.7g}" if row else ""
+            yield f"{prob:.7g}\t{' '.join(words)}{end}\n"
     yield "\n\\end\\\n"
 
 
@@ -129,9 +130,8 @@ def _level(
     """Return a level whose probabilities sum to 1, as those of shorter contexts do."""
     rows = np.searchsorted(contexts, grams // vocabulary)
     totals = np.bincount(rows, discounted, len(contexts)) + backoffs
-    return Level(
-        contexts, np.log(backoffs / totals), grams, np.log(discounted / totals[rows])
-    )
+    logs = np.log(backoffs / totals), np.log(discounted / totals[rows])
+    return Level(contexts, logs[0], grams, logs[1])
 
 
 def _listed(ngrams: NGrams) -> list[np.ndarray]:
@@ -153,11 +153,11 @@ def _listed(ngrams: NGrams) -> list[np.ndarray]:
 
 
 class Section(NamedTuple):
-    """All n-grams of one order."""
+    """All n-grams of one order, as flat arrays."""
 
-    names: list[tuple[str, ...]]
-    probs: list[float]  # log10
-    backoffs: list[float]  # log10; 0 where the file has none
+    names: array[int]  # number of each name in the order of the 1-grams
+    probs: array[float]  # log10
+    backoffs: array[float]  # log10; 0 where the file has none
 
 
 def read_arpa(path: Path) -> tuple[NGrams, tuple[str, ...]]:
@@ -177,36 +177,41 @@ def read_arpa(path: Path) -> tuple[NGrams, tuple[str, ...]]:
     Raises:
         DataError: The file cannot be read, or is not an ARPA file.
     """
-    sections = read_sections(path)
-    others = {name for (name,) in sections[0].names} - {*SPECIALS, UNKNOWN_NAME}
+    names, sections = read_sections(path)
+    others = set(names) - {*SPECIALS, UNKNOWN_NAME}
     vocabulary = (*SPECIALS, UNKNOWN_NAME, *sorted(others))
-    return ngrams_of(sections, vocabulary, path), vocabulary
+    return ngrams_of(names, sections, vocabulary, path), vocabulary
 
 
-def read_sections(path: Path) -> list[Section]:
-    """Read all n-grams of a file, and check that none is missing."""
+def read_sections(path: Path) -> tuple[list[str], list[Section]]:
+    """Read the names of the 1-grams and all n-grams; check that none is missing."""
     counts: list[int] = []
     sections: list[Section] = []
-    ended = False
+    numbers: dict[str, int] = {}
     for number, line in text_lines(path):
         text = line.strip()
         if match := re.fullmatch(r"ngram \s*\d+\s*=\s*(\d+)", text):
             counts.append(int(match[1]))
         elif re.fullmatch(r"\\\d+-grams:", text):
-            sections.append(Section([], [], []))
+            sections.append(Section(array("q"), array("d"), array("d")))
         elif text == "\\end\\":
-            ended = True
             break
         elif text and sections:
-            _add(sections, re.split("[ \t]+", text), f"{path}:{number}")
-    if not ended or not counts or [len(part.names) for part in sections] != counts:
+            _add(sections, numbers, text, f"{path}:{number}")
+    else:
+        counts = []  # cut off before its end
+    if not counts or [len(part.probs) for part in sections] != counts:
         raise DataError(f"{path}: not a complete ARPA file: n-grams are missing")
-    return sections
+    return list(numbers), sections
 
 
-def _add(sections: list[Section], fields: list[str], place: str) -> None:
-    """Add the n-gram of a line to the last section."""
+def _add(
+    sections: Sequence[Section], numbers: dict[str, int], line: str, place: str
+) -> None:
+    """Add the n-gram of a line to the last section, and its name if it is a 1-gram."""
     order, section = len(sections), sections[-1]
+    fields = line.replace("<UNK>", UNKNOWN_NAME).replace("\t", " ").split(" ")
+    fields = [field for field in fields if field]
     try:
         if len(fields) not in (order + 1, order + 2):
             raise ValueError(f"{len(fields)} fields")
@@ -214,27 +219,37 @@ def _add(sections: list[Section], fields: list[str], place: str) -> None:
         section.backoffs.append(float((*fields, "0")[order + 1]))
     except ValueError as error:
         raise DataError(f"{place}: not a line of {order}-grams: {error}") from error
-    names = {"<UNK>": UNKNOWN_NAME}
-    section.names.append(tuple(names.get(x, x) for x in fields[1 : order + 1]))
+    if order == 1:
+        numbers.setdefault(fields[1], len(numbers))
+    for name in fields[1 : order + 1]:
+        if name not in numbers:
+            raise DataError(f"{place}: {name!r} is not a 1-gram")
+        section.names.append(numbers[name])
 
 
 def ngrams_of(
-    sections: Sequence[Section], vocabulary: Sequence[str], path: Path
+    names: Sequence[str],
+    sections: Sequence[Section],
+    vocabulary: Sequence[str],
+    path: Path,
 ) -> NGrams:
-    """Return n-grams of sections, with the tokens of a vocabulary."""
-    size, order = len(vocabulary), max(2, len(sections))
-    if order * math.log2(size) >= _KEY_BITS:
-        raise DataError(f"{path}: {order}-grams of {size} words are too many")
-    tables = [_table(part, vocabulary, path) for part in sections]
+    """Return the n-grams of sections; those with names out of a vocabulary go."""
+    size, longest = len(vocabulary), max(2, len(sections))
+    if longest * math.log2(size) >= _KEY_BITS:
+        raise DataError(f"{path}: {longest}-grams of {size} words are too many")
+    numbers = {name: number for number, name in enumerate(vocabulary)}
+    tokens = np.array([numbers.get(name, -1) for name in names])
+    tables = [
+        _table(section, tokens, order, size, path)
+        for order, section in enumerate(sections, start=1)
+    ]
     keys, probs, _ = tables[0]
-    unigrams = np.zeros(size)
+    unigrams = np.full(size, 1e-99)  # a sum of nothing would be no distribution
     unigrams[keys] = probs
     unigrams[[0, START]] = 0.0
-    if not unigrams.sum():
-        raise DataError(f"{path}: the 1-grams have no probability")
     model = NGrams(unigrams / unigrams.sum(), (), START)
-    empty = np.zeros(0, np.int64), np.zeros(0), np.zeros(0)
-    tables += [empty] * (order - len(tables))
+    if len(tables) == 1:  # there is always a level for contexts of one token
+        tables.append((np.zeros(0, np.int64), np.zeros(0), np.zeros(0)))
     below = 0
     for length, contexts in enumerate(_contexts(tables, size), start=1):
         shorter_keys, _, weights = tables[length - 1]
@@ -248,42 +263,28 @@ def ngrams_of(
         kept = probs - backed_off > _LEAST * probs
         discounted = (probs - backed_off)[kept]
         level = _level(contexts, backoffs, keys[kept], discounted, size)
+        level = Level(*(x.astype("f4") if x.dtype.kind == "f" else x for x in level))
         model = model._replace(levels=(*model.levels, level))
     if below:
         log.warning("%s: raised %d n-grams to their back-off", path, below)
-    levels = (
-        level._replace(
-            backoffs=level.backoffs.astype(np.float32),
-            discounted=level.discounted.astype(np.float32),
-        )
-        for level in model.levels
-    )
-    return NGrams(model.unigrams.astype(np.float32), tuple(levels), START)
+    return NGrams(model.unigrams.astype(np.float32), model.levels, START)
 
 
 def _table(
-    section: Section, vocabulary: Sequence[str], path: Path
+    section: Section, tokens: np.ndarray, order: int, size: int, path: Path
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return sorted keys, probabilities and back-off weights of a section."""
-    numbers = {name: number for number, name in enumerate(vocabulary)}
-    left_out = {UNKNOWN_NAME} - numbers.keys()
-    rows, kept = [], []
-    for row, names in enumerate(section.names):
-        try:
-            rows.append([numbers[name] for name in names])
-            kept.append(row)
-        except KeyError as error:
-            if error.args[0] not in left_out:
-                raise DataError(f"{path}: {error.args[0]!r} is not a 1-gram") from error
-    tokens = np.array(rows, np.int64).reshape(len(rows), -1)
-    keys = tokens @ len(vocabulary) ** np.arange(tokens.shape[1], dtype=np.int64)[::-1]
+    """Return sorted keys, probabilities and back-off weights of a section.
+
+    `tokens` gives the token of each name, -1 for names to leave out; `size` is V.
+    """
+    digits = tokens[np.array(section.names).reshape(-1, order)]
+    # The start is never predicted.
+    kept = (digits >= 0).all(axis=1) & ((digits[:, -1] != START) | (order == 1))
+    keys = digits[kept] @ size ** np.arange(order, dtype=np.int64)[::-1]
     keys, index = np.unique(keys, return_index=True)
-    if len(index) != len(rows):
+    if len(index) != np.sum(kept):
         raise DataError(f"{path}: an n-gram is there twice")
-    if tokens.shape[1] > 1:  # the start is never predicted
-        predicted = keys % len(vocabulary) != START
-        keys, index = keys[predicted], index[predicted]
-    logs = np.array([section.probs, section.backoffs])[:, np.array(kept, int)[index]]
+    logs = np.array([section.probs, section.backoffs])[:, kept][:, index]
     return keys, *np.minimum(10.0**logs, 1e30)
 
 

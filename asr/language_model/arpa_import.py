@@ -50,18 +50,17 @@ def import_arpa(
         ModelError: There is no language model `base`.
         OutputError: The folder cannot be written.
     """
-    sections, model = read_sections(path), load_language_model(base)
-    names = {name for (name,) in sections[0].names} - {*SPECIALS, UNKNOWN_NAME}
+    (names, sections), model = read_sections(path), load_language_model(base)
     if SPACE_NAME in names:
-        model = _of_characters(sections, names, model.normalizer, path)
+        model = _of_characters(names, sections, model.normalizer, path)
         facts = {"order": len(model.ngrams.levels) + 1, "words": 0, "pronounced": 0}
     else:
         known = read_lexicon(lexicon, normalizer(model.normalizer)) if lexicon else {}
-        words = _words(sections, names, model, known, path)
+        words = _words(names, sections, model, known, path)
         model = LanguageModel(model.tokenizer, model.normalizer, model.ngrams, words)
         pronounced = sum(map(bool, words.pronunciations))
-        order = len(words.ngrams.levels) + 1
-        facts = {"order": order, "words": len(names), "pronounced": pronounced}
+        order, count = len(words.ngrams.levels) + 1, len(words.vocabulary)
+        facts = {"order": order, "words": count, "pronounced": pronounced}
     training = {"name": folder.name, "arpa": path.name, "base": base, **facts}
     kind = "words" if model.words else "characters"
     card = f"""# {folder.name}
@@ -74,28 +73,29 @@ The language model {base} gave the rest.
 
 
 def _of_characters(
-    sections: Sequence[Section], names: set[str], normalizer: str, path: Path
+    names: Sequence[str], sections: Sequence[Section], normalizer: str, path: Path
 ) -> LanguageModel:
     """Return a language model of characters."""
-    longer = sorted(name for name in names - {SPACE_NAME} if len(name) > 1)
+    known = {*SPECIALS, UNKNOWN_NAME, SPACE_NAME}
+    longer = sorted(name for name in set(names) - known if len(name) > 1)
     if longer:
         raise DataError(f"{path}: {longer[0]!r} beside {SPACE_NAME} is not a character")
-    characters = sorted(" " if name == SPACE_NAME else name for name in names)
+    characters = sorted({" ", *names} - known)
     tokenizer = CharacterTokenizer(tuple(characters))
     pieces = [SPACE_NAME if piece == " " else piece for piece in tokenizer.pieces]
-    ngrams = ngrams_of(sections, pieces, path)
+    ngrams = ngrams_of(names, sections, pieces, path)
     return LanguageModel(tokenizer, normalizer, ngrams)
 
 
 def _words(
+    names: Sequence[str],
     sections: Sequence[Section],
-    names: set[str],
     base: LanguageModel,
     lexicon: Lexicon,
     path: Path,
 ) -> Words:
     """Return n-grams of words, with pronunciations of the lexicon and of `base`."""
-    vocabulary = tuple(sorted(names))
+    vocabulary = tuple(sorted(set(names) - {*SPECIALS, UNKNOWN_NAME}))
     characters = set(base.tokenizer.characters)
     foreign = [word for word in vocabulary if not characters.issuperset(word)]
     if len(foreign) == len(vocabulary):
@@ -106,7 +106,9 @@ def _words(
         raise DataError(f"{path}: a word of over {LONGEST} characters")
     if len(sections) > 3:
         log.warning("%s: used up to trigrams, left out longer n-grams", path)
-    ngrams = ngrams_of(sections[:3], (*SPECIALS, UNKNOWN_NAME, *vocabulary), path)
+    ngrams = ngrams_of(
+        names, sections[:3], (*SPECIALS, UNKNOWN_NAME, *vocabulary), path
+    )
     known: Lexicon = {}
     if base.words:
         pairs = zip(base.words.vocabulary, base.words.pronunciations, strict=False)

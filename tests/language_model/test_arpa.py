@@ -144,7 +144,7 @@ def test_unigrams_alone(tmp_path):
         ("\\data\\\nngram 1=4\nngram 2=2\n", "", "not a complete ARPA file"),
         ("-0.4259687\ta", "x\ta", "arpa:15: not a line of 2-grams"),
         ("<s> a", "<s> a a a", "arpa:14: not a line of 2-grams: 5 fields"),
-        ("<s> a", "<s> b", "'b' is not a 1-gram"),
+        ("<s> a", "<s> b", "arpa:14: 'b' is not a 1-gram"),
         ("<s> a", "a </s>", "an n-gram is there twice"),
     ],
 )
@@ -210,7 +210,8 @@ def test_what_cannot_be_imported(base, tmp_path, capsys):
     options = ("--output", tmp_path / "lm", "--base", base)
     assert asr_arpa(tmp_path / "hand.arpa", *options) == DataError.exit_status
     assert "'a' is not in the characters of --base" in capsys.readouterr().err
-    spaced = BY_HAND.replace("<unk>", "<space>").replace("\ta\t", "\taa\t")
+    spaced = BY_HAND.replace("<unk>", "<space>").replace("\ta", "\taa")
+    spaced = spaced.replace("<s> a", "<s> aa")
     (tmp_path / "hand.arpa").write_text(spaced)
     assert asr_arpa(tmp_path / "hand.arpa", *options) == DataError.exit_status
     assert "'aa' beside <space> is not a character" in capsys.readouterr().err

@@ -107,10 +107,12 @@ class BeamSearchDecoder(keras.Model):
 
         greedy = config.beam_size == 1 and not config.length_penalty
         if greedy and not ctc_weight and not self.scorers:
-            found = greedy_search(step, state, limits, self.special, longest=longest)
-            return found._asdict() | ctc
+            hypotheses = greedy_search(
+                step, state, limits, self.special, longest=longest
+            )
+            return hypotheses._asdict() | ctc
         scorers = self._weighted_scorers(inputs, ctc, ctc_weight)
-        found = beam_search(
+        hypotheses = beam_search(
             step,
             state,
             limits,
@@ -120,7 +122,7 @@ class BeamSearchDecoder(keras.Model):
             weight=1.0 - ctc_weight,
             longest=longest,
         )
-        return found._asdict() | ctc
+        return hypotheses._asdict() | ctc
 
     def _weighted_scorers(
         self, inputs: dict[str, Any], ctc: dict[str, Any], ctc_weight: float

@@ -74,9 +74,9 @@ class RescoringDecoder:
                 for frames, count in zip(
                     encoded["phones"][batch], counts[batch], strict=True
                 ):
-                    found = self.first_pass(frames[:count], self.config.beam_size)
-                    texts = [" ".join(hypothesis.words) for hypothesis in found]
-                    hypotheses.append(found)
+                    beam = self.first_pass(frames[:count], self.config.beam_size)
+                    texts = [" ".join(hypothesis.words) for hypothesis in beam]
+                    hypotheses.append(beam)
                     labels.append(
                         [[*self.encode(text), self.special.end] for text in texts]
                     )

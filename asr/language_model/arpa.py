@@ -290,10 +290,10 @@ def _table(
 
 def _contexts(tables: Sequence[tuple[np.ndarray, ...]], size: int) -> list[np.ndarray]:
     """Return the contexts of 1, 2, ... tokens; each one's parts are contexts too."""
-    found = [np.zeros(0, np.int64)]
+    levels = [np.zeros(0, np.int64)]
     for length in range(len(tables) - 1, 0, -1):
-        longer = found[0]
+        longer = levels[0]
         parts = tables[length][0] // size, longer // size, longer % size**length
-        found.insert(0, np.unique(np.concatenate(parts)))
-    found[0] = np.union1d(found[0], [START])
-    return found[:-1]
+        levels.insert(0, np.unique(np.concatenate(parts)))
+    levels[0] = np.union1d(levels[0], [START])
+    return levels[:-1]

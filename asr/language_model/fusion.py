@@ -46,7 +46,7 @@ def character_scorer(
     """Return an automaton of character n-grams; see `scorer`."""
     if not isinstance(tokenizer, CharacterTokenizer):
         raise ModelError(
-            "a language model of characters guides only models that write them"
+            "a language model of characters scores only models that write characters"
         )
     unknown = set(tokenizer.characters) - set(model.tokenizer.characters)
     if unknown:

@@ -1,4 +1,4 @@
-"""Automata that score tokens: the start of a text, and phrases to look out for."""
+"""Automata of prefixes and hotwords."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_phrases_are_rewarded_as_whole_words(phrases, text, score):
     assert total(rewarding(*phrases), text) == score
 
 
-def test_reward_comes_at_once_and_is_taken_back():
+def test_rewards_are_given_per_token_and_taken_back():
     automaton = rewarding("abc")
     assert total(automaton, "ab", ended=False) == 2
     assert total(automaton, "aba", ended=False) == 0
@@ -80,7 +80,7 @@ def test_only_texts_with_a_phrase_gain(phrases, text):
     assert there or score == 0
 
 
-def test_prefix_comes_first_and_then_all_is_free():
+def test_a_prefix_binds_the_beginning_only():
     automaton = prefix_automaton(tokens("ab"), 7)
     assert total(automaton, "ab") == total(automaton, "abcab") == 0
     assert total(automaton, "b") < 0.5 * NEVER

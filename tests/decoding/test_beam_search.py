@@ -243,7 +243,7 @@ def test_a_beam_with_more_room_than_hypotheses(weight):
 
 
 @pytest.mark.parametrize("weight", [0.1, 0.9])
-def test_what_ctc_rules_out_stays_out(weight):
+def test_ctc_rules_out_hypotheses_at_any_weight(weight):
     """One frame holds one letter, however much attention would like another."""
     toy, frames = Toy(5), frames_of(5, 1, count=1)
     config = DecodingConfig(beam_size=WIDE, ctc_weight=weight, n_best=WIDE)
@@ -255,7 +255,7 @@ def test_what_ctc_rules_out_stays_out(weight):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_scores_of_a_narrow_beam_are_true(seed):
+def test_scores_of_a_narrow_beam_are_exact(seed):
     toy, frames = Toy(seed, batch=2), frames_of(seed, 2)
     config = DecodingConfig(beam_size=3, ctc_weight=0.3, n_best=3)
     found = search(toy, config, [LONGEST, LONGEST], frames)
@@ -397,7 +397,7 @@ def test_the_start_and_the_blank_are_never_written():
             assert set(tokens) <= set(LETTERS)
 
 
-def test_ctc_cures_a_loop():
+def test_ctc_prevents_a_decoder_loop():
     """Attention would repeat itself for ever; CTC knows that there is one letter."""
     toy = Fixed({3: 0.9, SPECIAL.end: 0.1})
     logits = np.full((1, 6, VOCABULARY), -8.0)

@@ -54,7 +54,7 @@ def test_finds_the_best_of_all_paths(labels, frames, seed):
         assert found.log_probs[place] == pytest.approx(expected)
 
 
-def test_nothing_said():
+def test_no_labels():
     found = align_labels(np.zeros((4, 3)), [])
     assert not len(found.starts)
     assert not len(found.log_probs)

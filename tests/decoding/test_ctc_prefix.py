@@ -108,7 +108,7 @@ def test_a_beam_is_reordered():
         check(scores[0, place], outputs, prefix)
 
 
-def test_a_prefix_that_does_not_fit_stays_impossible():
+def test_a_prefix_longer_than_the_frames_is_impossible():
     log_probs = log_probs_of(3, 1, 2)
     state = state_of(log_probs, [(3, 3)])  # needs three frames
     scores = np.asarray(extended(state, log_probs))

@@ -1,4 +1,4 @@
-"""Words by their phones: the search against all there is to find."""
+"""Lexicon search against enumeration of all texts."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def everything(log_probs, weight, rewarded=""):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("rewarded", ["", "see", "ab c", "b b"])
-def test_nothing_is_missed(seed, rewarded):
+def test_a_full_beam_equals_enumeration(seed, rewarded):
     log_probs = frames(seed, 3)
     expected = everything(log_probs, 0.7, rewarded)
     options = {"hotwords": hotwords(rewarded)} if rewarded else {}
@@ -102,7 +102,7 @@ def test_nothing_is_missed(seed, rewarded):
     assert search(**options)(log_probs, 2) == found[:2]
 
 
-def test_hotwords_are_found_where_others_are_likelier():
+def test_hotwords_beat_likelier_words():
     logits = np.random.default_rng(0).normal(size=(40, 4))
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     narrow = {"beam": 5, "width": 8.0}
@@ -114,7 +114,7 @@ def test_hotwords_are_found_where_others_are_likelier():
     assert times() < times(hotwords=hotwords("see b", "ab", bonus=1.5))
 
 
-def test_what_hotwords_can_add():
+def test_best_gains_of_hotwords():
     most = hotwords("ab c", "see").best_gains()
     by_name = dict(zip(NAMES, most, strict=True))
     # c with the space before it; what has begun, and a space, may yet be taken back.
@@ -124,7 +124,7 @@ def test_what_hotwords_can_add():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_narrow_beam_finds_what_is_clear(seed):
+def test_a_narrow_beam_finds_clear_speech(seed):
     random = np.random.default_rng(seed)
     said = [("ab", (1, 2)), ("abc", (1, 2, 3)), ("c", (3,))]
     words, spoken = zip(*(said[i] for i in random.integers(3, size=12)), strict=True)
@@ -137,7 +137,7 @@ def test_a_narrow_beam_finds_what_is_clear(seed):
     assert "".join(found.words).replace("see", "c") == "".join(words)
 
 
-def test_the_language_model_chooses_among_what_sounds_alike():
+def test_the_language_model_chooses_among_homophones():
     said = np.log(np.array([[0.01, 0.01, 0.01, 0.97], [0.97, 0.01, 0.01, 0.01]]))
     both = {it.words: it for it in search()(said, 20) if it.words in {("c",), ("see",)}}
     assert both["c",].acoustic == pytest.approx(both["see",].acoustic)
@@ -146,7 +146,7 @@ def test_the_language_model_chooses_among_what_sounds_alike():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_only_the_best_of_texts_that_end_alike_goes_on(seed):
+def test_entries_with_one_future_are_recombined(seed):
     """What is left out can never win: the best is still the best of all there is."""
     log_probs = frames(seed, 5)
     expected = everything(log_probs, 0.7)[0]
@@ -157,7 +157,7 @@ def test_only_the_best_of_texts_that_end_alike_goes_on(seed):
     assert len(set(ends)) == len(ends)
 
 
-def test_a_word_that_is_cut_off_is_left_out():
+def test_a_cut_off_word_is_dropped():
     """Half a word is none, and what was said before it stays; silence is no word."""
     clear = np.full((4, 4), 1e-9)
     clear[[0, 1, 2, 3], [3, 0, 1, 0]] = 1 - 3e-9  # c, and the beginning of ab or abc

@@ -1,4 +1,4 @@
-"""Words on top of letters: the tree of a lexicon, and what a word adds at its end."""
+"""Word scores on top of letters, and the prefix tree of a lexicon."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def expected(words, ngrams, text):
 
 @settings(max_examples=100, deadline=None)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=3))
-def test_a_text_is_worth_its_words(words, ngrams, texts):
+def test_word_scores_equal_word_ngrams(words, ngrams, texts):
     rows = [[*text, END] for text in texts]
     found = text_score(words, rows)
     total = sum(expected(words, ngrams, text) for text in texts)

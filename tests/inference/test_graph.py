@@ -20,7 +20,7 @@ def test_shapes_share_a_graph(tiny_run, hotwords):
     assert search.predict_function.experimental_get_tracing_count() == 1
 
 
-def test_ctc_alone_does_not_ask_the_decoder(tiny_run, tones, monkeypatch):
+def test_ctc_alone_does_not_run_the_decoder(tiny_run, tones, monkeypatch):
     recognizer = asr.load(tiny_run / "model")
     clips = sorted(tones.glob("*.wav"))[:4]
 

@@ -1,4 +1,4 @@
-"""Phones first, attention second: what both passes add up to."""
+"""Two-pass decoding: scores of lexicon search and rescoring."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_scores_are_the_sum_of_all_parts(model, recordings, bonus):
         np.testing.assert_allclose(np.exp(found.ctc[row]).sum(-1), 1, rtol=1e-5)
 
 
-def test_what_stands_beside_a_recording_does_not_matter(model, recordings):
+def test_batches_change_no_result(model, recordings):
     two = search(model)
     together = two.decode(recordings, width=12000).hypotheses
     for row, samples in enumerate(recordings):
@@ -140,7 +140,7 @@ def test_what_stands_beside_a_recording_does_not_matter(model, recordings):
         np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=1e-3)
 
 
-def test_recordings_in_which_no_words_are_found(model, recordings, monkeypatch):
+def test_recordings_without_words(model, recordings, monkeypatch):
     two = search(model)
     nothing = [
         [],
@@ -157,7 +157,7 @@ def test_recordings_in_which_no_words_are_found(model, recordings, monkeypatch):
     assert two.decode(recordings).hypotheses.scores.max() < -1e8
 
 
-def test_phones_alone_ask_no_decoder(model, recordings, monkeypatch):
+def test_phones_alone_do_not_run_the_decoder(model, recordings, monkeypatch):
     two = search(model, phone_weight=1.0)
     monkeypatch.setattr(two, "_rescorer", None)
     found = two.hypotheses(recordings)

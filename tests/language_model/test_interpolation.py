@@ -29,7 +29,7 @@ def perplexity(model, texts):
 
 @settings(max_examples=60, deadline=None)
 @given(one=TEXTS, other=TEXTS, share=st.sampled_from([0.01, 0.3]))
-def test_it_is_a_model_whose_rows_are_distributions(one, other, share):
+def test_rows_of_a_mixture_are_distributions(one, other, share):
     model = interpolate(trained(one), trained(other, (1, 1, 2)), share)
     model.check()
     everything = np.arange(TOKENS)
@@ -40,7 +40,7 @@ def test_it_is_a_model_whose_rows_are_distributions(one, other, share):
             assert row.min() >= 0
 
 
-def test_what_was_seen_has_the_probability_of_both_by_their_weights():
+def test_probabilities_are_weighted_by_context():
     """After `6 7` by hand: the weights are what each model gave to those two."""
     books, spelled, share = trained(BOOKS), trained(SPELLED), 0.1
     model = interpolate(books, spelled, share)
@@ -62,7 +62,7 @@ def test_what_was_seen_has_the_probability_of_both_by_their_weights():
     np.testing.assert_allclose(model.unigrams, expected, rtol=1e-6)
 
 
-def test_it_costs_the_common_texts_little_and_helps_the_domain_much():
+def test_perplexity_of_a_mixture():
     books, unseen = trained(BOOKS), [[6, 7, 8], [8, 6, 8, 7]]
     model = interpolate(books, trained(SPELLED), 0.05)
     assert perplexity(model, unseen) < 0.1 * perplexity(books, unseen)

@@ -106,7 +106,7 @@ def test_words_that_were_seen_once(folder, recipe, tmp_path):
         asr.train_language_model(recipe(change, "ngrams.words=9"), tmp_path / "run")
 
 
-def test_it_predicts_what_it_has_read(language_model, monkeypatch):
+def test_perplexity_of_training_texts(language_model, monkeypatch):
     known = perplexity(language_model, LINES)
     assert known.texts == len(LINES)
     assert known.words == sum(len(line.split()) for line in LINES)
@@ -137,7 +137,7 @@ def test_unknown_characters_are_left_out_and_counted(language_model):
         perplexity(language_model, ["ÉTÉ"])
 
 
-def test_the_folder_says_what_it_is(folder):
+def test_description_of_the_folder(folder):
     described = asr.describe(folder / "run" / "model")
     assert described["task"] == "language_model"
     assert described["order"] == 4
@@ -191,13 +191,13 @@ def test_a_word_seen_once_stands_for_unknown_ones(recipe, folder, tmp_path):
         ("data.characters=XYZ", DataError, "no texts to count"),
     ],
 )
-def test_what_cannot_be_trained(recipe, tmp_path, change, error, match):
+def test_invalid_recipes(recipe, tmp_path, change, error, match):
     with pytest.raises(error, match=match):
         asr.train_language_model(recipe(change), tmp_path / "run")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_folder_that_holds_one(recipe, folder):
+def test_a_folder_that_holds_a_model(recipe, folder):
     with pytest.raises(TrainingError, match="holds a model already"):
         asr.train_language_model(recipe(), folder / "run")
 
@@ -267,7 +267,7 @@ def said(folder):
         return asr.train_language_model(recipe, folder / "said")
 
 
-def test_words_know_how_they_sound(said, with_words):
+def test_words_have_pronunciations(said, with_words):
     model = asr.load_language_model(said)
     assert model.words.vocabulary == ("AB", "CDE", "E")
     found = [[*map(" ".join, spoken)] for spoken in model.words.pronunciations]
@@ -288,7 +288,7 @@ def test_a_lexicon_needs_words(folder, monkeypatch, tmp_path):
         asr.train_language_model(load_recipe(folder / "lm.yaml", changes), tmp_path)
 
 
-def test_it_finds_words_by_their_phones(said, with_words, language_model):
+def test_lexicon_search_of_a_language_model(said, with_words, language_model):
     phones = ("AA", "B", "D", "IY", "S")
     model = asr.load_language_model(said)
     search = fusion.lexicon_search(model, phones, model.tokenizer, weight=1.0, beam=10)
@@ -367,7 +367,7 @@ def rewritten(model, copy, arrays):
     return copy
 
 
-def test_a_damaged_one(folder, tmp_path):
+def test_a_damaged_folder(folder, tmp_path):
     model, arrays = folder / "run" / "model", {"unigrams": np.ones(9, "float32")}
     copy = rewritten(model, tmp_path / "model", arrays)
     with pytest.raises(ModelError, match="not an n-gram model"):
@@ -393,7 +393,7 @@ def test_columns_are_those_of_the_model_that_searches(language_model):
         )
 
 
-def test_what_is_spelled_gets_no_bonus_a_letter(with_words):
+def test_spelled_letters_get_no_word_bonus(with_words):
     """A bonus is the text's, where a word is more than a letter."""
     model = asr.load_language_model(with_words)
     tokenizer = model.tokenizer
@@ -415,11 +415,11 @@ def test_what_is_spelled_gets_no_bonus_a_letter(with_words):
     assert gain("") == pytest.approx(0, abs=1e-5)
 
 
-def test_models_that_it_cannot_guide(language_model):
+def test_recognisers_with_other_characters(language_model):
     with pytest.raises(ModelError, match="does not know 'Z'"):
         fusion.scorer(language_model, CharacterTokenizer(("A", "Z")), weight=1, bonus=0)
     pieces = make_tokenizer(["ABC AB", "CAB BA"] * 9, "unigram", size=9)
-    with pytest.raises(ModelError, match="only models that write them"):
+    with pytest.raises(ModelError, match="only models that write characters"):
         fusion.scorer(language_model, pieces, weight=1, bonus=0)
 
 
@@ -428,7 +428,7 @@ def transcribed(recognizer, source, **changes):
     return recognizer.transcribe(source, decoding=decoding, vad=False)
 
 
-def test_it_guides_a_search(recognizer, folder, tones):
+def test_shallow_fusion_changes_the_text(recognizer, folder, tones):
     """With all weight on it, only what it knows is written."""
     clip = tones / "clip00.wav"
     plain = transcribed(recognizer, clip).text
@@ -475,7 +475,7 @@ def test_a_prefix_begins_a_recording_and_no_later_part(
     assert whole.segments[-1].tokens == free.segments[-1].tokens
 
 
-def test_what_no_model_can_write(recognizer, tones):
+def test_hotwords_and_prefixes_out_of_the_vocabulary(recognizer, tones):
     with pytest.raises(DataError, match="tokenizer has no 'Z'"):
         transcribed(recognizer, tones / "clip00.wav", hotwords=("ZZ",))
     with pytest.raises(DataError, match="tokenizer has no 'Z'"):
@@ -526,7 +526,7 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
     assert "a language model is counted" in ended.err
 
 
-def test_texts_of_which_nothing_is_left(folder, recipe, tmp_path):
+def test_texts_that_are_empty_when_normalised(folder, recipe, tmp_path):
     (folder / "foreign.txt").write_text("\u043f\u0440\u0438\u0432\u0435\u0442\n\n")
     foreign = recipe("data.train=[{corpus: lines, path: foreign.txt}]")
     with pytest.raises(DataError, match="no text is left by librispeech-1"):

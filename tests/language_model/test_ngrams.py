@@ -97,7 +97,7 @@ def test_longer_contexts_help():
     ("texts", "least"),
     [([], (1, 1)), ([[3]], ()), ([[3]], (1,) * 29), ([[3]], (2, 1))],
 )
-def test_what_cannot_be_counted(texts, least):
+def test_ngrams_that_cannot_be_counted(texts, least):
     with pytest.raises(DataError):
         trained(texts, least=least)
 

@@ -58,6 +58,16 @@ class OutputError(AsrError):
     exit_status = 8
 
 
+_TRAINING = ("keras", "matplotlib", "rouge_score", "sacrebleu", "tensorboard")
+EXTRAS = dict.fromkeys((*_TRAINING, "tensorflow"), "train")
+"""Extra of the distribution that installs each optional package."""
+
+
+def install_hint(extra: str) -> str:
+    """Return the command that installs an extra."""
+    return f"pip install 'asr-attention[{extra}]'"
+
+
 def did_you_mean(
     word: str, choices: Sequence[str], otherwise: str = "it takes one of"
 ) -> str:

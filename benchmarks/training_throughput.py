@@ -32,7 +32,7 @@ from asr.config.schema import AugmentConfig, DataConfig, ModelConfig, TrainConfi
 from asr.corpora.prepare import Preparation
 from asr.data import batching
 from asr.data import loader as source_loader
-from asr.storage.model_folder import build
+from asr.storage.keras_model import build
 from asr.tasks import SpeechRecognition
 from asr.text.tokenizers import CharacterTokenizer
 from asr.training.optimizers import WeightAverage, build_optimizer

@@ -44,8 +44,6 @@ def read_corpus(data: Path, subset: str | None, limit: int | None) -> list[Utter
 def measure(job: dict[str, Any]) -> dict[str, float]:
     """Load the model and run one job; return its figures."""
     start = time.perf_counter()
-    import keras  # noqa: F401, PLC0415 - part of the start-up time
-
     recognizer = asr.load(job["model"])
     decoding = replace(recognizer.decoding, beam_size=job["beam"], n_best=1)
     if job["alone"]:
@@ -134,7 +132,7 @@ def main() -> None:
         f"{options.beam}, {100 * greedy['wer']:.2f} % with greedy search"
     )
     print(
-        f"start-up (load and compile): {beam['startup']:.1f} s; greedy search: "
+        f"start-up (load and warm up): {beam['startup']:.1f} s; greedy search: "
         f"real-time factor {greedy['rtf']:.4f}, ratio of beam to greedy "
         f"{beam['rtf'] / greedy['rtf']:.1f}"
     )

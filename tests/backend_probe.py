@@ -14,20 +14,10 @@ import numpy as np
 
 from asr.config.schema import (
     AttentionConfig,
-    DecodingConfig,
     ModelConfig,
     TextConfig,
     TrainConfig,
 )
-from asr.decoding.automata import Automaton, prefix_automaton
-from asr.decoding.beam_search import Tokens
-from asr.decoding.lexicon_search import LexiconSearch
-from asr.decoding.prefix_tree import lexicon, phone_tree
-from asr.decoding.scorers import TableScorer, WordScorer
-from asr.inference.graph import BeamSearchDecoder
-from asr.inference.rescoring import RescoringDecoder
-from asr.language_model.kneser_ney import train_ngrams
-from asr.language_model.tables import first_rows, word_rows
 from asr.model.attention_variants import ATTENTIONS
 from asr.model.decoder import Decoder
 from asr.model.seq2seq import Seq2Seq
@@ -35,54 +25,11 @@ from asr.model.token_embedding import TokenEmbedding
 from tests.tiny_speech import CONFIG, NO_MASKS, tiny_speech_model
 
 VOCABULARY = 9
-BY_PHONES = "by phones"
-SEARCHES = {
-    "beam": DecodingConfig(beam_size=4, ctc_weight=0.3, n_best=2),
-    "greedy": DecodingConfig(beam_size=1, ctc_weight=0.0),
-    "guided": DecodingConfig(beam_size=4, ctc_weight=0.3, n_best=2, prefix="AB"),
-}
-
-
-def automata(config: DecodingConfig) -> list[Automaton | WordScorer]:
-    """Return words and a prefix, where the search has one; 3 is the space."""
-    if not config.prefix:
-        return []
-    ngrams = train_ngrams(
-        [[4, 5], [4, 4, 3], [5, 3, 4]], 6, start=1, end=2, least=(1, 1), rare=3
-    )
-    numbers = np.random.default_rng(4)
-    gains = -numbers.uniform(0.1, 3.0, (5, VOCABULARY)).astype("float32")
-    following = numbers.integers(0, 5, gains.shape).astype("int32")
-    words = WordScorer(
-        TableScorer(gains, following),
-        lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
-        ngrams.unigrams, first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2),
-        start=1, first=1, unknown=3, space=3, end=2, weight=0.8,
-        bonus=np.array([0.5, -0.4, 0.2, -0.3, 0.1], "float32"),
-    )  # fmt: skip
-    return [words, prefix_automaton([4, 5], VOCABULARY)]
 
 
 def build() -> Seq2Seq:
     """Return a small model without anything random in training."""
     return tiny_speech_model(VOCABULARY, replace(CONFIG, phones=("A", "B")))
-
-
-def by_phones(model: Seq2Seq) -> RescoringDecoder:
-    """Return what finds two words by their phones."""
-    names = ["", "", "", "", "ab", "b"]
-    chances = np.log([0.1, 0.1, 0.2, 0.1, 0.2, 0.3])
-    first_pass = LexiconSearch(
-        phone_tree([(1, 2), (2,)], [4, 5], chances),
-        lambda before, last, words: chances[words],
-        names, special=Tokens(1, 2), weight=0.5, beam=20,
-    )  # fmt: skip
-    config = DecodingConfig(beam_size=4, n_best=2, phone_weight=0.5)
-
-    def encode(text: str) -> list[int]:
-        return [3 + " ab".index(letter) for letter in text]
-
-    return RescoringDecoder(model, Tokens(1, 2), config, first_pass, encode)
 
 
 def batch() -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
@@ -145,10 +92,6 @@ def texts() -> dict[str, np.ndarray]:
     inputs["source"] = numbers.integers(3, VOCABULARY, (3, 6)).astype("float32")
     inputs["source_lengths"] = np.array([6, 2, 4], "int32")
     results = {f"texts/{k}": v for k, v in model.predict_on_batch(inputs).items()}
-    search = DecodingConfig(beam_size=3, length_ratio=1.5, length_extra=2)
-    sources = [row[:n] for row, n in zip(inputs["source"], (6, 2, 4), strict=True)]
-    found = BeamSearchDecoder(model, Tokens(1, 2), search).hypotheses(sources)
-    results |= {f"texts/{key}": value for key, value in found._asdict().items()}
     model.loss_config = TrainConfig(coverage_weight=0.5, smoothing_start=0)
     model.compile(optimizer=keras.optimizers.SGD(0.1))
     results["texts/loss"] = np.asarray(model.train_on_batch(inputs, targets))
@@ -157,24 +100,12 @@ def texts() -> dict[str, np.ndarray]:
 
 
 def probe(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return outputs, search results, and loss and weights after a training step."""
+    """Return outputs, and loss and weights after a training step."""
     model = build()
     for weight in model.weights:
         weight.assign(weights[weight.path])
     inputs, targets = batch()
     results = {f"output/{k}": v for k, v in model.predict_on_batch(inputs).items()}
-    sources = [
-        samples[:length]
-        for samples, length in zip(
-            inputs["source"], inputs["source_lengths"], strict=True
-        )
-    ]
-    for name, config in SEARCHES.items():
-        search = BeamSearchDecoder(model, Tokens(1, 2), config, automata(config))
-        found = search.hypotheses(sources)
-        results |= {f"{name}/{key}": value for key, value in found._asdict().items()}
-    found = by_phones(model).hypotheses(sources)
-    results |= {f"{BY_PHONES}/{key}": value for key, value in found._asdict().items()}
     results |= attentions()
     results |= texts()
     # Not Adam: its first step is the sign of the gradient, however small that is.

@@ -14,6 +14,8 @@ from asr.config.schema import (
 )
 from asr.model.frontend import LogMel
 from asr.model.seq2seq import Seq2Seq
+from asr.runtime.network import Network
+from asr.storage.keras_model import weights_of
 
 CONFIG = ModelConfig(
     frontend=FrontendConfig(mels=12),
@@ -34,3 +36,8 @@ def tiny_speech_model(
     """Return a network without anything random in training, but for the options."""
     frontend = LogMel(config.frontend, name="frontend")
     return Seq2Seq(config, vocabulary, frontend, augment=augment, **options)
+
+
+def runtime_of(model: Seq2Seq, vocabulary: int, config: ModelConfig) -> Network:
+    """Return a network for inference with the weights of a model."""
+    return Network(config, weights_of(model), vocabulary=vocabulary, text=False)

@@ -11,7 +11,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from asr.audio.decoders import RawSamples
-from asr.errors import AudioError, UsageError
+from asr.errors import AudioError, UsageError, install_hint
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ def sound_library() -> Any:
         return importlib.import_module("sounddevice")
     except ImportError:
         raise UsageError(
-            "listening needs the extra `mic`: pip install '.[mic]' from asr's checkout"
+            f"listening needs the extra `mic`: {install_hint('mic')}"
         ) from None
     except OSError:  # sounddevice without the library PortAudio
         raise UsageError(

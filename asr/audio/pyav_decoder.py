@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from asr.audio.track import BLOCK, Track, check_channel, to_mono, warn_truncated
-from asr.errors import AudioError
+from asr.errors import AudioError, install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def open_container(
     except ImportError as error:
         raise AudioError(
             f"{name}: libsndfile cannot read it ({why}); for m4a, mp4, webm and the "
-            "like: pip install '.[video]' from asr's checkout"
+            f"like: {install_hint('video')}"
         ) from error
     if isinstance(file, Path):
         file = stack.enter_context(file.open("rb"))  # FFmpeg would take names for URLs

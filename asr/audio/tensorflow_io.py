@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asr.errors import UsageError
+from asr.errors import UsageError, install_hint
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     _Decoded = tuple[tf.Tensor, tf.Tensor]  # samples (N, channels), their rate
 
 _TENSORFLOW = "2.16."
-_INSTALL = "pip install '.[tfio]' from asr's checkout, in an environment of its own"
+_INSTALL = f"{install_hint('tfio')} in an environment of its own"
 # Half the filter of tensorflow-io's resampler (Speex, quality 4), in samples of the
 # lower rate: the delay of its output.
 _HALF_FILTER = 32

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import asr
-from asr.cli import options, outputs, terminal, text_commands
+from asr.cli import options, outputs, text_commands
 from asr.cli.options import option
 from asr.formats.layout import Layout
 from asr.formats.writers import WORD_FORMATS
@@ -28,7 +28,6 @@ from asr.formats.writers import WORD_FORMATS
 def command(recording: Path, text: str, model: str, output_format: str) -> None:
     """Find the time of each word of a text in a recording of up to two minutes."""
     (reference,) = text_commands.read([text], whole=True)
-    terminal.start_backend()
     transcript = asr.load(model).align(recording, reference)
     layout = Layout(name=recording.stem)
     outputs.print_transcript(transcript, output_format, layout, name=None)

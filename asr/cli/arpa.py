@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from asr.cli import terminal
 from asr.errors import UsageError
 
 
@@ -50,8 +49,7 @@ def command(
     """
     if (target is None) == (output is None):
         raise UsageError("give an ARPA FILE to export to, or --output to import into")
-    terminal.start_backend()
-    from asr.language_model import arpa, arpa_import, storage  # noqa: PLC0415 - loads Keras
+    from asr.language_model import arpa, arpa_import, storage  # noqa: PLC0415 - start-up time
 
     if output is not None:
         if output.exists():

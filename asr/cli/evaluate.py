@@ -119,7 +119,6 @@ def _score_speech(request: Request) -> None:
     utterances = list(islice(_utterances(request), request.limit))
     check_groups(request.by, [utterance.facts for utterance in utterances])
 
-    terminal.start_backend()
     recognizer = asr.load(request.model)
     if request.calibrate and not recognizer.times_words:
         raise UsageError("--calibrate needs a model with a CTC head")
@@ -158,7 +157,6 @@ def _score_language_model(request: Request) -> Perplexity:
         subset = _only_subset(corpus, data)
     path = str(data.resolve())
     source = SourceConfig(path, corpus, subset or "all", limit=request.limit or 0)
-    terminal.start_backend()
     return asr.perplexity(
         asr.load_language_model(request.model), asr.read_texts([source])
     )
@@ -169,7 +167,6 @@ def _score_texts(request: Request) -> TextEvaluation:
         raise UsageError(f"{request.data}: name the part to score, --subset")
     read = text_corpus(request.corpus or "pairs")
     pairs = list(islice(read(request.data, request.subset or ""), request.limit))
-    terminal.start_backend()
     generator = asr.load_text(request.model)
     decoding = options.decoding_config(generator.decoding, request.search)
     evaluation = asr.evaluate_texts(

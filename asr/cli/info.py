@@ -12,7 +12,7 @@ import yaml
 
 import asr
 from asr.audio.io import inspect
-from asr.cli import options, terminal
+from asr.cli import options
 from asr.files import model_path
 
 
@@ -29,7 +29,6 @@ def command(target: str, as_json: bool) -> None:
         facts = dataclasses.asdict(inspect(target))
     else:
         folder = model_path(target)
-        terminal.start_backend()
         facts = asr.describe(folder)
     if as_json:
         click.echo(json.dumps(facts, ensure_ascii=False))

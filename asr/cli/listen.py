@@ -9,7 +9,7 @@ import click
 
 import asr
 from asr.audio.microphone import microphone, sound_library
-from asr.cli import options, outputs, terminal
+from asr.cli import options, outputs
 from asr.cli.options import option
 
 
@@ -25,7 +25,6 @@ def command(model: str, device: str | None) -> None:
     current line. Needs the extra `mic`.
     """
     sound_library()  # fail before the model is loaded
-    terminal.start_backend()
     recognizer = asr.load(model)
     recognizer.warm_up()
     interactive = sys.stderr.isatty()

@@ -14,7 +14,7 @@ from click.exceptions import Exit, NoArgsIsHelpError
 from asr import __version__
 from asr.cli import terminal
 from asr.cli.options import option
-from asr.errors import UsageError, did_you_mean
+from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,5 +133,14 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if isinstance(error, OSError) and error.filename is None:
             terminal.silence_stdout()  # the write that failed would fail again at exit
-        return terminal.report(error)
+        return terminal.report(_explained(error))
     return status
+
+
+def _explained(error: Exception) -> Exception:
+    """Return an error that says how to install a package that is missing."""
+    package = (getattr(error, "name", None) or "").partition(".")[0]
+    if not isinstance(error, ModuleNotFoundError) or package not in EXTRAS:
+        return error
+    hint = install_hint(EXTRAS[package])
+    return UsageError(f"this command needs the package {package}: {hint}")

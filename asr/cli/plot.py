@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import numpy as np
 
 import asr
 from asr.audio import io as audio_io
-from asr.cli import options, terminal, text_commands
+from asr.cli import options, text_commands
 from asr.cli.options import option
 from asr.config.schema import FrontendConfig
 from asr.errors import UsageError
 from asr.files import model_task
 from asr.reports import plots
+from asr.runtime.frontend import LogMel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,13 +52,11 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
     if model_task(model) not in options.SPEECH_TASKS:
         output = output or Path(f"text.attention{suffix}")
         (text,) = text_commands.read([source], whole=True)
-        terminal.start_backend()
         of_text = asr.load_text(model).attention(text)
         plots.text_attention(of_text.weights, of_text.tokens, of_text.source, output)
         click.echo(output)
         return
     recording = Path(source)
-    terminal.start_backend()
     attended = asr.load(model).attention(recording)
     output = output or Path(f"{recording.stem}.attention{suffix}")
     plots.attention(**vars(attended), path=output)
@@ -72,12 +70,7 @@ def spectrogram(recording: Path, output: Path | None) -> None:
     """Plot the log-mel energies of a recording, the input of the models."""
     config = FrontendConfig()
     samples = audio_io.read(recording, config.rate)
-    terminal.start_backend()
-    from asr.model.frontend import LogMel  # noqa: PLC0415 - Keras, started just now
-
-    energies = LogMel(config).energies(samples[None], np.array([len(samples)]))
+    energies = LogMel(config).energies(samples)
     output = output or Path(f"{recording.stem}.spectrogram.png")
-    plots.spectrogram(
-        np.asarray(energies[0]), config.hop_ms / 1000, output, title=recording.name
-    )
+    plots.spectrogram(energies, config.hop_ms / 1000, output, title=recording.name)
     click.echo(output)

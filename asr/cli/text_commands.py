@@ -90,7 +90,6 @@ def write(
     as_json: bool,
 ) -> None:
     """Print the output of a model for each text of `read` as soon as it is ready."""
-    terminal.start_backend()
     generator = asr.load_text(model)
     decoding = options.decoding_config(
         generator.decoding, {"beam_size": beam_size, "n_best": n_best}

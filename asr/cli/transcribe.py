@@ -149,7 +149,6 @@ def _check(request: Request) -> None:
 
 def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     """Transcribe recordings, given with output names; return statuses of errors."""
-    terminal.start_backend()
     recognizer = asr.load(request.model)
     chosen = _recognizer_options(request, recognizer)
     layout = Layout(

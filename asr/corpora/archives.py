@@ -128,6 +128,8 @@ def _safe_name(info: tarfile.TarInfo, path: Path, folder: Path, strip: int) -> s
     if info.issparse() or not (info.isreg() or info.isdir()):
         raise DataError(f"{path}: holds {info.name!r}, a link or device")
     name = "/".join(parts[strip:])
+    if not hasattr(tarfile, "data_filter"):
+        raise DataError(f"{path}: unpacking it needs Python 3.11.4 or newer")
     try:
         tarfile.data_filter(info.replace(name=name, deep=False), str(folder))
     except tarfile.FilterError as error:

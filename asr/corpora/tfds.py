@@ -21,7 +21,7 @@ import soundfile
 
 from asr.corpora.base import Corpus
 from asr.data.manifest import Utterance, read_manifest, write_manifest
-from asr.errors import DataError, UsageError
+from asr.errors import DataError, UsageError, install_hint
 from asr.files import atomic_write
 
 PREFIX = "tfds:"
@@ -68,9 +68,7 @@ def _builder(name: str, root: Path) -> Any:
     try:
         import tensorflow_datasets as tfds  # noqa: PLC0415 - an extra, and slow
     except ImportError as error:
-        raise UsageError(
-            f"tfds:{name} needs: pip install '.[tfds]' from asr's checkout"
-        ) from error
+        raise UsageError(f"tfds:{name} needs: {install_hint('tfds')}") from error
     if not re.fullmatch(r"\w+(/[\w.-]+)?(:[\d.*]+)?", name):
         # Other forms name a namespace, whose code is not trusted.
         raise UsageError(f"tfds:{name}: write NAME, NAME/CONFIG or NAME:VERSION")

@@ -1,14 +1,12 @@
-"""Beam search, batched, as a loop that compiles into one graph."""
+"""Beam search over a batch of utterances."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import keras
-from keras import ops
+import numpy as np
 
-from asr.arrays import Tensor
 from asr.config.schema import DecodingConfig
 from asr.decoding.scorers import NEVER, Scorer
 
@@ -25,9 +23,9 @@ class Hypotheses(NamedTuple):
             (B, K) float32; -1e9 where there are fewer than K hypotheses.
     """
 
-    tokens: Tensor
-    lengths: Tensor
-    scores: Tensor
+    tokens: np.ndarray
+    lengths: np.ndarray
+    scores: np.ndarray
 
 
 class Tokens(NamedTuple):
@@ -54,11 +52,11 @@ class WeightedScorer(NamedTuple):
 class _Beam(NamedTuple):
     """State of the loop: K live hypotheses and the K best finished ones."""
 
-    time: Tensor  # ()
-    tokens: Tensor  # (B, K, L)
-    last: Tensor  # (B, K)
-    alive: Tensor  # (B, K) bool
-    totals: tuple[Tensor, ...]  # (B, K) log probability by decoder and each scorer
+    time: int
+    tokens: np.ndarray  # (B, K, L)
+    last: np.ndarray  # (B, K)
+    alive: np.ndarray  # (B, K) bool
+    totals: tuple[np.ndarray, ...]  # (B, K) log probability by decoder and each scorer
     state: Any  # of the decoder
     scorer_states: tuple[Any, ...]
     finished: Hypotheses
@@ -67,22 +65,21 @@ class _Beam(NamedTuple):
 class _Extensions(NamedTuple):
     """The K best extensions of the live hypotheses, (B, K) each."""
 
-    scores: Tensor
-    tokens: Tensor
-    parents: Tensor
-    index: Tensor  # among all K * V extensions
+    scores: np.ndarray
+    tokens: np.ndarray
+    parents: np.ndarray
+    place: np.ndarray  # among all K * V extensions
 
 
 def beam_search(
     step: Step,
-    state: Tensor,
-    limits: Tensor,
+    state: Any,
+    limits: np.ndarray,
     special: Tokens,
     config: DecodingConfig,
     *,
     scorers: Sequence[WeightedScorer] = (),
     weight: float = 1.0,
-    longest: Tensor = None,
 ) -> Hypotheses:
     """Keep the K most probable hypotheses; those that end compete in a pool apart.
 
@@ -92,7 +89,8 @@ def beam_search(
     usual approximation.
 
     Args:
-        step: `(tokens (B, K), state) -> (logits (B, K, V), state)`; every leaf of the
+        step: `(tokens (B, K), state) -> (log probabilities (B, K, V),
+            state)`; every leaf of the
             state begins with (B, K).
         state: State before the first step, for K = `config.beam_size` hypotheses.
         limits: Maximum tokens of each utterance, (B,) int32; a hypothesis that reaches
@@ -101,19 +99,15 @@ def beam_search(
         config: Beam size, `n_best` and length penalty.
         scorers: Scorers beside the decoder, such as CTC and a language model.
         weight: Factor of the decoder's log probabilities.
-        longest: As in `greedy_search`.
 
     Returns:
         K hypotheses for each utterance, best first.
     """
-    longest = ops.max(limits) if longest is None else longest
     weights = [weight, *(scorer.weight for scorer in scorers)]
-
-    def advance(*loop: Tensor) -> tuple[Tensor, ...]:
-        """Extend all live hypotheses by one token, and keep the K best."""
-        beam = _Beam(*loop)
-        logits, state = step(beam.last, beam.state)
-        log_probs = allowed_log_probs(logits, special, limits <= beam.time)
+    beam = _start(state, limits, special, config, scorers)
+    while beam.alive.any():
+        log_probs, state = step(beam.last, beam.state)
+        log_probs = allowed_log_probs(log_probs, special, limits <= beam.time)
         totals = [beam.totals[0][..., None] + log_probs]  # (B, K, V) each
         for scorer, total, own in zip(
             scorers, beam.totals[1:], beam.scorer_states, strict=True
@@ -125,63 +119,63 @@ def beam_search(
             for scorer, own in zip(scorers, beam.scorer_states, strict=True)
         )
         beam = beam._replace(
-            totals=tuple(_at(total, best.index) for total in totals),
+            totals=tuple(_at(total, best.place) for total in totals),
             state=_take(state, best.parents),
             scorer_states=tuple(followed),
             tokens=_take(beam.tokens, best.parents),
         )
         beam = beam._replace(finished=_collect_finished(beam, best, special, config))
-        return tuple(_select(beam, best, special, config))
-
-    loop = ops.while_loop(
-        lambda *loop: ops.any(_Beam(*loop).alive),
-        advance,
-        tuple(_start(state, limits, longest, special, config, scorers)),
-    )
-    return _Beam(*loop).finished
+        beam = _select(beam, best, special, config)
+    return beam.finished
 
 
 def _start(
-    state: Tensor,
-    limits: Tensor,
-    longest: Tensor,
+    state: Any,
+    limits: np.ndarray,
     special: Tokens,
     config: DecodingConfig,
     scorers: Sequence[WeightedScorer],
 ) -> _Beam:
-    zeros = ops.tile(ops.zeros_like(limits)[:, None], (1, config.beam_size))  # (B, K)
+    shape = len(limits), config.beam_size
     # Room for the longest hypothesis and, at its end, for the step that closes it.
-    tokens = zeros[..., None] + ops.arange(longest + 1, dtype="int32") * 0
-    nothing = ops.cast(zeros, "float32")
+    tokens = np.zeros((*shape, int(limits.max(initial=0)) + 1), np.int32)
+    alive = np.zeros(shape, bool)
+    alive[:, 0] = True  # the K starts are alike: only one may live
+    nothing = np.zeros(shape, np.float32)
     return _Beam(
-        time=ops.convert_to_tensor(0, dtype="int32"),
+        time=0,
         tokens=tokens,
-        last=zeros + special.start,
-        # The K starts are alike: only one may live.
-        alive=(zeros == 0) & (ops.arange(config.beam_size) == 0),
+        last=np.full(shape, special.start, np.int32),
+        alive=alive,
         totals=(nothing,) * (1 + len(scorers)),
         state=state,
         scorer_states=tuple(scorer.state for scorer in scorers),
-        finished=Hypotheses(tokens, zeros, nothing + NEVER),
+        finished=Hypotheses(
+            tokens, np.zeros(shape, np.int32), np.full_like(nothing, NEVER)
+        ),
     )
 
 
-def allowed_log_probs(logits: Tensor, special: Tokens, full: Tensor) -> Tensor:
-    """Return log probabilities (B, K, V) in which forbidden next tokens are `NEVER`.
+def allowed_log_probs(
+    log_probs: np.ndarray, special: Tokens, full: np.ndarray
+) -> np.ndarray:
+    """Set the log probabilities (B, K, V) of forbidden next tokens to `NEVER`.
 
     Blank and start are forbidden, and all but the end where an utterance is `full`,
     (B,) bool.
     """
-    tokens = ops.arange(logits.shape[-1])
-    log_probs = ops.log_softmax(logits, axis=-1)
-    banned = (tokens == 0) | (tokens == special.start)
-    banned = banned | (full[:, None, None] & (tokens != special.end))
-    return ops.where(banned, NEVER, log_probs)
+    allowed = log_probs.copy()
+    allowed[..., [0, special.start]] = NEVER
+    if full.any():
+        end = log_probs[full][..., special.end]
+        allowed[full] = NEVER
+        allowed[full, :, special.end] = end
+    return allowed
 
 
 def _weighted_sum(
-    totals: Sequence[Tensor], weights: Sequence[float], alive: Tensor
-) -> Tensor:
+    totals: Sequence[np.ndarray], weights: Sequence[float], alive: np.ndarray
+) -> np.ndarray:
     """Return the weighted sum of total scores, (B, K, V).
 
     A token that one scorer rules out stays ruled out, however small the weight is.
@@ -191,15 +185,25 @@ def _weighted_sum(
     for weight, total in zip(weights[1:], totals[1:], strict=True):
         scores = scores + weight * total
         possible = possible & (total > 0.5 * NEVER)
-    return ops.where(possible, scores, NEVER)
+    return np.where(possible, scores, np.float32(NEVER))
 
 
-def _top_k(scores: Tensor, size: int) -> _Extensions:
+def _top_k(scores: np.ndarray, size: int) -> _Extensions:
     """Return the K best of all extensions of an utterance's hypotheses."""
-    batch, _, vocabulary = ops.shape(scores)
-    values, index = ops.top_k(ops.reshape(scores, (batch, size * vocabulary)), size)
-    index = ops.cast(index, "int32")
-    return _Extensions(values, index % vocabulary, index // vocabulary, index)
+    vocabulary = scores.shape[-1]
+    flat = scores.reshape(len(scores), -1)
+    values, index = _best(flat, size)
+    tokens, parents = index % vocabulary, index // vocabulary
+    return _Extensions(values, tokens.astype(np.int32), parents, index)
+
+
+def _best(scores: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest scores of each row and their indices, in order."""
+    index = np.argpartition(-scores, size - 1, axis=1)[:, :size]
+    index.sort(axis=1)  # of equal scores the first wins
+    values = np.take_along_axis(scores, index, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return (np.take_along_axis(it, order, axis=1) for it in (values, index))  # type: ignore[return-value]
 
 
 def _collect_finished(
@@ -208,16 +212,15 @@ def _collect_finished(
     """Put extensions by the end symbol among the K best finished hypotheses."""
     ended = (best.tokens == special.end) & (best.scores > 0.5 * NEVER)
     normalised = best.scores / _length_norm(beam.time, config)
-    scores = ops.where(ended, normalised, NEVER)
-    lengths = ops.full_like(best.tokens, beam.time)
+    scores = np.where(ended, normalised, np.float32(NEVER))
+    lengths = np.full_like(best.tokens, beam.time)
     pool = Hypotheses(
         *(
-            ops.concatenate(pair, axis=1)
+            np.concatenate(pair, axis=1)
             for pair in zip(beam.finished, (beam.tokens, lengths, scores), strict=True)
         )
     )
-    values, index = ops.top_k(pool.scores, config.beam_size)
-    index = ops.cast(index, "int32")
+    values, index = _best(pool.scores, config.beam_size)
     return Hypotheses(_take(pool.tokens, index), _take(pool.lengths, index), values)
 
 
@@ -226,43 +229,36 @@ def _select(
 ) -> _Beam:
     """Go on with the extensions that have not ended and may still win."""
     alive = (best.tokens != special.end) & (best.scores > 0.5 * NEVER)
-    here = ops.arange(ops.shape(beam.tokens)[-1], dtype="int32") == beam.time
-    tokens = ops.where(alive[..., None] & here, best.tokens[..., None], beam.tokens)
+    tokens = beam.tokens
+    tokens[..., beam.time] = np.where(alive, best.tokens, tokens[..., beam.time])
     # Stop an utterance when its n-th finished hypothesis beats all live ones.
-    live = ops.max(ops.where(alive, best.scores, NEVER), axis=1)
+    live = np.max(np.where(alive, best.scores, np.float32(NEVER)), axis=1)
     live = live / _length_norm(beam.time + 1, config)
     enough = beam.finished.scores[:, min(config.n_best, config.beam_size) - 1]
     alive = alive & (live > enough)[:, None]
     return beam._replace(
         time=beam.time + 1,
         tokens=tokens,
-        last=ops.where(alive, best.tokens, special.end),
+        last=np.where(alive, best.tokens, special.end),
         alive=alive,
     )
 
 
-def _length_norm(length: Tensor, config: DecodingConfig) -> Tensor:
+def _length_norm(length: int, config: DecodingConfig) -> float:
     if not config.length_penalty:
         return 1.0
-    return (
-        ops.maximum(ops.cast(length, "float32"), 1.0) / 10.0
-    ) ** config.length_penalty
+    return (max(length, 1) / 10.0) ** config.length_penalty
 
 
-def _at(scores: Tensor, index: Tensor) -> Tensor:
+def _at(scores: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Return the scores of extensions by their index, (B, K) of (B, K, V)."""
-    batch, size, vocabulary = ops.shape(scores)
-    flat = ops.reshape(scores, (batch, size * vocabulary))
-    return ops.take_along_axis(flat, index, axis=1)
+    return np.take_along_axis(scores.reshape(len(scores), -1), index, axis=1)
 
 
-def _take(state: Any, parents: Tensor) -> Any:
-    """Reorder every leaf of a state along the beam."""
-
-    def reorder(leaf: Tensor) -> Tensor:
-        index = ops.reshape(
-            parents, (*ops.shape(parents), *([1] * (len(leaf.shape) - 2)))
-        )
-        return ops.take_along_axis(leaf, index, axis=1)
-
-    return keras.tree.map_structure(reorder, state)
+def _take(state: Any, parents: np.ndarray) -> Any:
+    """Reorder every array of a state along the beam."""
+    if isinstance(state, dict):
+        return {name: _take(leaf, parents) for name, leaf in state.items()}
+    if isinstance(state, tuple):
+        return type(state)(*(_take(leaf, parents) for leaf in state))
+    return state[np.arange(len(parents))[:, None], parents]

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from keras import ops
+import numpy as np
 
-from asr.arrays import Tensor
 from asr.decoding.scorers import NEVER
 
 _TINY = 1e-37
@@ -28,9 +27,9 @@ class PrefixState(NamedTuple):
         last: Last label, or -1 for the empty prefix, (B, K) int32.
     """
 
-    label: Tensor
-    blank: Tensor
-    last: Tensor
+    label: np.ndarray
+    blank: np.ndarray
+    last: np.ndarray
 
 
 class CTCPrefixScorer(NamedTuple):
@@ -45,100 +44,95 @@ class CTCPrefixScorer(NamedTuple):
         algorithm 2.
     """
 
-    log_probs: Tensor
+    log_probs: np.ndarray
     end: int
 
-    def initial_state(self, starts: Tensor) -> PrefixState:
+    def initial_state(self, starts: np.ndarray) -> PrefixState:
         """Return the state of empty prefixes, as many as `starts` has, (B, K)."""
-        blank = ops.cumsum(self.log_probs[:, None, :, 0], axis=-1)
-        blank = ops.tile(blank, (1, starts.shape[1], 1))
-        last = ops.zeros_like(blank[:, :, 0], dtype="int32") - 1
-        return PrefixState(ops.full_like(blank, NEVER), blank, last)
+        blank = np.cumsum(self.log_probs[:, None, :, 0], axis=-1)
+        blank = np.tile(blank, (1, starts.shape[1], 1))
+        last = np.full(blank.shape[:2], -1, np.int32)
+        return PrefixState(np.full_like(blank, NEVER), blank, last)
 
-    def extend(self, totals: Tensor, state: PrefixState) -> Tensor:  # noqa: ARG002 - CTC gives totals, not gains
+    def extend(self, totals: np.ndarray, state: PrefixState) -> np.ndarray:  # noqa: ARG002 - CTC gives totals, not gains
         """Return the log probability of each prefix with each next token, (B, K, V).
 
         The value at `end` is the log probability that the prefix is the whole output;
         at the blank it is `NEVER`.
         """
-        tokens = ops.arange(self.log_probs.shape[-1], dtype="int32")
-        probs = ops.exp(self.log_probs)  # (B, R, V)
+        tokens = np.arange(self.log_probs.shape[-1])
+        probs = np.exp(self.log_probs)  # (B, R, V)
         before_any, before_same = _before(state)
-        scores = ops.where(
+        scores = np.where(
             tokens == state.last[..., None],
             _sum_over_time(before_same, probs),
             _sum_over_time(before_any, probs),
         )
-        whole = ops.logaddexp(state.label[..., -1:], state.blank[..., -1:])  # (B, K, 1)
-        scores = ops.where(tokens == self.end, whole, scores)
-        return ops.where(tokens == 0, NEVER, scores)
+        whole = np.logaddexp(state.label[..., -1:], state.blank[..., -1:])  # (B, K, 1)
+        scores = np.where(tokens == self.end, whole, scores)
+        return np.where(tokens == 0, NEVER, scores)
 
-    def follow(self, state: PrefixState, tokens: Tensor) -> PrefixState:
+    def follow(self, state: PrefixState, tokens: np.ndarray) -> PrefixState:
         """Return the state of prefixes extended by one label each, (B, K) int32."""
         before_any, before_same = _before(state)
         repeated = (tokens == state.last)[..., None]
-        before = ops.where(repeated, before_same, before_any)
-        one_hot = ops.one_hot(tokens, self.log_probs.shape[-1])  # (B, K, V)
-        emitted = ops.matmul(one_hot, ops.transpose(self.log_probs, (0, 2, 1)))
+        before = np.where(repeated, before_same, before_any)
+        frames = self.log_probs.transpose(0, 2, 1)  # (B, V, R)
+        emitted = np.take_along_axis(frames, tokens[..., None], axis=1)
         label = _log_recurrence(emitted, before + emitted)  # (B, K, R)
-        silent = ops.broadcast_to(self.log_probs[:, None, :, 0], ops.shape(label))
+        silent = np.broadcast_to(self.log_probs[:, None, :, 0], label.shape)
         blank = _log_recurrence(silent, _shift(label, 1, NEVER) + silent)
         return PrefixState(label, blank, tokens)
 
 
-def pad_frames(log_probs: Tensor, mask: Tensor) -> Tensor:
+def pad_frames(log_probs: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Make padded frames certain blanks, so that they change no score.
 
     Args:
         log_probs: (B, R, V) float32; token 0 is the blank.
         mask: True for real frames, (B, R) bool.
     """
-    blank = ops.arange(ops.shape(log_probs)[-1]) == 0
-    return ops.where(mask[..., None], log_probs, ops.where(blank, 0.0, NEVER))
+    blank = np.arange(log_probs.shape[-1]) == 0
+    return np.where(
+        mask[..., None], log_probs, np.where(blank, np.float32(0.0), np.float32(NEVER))
+    )
 
 
-def _before(state: PrefixState) -> tuple[Tensor, Tensor]:
+def _before(state: PrefixState) -> tuple[np.ndarray, np.ndarray]:
     """Return the log probability of the prefix being complete before each frame.
 
     The first holds for a label other than the last one, the second for the same label,
     which needs a blank between. Both (B, K, R).
     """
-    first = ops.where(state.last < 0, 0.0, NEVER)[..., None]
-    same = ops.concatenate([first, state.blank[..., :-1]], axis=-1)
-    return ops.logaddexp(same, _shift(state.label, 1, NEVER)), same
+    first = np.where(state.last < 0, np.float32(0.0), np.float32(NEVER))[..., None]
+    same = np.concatenate([first, state.blank[..., :-1]], axis=-1)
+    return np.logaddexp(same, _shift(state.label, 1, NEVER)), same
 
 
-def _sum_over_time(before: Tensor, probs: Tensor) -> Tensor:
+def _sum_over_time(before: np.ndarray, probs: np.ndarray) -> np.ndarray:
     """Return log sum_t exp(before_t) * probs_t, (B, K, V), as one matrix product."""
-    top = ops.max(before, axis=-1, keepdims=True)
-    total = ops.matmul(ops.exp(before - top), probs)
-    possible = top + ops.log(ops.maximum(total, _TINY))
-    return ops.maximum(ops.where(total > 0.0, possible, NEVER), NEVER)
+    top = np.max(before, axis=-1, keepdims=True)
+    total = np.matmul(np.exp(before - top), probs)
+    possible = top + np.log(np.maximum(total, _TINY))
+    return np.maximum(np.where(total > 0.0, possible, NEVER), NEVER)
 
 
-def _log_recurrence(factors: Tensor, terms: Tensor) -> Tensor:
+def _log_recurrence(factors: np.ndarray, terms: np.ndarray) -> np.ndarray:
     """Solve x_t = x_(t-1) * exp(factors_t) + exp(terms_t) for log x_t, x before 0 none.
 
     Reference:
         W. D. Hillis and G. L. Steele, Data parallel algorithms, CACM 1986.
     """
-    size = ops.shape(factors)[-1]
-
-    def double(
-        reach: Tensor, factors: Tensor, terms: Tensor
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        joined = ops.logaddexp(terms, factors + _shift(terms, reach, NEVER))
-        return reach * 2, factors + _shift(factors, reach, 0.0), joined
-
-    reach = ops.convert_to_tensor(1, dtype="int32")
-    _, _, solved = ops.while_loop(
-        lambda reach, *_: reach < size, double, (reach, factors, terms)
-    )
-    return ops.maximum(solved, NEVER)
+    reach = 1
+    while reach < factors.shape[-1]:
+        terms = np.logaddexp(terms, factors + _shift(terms, reach, NEVER))
+        factors = factors + _shift(factors, reach, 0.0)
+        reach *= 2
+    return np.maximum(terms, NEVER)
 
 
-def _shift(values: Tensor, reach: Tensor, fill: float) -> Tensor:
+def _shift(values: np.ndarray, reach: int, fill: float) -> np.ndarray:
     """Return values_(t - reach), and `fill` where there is none, (B, K, R)."""
-    index = ops.arange(ops.shape(values)[-1], dtype="int32") - reach
-    moved = ops.take(values, ops.maximum(index, 0), axis=-1)
-    return ops.where(index >= 0, moved, fill)
+    moved = np.full_like(values, fill)
+    moved[..., reach:] = values[..., :-reach]
+    return moved

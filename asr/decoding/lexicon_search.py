@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.decoding.automata import HotwordScorer
 from asr.decoding.beam_search import Tokens
+from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.prefix_tree import ROOT, PhoneTree
 from asr.decoding.scorers import NEVER
 

@@ -7,22 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from asr.arrays import Tensor, pad_rows
+from asr.arrays import pad_rows
 
 ROOT = 0  # node before a word
 _DEAD = 1  # node of letters that begin no word
 
 
 class Lexicon(NamedTuple):
-    """A tree of letters, in arrays or tensors.
+    """A tree of letters.
 
     Attributes:
         children: Node after each letter, (N, V) int32.
         words: Word that ends at each node, (N,) int32; 0 before a word.
     """
 
-    children: Tensor
-    words: Tensor
+    children: np.ndarray
+    words: np.ndarray
 
 
 def lexicon(

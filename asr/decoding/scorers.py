@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-import keras
 import numpy as np
-from keras import ops
 
-from asr.arrays import Tensor
 from asr.decoding.prefix_tree import ROOT, Lexicon
 
 # Log probability of the impossible: finite, so that differences stay numbers.
@@ -23,42 +19,44 @@ class Scorer(Protocol):
     search keeps the total score of each hypothesis, and passes it in.
     """
 
-    def initial_state(self, starts: Tensor) -> Any:
+    def initial_state(self, starts: np.ndarray) -> Any:
         """Return the state before the first token; starts: (B, K) int32."""
 
-    def extend(self, totals: Tensor, state: Any) -> Tensor:
+    def extend(self, totals: np.ndarray, state: Any) -> np.ndarray:
         """Return total scores with each next token, (B, K, V); totals: (B, K)."""
 
-    def follow(self, state: Any, tokens: Tensor) -> Any:
+    def follow(self, state: Any, tokens: np.ndarray) -> Any:
         """Return the state after tokens, (B, K) int32."""
 
 
-class TableScorer(NamedTuple):
-    """A finite automaton in tensors; its state is a row.
+class Automaton(NamedTuple):
+    """A finite automaton whose states score the next token; a `Scorer`.
 
     Attributes:
-        gains: Score of each token in each row, (S, V) float32.
-        following: Row after each token, (S, V) int32.
+        scores: Score of each token in each state, (S, V) float32.
+        following: State after each token, (S, V) int32.
+        start: State before a text.
     """
 
-    gains: Tensor
-    following: Tensor
+    scores: np.ndarray
+    following: np.ndarray
+    start: int
 
-    def initial_state(self, starts: Tensor) -> Tensor:
+    def initial_state(self, starts: np.ndarray) -> np.ndarray:
         """See `Scorer`."""
         return starts
 
-    def extend(self, totals: Tensor, state: Tensor) -> Tensor:
+    def extend(self, totals: np.ndarray, state: np.ndarray) -> np.ndarray:
         """See `Scorer`."""
-        return totals[..., None] + ops.take(self.gains, state, axis=0)
+        return totals[..., None] + self.scores[state]
 
-    def follow(self, state: Tensor, tokens: Tensor) -> Tensor:
+    def follow(self, state: np.ndarray, tokens: np.ndarray) -> np.ndarray:
         """See `Scorer`."""
-        return _entries(self.following, state, tokens)
+        return self.following[state, tokens]
 
 
 class WordRows(NamedTuple):
-    """Sparse probabilities of words after histories of one length; arrays or tensors.
+    """Sparse probabilities of words after histories of one length.
 
     Each history has a row; row 0 stands for unknown histories.
 
@@ -71,16 +69,16 @@ class WordRows(NamedTuple):
         rounds: Steps of a binary search in the longest row.
     """
 
-    starts: Tensor
-    backoffs: Tensor
-    words: Tensor
-    discounted: Tensor
-    longer: Tensor
+    starts: np.ndarray
+    backoffs: np.ndarray
+    words: np.ndarray
+    discounted: np.ndarray
+    longer: np.ndarray
     rounds: int
 
     def find(
-        self, rows: Tensor, words: Tensor, shorter: Tensor
-    ) -> tuple[Tensor, Tensor]:
+        self, rows: np.ndarray, words: np.ndarray, shorter: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Look up the probabilities of words.
 
         Args:
@@ -91,18 +89,18 @@ class WordRows(NamedTuple):
         Returns:
             Probabilities, and the row of each history that the word makes longer.
         """
-        low = ops.take(self.starts, rows)
-        end = ops.take(self.starts, rows + 1)
+        low = self.starts[rows]
+        end = self.starts[rows + 1]
         high = end
         for _ in range(self.rounds):
             middle = (low + high) // 2
-            below = (low < high) & (ops.take(self.words, middle) < words)
-            low = ops.where(below, middle + 1, low)
-            high = ops.where(below, high, ops.minimum(high, middle))
-        seen = (low < end) & (ops.take(self.words, low) == words)
-        discounted = ops.where(seen, ops.take(self.discounted, low), 0.0)
-        longer = ops.where(seen, ops.take(self.longer, low), 0)
-        return discounted + ops.take(self.backoffs, rows) * shorter, longer
+            below = (low < high) & (self.words[middle] < words)
+            low = np.where(below, middle + 1, low)
+            high = np.where(below, high, np.minimum(high, middle))
+        seen = (low < end) & (self.words[low] == words)
+        discounted = np.where(seen, self.discounted[low], 0.0)
+        longer = np.where(seen, self.longer[low], 0)
+        return discounted + self.backoffs[rows] * shorter, longer
 
 
 class WordState(NamedTuple):
@@ -118,13 +116,13 @@ class WordState(NamedTuple):
         word_score: Weighted log probability of the current word, if it ended here.
     """
 
-    letter_state: Tensor
-    letter_score: Tensor
-    node: Tensor
-    previous_word: Tensor
-    bigram_history: Tensor
-    next_history: Tensor
-    word_score: Tensor
+    letter_state: np.ndarray
+    letter_score: np.ndarray
+    node: np.ndarray
+    previous_word: np.ndarray
+    bigram_history: np.ndarray
+    next_history: np.ndarray
+    word_score: np.ndarray
 
 
 class WordScorer(NamedTuple):
@@ -140,14 +138,13 @@ class WordScorer(NamedTuple):
     `word_score` is log p(CAT | <s> THE) = -4. The space then adds -4 - (-6) = +2: the
     three letters and the space cost -4 together.
 
-    Attributes, in arrays until `scorer` makes tensors of them:
+    Attributes:
         letters: Automaton of the weighted log probabilities of letters.
         lexicon: Prefix tree of the words.
         unigrams: Probability of each word, (W,) float32.
         rows: Row in `bigrams` of each word, (W,) int32.
         bigrams: Words after one word.
         trigrams: Words after two words.
-        start: Row of `letters` before a text.
         first: Word before a text.
         unknown: Word for all words that the lexicon lacks.
         space: Token between words.
@@ -160,78 +157,68 @@ class WordScorer(NamedTuple):
         End-to-End Speech Recognition, ASRU 2017.
     """
 
-    letters: TableScorer
+    letters: Automaton
     lexicon: Lexicon
-    unigrams: Tensor
-    rows: Tensor
+    unigrams: np.ndarray
+    rows: np.ndarray
     bigrams: WordRows
     trigrams: WordRows
-    start: int
     first: int
     unknown: int
     space: int
     end: int
     weight: float
-    bonus: Tensor
+    bonus: np.ndarray
 
-    def scorer(self, table: Callable[[np.ndarray], Tensor]) -> WordScorer:
-        """Return the same scorer in tensors; `table` makes one of each array."""
-        return keras.tree.map_structure(
-            lambda leaf: table(leaf) if isinstance(leaf, np.ndarray) else leaf, self
-        )
+    @property
+    def start(self) -> int:
+        """State of `letters` before a text."""
+        return self.letters.start
 
-    def initial_state(self, starts: Tensor) -> WordState:
+    def initial_state(self, starts: np.ndarray) -> WordState:
         """See `Scorer`."""
-        none = ops.zeros_like(starts)
-        nothing = ops.cast(none, "float32")
-        first = ops.take(self.rows, none + self.first)
+        none = np.zeros_like(starts)
+        nothing = none.astype(np.float32)
+        first = self.rows[none + self.first]
         return WordState(starts, nothing, none, first, none, none, nothing)
 
-    def extend(self, totals: Tensor, state: WordState) -> Tensor:
+    def extend(self, totals: np.ndarray, state: WordState) -> np.ndarray:
         """See `Scorer`."""
-        gains = ops.take(self.letters.gains, state.letter_state, axis=0)
-        known = ops.take(self.lexicon.words, state.node) != self.unknown
+        gains = self.letters.scores[state.letter_state]
+        known = self.lexicon.words[state.node] != self.unknown
         # A known word takes back the score of its letters.
-        word = state.word_score - ops.where(known, state.letter_score, 0.0)
+        word = state.word_score - np.where(known, state.letter_score, 0.0)
         # The space belongs to the letters of a word; the end of a text does not.
         written = known & (state.node != ROOT)
-        at_space = word - ops.where(written, gains[..., self.space], 0.0)
-        tokens = ops.arange(gains.shape[-1], dtype="int32")
+        at_space = word - np.where(written, gains[..., self.space], 0.0)
+        tokens = np.arange(gains.shape[-1])
         spaces, ends = tokens == self.space, tokens == self.end
-        bonus = ops.take(self.bonus, state.node)
-        gains = gains + ops.where(spaces, (at_space + bonus)[..., None], 0.0)
-        gains = gains + ops.where(ends, (word + bonus)[..., None], 0.0)
+        bonus = self.bonus[state.node]
+        gains = gains + np.where(spaces, (at_space + bonus)[..., None], 0.0)
+        gains = gains + np.where(ends, (word + bonus)[..., None], 0.0)
         return totals[..., None] + gains
 
-    def follow(self, state: WordState, tokens: Tensor) -> WordState:
+    def follow(self, state: WordState, tokens: np.ndarray) -> WordState:
         """See `Scorer`."""
-        gain = _entries(self.letters.gains, state.letter_state, tokens)
-        node = _entries(self.lexicon.children, state.node, tokens)
+        gain = self.letters.scores[state.letter_state, tokens]
+        node = self.lexicon.children[state.node, tokens]
         # At the end of a word its history moves on by that word.
         ended = (tokens == self.space) & (state.node != ROOT)
-        word = ops.take(self.lexicon.words, state.node)
-        previous = ops.where(ended, ops.take(self.rows, word), state.previous_word)
-        history = ops.where(ended, state.next_history, state.bigram_history)
+        word = self.lexicon.words[state.node]
+        previous = np.where(ended, self.rows[word], state.previous_word)
+        history = np.where(ended, state.next_history, state.bigram_history)
         # The new node may be the end of a word: score it after its history.
-        word = ops.take(self.lexicon.words, node)
-        probability = ops.take(self.unigrams, word)
+        word = self.lexicon.words[node]
+        probability = self.unigrams[word]
         probability, longer = self.bigrams.find(previous, word, probability)
         probability, _ = self.trigrams.find(history, word, probability)
-        score = self.weight * ops.log(ops.maximum(probability, 1e-30))
+        score = self.weight * np.log(np.maximum(probability, 1e-30))
         return WordState(
             letter_state=self.letters.follow(state.letter_state, tokens),
-            letter_score=ops.where(
-                tokens == self.space, 0.0, state.letter_score + gain
-            ),
+            letter_score=np.where(tokens == self.space, 0.0, state.letter_score + gain),
             node=node,
             previous_word=previous,
             bigram_history=history,
             next_history=longer,
-            word_score=ops.where(node != ROOT, score, 0.0),
+            word_score=np.where(node != ROOT, score, 0.0),
         )
-
-
-def _entries(table: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Return table[row, column] of each pair."""
-    width = table.shape[1]
-    return ops.take(ops.reshape(table, (-1,)), rows * width + columns)

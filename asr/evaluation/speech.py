@@ -61,7 +61,7 @@ class Evaluation:
         report: Error rates, confidence intervals and tables.
         audio_seconds: Total duration of the recordings.
         rtf: Real-time factor: seconds of work for each second of audio, with reading
-            and without compilation.
+            and without the start of the model.
         normalizer: Name of the normaliser of references and hypotheses.
         unreadable: Number of unreadable recordings, scored as empty hypotheses.
         results: Result of each utterance, in order.

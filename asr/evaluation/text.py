@@ -44,7 +44,7 @@ class TextEvaluation:
     Attributes:
         bleu: BLEU and chrF.
         rouge: ROUGE.
-        seconds: Seconds of work, without compilation.
+        seconds: Seconds of work, without the start of the model.
         left_out: Number of sources that were truncated.
         results: Result of each source, in order.
     """
@@ -98,10 +98,7 @@ def evaluate_texts(
     if not pairs:
         raise DataError("no pairs to evaluate on")
     grouped = references(pairs)
-    # Two batch sizes: after the second, TensorFlow compiles for variable shapes.
-    for batch_size in (1, 2):
-        sources = [pairs[0].source] * batch_size
-        list(generator.generate_many(sources, decoding=decoding))
+    generator.generate(pairs[0].source, decoding=decoding)  # builds the decoder
     started = time.perf_counter()
     generations = list(
         generator.generate_many(grouped, batch_tokens=batch_tokens, decoding=decoding)

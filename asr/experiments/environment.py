@@ -31,8 +31,8 @@ def environment() -> dict[str, Any]:
         "system": platform.platform(),
         "processor": _processor(),
         "cores": os.cpu_count(),
-        "asr": _version("asr"),
-        "revision": _revision(Path(__file__).resolve().parent.parent),
+        "asr": _version("asr-attention"),
+        "revision": _revision(Path(__file__).resolve().parents[2]),
         "packages": {
             name: version for name in _PACKAGES if (version := _version(name))
         },

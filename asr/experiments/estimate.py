@@ -21,10 +21,10 @@ from asr.config.schema import Recipe, SourceConfig
 from asr.data.manifest import Utterance, write_manifest
 from asr.errors import RecipeError
 from asr.text.pronunciation import write_lexicon
+from asr.training.checkpoint import save_state
 from asr.training.collect import task_of
 from asr.training.run_folder import CHECKPOINT
 from asr.training.setup import build
-from asr.training.state import save_state
 from asr.training.train import begin
 from asr.training.trainer import Trainer
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 
 from asr.config.schema import DecodingConfig
-from asr.decoding.automata import Automaton, phrases_automaton, prefix_automaton
 from asr.decoding.beam_search import Tokens
+from asr.decoding.hotwords import phrases_automaton, prefix_automaton
 from asr.decoding.lexicon_search import LexiconSearch
-from asr.decoding.scorers import WordScorer
+from asr.decoding.scorers import Automaton, WordScorer
 from asr.errors import DataError, ModelError
-from asr.inference.graph import BeamSearchDecoder
+from asr.inference.beam_search_decoder import BeamSearchDecoder
 from asr.inference.rescoring import RescoringDecoder
 from asr.language_model import fusion
 from asr.language_model.model import LanguageModel
 from asr.language_model.storage import load_language_model
-from asr.model.seq2seq import Seq2Seq
+from asr.runtime.network import Network
 from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -25,11 +25,11 @@ AnyDecoder = BeamSearchDecoder | RescoringDecoder
 _ENTRIES = 25  # beam entries of the lexicon search for each rescored hypothesis
 
 
-def build_decoder(model: Seq2Seq, task: Task, config: DecodingConfig) -> AnyDecoder:
+def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDecoder:
     """Return a decoder: beam search by tokens, or lexicon search with rescoring.
 
     Args:
-        model: The network; its weights are shared, not copied.
+        network: The network.
         task: Task of the model.
         config: Beam size, weights, language model, hotwords and prefix.
 
@@ -45,8 +45,8 @@ def build_decoder(model: Seq2Seq, task: Task, config: DecodingConfig) -> AnyDeco
     search = _lexicon_search(config, task, language_model)
     if search is None:
         scorers = _scorers(config, task, language_model)
-        return BeamSearchDecoder(model, special, config, scorers)
-    return RescoringDecoder(model, special, config, search, task.tokenizer.encode)
+        return BeamSearchDecoder(network, special, config, scorers)
+    return RescoringDecoder(network, special, config, search, task.tokenizer.encode)
 
 
 def _lexicon_search(

@@ -11,7 +11,6 @@ from typing import Any, cast
 import numpy as np
 
 from asr.config.schema import DecodingConfig
-from asr.data.batching import collate
 from asr.errors import DataError, ModelError
 from asr.files import model_path
 from asr.formats.transcript import Alternative
@@ -121,11 +120,10 @@ class TextGenerator(Predictor):
         hypotheses = self.search(self.decoding).hypotheses([array])
         length = hypotheses.lengths[0, 0]
         best = [*hypotheses.tokens[0, 0, :length].tolist(), self.task.end]
-        inputs, _ = collate([(array, best)], self.task.start)
-        weights = self.model.predict_on_batch(inputs)["weights"]
+        weights = self.network.attention(array, [self.task.start, *best[:-1]])
         pieces = self._texts.tokenizer.pieces
         return TextAttention(
-            weights=np.asarray(weights)[0],
+            weights=weights,
             tokens=tuple(pieces[token] for token in best),
             source=tuple(pieces[token] for token in source),
         )

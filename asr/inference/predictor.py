@@ -11,11 +11,11 @@ from asr.decoding.beam_search import Hypotheses
 from asr.decoding.scorers import NEVER
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder, build_decoder
-from asr.model.seq2seq import Seq2Seq
+from asr.runtime.network import Network
 from asr.storage.model_folder import LoadedModel
 from asr.tasks.base import Task
 
-_KEPT = 8  # compiled decoders in memory; each has its own language model
+_KEPT = 8  # decoders in memory; each has its own language model
 
 
 class Predictor:
@@ -30,7 +30,7 @@ class Predictor:
     """
 
     def __init__(self, loaded: LoadedModel, card: str = "") -> None:
-        self.model: Seq2Seq = loaded.model
+        self.network: Network = loaded.network
         self.task: Task = loaded.task
         self.config = loaded.config
         self.decoding: DecodingConfig = loaded.config.decoding
@@ -49,7 +49,7 @@ class Predictor:
         config = replace(config, n_best=min(config.n_best, config.beam_size))
         decoder = self._decoders.get(config)
         if decoder is None:
-            decoder = build_decoder(self.model, self.task, config)
+            decoder = build_decoder(self.network, self.task, config)
             self._decoders[config] = decoder
             for oldest in list(self._decoders)[:-_KEPT]:
                 self._decoders.pop(oldest, None)  # another thread may have been first

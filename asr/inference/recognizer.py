@@ -131,10 +131,7 @@ class Recognizer(Predictor):
         yield from self._scheduler(options, rate).segments(source)
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
-        """Compile the search before the first recording.
-
-        JAX compiles again for each shape of a batch.
-        """
+        """Build the decoder and its ONNX sessions before the first recording."""
         self.search(decoding).hypotheses([np.zeros(self.rate, "float32")])
 
     def align(
@@ -193,18 +190,12 @@ class Recognizer(Predictor):
             )
         hypotheses = self.search(self.decoding).hypotheses([samples])
         best = hypotheses.tokens[0, 0, : hypotheses.lengths[0, 0]].tolist()
-        tokens = np.array([[self.task.start, *best]], dtype="int32")
-        lengths = np.array([len(samples)], dtype="int32")
-        outputs = self.model.predict_on_batch(
-            {"source": samples[None], "source_lengths": lengths, "tokens": tokens}
-        )
-        features, _ = self.model.frontend(samples[None], lengths)
-        hop = self.model.frontend.frame_seconds
+        hop, encoder = self.network.frame_seconds, self.config.model.encoder
         return AttentionMap(
-            weights=np.asarray(outputs["weights"])[0],
+            weights=self.network.attention(samples, [self.task.start, *best]),
             tokens=(*(self.task.decode([token]) for token in best), "</s>"),
-            frame_seconds=hop * self.model.encoder.frames_per_memory,
-            features=np.asarray(features)[0],
+            frame_seconds=hop * encoder.reduction * encoder.memory_stride,
+            features=self.network.features(samples),
             hop_seconds=hop,
         )
 
@@ -223,7 +214,7 @@ class Recognizer(Predictor):
         return options
 
     def _builder(self, options: TranscribeOptions) -> SegmentBuilder:
-        hop = self.model.frontend.frame_seconds
+        hop = self.network.frame_seconds
         return SegmentBuilder(
             self.task,
             self.config.calibration,

@@ -4,29 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import keras
 import numpy as np
-from keras import ops
 
-from asr.arrays import pad_rows, round_up_length
+from asr.arrays import pad_rows
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses, Tokens
 from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
 from asr.decoding.scorers import NEVER
-from asr.inference.graph import DecodedBatch, inputs_of, predict
-from asr.model.ops import sequence_mask
-from asr.model.seq2seq import Seq2Seq
-
-_BATCH = 2  # recordings whose hypotheses are rescored at once: more fill memory
+from asr.inference.beam_search_decoder import DecodedBatch
+from asr.runtime.network import Encoded, Network
 
 
 class RescoringDecoder:
     """Decodes with a CTC head of phones; used as `BeamSearchDecoder`.
 
     Args:
-        model: The network; its weights are shared, not copied.
+        network: The network, with a CTC head of phones.
         special: Start and end symbols.
         config: Beam size and weights.
         first_pass: Finds hypotheses by their phones.
@@ -39,7 +33,7 @@ class RescoringDecoder:
 
     def __init__(
         self,
-        model: Seq2Seq,
+        network: Network,
         special: Tokens,
         config: DecodingConfig,
         first_pass: LexiconSearch,
@@ -47,83 +41,53 @@ class RescoringDecoder:
     ) -> None:
         self.special, self.config = special, config
         self.first_pass, self.encode = first_pass, encode
-        self._encoder = _Encoder(model, config.phone_prior)
-        self._rescorer = _Rescorer(model)
+        self.network = network
 
     def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
-        """Decode a batch of sources, (N,) each; the result is in arrays."""
+        """Decode a batch of sources, (N,) each."""
         return self.decode(sources).hypotheses
 
     def decode(
         self,
         sources: Sequence[np.ndarray],
         is_first: Sequence[bool] | None = None,  # noqa: ARG002 - for a prefix
-        *,
-        width: int = 0,
     ) -> DecodedBatch:
         """Decode a batch of sources; see `BeamSearchDecoder.decode`."""
-        encoded = predict(self._encoder, inputs_of(sources, width))
-        counts = encoded["ctc_lengths"]
+        encoded = self.network.encode(sources, self.config.phone_prior)
         hypotheses: list[list[Hypothesis]] = []
         labels: list[list[list[int]]] = []
         pending = []
         # The first pass takes one core: rescore meanwhile.
         with ThreadPoolExecutor(1) as executor:
-            for start in range(0, len(sources), _BATCH):
-                batch = slice(start, start + _BATCH)
-                for frames, count in zip(
-                    encoded["phones"][batch], counts[batch], strict=True
-                ):
-                    beam = self.first_pass(frames[:count], self.config.beam_size)
-                    texts = [" ".join(hypothesis.words) for hypothesis in beam]
-                    hypotheses.append(beam)
-                    labels.append(
-                        [[*self.encode(text), self.special.end] for text in texts]
-                    )
-                memory = encoded["memory"][batch], encoded["memory_lengths"][batch]
-                pending.append(executor.submit(self._rescore, *memory, labels[batch]))
-        attention = np.concatenate([scores.result() for scores in pending])
+            for row, frames in enumerate(encoded.phone_rows()):
+                found = self.first_pass(frames, self.config.beam_size)
+                texts = [" ".join(hypothesis.words) for hypothesis in found]
+                hypotheses.append(found)
+                labels.append(
+                    [[*self.encode(text), self.special.end] for text in texts]
+                )
+                pending.append(executor.submit(self._rescore, encoded, row, labels[-1]))
         best = [
-            self._n_best(*row)
-            for row in zip(hypotheses, labels, attention, strict=True)
+            self._n_best(found, tokens, scores.result())
+            for found, tokens, scores in zip(hypotheses, labels, pending, strict=True)
         ]
-        ctc = [
-            frames[:count]
-            for frames, count in zip(encoded["ctc_log_probs"], counts, strict=True)
-        ]
-        return DecodedBatch(self._padded(best), ctc)
+        return DecodedBatch(self._padded(best), encoded.ctc_rows())
 
     def _rescore(
-        self,
-        memory: np.ndarray,
-        memory_lengths: np.ndarray,
-        labels: list[list[list[int]]],
+        self, encoded: Encoded, row: int, labels: list[list[int]]
     ) -> np.ndarray:
-        """Return the decoder's log probability of labels, (B, K).
-
-        K is always the beam size, and lengths are rounded up: few graphs are compiled.
-        """
-        rows, size = len(labels), self.config.beam_size
-        if self.config.phone_weight == 1:  # the decoder has no part in the score
-            return np.zeros((rows, size))
-        empty = [self.special.end]
-        flat = [label for row in labels for label in row + [empty] * (size - len(row))]
-        lengths = np.array([len(label) for label in flat], np.int32)
-        width = round_up_length(int(lengths.max()), bits=3)
-        padded = pad_rows(flat, width, "int32").reshape(rows, size, width)
-        tokens = np.roll(padded, 1, axis=2)
-        tokens[..., 0] = self.special.start
-        scores = predict(
-            self._rescorer,
-            {
-                "memory": memory,
-                "memory_lengths": memory_lengths,
-                "tokens": tokens,
-                "labels": padded,
-                "label_lengths": lengths.reshape(rows, size),
-            },
-        )
-        return np.asarray(scores)
+        """Return the decoder's log probability of labels, (K,)."""
+        # Nothing was found, or the decoder has no part in the score.
+        if not labels or self.config.phone_weight == 1:
+            return np.zeros(len(labels))
+        lengths = np.array([len(label) for label in labels])
+        padded = pad_rows(labels, int(lengths.max()), "int64")
+        tokens = np.roll(padded, 1, axis=1)
+        tokens[:, 0] = self.special.start
+        memory = self.network.row(encoded, row)
+        scores, _ = self.network.rescore(tokens[None], padded[None], memory)
+        inside = np.arange(padded.shape[1]) < lengths[:, None]
+        return np.sum(scores[0] * inside, axis=1)
 
     def _n_best(
         self,
@@ -141,7 +105,7 @@ class RescoringDecoder:
                 label[:-1],
             )
             for hypothesis, label, log_prob in zip(
-                hypotheses, labels, attention, strict=False
+                hypotheses, labels, attention, strict=True
             )
         ]
         return sorted(scored, reverse=True)[: config.n_best]
@@ -157,49 +121,3 @@ class RescoringDecoder:
                 tokens[row, rank, : len(label)] = label
                 lengths[row, rank], scores[row, rank] = len(label), score
         return Hypotheses(tokens, lengths, scores)
-
-
-class _Encoder(keras.Model):
-    """Encoder states of sources, with the outputs of both CTC heads."""
-
-    def __init__(self, model: Seq2Seq, prior: float) -> None:
-        super().__init__(name="encoder", dtype="float32")
-        self.model, self.prior = model, prior
-        self.built = True
-
-    def call(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        encoded, _, ctc_log_probs = self.model.encode(
-            inputs["source"], inputs["source_lengths"]
-        )
-        phones = self.model.heads["phones"]
-        return {
-            "memory": encoded.memory,
-            "memory_lengths": encoded.memory_lengths,
-            "ctc_lengths": encoded.state_lengths,
-            "ctc_log_probs": ctc_log_probs,
-            "phones": phones.log_probs(encoded.states, self.prior),
-        }
-
-
-class _Rescorer(keras.Model):
-    """The decoder's log probability of labels, (B, K), all steps at once."""
-
-    def __init__(self, model: Seq2Seq) -> None:
-        super().__init__(name="rescorer", dtype="float32")
-        self.model = model
-        self.built = True
-
-    def call(self, inputs: dict[str, Any]) -> Any:
-        tokens, labels = inputs["tokens"], inputs["labels"]
-        rows, count, width = ops.shape(tokens)
-        logits, _ = self.model.decoder(
-            ops.reshape(tokens, (rows * count, width)),
-            ops.repeat(inputs["memory"], count, axis=0),
-            ops.repeat(inputs["memory_lengths"], count, axis=0),
-        )
-        log_probs = ops.log_softmax(logits, axis=-1)
-        flat = ops.reshape(labels, (rows * count, width, 1))
-        scores = ops.take_along_axis(log_probs, flat, axis=2)[..., 0]
-        lengths = ops.reshape(inputs["label_lengths"], (rows * count,))
-        inside = ops.cast(sequence_mask(lengths, width), scores.dtype)
-        return ops.reshape(ops.sum(scores * inside, axis=1), (rows, count))

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from asr.arrays import round_up_length
 from asr.audio.decoders import RawSamples
 from asr.audio.windows import AudioSegment
 from asr.errors import AsrError
@@ -32,7 +31,7 @@ class Scheduler:
 
     Args:
         read: Audio segments of a recording.
-        decoder: Compiled search.
+        decoder: Decodes a batch.
         builder: Builds the segments of transcripts.
         options: Size of batches and callbacks.
         rate: Samples per second.
@@ -107,11 +106,10 @@ class Scheduler:
         queue, self._queue = self._queue, []
         left = sorted(queue, key=lambda entry: entry[1].samples.size)
         while left:
-            # Few different lengths: each shape of a batch costs memory.
-            longest = round_up_length(left[-1][1].samples.size, bits=5)
+            longest = left[-1][1].samples.size
             count = max(1, math.floor(self.options.batch_seconds * self.rate / longest))
             batch, left = left[-count:], left[:-count]
-            self._decode(batch, longest)
+            self._decode(batch)
             self._report_progress(batch, left)
         if len(queue) > 1:  # not after each segment of live audio
             _release_memory()
@@ -123,13 +121,10 @@ class Scheduler:
                     self.options.on_segment(segment)
         return decoded
 
-    def _decode(
-        self, batch: list[tuple[PendingTranscript, AudioSegment]], width: int
-    ) -> None:
+    def _decode(self, batch: list[tuple[PendingTranscript, AudioSegment]]) -> None:
         decoded = self.decoder.decode(
             [segment.samples for _, segment in batch],
             [segment.start == pending.first for pending, segment in batch],
-            width=width,
         )
         for row, (pending, segment) in enumerate(batch):
             pending.decoded[segment.start] = self.builder.build(decoded, row, segment)

@@ -9,7 +9,7 @@ from asr.audio.windows import AudioSegment
 from asr.config.schema import Calibration
 from asr.decoding.ctc_alignment import Spans, align_labels
 from asr.formats.transcript import Alternative, Segment, Word
-from asr.inference.graph import DecodedBatch
+from asr.inference.beam_search_decoder import DecodedBatch
 from asr.inference.hallucination import best_path, hallucination_reason
 from asr.inference.predictor import distinct_texts, n_best
 from asr.inference.timestamps import timed_words

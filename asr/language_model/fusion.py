@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asr.decoding.automata import Automaton, HotwordScorer
 from asr.decoding.beam_search import Tokens
+from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.prefix_tree import ROOT, lexicon, phone_tree
-from asr.decoding.scorers import TableScorer, WordScorer
+from asr.decoding.scorers import Automaton, WordScorer
 from asr.errors import ModelError
 from asr.language_model.model import FIRST, UNKNOWN, LanguageModel, Words
 from asr.language_model.tables import first_rows, ngram_automaton, word_rows
@@ -86,13 +86,12 @@ def word_scorer(
     bonuses[ROOT] = 0
     bonuses[[tree.children[ROOT, tokens[0]] for tokens, _ in spelled]] = 0
     return WordScorer(
-        letters=TableScorer(letters.scores, letters.following),
+        letters=letters,
         lexicon=tree,
         unigrams=words.ngrams.unigrams,
         rows=first_rows(words.ngrams),
         bigrams=word_rows(words.ngrams, 1),
         trigrams=word_rows(words.ngrams, 2),
-        start=letters.start,
         first=START,
         unknown=UNKNOWN,
         space=_space(tokenizer),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from asr.decoding.automata import text_score
+from asr.decoding.hotwords import text_score
 from asr.errors import DataError
 from asr.language_model import fusion
 from asr.language_model.model import LanguageModel

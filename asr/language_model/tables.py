@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.decoding.automata import Automaton
-from asr.decoding.scorers import WordRows
+from asr.decoding.scorers import Automaton, WordRows
 from asr.errors import DataError
 from asr.language_model.ngrams import Level, NGrams, key_rows
 

@@ -32,8 +32,8 @@ from asr.config.schema import (
 )
 from asr.errors import ModelError, RecipeError
 from asr.files import atomic_write
-from asr.model.seq2seq import Seq2Seq
-from asr.storage.weights import LARGEST_WEIGHTS, assign_arrays, read_arrays
+from asr.runtime.network import Network
+from asr.storage.weights import LARGEST_WEIGHTS, read_arrays
 from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
@@ -77,17 +77,12 @@ class LoadedModel:
     Attributes:
         config: Content of `config.json`.
         task: Preprocessing and postprocessing.
-        model: The network.
+        network: The network, ready to run.
     """
 
     config: FolderConfig
     task: Task
-    model: Seq2Seq
-
-
-def build(task: Task, **options: Any) -> Seq2Seq:
-    """Build an untrained network for a task; `options` go to `Seq2Seq`."""
-    return Seq2Seq(task.model, task.vocabulary, task.frontend(), **options)
+    network: Network
 
 
 def write_model(
@@ -163,39 +158,26 @@ def read_model(folder: Path) -> LoadedModel:
         )
     tokenizer = read_tokenizer(folder / TOKENIZER)
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
+    path = folder / WEIGHTS
+    arrays = read_arrays(path)
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu":
+            raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")
+        if not np.all(np.isfinite(array)):
+            raise ModelError(f"{path}: {name} holds values that are not finite numbers")
     try:
         normalizer(config.normalizer)
-        model = build(task)
+        network = Network(
+            config.model,
+            arrays,
+            vocabulary=task.vocabulary,
+            text=task.modality == "text",
+        )
     except RecipeError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from error
-    assign_arrays(model.weights, read_arrays(folder / WEIGHTS), folder / WEIGHTS)
-    return LoadedModel(config, task, model)
-
-
-def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
-    """Initialise a network with the weights of a model folder.
-
-    Tokenizer and weight shapes must be equal. A phone head may be added or removed.
-
-    Raises:
-        ModelError: The folder is damaged, or does not match the network.
-    """
-    verify(folder)
-    tokenizer = read_tokenizer(folder / TOKENIZER)
-    if tokenizer.to_json() != task.tokenizer.to_json():
-        raise ModelError(f"{folder}: {TOKENIZER} is not that of the recipe's data")
-    stored, wanted = read_config(folder).model.phones, task.model.phones
-    if stored and wanted and stored != wanted:
-        raise ModelError(f"{folder}: model.phones are not those of the recipe")
-
-    def shared(name: str) -> bool:
-        return stored == wanted or not name.startswith("phones/")
-
-    path = folder / WEIGHTS
-    arrays = {name: array for name, array in read_arrays(path).items() if shared(name)}
-    weights = [weight for weight in model.weights if shared(weight.path)]
-    assign_arrays(weights, arrays, path)
-    model.masking.batches.assign(0)  # restart the schedule of masks and smoothing
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from error
+    return LoadedModel(config, task, network)
 
 
 def sources_of(folder: Path) -> list[dict[str, Any]]:

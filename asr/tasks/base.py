@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-import keras
 import numpy as np
 
 from asr.config.schema import ModelConfig, SourceConfig
@@ -85,10 +84,6 @@ class Task(ABC):
     @abstractmethod
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return the amount of training data, from the lengths of all sources."""
-
-    @abstractmethod
-    def frontend(self) -> keras.layers.Layer:
-        """Return the layer `(source, lengths) -> (features, lengths)`."""
 
     @abstractmethod
     def length(self, record: Any) -> float:

@@ -15,7 +15,6 @@ from asr.corpora import corpus
 from asr.corpora.prepare import Preparation
 from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.metrics import wer
-from asr.model.frontend import LogMel
 from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -74,10 +73,6 @@ class SpeechRecognition(Task):
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return the number of utterances and their hours."""
         return {"utterances": len(lengths), "hours": round(sum(lengths) / 3600, 2)}
-
-    def frontend(self) -> LogMel:
-        """Return the log-mel layer."""
-        return LogMel(self.model.frontend, name="frontend")
 
     def length(self, record: Utterance) -> float:
         """Return the duration of an utterance in seconds."""

@@ -13,7 +13,6 @@ from asr.config.schema import SourceConfig
 from asr.corpora.text import text_corpus
 from asr.data.pairs import Pair, read_pairs, write_pairs
 from asr.errors import DataError
-from asr.model.token_embedding import TokenEmbedding
 from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -70,10 +69,6 @@ class TextTask(Task):
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return the number of pairs and of source tokens."""
         return {"pairs": len(lengths), "source_tokens": round(sum(lengths))}
-
-    def frontend(self) -> TokenEmbedding:
-        """Return the embedding of source tokens."""
-        return TokenEmbedding(self.model.text, self.vocabulary, name="frontend")
 
     def length(self, record: Pair) -> float:
         """Return the number of source tokens, after truncation."""

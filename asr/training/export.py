@@ -14,9 +14,9 @@ import numpy as np
 from asr.config.parsing import to_dict
 from asr.files import atomic_write, replaced_folder
 from asr.reports import curves
+from asr.storage.keras_model import weights_of
 from asr.storage.model_card import model_card
 from asr.storage.model_folder import FolderConfig, write_model
-from asr.storage.weights import weights_of
 from asr.training.run_folder import LOG, MODEL
 from asr.training.setup import Training
 

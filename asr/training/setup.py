@@ -14,10 +14,11 @@ from asr.data.loader import SourceLoader
 from asr.files import model_path
 from asr.model.attention_variants import attention_class
 from asr.model.seq2seq import Seq2Seq
-from asr.storage import model_folder
+from asr.storage import keras_model, model_folder
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.training.backend import devices, on, precision, replicas
+from asr.training.checkpoint import Progress, load_state
 from asr.training.collect import task_of
 from asr.training.dataset import TrainingData, spread, usable
 from asr.training.optimizers import WeightAverage, build_optimizer
@@ -28,7 +29,6 @@ from asr.training.run_folder import (
     load_run_lexicon,
     load_run_tokenizer,
 )
-from asr.training.state import Progress, load_state
 from asr.training.validation import DevScorer
 
 
@@ -100,7 +100,7 @@ def build(recipe: Recipe, output: Path) -> Training:
     progress = load_state(output, model, average)
     if recipe.train.start and not (output / CHECKPOINT).is_file():
         start = model_path(recipe.train.start)
-        model_folder.start_from(model, task, start)
+        keras_model.start_from(model, task, start)
         progress.start_sources = model_folder.sources_of(start)
     if phones := model.heads.get("phones"):
         phones.count_prior([example.phones for example in data.examples])
@@ -125,7 +125,7 @@ def _loader(recipe: Recipe, task: Task) -> SourceLoader:
 
 def _model(recipe: Recipe, task: Task, data: TrainingData) -> Seq2Seq:
     """Build and compile the network."""
-    model = model_folder.build(task, augment=recipe.augment, seed=recipe.seed)
+    model = keras_model.build(task, augment=recipe.augment, seed=recipe.seed)
     model.set_losses(recipe.train)
     model.replicas = replicas()
     batches = len(data.plan(recipe.data.ascending_epochs)) * recipe.train.epochs

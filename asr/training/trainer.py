@@ -17,10 +17,10 @@ from asr.data import batching
 from asr.errors import DataError
 from asr.training.backend import on, sync
 from asr.training.callbacks import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
+from asr.training.checkpoint import check_weights, lost, restore_metrics, save_state
 from asr.training.export import averaged_weights, export_model, write_history
 from asr.training.run_folder import MODEL, report_failed_writes
 from asr.training.setup import Training
-from asr.training.state import check_weights, lost, restore_metrics, save_state
 
 log = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from asr.data import loader as source_loader
 from asr.data.manifest import Record
 from asr.decoding.beam_search import Tokens
 from asr.errors import DataError
+from asr.inference.beam_search_decoder import BeamSearchDecoder
 from asr.inference.decoders import AnyDecoder
-from asr.inference.graph import BeamSearchDecoder
 from asr.model.seq2seq import Seq2Seq
 from asr.reports import plots
+from asr.storage.keras_model import network_of
 from asr.tasks.base import Task
 from asr.training.callbacks import alignment_quality
 
@@ -80,11 +81,7 @@ class DevScorer:
         self.model, self.task, self.loader = model, task, loader
         self.records = records
         self.batch_length = batch_length
-        self.search = BeamSearchDecoder(
-            model,
-            Tokens(task.start, task.end),
-            replace(decoding, beam_size=1, n_best=1),
-        )
+        self.decoding = replace(decoding, beam_size=1, n_best=1)
 
     def score(self) -> tuple[dict[str, float], np.ndarray | None]:
         """Score the model as it is.
@@ -115,7 +112,12 @@ class DevScorer:
 
     def _metrics(self, pairs: list[tuple[Record, np.ndarray]]) -> dict[str, float]:
         references = [record.text or "" for record, _ in pairs]
-        hypotheses = write_all(self.search, self.task, pairs, self.batch_length)
+        search = BeamSearchDecoder(
+            network_of(self.model, self.task),
+            Tokens(self.task.start, self.task.end),
+            self.decoding,
+        )
+        hypotheses = write_all(search, self.task, pairs, self.batch_length)
         scores = self.task.metrics(references, hypotheses)
         return {f"dev_{name}": float(value) for name, value in scores.items()}
 

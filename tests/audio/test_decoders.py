@@ -243,7 +243,7 @@ def test_header_without_a_length(tmp_path):
 def test_the_extra_is_named_where_it_would_help(tmp_path):
     path = tmp_path / "talk.m4a"
     path.write_bytes(b"\0\0\0\x20ftypM4A \0\0\0\0" + bytes(100))
-    assert refused(path).endswith("pip install '.[video]' from asr's checkout")
+    assert refused(path).endswith("pip install 'asr-attention[video]'")
 
 
 @pytest.fixture(

@@ -54,7 +54,7 @@ def test_without_the_extra(monkeypatch):
         lambda: tensorflow_io.files_dataset(["a.wav"]),
         tensorflow_io.register_operations,
     ):
-        with pytest.raises(UsageError, match=r"pip install '\.\[tfio\]'"):
+        with pytest.raises(UsageError, match=r"pip install 'asr-attention\[tfio\]'"):
             use()
 
 

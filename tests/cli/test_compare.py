@@ -120,7 +120,7 @@ def test_what_cannot_be_varied(run, tiny_texts, tmp_path, vary, status, message)
 
 
 def test_a_recipe_without_a_dev_part(tiny_texts, tmp_path):
-    with pytest.raises(DataError, match=r"data\.dev is empty"):
+    with pytest.raises(DataError, match=r"data\.dev must not be empty"):
         compare.compare(
             tiny_texts / "tiny-text.yaml",
             {"model.attention": ["none"]},

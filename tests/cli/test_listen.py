@@ -67,4 +67,4 @@ def test_without_the_extra_no_model_is_loaded(run, monkeypatch):
     monkeypatch.setattr(asr, "load", lambda _: pytest.fail("loaded"))
     ended = run("listen")
     assert (ended.status, ended.out) == (2, "")
-    assert ".[mic]" in ended.err
+    assert "asr-attention[mic]" in ended.err

@@ -285,3 +285,17 @@ def test_the_checkout_script(root):
         check=True,
     )
     assert result.stdout == f"asr {asr.__version__}\n"
+
+
+def test_a_missing_extra_is_named(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "sacrebleu", None)
+
+    def fail(**_):
+        importlib.import_module("sacrebleu")
+
+    monkeypatch.setattr("asr.cli.models.command.callback", fail)
+    assert main(["models"]) == 2
+    assert capsys.readouterr().err == (
+        "error: this command needs the package sacrebleu: "
+        "pip install 'asr-attention[train]'\n"
+    )

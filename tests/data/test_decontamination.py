@@ -121,9 +121,6 @@ def test_english_is_not_trained_on_its_test_texts(tested, tmp_path):
 @pytest.mark.parametrize(
     "name",
     [
-        "ctc",
-        "synthetic",
-        "joint",
         "augmented",
         "longer",
         "accents",

@@ -263,11 +263,15 @@ def test_a_foreign_shard_key_is_ignored(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [["jsonl", "--shards-to", "x"], ["pairs", "--shards", "2"]]
+    ("options", "message"),
+    [
+        (["jsonl", "--shards-to", "x"], "--shards-to needs --shards N"),
+        (["pairs", "--shards", "2"], "--shards N packs recordings"),
+    ],
 )
-def test_options_that_do_not_fit(tmp_path, options, capsys):
+def test_options_that_do_not_fit(tmp_path, options, message, capsys):
     assert main(["prepare", options[0], str(tmp_path), *options[1:]]) == 2
-    assert "--shards N packs recordings" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

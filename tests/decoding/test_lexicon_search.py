@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from asr.decoding.automata import HotwordScorer, phrases_automaton
 from asr.decoding.beam_search import Tokens
+from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.prefix_tree import ROOT, phone_tree
 

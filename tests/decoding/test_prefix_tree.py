@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.automata import text_score
+from asr.decoding.hotwords import text_score
 from asr.decoding.prefix_tree import ROOT, lexicon
-from asr.decoding.scorers import TableScorer, WordScorer
+from asr.decoding.scorers import Automaton, WordScorer
 from asr.language_model.kneser_ney import train_ngrams
 from asr.language_model.tables import first_rows, ngram_automaton, word_rows
 
@@ -61,8 +61,8 @@ def words(ngrams):
     following = random.integers(0, 5, scores.shape).astype("int32")
     found = tree(SPELLINGS)
     return WordScorer(
-        TableScorer(scores, following), found, ngrams.unigrams,
-        first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2), 2, 1,
+        Automaton(scores, following, 2), found, ngrams.unigrams,
+        first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2), 1,
         UNKNOWN, SPACE, END, WEIGHT,
         random.normal(size=len(found.words)).astype("float32"),
     )  # fmt: skip
@@ -81,7 +81,7 @@ def expected(words, ngrams, text):
     state, history = words.start, whole.start
     total, spent, word = 0.0, 0.0, ()
     for token in (*text, END):
-        gain = float(words.letters.gains[state, token])
+        gain = float(words.letters.scores[state, token])
         state = words.letters.following[state, token]
         if token in (SPACE, END):
             total += float(words.bonus[node_of(words, word)])

@@ -129,7 +129,7 @@ def test_a_folder_of_another_recipe(tiny_recipe, recipe, copy):
         ("{path: gone.jsonl}", r"gone\.jsonl"),
         ("{path: pairs.tsv, corpus: pairs}", "no corpus 'pairs'"),
         ("{path: silent.jsonl}", "has no reference text"),
-        ("{path: empty.jsonl}", "all has no records"),
+        ("{path: empty.jsonl}", "nothing in all to score"),
     ],
 )
 def test_a_test_part_is_missed_before_training(

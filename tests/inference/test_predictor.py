@@ -1,4 +1,4 @@
-"""Decoders are compiled once, and the oldest are dropped."""
+"""Decoders are built once, and the oldest are dropped."""
 
 from __future__ import annotations
 

@@ -24,10 +24,9 @@ from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation.speech import evaluate
 from asr.formats.transcript import Transcript
 from asr.inference import scheduler, sources
-from asr.inference.graph import BeamSearchDecoder, DecodedBatch
+from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
 from asr.text.tokenizers import CharacterTokenizer
 
-# One search for all tests: each costs seconds to compile.
 DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
 
 
@@ -233,12 +232,11 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
     with soundfile.SoundFile(path, "w", 16000, 1) as file:
         for _ in range(20):
             file.write(minute)
-    heard, widths, released = [], set(), []
+    heard, released = [], []
 
-    def nothing(self, sources, begins, width):
+    def nothing(self, sources, is_first):
         heard.extend(len(source) for source in sources)
-        assert max(heard[-len(sources) :]) <= width <= 320000 * 17 / 16
-        widths.add(width)
+        assert max(heard[-len(sources) :]) <= 320000
         count, best = len(sources), self.config.n_best
         hypotheses = Hypotheses(
             np.zeros((count, best, 1), "int32"),
@@ -247,7 +245,7 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
         )
         return DecodedBatch(hypotheses, [])
 
-    monkeypatch.setattr(BeamSearchDecoder, "found", nothing)
+    monkeypatch.setattr(BeamSearchDecoder, "decode", nothing)
     monkeypatch.setattr(scheduler, "_malloc_trim", released.append)
     tracemalloc.start()
     found = recognizer.transcribe(path, vad=False, batch_seconds=80)
@@ -257,8 +255,7 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
     assert found.reason == "no words were recognised"
     assert sum(heard) == 1200 * 16000
     assert peak < 50e6  # all samples take 77 MB
-    # Libraries below keep what they prepare for a shape, and the heap falls to pieces.
-    assert len(widths) < 20
+    # Batches of many shapes fragment the heap.
     assert 2 < len(released) < 10
 
 
@@ -404,10 +401,10 @@ def test_alignment_needs_no_language_model(recognizer, clips, monkeypatch):
 
 def test_hallucination_is_replaced_by_ctc(recognizer, clips, monkeypatch):
     """The search is made to loop, and to write where CTC hears nothing."""
-    search = BeamSearchDecoder.found
+    decode = BeamSearchDecoder.decode
 
-    def looping(self, sources, begins, **settings):
-        found = search(self, sources, begins, **settings)
+    def looping(self, sources, is_first=None):
+        found = decode(self, sources, is_first)
         tokens = np.tile(np.array([4, 5, 3], "int32"), 60)[None, None]
         shape = (len(sources), self.config.n_best)
         return found._replace(
@@ -418,7 +415,7 @@ def test_hallucination_is_replaced_by_ctc(recognizer, clips, monkeypatch):
             )
         )
 
-    monkeypatch.setattr(BeamSearchDecoder, "found", looping)
+    monkeypatch.setattr(BeamSearchDecoder, "decode", looping)
     found = recognizer.transcribe(clips[0].audio, vad=False)
     (segment,) = found.segments
     assert segment.doubt == "repetition"

@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 
 from asr.config.schema import DecodingConfig
-from asr.decoding.automata import HotwordScorer, phrases_automaton
 from asr.decoding.beam_search import Tokens
+from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
 from asr.decoding.prefix_tree import phone_tree
 from asr.inference.rescoring import RescoringDecoder
-from tests.tiny_speech import CONFIG, tiny_speech_model
+from tests.tiny_speech import CONFIG, runtime_of, tiny_speech_model
 
 LETTERS = " abc"  # tokens 3 to 6
 NAMES = ["", "", "", "", "a", "bc", "cab"]
+PHONES = replace(CONFIG, phones=("X", "Y"))
 SPOKEN = [((1,), 4), ((2, 1), 5), ((2,), 6)]
 
 
@@ -35,7 +36,7 @@ def predict(before, last, words):
 @pytest.fixture(scope="module")
 def model():
     keras.utils.set_random_seed(0)
-    model = tiny_speech_model(7, replace(CONFIG, phones=("X", "Y")))
+    model = tiny_speech_model(7, PHONES)
     random = np.random.default_rng(2)
     for weight in model.trainable_weights:  # far from the calm of initial weights
         weight.assign(weight + 0.3 * random.normal(size=weight.shape))
@@ -44,12 +45,17 @@ def model():
 
 
 @pytest.fixture(scope="module")
+def network(model):
+    return runtime_of(model, 7, PHONES)
+
+
+@pytest.fixture(scope="module")
 def recordings():
     random = np.random.default_rng(0)
     return [random.normal(size=n).astype("float32") * 0.1 for n in (9000, 4000, 6000)]
 
 
-def search(model, hotwords=None, **options):
+def search(network, hotwords=None, **options):
     config = DecodingConfig(
         **{"beam_size": 4, "n_best": 3, "phone_weight": 0.4, "lm_weight": 0.3}
         | {"phone_prior": 0.6}
@@ -67,7 +73,7 @@ def search(model, hotwords=None, **options):
         beam=50,
         hotwords=hotwords,
     )
-    return RescoringDecoder(model, Tokens(1, 2), config, phones, encode)
+    return RescoringDecoder(network, Tokens(1, 2), config, phones, encode)
 
 
 def attention(model, samples, labels):
@@ -97,10 +103,10 @@ def phone_scores(model, samples):
 
 
 @pytest.mark.parametrize("bonus", [0.0, 0.5])
-def test_scores_are_the_sum_of_all_parts(model, recordings, bonus):
+def test_scores_are_the_sum_of_all_parts(model, network, recordings, bonus):
     automaton = phrases_automaton([encode("bc")], 7, bonus=bonus, space=3, end=2)
     two = search(
-        model,
+        network,
         HotwordScorer(automaton, [encode(name) for name in NAMES], space=3, end=2),
     )
     found = two.decode(recordings)
@@ -126,9 +132,9 @@ def test_scores_are_the_sum_of_all_parts(model, recordings, bonus):
         np.testing.assert_allclose(np.exp(found.ctc[row]).sum(-1), 1, rtol=1e-5)
 
 
-def test_batches_change_no_result(model, recordings):
-    two = search(model)
-    together = two.decode(recordings, width=12000).hypotheses
+def test_what_stands_beside_a_recording_does_not_matter(network, recordings):
+    two = search(network)
+    together = two.decode(recordings).hypotheses
     for row, samples in enumerate(recordings):
         alone = two.hypotheses([samples])
         for rank in range(3):
@@ -140,8 +146,8 @@ def test_batches_change_no_result(model, recordings):
         np.testing.assert_allclose(together.scores[row], alone.scores[0], atol=1e-3)
 
 
-def test_recordings_without_words(model, recordings, monkeypatch):
-    two = search(model)
+def test_recordings_in_which_no_words_are_found(network, recordings, monkeypatch):
+    two = search(network)
     nothing = [
         [],
         [Hypothesis(("a",), -1.0, -2.0)],
@@ -157,9 +163,9 @@ def test_recordings_without_words(model, recordings, monkeypatch):
     assert two.decode(recordings).hypotheses.scores.max() < -1e8
 
 
-def test_phones_alone_do_not_run_the_decoder(model, recordings, monkeypatch):
-    two = search(model, phone_weight=1.0)
-    monkeypatch.setattr(two, "_rescorer", None)
+def test_phones_alone_ask_no_decoder(model, network, recordings, monkeypatch):
+    two = search(network, phone_weight=1.0)
+    monkeypatch.setattr(network, "rescore", None)
     found = two.hypotheses(recordings)
     heard = two.first_pass(phone_scores(model, recordings[0]), 4)
     best = max(it.acoustic + 0.3 * it.language for it in heard)

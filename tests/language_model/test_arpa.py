@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import asr
 from asr.cli.main import main
 from asr.config.loading import load_recipe
-from asr.decoding.automata import text_score
+from asr.decoding.hotwords import text_score
 from asr.errors import DataError
 from asr.language_model.arpa import read_arpa, vocabulary_of, write_arpa
 from asr.language_model.kneser_ney import train_ngrams

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.automata import text_score
+from asr.decoding.hotwords import text_score
 from asr.language_model.interpolation import interpolate
 from asr.language_model.kneser_ney import train_ngrams
 from asr.language_model.tables import ngram_automaton

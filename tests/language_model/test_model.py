@@ -18,7 +18,7 @@ from asr.cli.main import main
 from asr.config.loading import load_recipe
 from asr.config.schema import DecodingConfig
 from asr.data.manifest import read_manifest
-from asr.decoding.automata import text_score
+from asr.decoding.hotwords import text_score
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.language_model import fusion
 from asr.language_model.perplexity import perplexity
@@ -115,7 +115,7 @@ def test_perplexity_of_training_texts(language_model, monkeypatch):
     assert perplexity(language_model, ["DBE ACC", "EEE"]).bits > 3
     total = known.bits * known.characters * math.log(2)
     assert known.perplexity == pytest.approx(math.exp(total / known.words))
-    monkeypatch.setattr("asr.decoding.automata._BATCH", 3)
+    monkeypatch.setattr("asr.decoding.hotwords._BATCH", 3)
     assert perplexity(language_model, LINES).bits == pytest.approx(known.bits)
 
 
@@ -523,7 +523,7 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
         assert f"{need} --language-model" in ended.err
     ended = run("train", folder / "lm.yaml", "--estimate")
     assert ended.status == 2
-    assert "a language model is counted" in ended.err
+    assert "--estimate applies only to networks" in ended.err
 
 
 def test_texts_that_are_empty_when_normalised(folder, recipe, tmp_path):

@@ -294,7 +294,7 @@ def test_hard_attention_looks_at_one_frame():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (replace(BASE, kind="luong", score="dot"), "memory of the decoder's size"),
+        (replace(BASE, kind="luong", score="dot"), "must be model.decoder.units"),
         (replace(BASE, kind="multi_head", heads=3), "3 heads do not divide"),
     ],
 )

@@ -11,8 +11,10 @@ import pytest
 from asr.config.schema import AugmentConfig, DecodingConfig, TrainConfig
 from asr.decoding.beam_search import Tokens
 from asr.errors import RecipeError
-from asr.inference.graph import BeamSearchDecoder
+from asr.inference.beam_search_decoder import BeamSearchDecoder
 from asr.model.losses import cross_entropy, ctc
+from asr.runtime.network import Network
+from asr.storage.keras_model import weights_of
 from tests.tiny_speech import CONFIG, tiny_speech_model
 
 VOCABULARY = 8
@@ -24,6 +26,12 @@ GREEDY = DecodingConfig(beam_size=1, ctc_weight=0.0)
 def build(config=CONFIG, seed=0, **options):
     keras.utils.set_random_seed(seed)
     return tiny_speech_model(VOCABULARY, config, **options)
+
+
+def decoder(model, config):
+    """Search with the present weights of a model."""
+    network = Network(CONFIG, weights_of(model), vocabulary=VOCABULARY, text=False)
+    return BeamSearchDecoder(network, Tokens(1, 2), config)
 
 
 def batch(recordings, width=None, targets=(5, 2, 3)):
@@ -125,7 +133,7 @@ def test_what_stands_in_the_padding_of_the_source_does_not_matter(model, recordi
     ],
 )
 def test_search_knows_no_neighbours(model, recordings, config):
-    search = BeamSearchDecoder(model, Tokens(1, 2), config)
+    search = decoder(model, config)
     together = search.hypotheses(recordings)
     for row, samples in enumerate(recordings):
         alone = search.hypotheses([samples])
@@ -145,8 +153,7 @@ def test_search_knows_no_neighbours(model, recordings, config):
 
 def test_greedy_search_follows_the_teacher_forced_model(model, recordings):
     """What search wrote, fed back as previous tokens, is what the model would write."""
-    search = BeamSearchDecoder(model, Tokens(1, 2), GREEDY)
-    found = search.hypotheses(recordings)
+    found = decoder(model, GREEDY).hypotheses(recordings)
     inputs, _ = batch(recordings)
     inputs["tokens"] = np.pad(found.tokens[:, 0], ((0, 0), (1, 0)), constant_values=1)
     logits = np.array(model(inputs)["logits"])
@@ -301,9 +308,7 @@ def test_it_learns_two_recordings_by_heart(recordings):
     for name in ("attention_loss", "ctc_loss"):
         assert last[name] < 0.1 * first[name] + 0.5, name
     for config in (DecodingConfig(beam_size=2), GREEDY):
-        found = BeamSearchDecoder(model, Tokens(1, 2), config).hypotheses(
-            recordings[:2]
-        )
+        found = decoder(model, config).hypotheses(recordings[:2])
         for row, count in enumerate((3, 2)):
             assert found.lengths[row, 0] == count
             expected = targets["labels"][row, :count]

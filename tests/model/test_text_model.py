@@ -21,13 +21,15 @@ from asr.config.schema import (
 )
 from asr.decoding.beam_search import Tokens
 from asr.errors import RecipeError
-from asr.inference.graph import BeamSearchDecoder
+from asr.inference.beam_search_decoder import BeamSearchDecoder
 from asr.model.attention_variants import ATTENTIONS
 from asr.model.frontend import LogMel
 from asr.model.losses import cross_entropy
 from asr.model.pointer_generator import coverage_loss
 from asr.model.seq2seq import Seq2Seq
 from asr.model.token_embedding import TokenEmbedding
+from asr.runtime.network import Network
+from asr.storage.keras_model import weights_of
 
 SIZE = 9
 CONFIG = ModelConfig(
@@ -49,6 +51,12 @@ def build(config=CONFIG, seed=0):
     frontend = TokenEmbedding(config.text, SIZE, name="frontend")
     calm = AugmentConfig(frequency_masks=0, time_masks=0)
     return Seq2Seq(config, SIZE, frontend, augment=calm)
+
+
+def decoder(model, config):
+    """Search with the present weights of a model."""
+    network = Network(CONFIG, weights_of(model), vocabulary=SIZE, text=True)
+    return BeamSearchDecoder(network, Tokens(1, 2), config)
 
 
 def batch(width=7):
@@ -151,7 +159,7 @@ def test_search_is_bounded_by_the_recipe():
         config = DecodingConfig(
             beam_size=beam, ctc_weight=0.0, length_ratio=ratio, length_extra=extra
         )
-        found = BeamSearchDecoder(model, Tokens(1, 2), config).hypotheses(sources)
+        found = decoder(model, config).hypotheses(sources)
         expected = [int(np.ceil(ratio * n)) + extra for n in LENGTHS]
         assert found.lengths[:, 0].tolist() == expected
 
@@ -162,7 +170,7 @@ def test_search_follows_the_teacher_forced_model(beam):
     inputs, _ = batch()
     sources = [inputs["source"][row, :n] for row, n in enumerate(LENGTHS)]
     config = DecodingConfig(beam_size=beam, ctc_weight=0.0, length_extra=3)
-    found = BeamSearchDecoder(model, Tokens(1, 2), config).hypotheses(sources)
+    found = decoder(model, config).hypotheses(sources)
     for row, source in enumerate(sources):
         written = found.tokens[row, 0, : found.lengths[row, 0]].tolist()
         outputs = model(

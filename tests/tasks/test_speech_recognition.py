@@ -12,6 +12,7 @@ from asr.config.schema import FrontendConfig, ModelConfig, SourceConfig
 from asr.data.manifest import Utterance, write_manifest
 from asr.errors import AudioError, DataError, RecipeError
 from asr.model.frontend import LogMel
+from asr.storage.keras_model import build
 from asr.tasks import TASKS
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.text.special_tokens import END, START
@@ -81,7 +82,7 @@ def test_unusable_utterances_are_read_but_not_prepared(task, tmp_path):
 
 
 def test_the_frontend(task):
-    frontend = task.frontend()
+    frontend = build(task).frontend
     assert isinstance(frontend, LogMel)
     assert frontend.name == "frontend"
     assert frontend.config == MODEL.frontend

@@ -9,6 +9,7 @@ from asr.config.schema import ModelConfig, SourceConfig, TextConfig
 from asr.data.pairs import Pair
 from asr.errors import DataError, UsageError
 from asr.model.token_embedding import TokenEmbedding
+from asr.storage.keras_model import build
 from asr.tasks import TASKS
 from asr.tasks.summarization import Summarization
 from asr.tasks.translation import Translation
@@ -49,7 +50,7 @@ def test_lengths_are_tokens(task):
 
 
 def test_the_frontend(task):
-    frontend = task.frontend()
+    frontend = build(task).frontend
     assert isinstance(frontend, TokenEmbedding)
     assert frontend.vocabulary == 7
 

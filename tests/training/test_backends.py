@@ -84,19 +84,6 @@ def test_texts(on_tensorflow, on_jax):
         np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=name)
 
 
-@pytest.mark.parametrize("name", [*backend_probe.SEARCHES, backend_probe.BY_PHONES])
-def test_search(on_tensorflow, on_jax, name):
-    lengths = on_tensorflow[f"{name}/lengths"]
-    assert lengths[:, 0].any()
-    np.testing.assert_array_equal(on_jax[f"{name}/lengths"], lengths)
-    np.testing.assert_array_equal(
-        on_jax[f"{name}/tokens"], on_tensorflow[f"{name}/tokens"]
-    )
-    np.testing.assert_allclose(
-        on_jax[f"{name}/scores"], on_tensorflow[f"{name}/scores"], atol=1e-4
-    )
-
-
 def test_a_training_step(weights, on_tensorflow, on_jax):
     np.testing.assert_allclose(on_jax["loss"], on_tensorflow["loss"], atol=1e-4)
     expected, found = part(on_tensorflow, "trained/"), part(on_jax, "trained/")

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from asr.config.schema import Recipe
-from asr.storage.model_folder import build
+from asr.storage.keras_model import build
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.text.tokenizers import CharacterTokenizer
 from asr.training.backend import devices

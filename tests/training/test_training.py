@@ -23,9 +23,8 @@ from asr.data.manifest import read_manifest, write_manifest
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.inference.rescoring import RescoringDecoder
 from asr.metrics import wer
-from asr.storage import model_folder
+from asr.storage import keras_model, model_folder
 from asr.storage.model_folder import CONFIG, describe, read_model, write_model
-from asr.storage.weights import weights_of
 from asr.training import export, setup, train, trainer
 from asr.training.collect import collect
 from asr.training.dataset import spread
@@ -95,7 +94,7 @@ def toy(monkeypatch, scores):
     def score(self):
         return {"dev_wer": scores.pop(0) if len(scores) > 1 else scores[0]}, None
 
-    monkeypatch.setattr(model_folder, "build", lambda *_, **__: Toy())
+    monkeypatch.setattr(keras_model, "build", lambda *_, **__: Toy())
     monkeypatch.setattr(DevScorer, "score", score)
 
 
@@ -158,7 +157,7 @@ def test_ctc_alone_leaves_the_decoder_and_can_be_started_from(
     )
     folder = train.train(ctc, tmp_path / "ctc")
     before, after = (
-        weights_of(read_model(path).model) for path in (tiny_run / MODEL, folder)
+        read_model(path).network.weights for path in (tiny_run / MODEL, folder)
     )
     (record,) = history(tmp_path / "ctc")
     assert "attention_loss" not in record
@@ -253,14 +252,14 @@ def phone_run(tones, tiny_recipe, tiny_run, tmp_path_factory):
 def test_the_phone_head_trains_beside_the_others(phone_run):
     first, *_, last = history(phone_run)
     assert last["phone_loss"] < 0.5 * first["phone_loss"]
-    model = read_model(phone_run / MODEL).model
-    assert model.heads["phones"].weights[0].shape[1] == 6
-    assert [it.path for it in model.heads["phones"].weights] == [
+    weights = read_model(phone_run / MODEL).network.weights
+    assert weights["phones/kernel"].shape[1] == 6
+    assert [name for name in weights if name.startswith("phones/")] == [
         "phones/kernel",
         "phones/bias",
         "phones/log_prior",
     ]
-    prior = np.exp(model.heads["phones"].log_prior)
+    prior = np.exp(weights["phones/log_prior"])
     assert 0.5 < prior[0] < 0.6  # blanks stand before, between and after phones
     assert prior.sum() == pytest.approx(1)
 
@@ -274,11 +273,11 @@ def test_a_phone_head_is_kept_for_the_same_phones_only(
     (found,) = history(tmp_path / "again")
     assert found["phone_loss"] < 0.2 * history(phone_run)[0]["phone_loss"]
     without = train.train(recipe(*still), tmp_path / "no")
-    assert "phones" not in read_model(without).model.heads
+    assert "phones/kernel" not in read_model(without).network.weights
     (found,) = history(tmp_path / "no")
     assert found["ctc_loss"] < 0.1  # a fresh one has some 10
     other = recipe(*start, *lexicon(phones="E,D,C,B,A"))
-    with pytest.raises(ModelError, match=r"its model\.phones are not those"):
+    with pytest.raises(ModelError, match=r"model\.phones are not those"):
         train.train(other, tmp_path / "other")
 
 

@@ -8,20 +8,21 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from asr.config.schema import FrontendConfig, ModelConfig
+from asr.config.schema import DecodingConfig, FrontendConfig, ModelConfig
 from asr.data import loader as source_loader
 from asr.data.manifest import Utterance
 from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.text.tokenizers import CharacterTokenizer
+from asr.training import validation
 from asr.training.validation import DevScorer
 
 MODEL = ModelConfig(frontend=FrontendConfig(rate=4000))
 TASK = SpeechRecognition(CharacterTokenizer(("A", "B")), MODEL, "librispeech-1")
 
 
-class Network:
+class Model:
     """Looks at one frame after the other."""
 
     decoder = SimpleNamespace(trainable=True)
@@ -44,8 +45,11 @@ class Greedy:
 
 
 @pytest.fixture
-def scorer():
+def scorer(monkeypatch):
     """Score clips: name, text and seconds; no clip called `bad` is readable."""
+
+    monkeypatch.setattr(validation, "network_of", lambda *_: None)
+    monkeypatch.setattr(validation, "BeamSearchDecoder", lambda *_: Greedy())
 
     def make(*clips: tuple[str, str, float]) -> DevScorer:
         def read(utterance):
@@ -54,10 +58,10 @@ def scorer():
             return np.ones(int(4000 * utterance.duration), "float32")
 
         scorer = DevScorer.__new__(DevScorer)
-        scorer.model, scorer.task = Network(), TASK
+        scorer.model, scorer.task = Model(), TASK
         scorer.loader = source_loader.SourceLoader(read)
         scorer.records = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
-        scorer.batch_length, scorer.search = 4.0, Greedy()
+        scorer.batch_length, scorer.decoding = 4.0, DecodingConfig()
         return scorer
 
     return make

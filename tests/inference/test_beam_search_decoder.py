@@ -1,26 +1,15 @@
-"""Batches of all shapes share one graph."""
+"""When the decoder is run, and how greedy search scores."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 import asr
 
 
-@pytest.mark.parametrize("hotwords", [(), ("AB",)])
-def test_shapes_share_a_graph(tiny_run, hotwords):
-    recognizer = asr.load(tiny_run / "model")
-    search = recognizer.search(replace(recognizer.decoding, hotwords=hotwords))
-    for count, seconds in ((1, 1.0), (2, 0.5), (3, 1.5)):
-        samples = np.zeros(round(seconds * recognizer.rate), "float32")
-        assert len(search.decode([samples] * count).ctc) == count
-    assert search.predict_function.experimental_get_tracing_count() == 1
-
-
-def test_ctc_alone_does_not_run_the_decoder(tiny_run, tones, monkeypatch):
+def test_ctc_alone_does_not_ask_the_decoder(tiny_run, tones, monkeypatch):
     recognizer = asr.load(tiny_run / "model")
     clips = sorted(tones.glob("*.wav"))[:4]
 
@@ -34,7 +23,7 @@ def test_ctc_alone_does_not_run_the_decoder(tiny_run, tones, monkeypatch):
     def fail(*_):
         raise AssertionError("asked")
 
-    monkeypatch.setattr(recognizer.model.decoder, "step", fail)
+    monkeypatch.setattr(recognizer.network, "step", fail)
     assert all(nearly)
     assert texts(1.0) == nearly
     with pytest.raises(AssertionError, match="asked"):

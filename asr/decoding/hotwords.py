@@ -1,35 +1,16 @@
-"""Finite automata that score hypotheses token by token: prefixes and hotwords."""
+"""Hotwords and prefixes as finite automata, and total scores of texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
-from keras import ops
 
-from asr.arrays import Tensor, pad_rows
-from asr.decoding.scorers import NEVER, TableScorer, WordScorer
+from asr.arrays import pad_rows
+from asr.decoding.scorers import NEVER, Automaton, WordScorer
 
 _BATCH = 4096  # texts scored at once
-
-
-class Automaton(NamedTuple):
-    """A finite automaton whose states score the next token.
-
-    Attributes:
-        scores: Score of each token in each state, (S, V) float32.
-        following: State after each token, (S, V) int32.
-        start: State before a text.
-    """
-
-    scores: np.ndarray
-    following: np.ndarray
-    start: int
-
-    def scorer(self, table: Callable[[np.ndarray], Tensor]) -> TableScorer:
-        """Return the same automaton in tensors; `table` makes one of each array."""
-        return TableScorer(table(self.scores), table(self.following))
 
 
 def prefix_automaton(prefix: Sequence[int], vocabulary: int) -> Automaton:
@@ -155,30 +136,25 @@ class HotwordScorer:
         return self.automaton.scores[states, self.end]
 
 
-def text_score(
-    automaton: Automaton | WordScorer, texts: Iterable[Sequence[int]]
-) -> float:
+def text_score(scorer: Automaton | WordScorer, texts: Iterable[Sequence[int]]) -> float:
     """Return the total score of texts.
 
     Args:
-        automaton: An automaton or scorer in arrays.
+        scorer: An automaton or scorer.
         texts: Tokens of each text.
     """
-    scorer = automaton.scorer(ops.convert_to_tensor)
     rows, total = sorted(texts, key=len, reverse=True), 0.0
     for first in range(0, len(rows), _BATCH):
         batch = rows[first : first + _BATCH]
-        # Batches of one size: some backends compile for each number of texts.
-        count, longest = min(len(rows), _BATCH), len(batch[0])
-        tokens = np.zeros((longest, count, 1), np.int32)
-        real = np.zeros((longest, count, 1), np.float32)
-        for column, row in enumerate(batch):
-            tokens[: len(row), column, 0] = row
-            real[: len(row), column] = 1.0
-        state = scorer.initial_state(np.full((count, 1), automaton.start, np.int32))
-        for token, weight in zip(tokens, real, strict=True):
-            gains = scorer.extend(ops.zeros_like(weight), state)
-            gains = ops.take_along_axis(gains, token[..., None], axis=-1)
-            total += float(ops.sum(gains[..., 0] * weight))
+        tokens = pad_rows(batch, len(batch[0]), "int32")
+        lengths = np.array([len(row) for row in batch])
+        state: Any = scorer.initial_state(
+            np.full((len(batch), 1), scorer.start, np.int32)
+        )
+        zeros = np.zeros((len(batch), 1), np.float32)
+        for place, token in enumerate(tokens.T[..., None]):  # (B, 1) each
+            gains = scorer.extend(zeros, state)
+            gains = np.take_along_axis(gains, token[..., None], axis=-1)[:, 0, 0]
+            total += float(np.sum(gains[place < lengths], dtype=np.float64))
             state = scorer.follow(state, token)
     return total

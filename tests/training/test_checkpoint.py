@@ -13,6 +13,7 @@ import pytest
 
 from asr.config.schema import Recipe, TrainConfig
 from asr.errors import RecipeError, TrainingError
+from asr.training.checkpoint import Progress, load_state, save_state
 from asr.training.optimizers import WeightAverage, build_optimizer
 from asr.training.run_folder import (
     CHECKPOINT,
@@ -21,7 +22,6 @@ from asr.training.run_folder import (
     save_recipe,
     sweep,
 )
-from asr.training.state import Progress, load_state, save_state
 
 
 def make(units: int = 3) -> keras.Model:

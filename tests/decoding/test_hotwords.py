@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.decoding.automata import phrases_automaton, prefix_automaton
+from asr.decoding.hotwords import phrases_automaton, prefix_automaton
 from asr.decoding.scorers import NEVER
 
 SPACE, END = 3, 2

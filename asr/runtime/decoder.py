@@ -1,0 +1,227 @@
+"""ONNX graphs of the decoder; see `asr.model.decoder`.
+
+Two graphs share one definition of a step: one reads a token of each of K hypotheses,
+the other whole texts in one scan.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from asr.config.schema import ModelConfig
+from asr.runtime.attention import ATTENTIONS, Attention, Memory
+from asr.runtime.layers import (
+    Weights,
+    dense,
+    matmul,
+    size_of,
+)
+from asr.runtime.onnx_graph import Graph
+
+PATH = "decoder"
+
+
+class State(NamedTuple):
+    """What one step hands to the next: (B, K, H), (B, K, D) and (B, K, n)."""
+
+    hidden: str
+    context: str
+    attention: str
+
+
+STATE_SHAPES = State(["B", "K", "H"], ["B", "K", "D"], ["B", "K", "n"])  # type: ignore[arg-type]
+
+
+class Decoder:
+    """The attention decoder in a graph.
+
+    Args:
+        graph: The graph that is built.
+        config: Sizes of the network.
+        weights: Those of the model folder.
+    """
+
+    def __init__(self, graph: Graph, config: ModelConfig, weights: Weights) -> None:
+        self.graph, self.weights = graph, weights
+        self.config = config.decoder
+        kind = ATTENTIONS[config.attention.kind]
+        self.attention: Attention = kind(
+            graph, weights, f"{PATH}/attention", config.attention
+        )
+
+    def step(
+        self, tokens: str, state: State, memory: Memory, source: str = ""
+    ) -> tuple[str, str, State]:
+        """Read one token of each hypothesis.
+
+        Args:
+            tokens: (B, K) int64.
+            state: State before it.
+            memory: What `Attention.prepare` returned.
+            source: Tokens that may be copied, (B, S) int64.
+
+        Returns:
+            Log probabilities of the next token (B, K, V), attention weights (B, K, S),
+            and the state after it.
+        """
+        hidden = self._gru(tokens, state)
+        context, weights, attended = self.attention.attend(
+            hidden, memory, state.attention
+        )
+        log_probs = self.log_probs(hidden, context, weights, source)
+        return log_probs, weights, State(hidden, context, attended)
+
+    def _gru(self, tokens: str, state: State) -> str:
+        """Return the next hidden state; see `asr.model.gru_cell`."""
+        graph, units = self.graph, self.config.units
+        embedded = graph.op("Gather", self._embeddings(), tokens)
+        bias = self.weights[f"{PATH}/bias"]
+        inputs = graph.op(
+            "Add",
+            self._matmul(embedded, "embedding_kernel"),
+            graph.weight(f"{PATH}/bias_0", bias[0]),
+        )
+        inputs = graph.op("Add", inputs, self._matmul(state.context, "context_kernel"))
+        recurrent = graph.op(
+            "Add",
+            self._matmul(state.hidden, "recurrent_kernel"),
+            graph.weight(f"{PATH}/bias_1", bias[1]),
+        )
+        parts = graph.ints(2 * units, units)
+        gates_in, candidate_in = graph.ops("Split", inputs, parts, count=2, axis=-1)
+        gates_by, candidate_by = graph.ops("Split", recurrent, parts, count=2, axis=-1)
+        gates = graph.op("Sigmoid", graph.op("Add", gates_in, gates_by))
+        update, reset = graph.ops(
+            "Split", gates, graph.ints(units, units), count=2, axis=-1
+        )
+        candidate = graph.op("Add", candidate_in, graph.op("Mul", reset, candidate_by))
+        candidate = graph.op("Tanh", candidate)
+        # The new state lies between the candidate and the old one.
+        moved = graph.op("Mul", update, graph.op("Sub", state.hidden, candidate))
+        return graph.op("Add", candidate, moved)
+
+    def log_probs(self, hidden: str, context: str, weights: str, source: str) -> str:
+        """Return the log probabilities after a step, (..., V)."""
+        graph = self.graph
+        both = graph.op("Concat", hidden, context, axis=-1)
+        bridge = dense(graph, self.weights, both, f"{PATH}/bridge", "Tanh")
+        if self.config.tied:
+            logits = graph.op(
+                "MatMul", bridge, graph.op("Transpose", self._embeddings(), perm=[1, 0])
+            )
+            name = f"{PATH}/output_bias"
+            bias = graph.weight(name, self.weights[name])
+            logits = graph.op("Add", logits, bias)
+        else:
+            logits = dense(graph, self.weights, bridge, f"{PATH}/logits")
+        if self.config.copy:
+            gate = dense(graph, self.weights, both, f"{PATH}/gate")
+            logits = _mixture(graph, logits, weights, gate, source)
+        return graph.op("LogSoftmax", logits, axis=-1)
+
+    def _embeddings(self) -> str:
+        name = f"{PATH}/embedding/embeddings"
+        return self.graph.weight(name, self.weights[name])
+
+    def _matmul(self, value: str, name: str) -> str:
+        return matmul(self.graph, self.weights, value, f"{PATH}/{name}")
+
+
+def _mixture(graph: Graph, logits: str, weights: str, gate: str, source: str) -> str:
+    """Mix copies of the source in; see `asr.model.pointer_generator`."""
+    share = graph.op("Sigmoid", gate)
+    own = graph.op("Mul", graph.op("Softmax", logits, axis=-1), share)
+    copied = graph.op("Mul", weights, graph.op("Sub", graph.constant(1.0), share))
+    places = graph.op("Unsqueeze", source, graph.ints(1))
+    places = graph.op("Expand", places, graph.op("Shape", weights))  # (B, K, S)
+    mixed = graph.op("ScatterElements", own, places, copied, axis=2, reduction="add")
+    return graph.op("Log", graph.op("Max", mixed, graph.constant(1e-20)))
+
+
+def step_graph(config: ModelConfig, weights: Weights) -> Graph:
+    """Build the graph of one decoder step.
+
+    Its inputs are `tokens` (B, K) int64, the state (`hidden`, `context`, `attention`),
+    the prepared memory (`memory_NAME`) and, where it copies, `source` (B, S) int64; its
+    outputs `log_probs` (B, K, V), `weights` (B, K, S) and `next_NAME` of the state.
+    """
+    graph = Graph()
+    decoder = Decoder(graph, config, weights)
+    tokens = graph.input("tokens", "int64", ["B", "K"])
+    state = State(
+        *(
+            graph.input(name, "float32", shape)
+            for name, shape in STATE_SHAPES._asdict().items()
+        )
+    )
+    memory, source = _inputs(graph, config, decoder.attention)
+    log_probs, seen, state = decoder.step(tokens, state, memory, source)
+    graph.output("log_probs", log_probs, "float32", ["B", "K", "V"])
+    graph.output("weights", seen, "float32", ["B", "K", "S"])
+    for name, value in state._asdict().items():
+        shape = getattr(STATE_SHAPES, name)
+        graph.output(f"next_{name}", value, "float32", shape)
+    return graph
+
+
+def rescore_graph(config: ModelConfig, weights: Weights) -> Graph:
+    """Build the graph that reads known texts (teacher forcing).
+
+    Its inputs are `tokens` (U, B, K) int64, the start symbol first, `labels` (U, B, K)
+    int64 and the prepared memory as in `step_graph`; its outputs `scores` (U, B, K),
+    the log probability of each label, and `weights` (U, B, K, S).
+    """
+    graph = Graph()
+    tokens = graph.input("tokens", "int64", ["U", "B", "K"])
+    labels = graph.input("labels", "int64", ["U", "B", "K"])
+    body = Graph("body", outer=graph)
+    decoder = Decoder(body, config, weights)
+    memory, source = _inputs(graph, config, decoder.attention)
+    state = State(
+        *(
+            body.input(f"body_{name}", "float32", shape)
+            for name, shape in STATE_SHAPES._asdict().items()
+        )
+    )
+    token = body.input("body_token", "int64", ["B", "K"])
+    log_probs, seen, state = decoder.step(token, state, memory, source)
+    for name, value in state._asdict().items():
+        shape = getattr(STATE_SHAPES, name)
+        body.output(f"body_next_{name}", value, "float32", shape)
+    body.output("body_log_probs", log_probs, "float32", ["B", "K", "V"])
+    body.output("body_weights", seen, "float32", ["B", "K", "S"])
+    batch, beam = (size_of(graph, tokens, axis) for axis in (1, 2))
+    sizes = [
+        graph.ints(decoder.config.units),
+        size_of(graph, memory["values"], 2),
+        Decoder(graph, config, weights).attention.state_width(
+            size_of(graph, memory["values"], 1)
+        ),
+    ]
+    starts = []
+    for size in sizes:
+        shape = graph.op("Concat", batch, beam, size, axis=0)
+        starts.append(graph.op("Expand", graph.constant(0.0), shape))
+    *_, log_probs, seen = graph.ops(
+        "Scan", *starts, tokens, count=5, body=body, num_scan_inputs=1
+    )
+    index = graph.op("Unsqueeze", labels, graph.ints(3))
+    scores = graph.op("GatherElements", log_probs, index, axis=3)
+    scores = graph.op("Squeeze", scores, graph.ints(3))
+    graph.output("scores", scores, "float32", ["U", "B", "K"])
+    graph.output("weights", seen, "float32", ["U", "B", "K", "S"])
+    return graph
+
+
+def _inputs(
+    graph: Graph, config: ModelConfig, attention: Attention
+) -> tuple[Memory, str]:
+    """Declare the prepared memory, and the source where it may be copied."""
+    memory = {
+        name: graph.input(f"memory_{name}", "float32", shape)
+        for name, shape in attention.fields.items()
+    }
+    source = ""
+    if config.decoder.copy:
+        source = graph.input("source", "int64", ["B", "S"])
+    return memory, source

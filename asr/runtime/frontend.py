@@ -1,0 +1,75 @@
+"""Log-mel energies in NumPy; the numbers of `asr.model.frontend`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from asr.config.schema import FrontendConfig
+
+FLOOR, EPSILON = 1e-10, 1e-5
+_AT_ONCE = 1000  # frames whose transforms are in memory at the same time
+
+
+def mel_filters(rate: int, fft_size: int, mels: int) -> np.ndarray:
+    """Return Slaney's triangular filters of equal area, (fft_size // 2 + 1, mels).
+
+    Reference:
+        M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research.
+    """
+    step = np.log(6.4) / 27.0
+
+    def to_mel(hertz: float) -> float:
+        if hertz < 1000.0:
+            return hertz * 3.0 / 200.0
+        return float(15.0 + np.log(hertz / 1000.0) / step)
+
+    edges = np.linspace(0.0, to_mel(rate / 2.0), mels + 2)
+    edges = np.where(
+        edges >= 15.0, 1000.0 * np.exp(step * (edges - 15.0)), edges * 200.0 / 3.0
+    )
+    bins = np.linspace(0.0, rate / 2.0, fft_size // 2 + 1)[:, None]
+    rising = (bins - edges[:-2]) / np.diff(edges)[:-1]
+    falling = (edges[2:] - bins) / np.diff(edges)[1:]
+    triangles = np.maximum(0.0, np.minimum(rising, falling))
+    return (triangles * 2.0 / (edges[2:] - edges[:-2])).astype("float32")
+
+
+class LogMel:
+    """Normalised log-mel energies of one recording after another.
+
+    Args:
+        config: Rates and sizes.
+    """
+
+    def __init__(self, config: FrontendConfig) -> None:
+        self.hop = round(config.rate * config.hop_ms / 1000)
+        window = round(config.rate * config.window_ms / 1000)
+        self.fft_size = 1 << (window - 1).bit_length()
+        self._window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
+        self._filters = mel_filters(config.rate, self.fft_size, config.mels)
+
+    def __call__(self, samples: np.ndarray) -> np.ndarray:
+        """Return normalised features of a waveform (N,), (1 + N // hop, F)."""
+        features = self.energies(samples)
+        features -= features.mean(axis=0, dtype="f8").astype("f4")
+        variance = np.mean(features * features, axis=0, dtype="f8").astype("f4")
+        features /= np.sqrt(variance + np.float32(EPSILON))
+        return features
+
+    def energies(self, samples: np.ndarray) -> np.ndarray:
+        """Return log-mel energies of a waveform (N,) in [-1, 1], in nepers, float32."""
+        width, frames = len(self._window), len(samples) // self.hop + 1
+        # Frame t is centred at sample t * hop, with silence before and after.
+        before = width // 2 + (self.fft_size - width) % 2
+        padded = np.zeros(len(samples) + 2 * self.fft_size, np.float64)
+        padded[before : before + len(samples)] = samples
+        windows = np.lib.stride_tricks.sliding_window_view(padded, width)[:: self.hop]
+        features = np.empty((frames, self._filters.shape[1]), np.float32)
+        for first in range(0, frames, _AT_ONCE):
+            some = windows[first : min(first + _AT_ONCE, frames)]
+            spectrum = np.fft.rfft(some * self._window, self.fft_size)
+            real, imaginary = spectrum.real.astype("f4"), spectrum.imag.astype("f4")
+            power = real * real + imaginary * imaginary
+            energies = np.maximum(power @ self._filters, FLOOR)
+            features[first : first + len(some)] = np.log(energies)
+        return features

@@ -1,0 +1,268 @@
+"""The network of a model folder on ONNX Runtime, without TensorFlow and Keras."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnxruntime
+
+from asr.config.schema import ModelConfig
+from asr.errors import ModelError
+from asr.runtime.attention import ATTENTIONS
+from asr.runtime.decoder import STATE_SHAPES, rescore_graph, step_graph
+from asr.runtime.encoder import encoder_graph
+from asr.runtime.frontend import LogMel
+from asr.runtime.onnx_graph import Graph
+from asr.runtime.shapes import weight_shapes
+
+Arrays = dict[str, np.ndarray]
+
+
+class Encoded(NamedTuple):
+    """A batch of sources after the encoder.
+
+    Attributes:
+        memory: The prepared memory and what else steps need, by input name.
+        memory_lengths: Real memory frames of each, (B,).
+        state_lengths: Real encoder states of each, (B,); CTC has one frame for each.
+        ctc: CTC log probabilities, (B, R, V), or None.
+        phones: CTC log probabilities of phones, divided by their priors, or None.
+    """
+
+    memory: Arrays
+    memory_lengths: np.ndarray
+    state_lengths: np.ndarray
+    ctc: np.ndarray | None = None
+    phones: np.ndarray | None = None
+
+    def ctc_rows(self) -> list[np.ndarray]:
+        """Return the real CTC frames of each source, (R, V) each; empty without CTC."""
+        return self._rows(self.ctc)
+
+    def phone_rows(self) -> list[np.ndarray]:
+        """Return the real CTC frames of phones of each source, (R, P) each."""
+        return self._rows(self.phones)
+
+    def _rows(self, frames: np.ndarray | None) -> list[np.ndarray]:
+        if frames is None:
+            return []
+        lengths = self.state_lengths
+        return [row[:length] for row, length in zip(frames, lengths, strict=True)]
+
+
+class Network:
+    """Encoder and decoder of a model.
+
+    Args:
+        config: Sizes of the network.
+        weights: Arrays of the model folder, by path.
+        vocabulary: Number of tokens.
+        text: Whether sources are tokens of texts; otherwise they are waveforms.
+        threads: Processor threads of each operation; 0 for all cores.
+
+    Raises:
+        ModelError: The weights are not those of such a network.
+        RecipeError: The configuration is not valid.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: Arrays,
+        *,
+        vocabulary: int,
+        text: bool,
+        threads: int = 0,
+    ) -> None:
+        self.config, self.text, self.threads = config, text, threads
+        self.weights = {k: v.astype("float32") for k, v in weights.items()}
+        self.frontend = None if text else LogMel(config.frontend)
+        self._check(vocabulary)
+
+    def _check(self, vocabulary: int) -> None:
+        """Refuse weights that are missing, left over or of another shape."""
+        shapes = weight_shapes(self.config, vocabulary, text=self.text)
+        found = set(filter(_computes, self.weights))
+        if unmatched := sorted(shapes.keys() ^ found):
+            raise ModelError(f"not of a model of this shape: {unmatched[0]}")
+        for name, shape in shapes.items():
+            if self.weights[name].shape != shape:
+                raise ModelError(
+                    f"{name} has shape {self.weights[name].shape}, "
+                    f"but the model needs {shape}"
+                )
+
+    @functools.cached_property
+    def _encoder(self) -> onnxruntime.InferenceSession:
+        return self._session(encoder_graph(self.config, self.weights, text=self.text))
+
+    @functools.cached_property
+    def _step(self) -> onnxruntime.InferenceSession:
+        return self._session(step_graph(self.config, self.weights))
+
+    @functools.cached_property
+    def _rescore(self) -> onnxruntime.InferenceSession:
+        return self._session(rescore_graph(self.config, self.weights))
+
+    def _session(self, graph: Graph) -> onnxruntime.InferenceSession:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self.threads
+        options.log_severity_level = 4
+        options.enable_cpu_mem_arena = False  # it would keep the longest batch's memory
+        weights = graph.external_weights()
+        values = [
+            onnxruntime.OrtValue.ortvalue_from_numpy(array)
+            for array in weights.values()
+        ]
+        options.add_external_initializers(list(weights), values)
+        return onnxruntime.InferenceSession(
+            graph.model(external=True), options, providers=["CPUExecutionProvider"]
+        )
+
+    @property
+    def frame_seconds(self) -> float:
+        """Time between two frames of features, in seconds."""
+        return self.frontend.hop / self.config.frontend.rate if self.frontend else 0.0
+
+    def encode(
+        self, sources: Sequence[np.ndarray], phone_prior: float = 0.0
+    ) -> Encoded:
+        """Encode a batch of sources, (N,) each.
+
+        Args:
+            sources: Waveforms in [-1, 1], or tokens.
+            phone_prior: Exponent of the priors that divide the posteriors of phones.
+        """
+        rows = [self.frontend(it) for it in sources] if self.frontend else sources
+        lengths = np.array([len(row) for row in rows], "int64")
+        kind = "int64" if self.text else "float32"
+        padded = np.zeros((len(rows), int(lengths.max()), *rows[0].shape[1:]), kind)
+        for place, row in zip(padded, rows, strict=True):
+            place[: len(row)] = row
+        name = "source" if self.text else "features"
+        outputs = _run(self._encoder, {name: padded, "lengths": lengths})
+        counts = outputs.pop("memory_lengths"), outputs.pop("state_lengths")
+        heads = {"ctc": outputs.pop("ctc", None)}
+        if "phone_logits" in outputs:
+            logits = outputs.pop("phone_logits")
+            logits = logits - np.float32(phone_prior) * self.weights["phones/log_prior"]
+            heads["phones"] = _log_softmax(logits)
+        if self.config.decoder.copy:
+            outputs["source"] = padded
+        return Encoded(outputs, *counts, **heads)
+
+    def features(self, samples: np.ndarray) -> np.ndarray:
+        """Return the features of a waveform (N,), (T, F)."""
+        if self.frontend is None:
+            raise TypeError("a network for texts has no features")
+        return self.frontend(samples)
+
+    def attention(self, source: np.ndarray, tokens: Sequence[int]) -> np.ndarray:
+        """Return the attention weights after each token of a text, (U, S).
+
+        Args:
+            source: Waveform or tokens, (N,).
+            tokens: Decoder input, the start symbol first, (U,).
+        """
+        encoded = self.encode([source])
+        if self.config.decoder.kind == "pooling":
+            return np.repeat(encoded.memory["weights"][0], len(tokens), axis=0)
+        read = np.array(tokens)[None, None]
+        return self.rescore(read, read, encoded)[1][0, 0]
+
+    def row(self, encoded: Encoded, row: int) -> Encoded:
+        """Return one source of a batch, without padding."""
+        length = int(encoded.memory_lengths[row])
+        fields = ATTENTIONS[self.config.attention.kind].fields
+        memory = {}
+        for name, value in encoded.memory.items():
+            shape = fields.get(name.removeprefix("memory_"), ["B", "S"])
+            part = (slice(row, row + 1), *(slice(None) for _ in shape[1:]))
+            if "S" in shape:
+                axis = shape.index("S")
+                part = (*part[:axis], slice(length), *part[axis + 1 :])
+            memory[name] = value[part]
+        return Encoded(
+            memory,
+            encoded.memory_lengths[row : row + 1],
+            encoded.state_lengths[row : row + 1],
+        )
+
+    def initial_state(self, encoded: Encoded, beam: int) -> Arrays:
+        """Return the decoder's state before the first step, of K hypotheses."""
+        if self.config.decoder.kind == "pooling":
+            return {"step": np.zeros((len(encoded.memory_lengths), beam), "int32")}
+        batch, frames, width = encoded.memory["memory_values"].shape
+        sizes = {"hidden": self.config.decoder.units, "context": width, "attention": 1}
+        if self.config.attention.kind == "bahdanau":
+            sizes["attention"] = frames
+        return {
+            name: np.zeros((batch, beam, sizes[name]), "float32")
+            for name in STATE_SHAPES._fields
+        }
+
+    def step(
+        self, tokens: np.ndarray, state: Arrays, encoded: Encoded
+    ) -> tuple[np.ndarray, np.ndarray, Arrays]:
+        """Read one token of each hypothesis, (B, K).
+
+        Returns:
+            Log probabilities of the next token (B, K, V), attention weights (B, K, S),
+            and the state after it.
+        """
+        if self.config.decoder.kind == "pooling":
+            return self._pooled(state["step"], encoded)
+        inputs = {"tokens": tokens.astype("int64"), **state, **encoded.memory}
+        outputs = _run(self._step, inputs)
+        following = {name: outputs[f"next_{name}"] for name in state}
+        return outputs["log_probs"], outputs["weights"], following
+
+    def _pooled(
+        self, steps: np.ndarray, encoded: Encoded
+    ) -> tuple[np.ndarray, np.ndarray, Arrays]:
+        """Write the class as the first token; see `asr.model.classifier`."""
+        following = _log_softmax(self.weights["decoder/following"])
+        first = (steps == 0)[..., None]
+        log_probs = np.where(first, encoded.memory["log_probs"], following)
+        weights = np.repeat(encoded.memory["weights"], steps.shape[1], axis=1)
+        return log_probs, weights, {"step": steps + 1}
+
+    def rescore(
+        self, tokens: np.ndarray, labels: np.ndarray, encoded: Encoded
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read known texts, (B, K, U) each.
+
+        Returns:
+            The log probability of each label (B, K, U), and attention weights
+            (B, K, U, S).
+        """
+        order = (2, 0, 1)
+        inputs = {
+            "tokens": tokens.transpose(order).astype("int64"),
+            "labels": labels.transpose(order).astype("int64"),
+            **encoded.memory,
+        }
+        outputs = _run(self._rescore, inputs)
+        scores, weights = outputs["scores"], outputs["weights"]
+        return scores.transpose(1, 2, 0), weights.transpose(1, 2, 0, 3)
+
+
+def _run(session: onnxruntime.InferenceSession, inputs: Arrays) -> dict[str, Any]:
+    """Run a session with those of the inputs that it takes."""
+    names = {it.name for it in session.get_inputs()}
+    outputs = [it.name for it in session.get_outputs()]
+    used = {name: value for name, value in inputs.items() if name in names}
+    return dict(zip(outputs, session.run(outputs, used), strict=True))
+
+
+def _computes(name: str) -> bool:
+    """Tell whether a weight takes part in inference; counters and seeds do not."""
+    return not name.startswith("augment/") and "seed" not in name
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))

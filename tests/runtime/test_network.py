@@ -1,0 +1,183 @@
+"""The runtime's numbers are those of the Keras model, for every kind of network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+from keras import ops
+
+from asr.config.parsing import from_dict
+from asr.config.schema import ModelConfig
+from asr.runtime.decoder import rescore_graph, step_graph
+from asr.runtime.encoder import encoder_graph
+from asr.runtime.frontend import LogMel
+from asr.storage.keras_model import build, network_of
+from asr.storage.model_folder import read_model
+from asr.tasks import TASKS
+from asr.text.tokenizers import CharacterTokenizer, LabelTokenizer
+
+TOLERANCE = 1e-4
+SMALL = {
+    "frontend": {"mels": 16},
+    "text": {"embedding": 12},
+    "encoder": {"layers": 2, "units": 8, "filters": 10, "memory_units": 12},
+    "decoder": {"units": 12, "embedding": 6},
+    "attention": {"units": 8, "location_filters": 3, "location_width": 5, "heads": 2},
+}
+TEXT = {"encoder": {"convolutions": 1, "stride": 1, "memory_stride": 1}, "ctc": False}
+KINDS = {
+    "bahdanau": {},
+    "phones": {"phones": ["A", "B", "C"]},
+    "no location": {"attention": {"location_filters": 0}},
+    "even kernel": {"encoder": {"kernel": 4, "stride": 3}},
+    "luong dot": {"attention": {"kind": "luong", "score": "dot"}},
+    "luong general": {"attention": {"kind": "luong", "score": "general"}},
+    "luong concat": {"attention": {"kind": "luong", "score": "concat"}},
+    "local monotonic": {"attention": {"kind": "local", "centre": "monotonic"}},
+    "local predicted": {"attention": {"kind": "local", "centre": "predicted"}},
+    "local previous": {"attention": {"kind": "local", "window": 2}},
+    "multi-head": {"attention": {"kind": "multi_head"}},
+    "none": {"attention": {"kind": "none"}},
+    "hard": {"attention": {"kind": "hard"}},
+    "self-attention": {"encoder": {"kind": "self", "heads": 2}},
+    "tied": {"decoder": {"tied": True}},
+    "no ctc": {"ctc": False},
+    "text": TEXT,
+    "copying": TEXT | {"decoder": {"copy": True}},
+    "text, self-attention": TEXT | {"encoder": TEXT["encoder"] | {"kind": "self"}},
+}
+
+
+def merged(base, over):
+    both = dict(base)
+    for key, value in over.items():
+        nested = isinstance(value, dict)
+        both[key] = merged(base.get(key, {}), value) if nested else value
+    return both
+
+
+def made(kind):
+    """A Keras model with random weights, and its runtime."""
+    tree = KINDS[kind] if isinstance(kind, str) else kind
+    config = from_dict(ModelConfig, merged(SMALL, tree), "model")
+    text = not config.ctc and config.encoder.stride == 1
+    tokenizer = CharacterTokenizer(tuple(" ABCDEF"))
+    name = "translation" if text else "speech_recognition"
+    if config.decoder.kind == "pooling":
+        name, tokenizer = "classification", LabelTokenizer(("one", "two", "three"))
+    task = TASKS[name](tokenizer, config, "none-1")
+    model = build(task)
+    random = np.random.default_rng(3)
+    for weight in model.weights:
+        if weight.dtype == "float32":
+            spread = 0.5 if len(weight.shape) > 1 else 0.2
+            weight.assign(spread * random.normal(size=weight.shape))
+    return model, network_of(model, task)
+
+
+def sources_for(network, random):
+    if network.text:
+        return [random.integers(3, 10, size) for size in (9, 5)]
+    return [0.1 * random.normal(size=size).astype("float32") for size in (5000, 3333)]
+
+
+def padded(sources):
+    lengths = np.array([len(it) for it in sources], "int32")
+    rows = np.zeros((len(sources), lengths.max()), "float32")
+    for row, source in zip(rows, sources, strict=True):
+        row[: len(source)] = source
+    return rows, lengths
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_numbers_are_those_of_keras(kind):
+    model, network = made(kind)
+    random = np.random.default_rng(5)
+    sources = sources_for(network, random)
+    encoded, prepared, ctc = model.encode(*padded(sources))
+    found = network.encode(sources, phone_prior=0.7)
+    np.testing.assert_array_equal(found.memory_lengths, encoded.memory_lengths)
+    if ctc is None:
+        assert found.ctc is None
+    else:
+        lengths = np.asarray(encoded.state_lengths)
+        np.testing.assert_array_equal(found.state_lengths, lengths)
+        for row, length in enumerate(lengths):
+            real = row, slice(length)
+            np.testing.assert_allclose(found.ctc[real], ctc[real], atol=TOLERANCE)
+    if network.config.phones:
+        phones = model.phone_head.log_probs(encoded.states, 0.7)
+        np.testing.assert_allclose(found.phones, phones, atol=TOLERANCE)
+    # Steps, and the same tokens in one scan.
+    tokens = random.integers(3, 9, (2, 3, 4))
+    tokens[..., 0] = 1
+    labels = np.roll(tokens, -1, axis=-1)
+    scores, weights = network.rescore(tokens, labels, found)
+    theirs = model.decoder.initial_state(prepared, 3)
+    ours = network.initial_state(found, 3)
+    for step in range(4):
+        logits, theirs = model.decoder.step(
+            ops.convert_to_tensor(tokens[..., step].astype("int32")), theirs, prepared
+        )
+        expected = np.asarray(ops.log_softmax(logits, axis=-1))
+        log_probs, seen, ours = network.step(tokens[..., step], ours, found)
+        np.testing.assert_allclose(log_probs, expected, atol=TOLERANCE)
+        np.testing.assert_allclose(ours["context"], theirs.context, atol=TOLERANCE)
+        picked = np.take_along_axis(expected, labels[..., step, None], -1)[..., 0]
+        np.testing.assert_allclose(scores[..., step], picked, atol=TOLERANCE)
+        np.testing.assert_allclose(weights[..., step, :], seen, atol=1e-6)
+
+
+def test_pooling():
+    tree = {"decoder": {"kind": "pooling"}, "ctc": False}
+    model, network = made(tree)
+    sources = sources_for(network, np.random.default_rng(6))
+    _, prepared, _ = model.encode(*padded(sources))
+    found = network.encode(sources).memory
+    expected = ops.log_softmax(prepared.logits, axis=-1)
+    np.testing.assert_allclose(found["log_probs"], expected, atol=TOLERANCE)
+    np.testing.assert_allclose(found["weights"], prepared.weights, atol=TOLERANCE)
+
+
+def test_neighbours_and_padding_do_not_matter():
+    _, network = made("phones")
+    sources = sources_for(network, np.random.default_rng(7))
+    together = network.encode(sources)
+    for row, source in enumerate(sources):
+        alone = network.encode([source])
+        frames = alone.ctc.shape[1]
+        found = together.ctc[row, :frames]
+        np.testing.assert_allclose(found, alone.ctc[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["phones", "local previous", "copying", "hard"])
+def test_graphs_are_valid_onnx(kind):
+    _, network = made(kind)
+    for make in (
+        lambda: encoder_graph(network.config, network.weights, text=network.text),
+        lambda: step_graph(network.config, network.weights),
+        lambda: rescore_graph(network.config, network.weights),
+    ):
+        onnx.checker.check_model(make().model(), full_check=True)
+
+
+def test_frontend_is_that_of_keras():
+    config = ModelConfig().frontend
+    model, _ = made({"frontend": {"mels": 80}})
+    samples = 0.1 * np.random.default_rng(8).normal(size=16000).astype("float32")
+    samples[4000:6000] = 0.0
+    for part in (samples, samples[:161], samples[:399]):
+        expected, _ = model.frontend(part[None], np.array([len(part)], "int32"))
+        found = LogMel(replace(config, mels=80))(part)
+        np.testing.assert_allclose(found, np.asarray(expected)[0], atol=TOLERANCE)
+
+
+def test_shipped_models_load(root):
+    for name in ("english", "en-fr", "title"):
+        folder = root / "data" / "models" / name
+        network = read_model(folder).network
+        source = np.arange(3, 9) if network.text else np.zeros(1600, "float32")
+        assert np.isfinite(network.encode([source]).memory["memory_values"]).all()

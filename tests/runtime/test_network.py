@@ -109,7 +109,7 @@ def test_numbers_are_those_of_keras(kind):
             real = row, slice(length)
             np.testing.assert_allclose(found.ctc[real], ctc[real], atol=TOLERANCE)
     if network.config.phones:
-        phones = model.phone_head.log_probs(encoded.states, 0.7)
+        phones = model.heads["phones"].log_probs(encoded.states, 0.7)
         np.testing.assert_allclose(found.phones, phones, atol=TOLERANCE)
     # Steps, and the same tokens in one scan.
     tokens = random.integers(3, 9, (2, 3, 4))

@@ -75,7 +75,7 @@ def elsewhere(installed, tmp_path):
 def test_only_the_package_reaches_site_packages(wheel, root):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
-    assert tops == {"asr", f"asr-{asr.__version__}.dist-info"}
+    assert tops == {"asr", f"asr_attention-{asr.__version__}.dist-info"}
     data = {"asr/py.typed", "asr/reports/report.css", "asr/reports/report.js"}
     assert data <= set(names)
     for folder in ("recipes", "data"):
@@ -98,9 +98,9 @@ def test_it_is_the_wheel_that_runs(elsewhere, installed):
 
 def test_shipped_files_are_found(elsewhere):
     program = (
-        "from asr import resources\n"
-        "print(resources.recipe_path('an4'))\n"
-        "print(resources.share() / 'data' / 'samples')\n"
+        "from asr import files\n"
+        "print(files.recipe_path('an4'))\n"
+        "print(files.share() / 'data' / 'samples')\n"
     )
     recipe, samples = elsewhere("python", "-c", program).split()
     assert "asr/share/recipes/" in recipe

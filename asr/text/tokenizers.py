@@ -165,7 +165,7 @@ def tokenizer_from_json(stored: object) -> Tokenizer:
             case {"kind": "characters", "characters": [*letters], **rest} if not rest:
                 return CharacterTokenizer(tuple(letters))
     except (DataError, ValueError) as error:
-        raise ModelError(f"tokenizer.json: {error}") from error
+        raise ModelError(f"tokenizer.json is not valid: {error}") from error
     raise ModelError("tokenizer.json: not a tokenizer; restore the model folder")
 
 

@@ -146,4 +146,4 @@ def test_a_prepared_tokenizer_trains(run, tiny_texts, tmp_path, monkeypatch):
     (tmp_path / "tokenizer.json").write_text('{"kind": "sentencepiece", "model": "x"}')
     ended = run(*common, "--set", chosen, "--output", tmp_path / "other")
     assert ended.status == 6
-    assert "holds no SentencePiece model" in ended.err
+    assert "tokenizer.json is not valid" in ended.err

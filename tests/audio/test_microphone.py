@@ -114,5 +114,5 @@ def test_lost_samples_are_logged(card, monkeypatch, caplog):
 
 def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    with pytest.raises(UsageError, match=r"'\.\[mic\]'"), microphone(8000):
+    with pytest.raises(UsageError, match=r"asr-attention\[mic\]"), microphone(8000):
         pass

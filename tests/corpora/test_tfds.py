@@ -108,7 +108,7 @@ def test_written_once(root, monkeypatch):
     first = list(corpus("tfds:tiny_speech").read(root, "train"))
     monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
     assert list(corpus("tfds:tiny_speech").read(root, "train")) == first
-    with pytest.raises(UsageError, match=r"pip install '\.\[tfds\]'"):
+    with pytest.raises(UsageError, match=r"pip install 'asr-attention\[tfds\]'"):
         list(corpus("tfds:tiny_speech").read(root, "dev"))
 
 

@@ -111,6 +111,6 @@ def test_command(tiny_texts, monkeypatch, capsys):
     found = json.loads(capsys.readouterr().out)
     assert (found["examples"], found["unit"]) == (600, "tokens")
     assert main(["train", recipe, "--hours", "3"]) == 2
-    assert "belong to --estimate" in capsys.readouterr().err
+    assert "apply only to --estimate" in capsys.readouterr().err
     assert main(["train", recipe, "--estimate", "--output", "x"]) == 2
     assert "writes nothing" in capsys.readouterr().err

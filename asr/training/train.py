@@ -67,7 +67,7 @@ def begin(recipe: Recipe, output: Path) -> None:
     if recipe.decoding.language_model:
         model_path(recipe.decoding.language_model)
     if not (output / TRAIN).is_file():
-        lexicon_of(recipe)  # its errors come before long reading of data
+        lexicon_of(recipe)  # fails before the data are read, which takes long
         output.mkdir(parents=True, exist_ok=True)
         save_recipe(output, recipe)
         collect(recipe, output)

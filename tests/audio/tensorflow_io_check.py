@@ -149,7 +149,7 @@ LOAD = """
 import sys
 import tensorflow as tf
 sys.path.insert(0, {root!r})
-from asr.graph_audio import register_operations
+from asr.audio.tensorflow_io import register_operations
 register_operations()
 pipeline = tf.saved_model.load({folder!r})
 print(*pipeline.sizes(tf.constant({paths!r})).numpy())

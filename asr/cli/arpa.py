@@ -49,7 +49,7 @@ def command(
     """
     if (target is None) == (output is None):
         raise UsageError("give an ARPA FILE to export to, or --output to import into")
-    from asr.language_model import arpa, arpa_import, storage  # noqa: PLC0415 - start-up time
+    from asr.language_model import arpa, arpa_import, storage, tables  # noqa: PLC0415 - start-up time
 
     if output is not None:
         if output.exists():
@@ -58,6 +58,8 @@ def command(
         click.echo(output)
         return
     model = storage.load_language_model(source)
-    ngrams = model.words.ngrams if model.words and not characters else model.ngrams
+    ngrams = model.ngrams
+    if model.words and not characters:
+        ngrams = tables.unpacked(model.words.ngrams)
     names = arpa.vocabulary_of(model, characters=characters)
     arpa.write_arpa(ngrams, names, Path(str(target)))

@@ -8,15 +8,17 @@ entries with the same future only the best stays (recombination).
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from asr.decoding.beam_search import Tokens
 from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.prefix_tree import ROOT, PhoneTree
 from asr.decoding.scorers import NEVER
+from asr.text.special_tokens import END
+
+_TINY = 1e-30
 
 
 class Hypothesis(NamedTuple):
@@ -35,15 +37,27 @@ class Hypothesis(NamedTuple):
     reward: float = 0.0
 
 
+class WordModel(Protocol):
+    """Predicts words; `asr.decoding.word_ngrams.WordNGrams` is one."""
+
+    def start(self) -> np.ndarray:
+        """Return the history before a text, (1, H) int64."""
+
+    def extend(
+        self, histories: np.ndarray, words: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return probabilities of words (N,) after histories (N, H), and the next."""
+
+
 class LexiconSearch:
     """Finds texts of a lexicon's words in the outputs of a CTC head of phones.
 
     Args:
         tree: The lexicon.
-        predict: Log probability of words (N,) after two others, (N,) each.
+        lookahead: Best score of the words behind each node of the tree, (N,).
+        language: Predicts words.
         names: Spelling of each word.
-        special: Words before and after a text.
-        weight: Factor of `predict` beside log probabilities of phones.
+        weight: Factor of log probabilities of words beside those of phones.
         beam: Entries kept at a frame, each a node with its history.
         width: Entries whose score is this much below the best are dropped.
         hotwords: Rewards words; its scores stand beside log probabilities of phones.
@@ -52,18 +66,19 @@ class LexiconSearch:
     def __init__(
         self,
         tree: PhoneTree,
-        predict: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+        lookahead: np.ndarray,
+        language: WordModel,
         names: Sequence[str],
         *,
-        special: Tokens,
         weight: float,
         beam: int,
         width: float = 16.0,
         hotwords: HotwordScorer | None = None,
     ) -> None:
-        self.tree, self.predict, self.names = tree, predict, names
-        self.special, self.weight = special, weight
-        self.beam, self.width, self.hotwords = beam, width, hotwords
+        self.tree, self.lookahead = tree, lookahead
+        self.language, self.names = language, names
+        self.weight, self.beam, self.width = weight, beam, width
+        self.hotwords = hotwords
 
     @property
     def vocabulary(self) -> set[str]:
@@ -95,7 +110,7 @@ class LexiconSearch:
         phone = np.where(own > 0, beam.phone + frame[own], NEVER)
         score = histories.rows["score"][beam.history]
         # Lookahead makes entries deep inside a word and at its start comparable.
-        rank = np.maximum(blank, phone) + score + self.tree.lookahead[beam.node]
+        rank = np.maximum(blank, phone) + score + self.lookahead[beam.node]
         stayed = _Beam(beam.node, beam.history, blank, phone)
         return _Step(beam, frame, total, own, score, stayed, rank.max() - self.width)
 
@@ -108,7 +123,7 @@ class LexiconSearch:
         """Go on from nodes where words end to the first phones of the next word."""
         tree, node = self.tree, step.beam.node
         # The next phone is at most the likeliest one: most word ends need no history.
-        best = step.total + step.frame[1:].max() + step.score + tree.lookahead[node]
+        best = step.total + step.frame[1:].max() + step.score + self.lookahead[node]
         ends = tree.begin[node + 1] > tree.begin[node]
         rows = np.flatnonzero((best > step.least) & ends)
         index, history = histories.extended(step.beam.history[rows], node[rows])
@@ -133,7 +148,7 @@ class LexiconSearch:
         # CTC needs a blank between two phones that are the same.
         before = np.where(phone == step.own[row], step.beam.blank[row], step.total[row])
         log_prob = before + step.frame[phone]
-        good = log_prob + score[index] + self.tree.lookahead[child] > step.least
+        good = log_prob + score[index] + self.lookahead[child] > step.least
         return _Entries(child[good], history[index[good]], log_prob[good])
 
     def _recombine(
@@ -150,12 +165,11 @@ class LexiconSearch:
         np.logaddexp.at(phone, index, log_probs)
         history, node = np.divmod(keys, nodes)
         rank = np.logaddexp(blank, phone) + histories.rows["score"][history]
-        rank += self.tree.lookahead[node]
+        rank += self.lookahead[node]
         good = np.flatnonzero(rank > rank.max() - self.width)
         good = good[np.argsort(-rank[good], kind="stable")]
-        # The future depends on the last two words, the state of hotwords and the node:
-        # of entries that share these, the best one wins whatever follows.
-        future = histories.future(history[good]) * nodes + node[good]
+        # Of entries whose future is the same, the best one wins whatever follows.
+        future = histories.rows["future"][history[good]] * nodes + node[good]
         good = good[np.sort(np.unique(future, return_index=True)[1])[: self.beam]]
         return _Beam(node[good], history[good], blank[good], phone[good])
 
@@ -178,8 +192,9 @@ class LexiconSearch:
         acoustic = np.full(len(ids), NEVER)
         np.logaddexp.at(acoustic, index, log_probs)
         rows = histories.rows[ids]
-        end = np.full(len(ids), self.special.end)
-        language = rows["log_prob"] + self.predict(rows["before"], rows["word"], end)
+        end = np.full(len(ids), END)
+        probs, _ = self.language.extend(rows["context"], end)
+        language = rows["log_prob"] + np.log(np.maximum(probs, _TINY))
         reward = rows["reward"]
         if self.hotwords:
             reward = reward + self.hotwords.end_scores(rows["state"])
@@ -223,34 +238,28 @@ class _Step(NamedTuple):
     least: float  # score that new entries must reach
 
 
-_HISTORY = [
-    ("parent", np.int64),  # history without its last word
-    ("before", np.int64),  # last word but one
-    ("word", np.int64),  # last word
-    ("state", np.int64),  # state of the automaton of hotwords
-    ("log_prob", np.float64),  # of all words
-    ("reward", np.float64),  # of hotwords
-    ("score", np.float64),  # weighted sum of both
-]
-
-
 class _Histories:
     """Table of all word sequences of a search; row 0 is the empty one."""
 
     def __init__(self, search: LexiconSearch) -> None:
         self.search, self.count = search, 1
         self.numbers: dict[tuple[int, int], int] = {}  # (parent, word) -> row
-        hotwords = search.hotwords
-        self.states = len(hotwords.automaton.scores) if hotwords else 1
-        self.rows = np.zeros(1024, _HISTORY)
-        self.rows["before"][0] = self.rows["word"][0] = search.special.start
-        self.rows["state"][0] = hotwords.automaton.start if hotwords else 0
-
-    def future(self, histories: np.ndarray) -> np.ndarray:
-        """Return a number for the part of each history that scores what follows."""
-        rows = self.rows[histories]
-        last = rows["before"] * len(self.search.names) + rows["word"]
-        return last * self.states + rows["state"]
+        self.futures: dict[bytes, int] = {}  # context and state -> number
+        context = search.language.start()
+        fields = [
+            ("parent", np.int64),  # history without its last word
+            ("word", np.int64),  # last word
+            ("context", np.int64, context.shape[1:]),  # of the language model
+            ("state", np.int64),  # of the automaton of hotwords
+            ("future", np.int64),  # the same for all that score what follows alike
+            ("log_prob", np.float64),  # of all words
+            ("reward", np.float64),  # of hotwords
+            ("score", np.float64),  # weighted sum of both
+        ]
+        self.rows = np.zeros(1024, fields)
+        self.rows["context"][0] = context[0]
+        if search.hotwords:
+            self.rows["state"][0] = search.hotwords.automaton.start
 
     def extended(
         self, histories: np.ndarray, nodes: np.ndarray
@@ -269,14 +278,20 @@ class _Histories:
     def _add(self, pairs: np.ndarray) -> None:
         """Add rows for (parent, word) pairs."""
         search, (parents, words) = self.search, pairs.T
-        old, new = self.rows[parents], np.zeros(len(pairs), _HISTORY)
-        new["parent"], new["before"], new["word"] = parents, old["word"], words
-        new["log_prob"] = search.predict(old["before"], old["word"], words)
-        new["log_prob"] += old["log_prob"]
+        old, new = self.rows[parents], np.zeros(len(pairs), self.rows.dtype)
+        new["parent"], new["word"] = parents, words
+        probs, new["context"] = search.language.extend(old["context"], words)
+        new["log_prob"] = old["log_prob"] + np.log(np.maximum(probs, _TINY))
         if search.hotwords:
             new["state"], gains = search.hotwords.follow(old["state"], words)
             new["reward"] = old["reward"] + gains
         new["score"] = search.weight * new["log_prob"] + new["reward"]
+        keys = np.column_stack([new["context"], new["state"]]).tobytes()
+        size = len(keys) // len(new)
+        new["future"] = [
+            self.futures.setdefault(keys[at : at + size], len(self.futures) + 1)
+            for at in range(0, len(keys), size)
+        ]
         end = self.count + len(new)
         while end > len(self.rows):
             self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -68,13 +69,14 @@ def lexicon(
 class PhoneTree(NamedTuple):
     """Words as a tree of their phones; the children of a node follow each other.
 
+    Nodes are numbered by their depth, those of one depth by their parents.
+
     Attributes:
-        phones: Phone that leads to each node, (N,); 0 to the root.
+        phones: Phone that leads to each node, (N,) uint8; 0 to the root.
         first: First child of each node, (N,).
         children: Number of children of each node, (N,).
         words: Words in the order of the nodes where they end, (W,).
         begin: Index in `words` of the first word of each node, (N + 1,).
-        lookahead: Best score of the words behind each node, (N,).
     """
 
     phones: np.ndarray
@@ -82,24 +84,94 @@ class PhoneTree(NamedTuple):
     children: np.ndarray
     words: np.ndarray
     begin: np.ndarray
-    lookahead: np.ndarray
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return named arrays to store; the others follow from them."""
+        return {
+            "phones": self.phones,
+            "children": self.children.astype(np.uint8),
+            "ends": np.diff(self.begin).astype(np.uint16),
+            "words": self.words.astype(np.uint32),
+        }
+
+    @classmethod
+    def from_arrays(
+        cls,
+        phones: np.ndarray,
+        children: np.ndarray,
+        ends: np.ndarray,
+        words: np.ndarray,
+    ) -> PhoneTree:
+        """Return the tree of stored arrays.
+
+        Raises:
+            ValueError: The arrays are not those of a tree.
+        """
+        children, count = children.astype(np.int32), len(phones)
+        first = 1 + np.cumsum(children) - children
+        begin = np.concatenate([[0], np.cumsum(ends, dtype=np.int64)])
+        fits = (
+            all(x.ndim == 1 and x.dtype.kind == "u" for x in (phones, ends, words))
+            and len(children) == len(ends) == count
+            and children.sum() == count - 1
+            and bool(
+                np.all(first[1:] > np.arange(1, count))
+            )  # no node is its own child
+            and begin[-1] == len(words)
+        )
+        if not fits:
+            raise ValueError("not a tree of phones")
+        return cls(phones, first, children, words.astype(np.int64), begin)
+
+    def lookahead(self, scores: np.ndarray) -> np.ndarray:
+        """Return the best score of the words behind each node, (N,); 0 at the root.
+
+        Args:
+            scores: Expected score of each word, by its number.
+        """
+        best = np.full(len(self.phones), -np.inf)
+        ends = np.flatnonzero(self.begin[1:] > self.begin[:-1])
+        best[ends] = np.maximum.reduceat(scores[self.words], self.begin[ends])
+        depths, below = [], slice(0, 1)
+        while below.stop > below.start:
+            depths.append(below)
+            last = below.stop - 1
+            below = slice(below.stop, int(self.first[last] + self.children[last]))
+        # From the leaves up: a node is as good as the best word behind it.
+        for level, below in reversed([*pairwise(depths)]):
+            inner = level.start + np.flatnonzero(self.children[level])
+            starts = self.first[inner] - below.start
+            behind = np.maximum.reduceat(best[below], starts)
+            best[inner] = np.maximum(best[inner], behind)
+        best[ROOT] = 0.0
+        return best
+
+    def pronunciations(self) -> Iterator[tuple[tuple[int, ...], int]]:
+        """Yield the phones and the number of each word."""
+        spoken: list[tuple[int, ...]] = [()] * len(self.phones)
+        for node, (first, count) in enumerate(
+            zip(self.first.tolist(), self.children.tolist(), strict=True)
+        ):
+            for child in range(first, first + count):
+                spoken[child] = (*spoken[node], int(self.phones[child]))
+            for word in self.words[self.begin[node] : self.begin[node + 1]]:
+                yield spoken[node], int(word)
 
 
 def phone_tree(
-    pronunciations: Sequence[Sequence[int]], words: Sequence[int], scores: np.ndarray
+    pronunciations: Sequence[Sequence[int]], words: Sequence[int]
 ) -> PhoneTree:
     """Return the tree of the phones of words.
 
     Args:
         pronunciations: Phones of each pronunciation, from 1 on, not empty.
         words: Word of each pronunciation.
-        scores: Expected score of each word, by its number.
     """
     order = sorted(range(len(words)), key=lambda index: tuple(pronunciations[index]))
     rows = [pronunciations[index] for index in order]
     columns = pad_rows(rows, max(map(len, rows), default=0), "int64").T
     node = np.zeros(len(order), np.int64)
-    phones, parents, levels = [np.zeros(1, np.int64)], [np.zeros(0, np.int64)], []
+    phones, parents = [np.zeros(1, np.int64)], [np.zeros(0, np.int64)]
     count = 1
     for column in columns:
         # Sorted, words that share their first phones stand together.
@@ -110,25 +182,14 @@ def phone_tree(
         node[inside] = count - 1 + np.cumsum(new)
         parents.append(pairs[0, new])
         phones.append(pairs[1, new])
-        levels.append(slice(count - 1, count - 1 + int(new.sum())))
         count += int(new.sum())
     above = np.concatenate(parents)  # of all nodes but the root, in order
-    first = np.searchsorted(above, np.arange(count), "left") + 1
-    last = np.searchsorted(above, np.arange(count), "right") + 1
+    children = np.bincount(above, minlength=count)
     by_end = np.argsort(node, kind="stable")
-    listed = np.array(words, np.int64)[order]
-    lookahead = np.full(count, -np.inf)
-    np.maximum.at(lookahead, node, scores[listed])
-    # From the leaves up: a node is as good as the best word behind it.
-    for level in reversed(levels):
-        below = np.arange(level.start + 1, level.stop + 1)
-        np.maximum.at(lookahead, above[level], lookahead[below])
-    lookahead[ROOT] = 0.0
     return PhoneTree(
-        phones=np.concatenate(phones),
-        first=first,
-        children=last - first,
-        words=listed[by_end],
+        phones=np.concatenate(phones).astype(np.uint8),
+        first=1 + np.cumsum(children) - children,
+        children=children,
+        words=np.array(words, np.int64)[order][by_end],
         begin=np.searchsorted(node[by_end], np.arange(count + 1)),
-        lookahead=lookahead,
     )

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from asr.decoding.prefix_tree import ROOT, Lexicon
+from asr.decoding.word_ngrams import WordNGrams
 
 # Log probability of the impossible: finite, so that differences stay numbers.
 NEVER = -1e9
@@ -55,72 +56,22 @@ class Automaton(NamedTuple):
         return self.following[state, tokens]
 
 
-class WordRows(NamedTuple):
-    """Sparse probabilities of words after histories of one length.
-
-    Each history has a row; row 0 stands for unknown histories.
-
-    Attributes:
-        starts: First entry of each row, and the end of the last one, (R + 1,) int32.
-        backoffs: Weight of the shorter history, (R,) float32; 1 in row 0.
-        words: Words of the entries, sorted within a row, and one more, (G + 1,) int32.
-        discounted: Discounted probability of each entry, (G + 1,) float32.
-        longer: Row of each entry's history and word together, (G + 1,) int32.
-        rounds: Steps of a binary search in the longest row.
-    """
-
-    starts: np.ndarray
-    backoffs: np.ndarray
-    words: np.ndarray
-    discounted: np.ndarray
-    longer: np.ndarray
-    rounds: int
-
-    def find(
-        self, rows: np.ndarray, words: np.ndarray, shorter: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Look up the probabilities of words.
-
-        Args:
-            rows: Row of each history.
-            words: Word after each history.
-            shorter: Probability of each word after the shorter history.
-
-        Returns:
-            Probabilities, and the row of each history that the word makes longer.
-        """
-        low = self.starts[rows]
-        end = self.starts[rows + 1]
-        high = end
-        for _ in range(self.rounds):
-            middle = (low + high) // 2
-            below = (low < high) & (self.words[middle] < words)
-            low = np.where(below, middle + 1, low)
-            high = np.where(below, high, np.minimum(high, middle))
-        seen = (low < end) & (self.words[low] == words)
-        discounted = np.where(seen, self.discounted[low], 0.0)
-        longer = np.where(seen, self.longer[low], 0)
-        return discounted + self.backoffs[rows] * shorter, longer
-
-
 class WordState(NamedTuple):
-    """State of a `WordScorer`, (B, K) each.
+    """State of a `WordScorer`, (B, K) where nothing else is said.
 
     Attributes:
         letter_state: Row of the letters' automaton.
         letter_score: Score of the letters of the current word.
         node: Node of the current word in the lexicon.
-        previous_word: Row in `bigrams` of the last complete word.
-        bigram_history: Row in `trigrams` of the last two complete words.
-        next_history: Row in `trigrams` of the last and the current word.
+        history: Complete words as a history of the n-grams, (B, K, levels).
+        next_history: The same with the current word.
         word_score: Weighted log probability of the current word, if it ended here.
     """
 
     letter_state: np.ndarray
     letter_score: np.ndarray
     node: np.ndarray
-    previous_word: np.ndarray
-    bigram_history: np.ndarray
+    history: np.ndarray
     next_history: np.ndarray
     word_score: np.ndarray
 
@@ -133,7 +84,7 @@ class WordScorer(NamedTuple):
     log probability of `unknown`.
 
     Example: "THE CAT " with weight 1. After "THE CA", `letter_score` is
-    log p(C | "THE ") + log p(A | "THE C") = -5, and `previous_word` stands for THE. The
+    log p(C | "THE ") + log p(A | "THE C") = -5, and `history` stands for THE. The
     letter T adds its own -1, so that `letter_score` is -6, `node` is that of CAT, and
     `word_score` is log p(CAT | <s> THE) = -4. The space then adds -4 - (-6) = +2: the
     three letters and the space cost -4 together.
@@ -141,11 +92,7 @@ class WordScorer(NamedTuple):
     Attributes:
         letters: Automaton of the weighted log probabilities of letters.
         lexicon: Prefix tree of the words.
-        unigrams: Probability of each word, (W,) float32.
-        rows: Row in `bigrams` of each word, (W,) int32.
-        bigrams: Words after one word.
-        trigrams: Words after two words.
-        first: Word before a text.
+        ngrams: N-grams of the words.
         unknown: Word for all words that the lexicon lacks.
         space: Token between words.
         end: Token after a text.
@@ -159,11 +106,7 @@ class WordScorer(NamedTuple):
 
     letters: Automaton
     lexicon: Lexicon
-    unigrams: np.ndarray
-    rows: np.ndarray
-    bigrams: WordRows
-    trigrams: WordRows
-    first: int
+    ngrams: WordNGrams
     unknown: int
     space: int
     end: int
@@ -179,8 +122,8 @@ class WordScorer(NamedTuple):
         """See `Scorer`."""
         none = np.zeros_like(starts)
         nothing = none.astype(np.float32)
-        first = self.rows[none + self.first]
-        return WordState(starts, nothing, none, first, none, none, nothing)
+        first = np.tile(self.ngrams.start(), (*none.shape, 1))
+        return WordState(starts, nothing, none, first, first, nothing)
 
     def extend(self, totals: np.ndarray, state: WordState) -> np.ndarray:
         """See `Scorer`."""
@@ -204,21 +147,17 @@ class WordScorer(NamedTuple):
         node = self.lexicon.children[state.node, tokens]
         # At the end of a word its history moves on by that word.
         ended = (tokens == self.space) & (state.node != ROOT)
-        word = self.lexicon.words[state.node]
-        previous = np.where(ended, self.rows[word], state.previous_word)
-        history = np.where(ended, state.next_history, state.bigram_history)
+        history = np.where(ended[..., None], state.next_history, state.history)
         # The new node may be the end of a word: score it after its history.
         word = self.lexicon.words[node]
-        probability = self.unigrams[word]
-        probability, longer = self.bigrams.find(previous, word, probability)
-        probability, _ = self.trigrams.find(history, word, probability)
-        score = self.weight * np.log(np.maximum(probability, 1e-30))
+        flat = history.reshape(-1, history.shape[-1])
+        probs, longer = self.ngrams.extend(flat, word.ravel())
+        score = self.weight * np.log(np.maximum(probs, 1e-30)).reshape(word.shape)
         return WordState(
             letter_state=self.letters.follow(state.letter_state, tokens),
             letter_score=np.where(tokens == self.space, 0.0, state.letter_score + gain),
             node=node,
-            previous_word=previous,
-            bigram_history=history,
-            next_history=longer,
+            history=history,
+            next_history=longer.reshape(history.shape),
             word_score=np.where(node != ROOT, score, 0.0),
         )

@@ -14,13 +14,14 @@ from asr.language_model.arpa import (
     ngrams_of,
     read_sections,
 )
-from asr.language_model.model import LanguageModel, Words
+from asr.language_model.model import LanguageModel, Words, phone_lexicon
 from asr.language_model.storage import (
     LONGEST,
     LanguageConfig,
     load_language_model,
     write_language_model,
 )
+from asr.language_model.tables import word_ngrams
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
 from asr.text.special_tokens import SPECIALS
@@ -58,7 +59,7 @@ def import_arpa(
         known = read_lexicon(lexicon, normalizer(model.normalizer)) if lexicon else {}
         words = _words(names, sections, model, known, path)
         model = LanguageModel(model.tokenizer, model.normalizer, model.ngrams, words)
-        pronounced = sum(map(bool, words.pronunciations))
+        pronounced = len(words.pronunciations)
         order, count = len(words.ngrams.levels) + 1, len(words.vocabulary)
         facts = {"order": order, "words": count, "pronounced": pronounced}
     training = {"name": folder.name, "arpa": path.name, "base": base, **facts}
@@ -109,9 +110,6 @@ def _words(
     ngrams = ngrams_of(
         names, sections[:3], (*SPECIALS, UNKNOWN_NAME, *vocabulary), path
     )
-    known: Lexicon = {}
-    if base.words:
-        pairs = zip(base.words.vocabulary, base.words.pronunciations, strict=False)
-        known = dict(pairs)
-    rows = tuple(lexicon.get(word, known.get(word, ())) for word in vocabulary)
-    return Words(vocabulary, ngrams, rows if any(rows) else ())
+    known = base.words.pronunciations if base.words else {}
+    own = phone_lexicon(vocabulary, {**known, **lexicon})
+    return Words(vocabulary, word_ngrams(ngrams), own)

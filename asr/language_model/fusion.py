@@ -6,15 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from asr.decoding.beam_search import Tokens
 from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.lexicon_search import LexiconSearch
-from asr.decoding.prefix_tree import ROOT, lexicon, phone_tree
+from asr.decoding.prefix_tree import ROOT, PhoneTree, lexicon, phone_tree
 from asr.decoding.scorers import Automaton, WordScorer
 from asr.errors import ModelError
-from asr.language_model.model import FIRST, UNKNOWN, LanguageModel, Words
-from asr.language_model.tables import first_rows, ngram_automaton, word_rows
-from asr.text.special_tokens import END, START
+from asr.language_model.model import (
+    FIRST,
+    UNKNOWN,
+    LanguageModel,
+    PhoneLexicon,
+    Words,
+)
+from asr.language_model.tables import ngram_automaton
+from asr.text.special_tokens import END
 from asr.text.tokenizers import CharacterTokenizer, Tokenizer
 
 _TINY = 1e-30
@@ -88,11 +93,7 @@ def word_scorer(
     return WordScorer(
         letters=letters,
         lexicon=tree,
-        unigrams=words.ngrams.unigrams,
-        rows=first_rows(words.ngrams),
-        bigrams=word_rows(words.ngrams, 1),
-        trigrams=word_rows(words.ngrams, 2),
-        first=START,
+        ngrams=words.ngrams,
         unknown=UNKNOWN,
         space=_space(tokenizer),
         end=END,
@@ -129,43 +130,44 @@ def lexicon_search(
     Returns:
         The search, or None if no word has a pronunciation in these phones.
     """
-    writable = set(tokenizer.pieces)
-    if model.words is None or " " not in writable:
+    words, writable = model.words, set(tokenizer.pieces)
+    if words is None or words.lexicon is None or " " not in writable:
         return None
-    numbers = {phone: number for number, phone in enumerate(phones, start=1)}
-    vocabulary = model.words.vocabulary
-    lines = zip(vocabulary, model.words.pronunciations, strict=False)
-    entries = [
-        ([numbers[phone] for phone in pronunciation], word)
-        for word, (spelling, pronunciations) in enumerate(lines, start=FIRST)
-        if writable.issuperset(spelling)
-        for pronunciation in pronunciations
-        if numbers.keys() >= set(pronunciation)
-    ]
-    if not entries:
+    tree = _tree(words, words.lexicon, phones, writable)
+    if not len(tree.words):
         return None
-    ngrams = model.words.ngrams
-    size = len(ngrams.unigrams)
-
-    def predict(before: np.ndarray, last: np.ndarray, words: np.ndarray) -> np.ndarray:
-        probs = ngrams.probabilities(2, before * size + last, words)
-        return np.log(np.maximum(probs, _TINY))
-
-    names = [""] * FIRST + list(vocabulary)
-    scores = np.log(np.maximum(ngrams.unigrams.astype(np.float64), _TINY)) * weight
+    names = [""] * FIRST + list(words.vocabulary)
+    unigrams = words.ngrams.unigrams.astype(np.float64)
+    scores = np.log(np.maximum(unigrams, _TINY)) * weight
     rewards = _rewards(hotwords, names, tokenizer) if hotwords else None
     if rewards:
         scores += rewards.best_gains()
-    pronunciations, words = zip(*entries, strict=True)
     return LexiconSearch(
-        phone_tree(pronunciations, words, scores),
-        predict,
+        tree,
+        tree.lookahead(scores),
+        words.ngrams,
         names,
-        special=Tokens(START, END),
         weight=weight,
         beam=beam,
         hotwords=rewards,
     )
+
+
+def _tree(
+    words: Words, lexicon: PhoneLexicon, phones: Sequence[str], writable: set[str]
+) -> PhoneTree:
+    """Return the tree of the words that a model can write and whose phones it knows."""
+    numbers = {phone: number for number, phone in enumerate(phones, start=1)}
+    table = np.array([0, *(numbers.get(phone, 0) for phone in lexicon.phones)])
+    if table[1:].all() and writable.issuperset("".join(words.vocabulary)):
+        return lexicon.tree._replace(phones=table.astype(np.uint8)[lexicon.tree.phones])
+    entries = [
+        ([int(table[phone]) for phone in spoken], word)
+        for spoken, word in lexicon.tree.pronunciations()
+        if table[list(spoken)].all()
+        and writable.issuperset(words.vocabulary[word - FIRST])
+    ]
+    return phone_tree([spoken for spoken, _ in entries], [word for _, word in entries])
 
 
 def _rewards(

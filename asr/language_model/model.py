@@ -6,14 +6,31 @@ predicted by the two words before it as well; an unknown word is still spelled o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
+from asr.decoding.prefix_tree import PhoneTree, phone_tree
+from asr.decoding.word_ngrams import WordNGrams
 from asr.language_model.ngrams import NGrams
-from asr.text.pronunciation import Phones
+from asr.text.pronunciation import Lexicon, Phones
 from asr.text.tokenizers import CharacterTokenizer
 
 UNKNOWN = 3  # token of all words that the vocabulary lacks
 FIRST = 4  # token of the first word of the vocabulary
+
+
+class PhoneLexicon(NamedTuple):
+    """Pronunciations of a vocabulary.
+
+    Attributes:
+        phones: Names of the phones; the tree counts them from 1.
+        tree: Tokens of words by their phones.
+    """
+
+    phones: tuple[str, ...]
+    tree: PhoneTree
 
 
 @dataclass(frozen=True)
@@ -22,28 +39,62 @@ class Words:
 
     Attributes:
         vocabulary: The words, sorted; their tokens count from 4.
-        ngrams: Up to trigrams.
-        pronunciations: Pronunciations of each word, none for a word that the lexicon
-            lacks; empty without a lexicon.
+        ngrams: Their n-grams.
+        lexicon: Pronunciations of the words that have any.
     """
 
     vocabulary: tuple[str, ...]
-    ngrams: NGrams
-    pronunciations: tuple[tuple[Phones, ...], ...] = ()
+    ngrams: WordNGrams
+    lexicon: PhoneLexicon | None = None
+
+    @property
+    def pronunciations(self) -> Lexicon:
+        """Pronunciations of each word that has any."""
+        found: dict[str, tuple[Phones, ...]] = {}
+        if self.lexicon:
+            for numbers, word in self.lexicon.tree.pronunciations():
+                phones = tuple(self.lexicon.phones[number - 1] for number in numbers)
+                name = self.vocabulary[word - FIRST]
+                found[name] = (*found.get(name, ()), phones)
+        return found
 
 
-@dataclass(frozen=True, eq=False)
 class LanguageModel:
     """N-grams that predict texts.
 
-    Attributes:
+    Args:
         tokenizer: Its characters.
         normalizer: A key of `asr.text.normalizers.NORMALIZERS`, applied to its texts.
-        ngrams: N-grams of characters.
+        ngrams: N-grams of characters, or a function that loads them.
         words: N-grams of words, if it has any.
     """
 
-    tokenizer: CharacterTokenizer
-    normalizer: str
-    ngrams: NGrams
-    words: Words | None = None
+    def __init__(
+        self,
+        tokenizer: CharacterTokenizer,
+        normalizer: str,
+        ngrams: NGrams | Callable[[], NGrams],
+        words: Words | None = None,
+    ) -> None:
+        self.tokenizer, self.normalizer, self.words = tokenizer, normalizer, words
+        self._ngrams = ngrams
+
+    @cached_property
+    def ngrams(self) -> NGrams:
+        """N-grams of characters; most searches need only those of words."""
+        return self._ngrams if isinstance(self._ngrams, NGrams) else self._ngrams()
+
+
+def phone_lexicon(vocabulary: tuple[str, ...], lexicon: Lexicon) -> PhoneLexicon | None:
+    """Return the pronunciations of a vocabulary, or None if the lexicon has none."""
+    entries = [
+        (phones, token)
+        for token, word in enumerate(vocabulary, start=FIRST)
+        for phones in lexicon.get(word, ())
+    ]
+    if not entries:
+        return None
+    names = tuple(sorted({phone for phones, _ in entries for phone in phones}))
+    numbers = {name: number for number, name in enumerate(names, start=1)}
+    spoken = [[numbers[phone] for phone in phones] for phones, _ in entries]
+    return PhoneLexicon(names, phone_tree(spoken, [token for _, token in entries]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,19 @@ from typing import Any
 import numpy as np
 
 from asr.config.schema import LANGUAGE_MODEL
+from asr.decoding.prefix_tree import PhoneTree
+from asr.decoding.word_ngrams import WordNGrams
 from asr.errors import DataError, ModelError
 from asr.files import model_path, replaced_folder
-from asr.language_model.model import FIRST, LanguageModel, Words
+from asr.language_model.model import (
+    FIRST,
+    LanguageModel,
+    PhoneLexicon,
+    Words,
+    phone_lexicon,
+)
 from asr.language_model.ngrams import NGrams
-from asr.language_model.tables import check_size
+from asr.language_model.tables import check_size, word_ngrams
 from asr.storage.model_folder import (
     FORMAT,
     TOKENIZER,
@@ -22,8 +31,7 @@ from asr.storage.model_folder import (
     verify,
     write_model,
 )
-from asr.storage.weights import read_arrays
-from asr.text.pronunciation import Phones
+from asr.storage.weights import mapped_arrays
 from asr.text.tokenizers import CharacterTokenizer, read_tokenizer
 
 _WORDS = "words_"  # before the names of the arrays of words
@@ -57,7 +65,7 @@ def write_language_model(
             tokenizer=model.tokenizer.to_json(),
             weights=_arrays(model),
             card=card,
-            compressed=True,
+            packed=lambda name: not name.startswith(_WORDS),
         )
 
 
@@ -65,54 +73,98 @@ def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
     """Return the arrays that a language model folder stores."""
     arrays = model.ngrams.arrays()
     if model.words:
-        text = "\n".join(model.words.vocabulary).encode()
-        arrays[f"{_WORDS}vocabulary"] = np.frombuffer(text, np.uint8)
-        if model.words.pronunciations:
-            rows = model.words.pronunciations
-            text = "\n".join("\t".join(map(" ".join, row)) for row in rows).encode()
-            arrays[f"{_WORDS}pronunciations"] = np.frombuffer(text, np.uint8)
-        own = model.words.ngrams.arrays()
-        arrays |= {f"{_WORDS}{name}": array for name, array in own.items()}
+        words = {"vocabulary": _from_names(model.words.vocabulary)}
+        words |= model.words.ngrams.arrays()
+        if model.words.lexicon:
+            phones, tree = model.words.lexicon
+            words["phone_names"] = _from_names(phones)
+            words |= {f"tree_{name}": array for name, array in tree.arrays().items()}
+        arrays |= {f"{_WORDS}{name}": array for name, array in words.items()}
     return arrays
 
 
-def _read_words(arrays: dict[str, np.ndarray]) -> Words | None:
-    """Take the words out of the arrays of a model folder."""
-    names = [name for name in arrays if name.startswith(_WORDS)]
-    if not names:
-        return None
-    own = {name.removeprefix(_WORDS): arrays.pop(name) for name in names}
-    ngrams = NGrams.from_arrays(own)
+def _from_names(names: Iterable[str]) -> np.ndarray:
+    return np.frombuffer("\n".join(names).encode(), np.uint8)
+
+
+def _names(array: np.ndarray, what: str) -> tuple[str, ...]:
+    """Read names, a line each, none empty or too long."""
     try:
-        vocabulary = own["vocabulary"].tobytes().decode().split("\n")
-    except (LookupError, UnicodeDecodeError) as error:
-        raise DataError(f"not a vocabulary: {error}") from error
+        names = tuple(array.tobytes().decode().split("\n"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"not {what}: {error}") from error
+    if not all(0 < len(name) <= LONGEST for name in names):
+        raise DataError(f"not {what}: words of no or over {LONGEST} characters")
+    return names
+
+
+def _read_words(arrays: Mapping[str, np.ndarray]) -> Words | None:
+    """Take the words out of the arrays of a model folder."""
+    own = {
+        name.removeprefix(_WORDS): arrays[name]
+        for name in arrays
+        if name.startswith(_WORDS)
+    }
+    if not own:
+        return None
+    try:
+        if "grams_1" in own:  # folders of older releases
+            ngrams = word_ngrams(NGrams.from_arrays(own))
+        else:
+            ngrams = WordNGrams.from_arrays(own)
+    except (LookupError, TypeError, ValueError) as error:
+        raise DataError(f"not n-grams of words: {error}") from error
+    if "vocabulary" not in own:
+        raise DataError("not a vocabulary: it is missing")
+    vocabulary = _names(own["vocabulary"], "a vocabulary")
     fits = len(ngrams.unigrams) == FIRST + len(vocabulary)
     if not fits or len(set(vocabulary)) < len(vocabulary):
         raise DataError("not a vocabulary: its words do not fit the n-grams")
-    if not all(0 < len(word) <= LONGEST for word in vocabulary):
-        raise DataError(f"not a vocabulary: words of no or over {LONGEST} characters")
-    return Words(tuple(vocabulary), ngrams, _read_pronunciations(own, len(vocabulary)))
+    if "pronunciations" in own:  # folders of older releases
+        lexicon = _read_pronunciations(own["pronunciations"], vocabulary)
+    else:
+        lexicon = _read_lexicon(own, len(ngrams.unigrams))
+    return Words(vocabulary, ngrams, lexicon)
+
+
+def _read_lexicon(
+    arrays: Mapping[str, np.ndarray], vocabulary: int
+) -> PhoneLexicon | None:
+    """Read the tree of the words' phones."""
+    if "phone_names" not in arrays:
+        return None
+    names = _names(arrays["phone_names"], "a lexicon")
+    try:
+        stored = ("phones", "children", "ends", "words")
+        tree = PhoneTree.from_arrays(*(arrays[f"tree_{name}"] for name in stored))
+    except (LookupError, ValueError) as error:
+        raise DataError(f"not a lexicon: {error}") from error
+    words = tree.words
+    if (
+        tree.phones.max(initial=0) > len(names)
+        or words.max(initial=0) >= vocabulary
+        or words.min(initial=FIRST) < FIRST
+    ):
+        raise DataError("not a lexicon: it does not fit the vocabulary")
+    return PhoneLexicon(names, tree)
 
 
 def _read_pronunciations(
-    arrays: dict[str, np.ndarray], count: int
-) -> tuple[tuple[Phones, ...], ...]:
+    array: np.ndarray, vocabulary: tuple[str, ...]
+) -> PhoneLexicon | None:
     """Read pronunciations: a line for each word, with tabs between them."""
-    if "pronunciations" not in arrays:
-        return ()
     try:
-        lines = arrays["pronunciations"].tobytes().decode().split("\n")
+        lines = array.tobytes().decode().split("\n")
     except UnicodeDecodeError as error:
         raise DataError(f"not a lexicon: {error}") from error
-    rows = tuple(
+    rows = [
         tuple(tuple(phones.split()) for phones in line.split("\t") if phones.strip())
         for line in lines
-    )
+    ]
     longest = max((len(phones) for row in rows for phones in row), default=0)
-    if len(rows) != count or longest > LONGEST:
+    if len(rows) != len(vocabulary) or longest > LONGEST:
         raise DataError("not a lexicon: its lines do not fit the vocabulary")
-    return rows
+    return phone_lexicon(vocabulary, dict(zip(vocabulary, rows, strict=True)))
 
 
 def load_language_model(name: str | Path) -> LanguageModel:
@@ -130,15 +182,25 @@ def load_language_model(name: str | Path) -> LanguageModel:
     if config.task != LANGUAGE_MODEL:
         raise ModelError(f"{name}: not a language model (task {config.task})")
     tokenizer = read_tokenizer(folder / TOKENIZER)
+    if not isinstance(tokenizer, CharacterTokenizer):
+        raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
+    arrays = mapped_arrays(folder / WEIGHTS)
+
+    def characters() -> NGrams:
+        try:
+            ngrams = NGrams.from_arrays(arrays)
+            check_size(ngrams)
+        except DataError as error:
+            raise ModelError(f"{folder / WEIGHTS}: {error}") from error
+        if tokenizer.size != len(ngrams.unigrams):
+            raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
+        return ngrams
+
     try:
-        arrays = read_arrays(folder / WEIGHTS)
         words = _read_words(arrays)
-        ngrams = NGrams.from_arrays(arrays)
-        check_size(ngrams)
     except DataError as error:
         raise ModelError(f"{folder / WEIGHTS}: {error}") from error
-    if not isinstance(tokenizer, CharacterTokenizer) or tokenizer.size != len(
-        ngrams.unigrams
-    ):
-        raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
-    return LanguageModel(tokenizer, config.normalizer, ngrams, words)
+    model = LanguageModel(tokenizer, config.normalizer, characters, words)
+    if words is None:
+        _ = model.ngrams  # checked at once, since they will be needed
+    return model

@@ -1,16 +1,25 @@
-"""Tables of n-grams that a search looks up: automata and sparse rows."""
+"""Tables of n-grams that a search looks up: automata and tries."""
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 import numpy as np
 
-from asr.decoding.scorers import Automaton, WordRows
+from asr.decoding.scorers import Automaton
+from asr.decoding.word_ngrams import (
+    WordLevel,
+    WordNGrams,
+    each_context,
+    packed,
+    quantised,
+    words_of,
+)
 from asr.errors import DataError
-from asr.language_model.ngrams import Level, NGrams, key_rows
+from asr.language_model.ngrams import Level, NGrams
 
 _TINY = 1e-30
 _LARGEST = 250_000_000  # probabilities of an automaton: 2 GB with its transitions
-_EMPTY = Level(*(np.zeros(0, kind) for kind in (int, "f2", int, "f2")))
 
 
 def check_size(ngrams: NGrams) -> None:
@@ -62,30 +71,61 @@ def ngram_automaton(ngrams: NGrams) -> Automaton:
     )
 
 
-def first_rows(ngrams: NGrams) -> np.ndarray:
-    """Return the row in `word_rows(ngrams, 1)` of each token, (V,) int32."""
-    rows = np.zeros(len(ngrams.unigrams), np.int32)
-    contexts = ngrams.levels[0].contexts
-    rows[contexts] = 1 + np.arange(len(contexts))
-    return rows
+def word_ngrams(ngrams: NGrams) -> WordNGrams:
+    """Return n-grams as a trie for the search, with quantised probabilities."""
+    vocabulary, keys, probs = len(ngrams.unigrams), [], []
+    for level, longer in zip_longest(ngrams.levels, ngrams.levels[1:]):
+        # A context that was not seen as an n-gram becomes an entry with probability 0.
+        grams = np.union1d(level.grams, longer.contexts) if longer else level.grams
+        prob = np.zeros(len(grams))
+        prob[np.searchsorted(grams, level.grams)] = _exp(level.discounted)
+        keys.append(grams)
+        probs.append(prob)
+    levels = []
+    for size, level in enumerate(ngrams.levels):
+        before = keys[size] // vocabulary
+        backoffs = _exp(level.backoffs)
+        if size:
+            contexts = np.searchsorted(keys[size - 1], level.contexts)
+            begin = np.searchsorted(before, level.contexts)
+        else:
+            contexts = np.zeros(0, np.int64)
+            begin = np.searchsorted(before, np.arange(vocabulary))
+            dense = np.ones(vocabulary)
+            dense[level.contexts] = backoffs
+            backoffs = dense
+        backoff_codes, weights = quantised(backoffs)
+        codes, discounted = quantised(probs[size])
+        levels.append(
+            WordLevel(
+                contexts=contexts.astype(np.uint32),
+                begin=np.append(begin, len(keys[size])).astype(np.uint32),
+                backoffs=backoff_codes,
+                entries=packed(keys[size] % vocabulary, codes),
+                weights=weights,
+                discounted=discounted,
+            )
+        )
+    return WordNGrams(ngrams.unigrams, tuple(levels), ngrams.start)
 
 
-def word_rows(ngrams: NGrams, size: int) -> WordRows:
-    """Return the n-grams after contexts of `size` tokens; row 0 is empty."""
-    vocabulary = len(ngrams.unigrams)
-    level, longer = (
-        ngrams.levels[at] if at < len(ngrams.levels) else _EMPTY
-        for at in (size - 1, size)
-    )
-    counts = np.searchsorted(level.grams // vocabulary, level.contexts)
-    above = np.append(key_rows(level.grams, longer.contexts), 0)
-    starts = np.concatenate([[0], counts, [len(level.grams)]]).astype(np.int32)
-    discounted = np.exp(level.discounted.astype(np.float32))
-    return WordRows(
-        starts=starts,
-        backoffs=np.exp(np.append(0.0, level.backoffs)).astype(np.float32),
-        words=np.append(level.grams % vocabulary, 0).astype(np.int32),
-        discounted=np.append(discounted, np.float32(0.0)),
-        longer=above.astype(np.int32),
-        rounds=int(np.diff(starts).max()).bit_length(),
-    )
+def unpacked(words: WordNGrams) -> NGrams:
+    """Return the n-grams of a trie."""
+    size, levels = len(words.unigrams), []
+    contexts = np.arange(size)
+    for order, (level, before) in enumerate(
+        zip(words.levels, each_context(words.levels), strict=True), start=1
+    ):
+        keys = before @ size ** np.arange(order, dtype=np.int64)[::-1]
+        keys = keys * size + words_of(level.entries)
+        probs = level.discounted[level.entries & (len(level.discounted) - 1)]
+        kept = probs > 0
+        logs = np.log(level.weights[level.backoffs]), np.log(probs[kept])
+        levels.append(Level(contexts, logs[0], keys[kept], logs[1]))
+        if order < len(words.levels):
+            contexts = keys[words.levels[order].contexts]
+    return NGrams(words.unigrams, tuple(levels), words.first)
+
+
+def _exp(logs: np.ndarray) -> np.ndarray:
+    return np.exp(logs.astype(np.float64))

@@ -19,11 +19,17 @@ from asr.errors import DataError, RecipeError, TrainingError
 from asr.files import data_directory
 from asr.language_model.interpolation import interpolate
 from asr.language_model.kneser_ney import train_ngrams
-from asr.language_model.model import FIRST, UNKNOWN, LanguageModel, Words
+from asr.language_model.model import (
+    FIRST,
+    UNKNOWN,
+    LanguageModel,
+    Words,
+    phone_lexicon,
+)
 from asr.language_model.ngrams import NGrams
 from asr.language_model.perplexity import perplexity
 from asr.language_model.storage import LONGEST, LanguageConfig, write_language_model
-from asr.language_model.tables import check_size
+from asr.language_model.tables import check_size, word_ngrams
 from asr.storage.model_card import language_model_card
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
@@ -84,7 +90,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         "contexts": 1 + sum(len(level.contexts) for level in ngrams.levels),
         "words": len(words.vocabulary) if words else 0,
         "lexicon": data.lexicon,
-        "pronounced": sum(map(bool, words.pronunciations)) if words else 0,
+        "pronounced": len(words.pronunciations) if words else 0,
         "texts": count,
         "characters": sum(len(row) for domain in rows for row in domain),
         "minutes": round((time.monotonic() - started) / 60, 1),
@@ -135,7 +141,7 @@ def _words(domains: Sequence[Iterable[str]], options: NGramConfig) -> Words:
         least=_LEAST,
         rare=len(_LEAST),
     )
-    return Words(vocabulary, ngrams)
+    return Words(vocabulary, word_ngrams(ngrams))
 
 
 def _lexicon(recipe: Recipe) -> Lexicon:
@@ -159,10 +165,10 @@ def _pronounced(words: Words, lexicon: Lexicon, name: str) -> Words:
     Raises:
         DataError: The lexicon has none of the words.
     """
-    pronunciations = tuple(lexicon.get(word, ()) for word in words.vocabulary)
-    if not any(pronunciations):
+    own = phone_lexicon(words.vocabulary, lexicon)
+    if own is None:
         raise DataError(f"{name}: none of the words of data.train is in the lexicon")
-    return replace(words, pronunciations=pronunciations)
+    return replace(words, lexicon=own)
 
 
 def training_texts(data: DataConfig) -> list[list[str]]:

@@ -5,8 +5,8 @@ A model folder holds five files:
 - `config.json`: task, model, decoding, calibration, facts about the training
 - `tokenizer.json`: characters, subwords or labels
 - `model.weights.npz`: NumPy arrays by weight path
-- `README.md`: the model card
-- `SHA256SUMS`: checksums of the other four
+- `README.md`: the model card, to read and to edit
+- `SHA256SUMS`: checksums of the first three
 
 Checksums are verified before a folder is loaded. Nothing is executed or unpickled.
 """
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from asr.config.schema import (
 from asr.errors import ModelError, RecipeError
 from asr.files import atomic_write
 from asr.runtime.network import Network
-from asr.storage.weights import LARGEST_WEIGHTS, read_arrays
+from asr.storage.weights import LARGEST_WEIGHTS, read_arrays, write_arrays
 from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
@@ -42,6 +42,7 @@ from asr.text.tokenizers import read_tokenizer
 FORMAT = 1
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"
 CARD, SUMS = "README.md", "SHA256SUMS"
+_SUMMED = (CONFIG, TOKENIZER, WEIGHTS)
 _LARGEST_TEXT = 10_000_000  # bytes of a JSON file
 
 
@@ -92,7 +93,7 @@ def write_model(
     tokenizer: Mapping[str, Any],
     weights: Mapping[str, np.ndarray],
     card: str,
-    compressed: bool = False,
+    packed: Callable[[str], bool] = lambda _: False,
 ) -> None:
     """Write a model folder: each file complete or not at all, the checksums last.
 
@@ -102,7 +103,8 @@ def write_model(
         tokenizer: Content of `tokenizer.json`.
         weights: Arrays by weight path.
         card: Content of `README.md`.
-        compressed: Compress the arrays; saves little for network weights.
+        packed: Names the arrays to compress. The others can be memory-mapped;
+            compression saves little for network weights.
 
     Raises:
         OutputError: A file cannot be written.
@@ -114,8 +116,7 @@ def write_model(
     with atomic_write(folder / CARD) as file:
         file.write(card)
     with atomic_write(folder / WEIGHTS, "wb") as file:
-        save = np.savez_compressed if compressed else np.savez
-        save(file, **weights)  # type: ignore[arg-type]  # stub: allow_pickle
+        write_arrays(file, weights, packed)
     _write_sums(folder)
 
 
@@ -140,7 +141,7 @@ def _write_json(path: Path, tree: dict[str, Any]) -> None:
 
 def _write_sums(folder: Path) -> None:
     with atomic_write(folder / SUMS) as file:
-        for name in (CONFIG, TOKENIZER, WEIGHTS, CARD):
+        for name in _SUMMED:
             file.write(f"{_digest(folder / name)}  {name}\n")
 
 
@@ -240,7 +241,7 @@ def describe(folder: Path) -> dict[str, Any]:
 
 
 def verify(folder: Path) -> None:
-    """Check all files of a model folder against `SHA256SUMS`.
+    """Check what a model computes with against `SHA256SUMS`.
 
     Raises:
         ModelError: A file is missing, altered or too large.
@@ -252,7 +253,7 @@ def verify(folder: Path) -> None:
         raise ModelError(f"{folder}: not a model folder: it has no {SUMS}")
     lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
     listed = {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
-    for name in (CONFIG, TOKENIZER, WEIGHTS, CARD):
+    for name in _SUMMED:
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path}: missing; download or train the model again")
@@ -264,8 +265,9 @@ def verify(folder: Path) -> None:
 
 
 def read_card(folder: Path) -> str:
-    """Return the model card of a folder."""
-    return (folder / CARD).read_text(encoding="utf-8", errors="replace")
+    """Return the model card of a folder; empty without one."""
+    path = folder / CARD
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
 
 
 def _digest(path: Path) -> str:

@@ -1,18 +1,24 @@
-"""Weights of a network as NumPy arrays by weight path."""
+"""Weights as NumPy arrays by name, in archives of the format of `np.savez`."""
 
 from __future__ import annotations
 
+import io
 import lzma
+import mmap
+import struct
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from asr.errors import ModelError
 
 LARGEST_WEIGHTS = 4_000_000_000  # bytes
+_ALIGNMENT = 64  # bytes
 # Errors of zipfile and NumPy for damaged, encrypted or pickled archives.
 _UNREADABLE = (
     OSError,
@@ -42,3 +48,81 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             return {name: np.asarray(stored[name]) for name in stored.files}
     except _UNREADABLE as error:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
+
+
+def write_arrays(
+    file: IO[bytes], arrays: Mapping[str, np.ndarray], packed: Callable[[str], bool]
+) -> None:
+    """Write arrays to an archive; `packed` names those to compress."""
+    with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
+        for name, array in arrays.items():
+            # A fixed date: the same arrays give the same bytes.
+            member = zipfile.ZipInfo(f"{name}.npy")
+            member.file_size = array.nbytes + _ALIGNMENT  # expected, for the format
+            if packed(name):
+                member.compress_type = zipfile.ZIP_DEFLATED
+            else:
+                # An extra field of zeros lets the content begin at a whole multiple.
+                start = file.tell() + 30 + len(member.filename) + 4
+                padding = -start % _ALIGNMENT
+                member.extra = struct.pack("<HH", 0, padding) + bytes(padding)
+            with archive.open(member, "w") as content:
+                np.lib.format.write_array(content, array, allow_pickle=False)
+
+
+def mapped_arrays(path: Path) -> Mapping[str, np.ndarray]:
+    """Open an archive of arrays; those that are not compressed are memory-mapped.
+
+    Compressed arrays are read when they are looked up. Pickled arrays are refused.
+
+    Raises:
+        ModelError: The file is damaged.
+    """
+    return _MappedArrays(path)
+
+
+class _MappedArrays(Mapping[str, np.ndarray]):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+                self._members = {
+                    member.filename.removesuffix(".npy"): member
+                    for member in archive.infolist()
+                }
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except _UNREADABLE as error:
+            raise ModelError(f"{path}: not a readable weights file: {error}") from error
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        member = self._members[name]
+        try:
+            if member.compress_type != zipfile.ZIP_STORED:
+                with np.load(self._path, allow_pickle=False) as stored:
+                    return np.asarray(stored[name])
+            return self._mapped(member)
+        except (*_UNREADABLE, struct.error) as error:
+            raise ModelError(
+                f"{self._path}: not a readable weights file: {name}: {error}"
+            ) from error
+
+    def _mapped(self, member: zipfile.ZipInfo) -> np.ndarray:
+        # A member's name and extra field stand between its header and its content.
+        lengths = struct.unpack_from("<HH", self._bytes, member.header_offset + 26)
+        start = member.header_offset + 30 + sum(lengths)
+        with io.BytesIO(self._bytes[start : start + 1000]) as header:
+            np.lib.format.read_magic(header)
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(header)
+            offset = start + header.tell()
+        if fortran or dtype.hasobject:
+            raise ValueError("an array that cannot be memory-mapped")
+        count = int(np.prod(shape))
+        if offset - start + count * dtype.itemsize != member.file_size:
+            raise ValueError("cut off")
+        return np.frombuffer(self._bytes, dtype, count, offset).reshape(shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)

@@ -16,7 +16,7 @@ from asr.decoding.hotwords import text_score
 from asr.decoding.prefix_tree import lexicon
 from asr.decoding.scorers import NEVER, Automaton, WordScorer
 from asr.language_model.kneser_ney import train_ngrams
-from asr.language_model.tables import first_rows, word_rows
+from asr.language_model.tables import word_ngrams
 
 SPECIAL = Tokens(start=1, end=2)
 LETTERS = (3, 4, 5, 6)
@@ -203,8 +203,7 @@ def test_a_word_scorer_in_a_search():
     words = WordScorer(
         random_automaton(3),
         lexicon([[4], [5, 4]], [4, 5], VOCABULARY, space=3, unknown=3),
-        ngrams.unigrams, first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2),
-        first=1, unknown=3, space=3, end=2, weight=0.8,
+        word_ngrams(ngrams), unknown=3, space=3, end=2, weight=0.8,
         bonus=np.array([0.5, -0.4, 0.2, -0.3, 0.1], "float32"),
     )  # fmt: skip
     config = DecodingConfig(beam_size=WIDE, ctc_weight=0.4, n_best=10)

@@ -7,10 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from asr.decoding.beam_search import Tokens
 from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import LexiconSearch
-from asr.decoding.prefix_tree import ROOT, phone_tree
+from asr.decoding.prefix_tree import ROOT, PhoneTree, phone_tree
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.
 NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
@@ -19,8 +18,19 @@ FIRST, END = 1, 2
 CHANCES = np.random.default_rng(4).dirichlet(np.ones(9), size=(9, 9))
 
 
-def predict(before, last, words):
-    return np.log(CHANCES[before, last, words])
+class Toy:
+    """Trigrams in a dense table; a history is the last two words."""
+
+    def start(self):
+        return np.array([[FIRST, FIRST]])
+
+    def extend(self, histories, words):
+        before, last = histories.T
+        return CHANCES[before, last, words], np.stack([last, words], axis=1)
+
+
+def predict(before, last, word):
+    return np.log(CHANCES[before, last, word])
 
 
 def hotwords(*phrases, bonus=0.5):
@@ -42,9 +52,10 @@ def search(**options):
     scores = 0.7 * np.log(CHANCES.mean((0, 1)))
     if options.get("hotwords"):
         scores += options["hotwords"].best_gains()
-    tree = phone_tree(pronunciations, words, scores)
+    tree = phone_tree(pronunciations, words)
     options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
-    return LexiconSearch(tree, predict, NAMES, special=Tokens(FIRST, END), **options)
+    lookahead = tree.lookahead(scores)
+    return LexiconSearch(tree, lookahead, Toy(), NAMES, **options)
 
 
 def frames(seed, count, sharpness=2.0):
@@ -173,8 +184,8 @@ def test_a_cut_off_word_is_dropped():
 def test_the_tree():
     pronunciations, words = zip(*SPOKEN, strict=True)
     unigrams = np.log(np.arange(1.0, 10.0) / 45)
-    tree = phone_tree(pronunciations, words, unigrams)
-    found = {}
+    tree = phone_tree(pronunciations, words)
+    lookahead, found = tree.lookahead(unigrams), {}
 
     def walk(node, phones):
         ending = tree.words[tree.begin[node] : tree.begin[node + 1]]
@@ -183,9 +194,13 @@ def test_the_tree():
         for child in range(tree.first[node], tree.first[node] + tree.children[node]):
             below += walk(child, (*phones, int(tree.phones[child])))
         if node != ROOT:
-            assert tree.lookahead[node] == max(unigrams[word] for word in below)
+            assert lookahead[node] == max(unigrams[word] for word in below)
         return below
 
     assert sorted(walk(ROOT, ())) == sorted(words)
     assert set(found) == set(SPOKEN)
-    assert tree.lookahead[ROOT] == 0
+    assert lookahead[ROOT] == 0
+    assert dict.fromkeys(tree.pronunciations()) == found
+    again = PhoneTree.from_arrays(*tree.arrays().values())
+    for one, other in zip(tree, again, strict=True):
+        np.testing.assert_array_equal(one, other)

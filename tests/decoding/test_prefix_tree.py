@@ -13,7 +13,7 @@ from asr.decoding.hotwords import text_score
 from asr.decoding.prefix_tree import ROOT, lexicon
 from asr.decoding.scorers import Automaton, WordScorer
 from asr.language_model.kneser_ney import train_ngrams
-from asr.language_model.tables import first_rows, ngram_automaton, word_rows
+from asr.language_model.tables import ngram_automaton, word_ngrams
 
 SPACE, END, VOCABULARY = 3, 2, 7
 UNKNOWN, WEIGHT = 3, 0.7
@@ -61,8 +61,7 @@ def words(ngrams):
     following = random.integers(0, 5, scores.shape).astype("int32")
     found = tree(SPELLINGS)
     return WordScorer(
-        Automaton(scores, following, 2), found, ngrams.unigrams,
-        first_rows(ngrams), word_rows(ngrams, 1), word_rows(ngrams, 2), 1,
+        Automaton(scores, following, 2), found, word_ngrams(ngrams),
         UNKNOWN, SPACE, END, WEIGHT,
         random.normal(size=len(found.words)).astype("float32"),
     )  # fmt: skip
@@ -113,11 +112,6 @@ def test_without_trigrams(words, ngrams):
     """Too few texts leave an empty table."""
     short = train_ngrams([[4], [5]], 8, start=1, end=END, least=(1, 2), rare=2)
     assert len(short.levels) == 1
-    automaton = words._replace(
-        unigrams=short.unigrams,
-        rows=first_rows(short),
-        bigrams=word_rows(short, 1),
-        trigrams=word_rows(short, 2),
-    )
+    automaton = words._replace(ngrams=word_ngrams(short))
     found = text_score(automaton, [[4, 3, 4, 5, END]])
     assert found == pytest.approx(expected(automaton, short, [4, 3, 4, 5]), abs=0.01)

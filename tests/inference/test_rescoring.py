@@ -29,8 +29,15 @@ def encode(text):
 CHANCES = np.random.default_rng(4).dirichlet(np.ones(7), size=(7, 7))
 
 
-def predict(before, last, words):
-    return np.log(CHANCES[before, last, words])
+class Toy:
+    """Trigrams in a dense table; a history is the last two words."""
+
+    def start(self):
+        return np.array([[1, 1]])
+
+    def extend(self, histories, words):
+        before, last = histories.T
+        return CHANCES[before, last, words], np.stack([last, words], axis=1)
 
 
 @pytest.fixture(scope="module")
@@ -62,13 +69,13 @@ def search(network, hotwords=None, **options):
         | options
     )
     pronunciations, words = zip(*SPOKEN, strict=True)
-    tree = phone_tree(pronunciations, words, np.zeros(7))
+    tree = phone_tree(pronunciations, words)
     weight = config.lm_weight / config.phone_weight
     phones = LexiconSearch(
         tree,
-        predict,
+        tree.lookahead(np.zeros(7)),
+        Toy(),
         NAMES,
-        special=Tokens(1, 2),
         weight=weight,
         beam=50,
         hotwords=hotwords,

@@ -202,7 +202,7 @@ def test_pronunciations_of_a_lexicon(base, tmp_path):
     options = ("--base", base, "--lexicon", tmp_path / "more.txt")
     assert asr_arpa(tmp_path / "w.arpa", "--output", tmp_path / "lm", *options) == 0
     words = asr.load_language_model(tmp_path / "lm").words
-    assert words.pronunciations == ((("AA", "B"),),)
+    assert words.pronunciations == {"AB": (("AA", "B"),)}
 
 
 def test_what_cannot_be_imported(base, tmp_path, capsys):

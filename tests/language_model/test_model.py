@@ -22,7 +22,7 @@ from asr.decoding.hotwords import text_score
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
 from asr.language_model import fusion
 from asr.language_model.perplexity import perplexity
-from asr.language_model.tables import ngram_automaton
+from asr.language_model.tables import ngram_automaton, unpacked
 from asr.storage.weights import read_arrays
 from asr.text.special_tokens import END
 from asr.text.tokenizers import CharacterTokenizer, make_tokenizer
@@ -178,7 +178,7 @@ def test_a_word_seen_once_stands_for_unknown_ones(recipe, folder, tmp_path):
         asr.train_language_model(recipe(source, "ngrams.words=99"), tmp_path / "run")
     )
     assert model.words.vocabulary == ("AB", "CDE")
-    rows = ngram_automaton(model.words.ngrams)
+    rows = ngram_automaton(unpacked(model.words.ngrams))
     assert math.exp(rows.scores[0, 3]) > 0.01
 
 
@@ -216,7 +216,7 @@ def test_networks_and_language_models_are_told_apart(
 def test_words_are_predicted_as_a_whole(with_words, language_model):
     model = asr.load_language_model(with_words)
     assert model.words.vocabulary == ("AB",)  # as frequent as CDE, and before it
-    rows = ngram_automaton(model.words.ngrams)
+    rows = ngram_automaton(unpacked(model.words.ngrams))
     # The log probability of the word, where the other one spells it out.
     start = rows.following[rows.start, 3]
     closed = float(rows.scores[start, 4])
@@ -270,11 +270,14 @@ def said(folder):
 def test_words_have_pronunciations(said, with_words):
     model = asr.load_language_model(said)
     assert model.words.vocabulary == ("AB", "CDE", "E")
-    found = [[*map(" ".join, spoken)] for spoken in model.words.pronunciations]
-    assert found == [["E Y B", "AA B"], ["S IY D"], []]
+    found = {
+        word: {*map(" ".join, spoken)}
+        for word, spoken in model.words.pronunciations.items()
+    }
+    assert found == {"AB": {"E Y B", "AA B"}, "CDE": {"S IY D"}}
     card = (said / "README.md").read_text()
     assert "Pronunciations of 2 words are from `lexicon.txt`." in card
-    assert asr.load_language_model(with_words).words.pronunciations == ()
+    assert asr.load_language_model(with_words).words.lexicon is None
 
 
 def test_a_lexicon_needs_words(folder, monkeypatch, tmp_path):
@@ -296,7 +299,7 @@ def test_lexicon_search_of_a_language_model(said, with_words, language_model):
     spoken[np.arange(5), [1, 2, 5, 4, 3]] = 0.95
     found, *_ = search(np.log(spoken), 1)
     assert found.words == ("AB", "CDE")
-    automaton = ngram_automaton(model.words.ngrams)
+    automaton = ngram_automaton(unpacked(model.words.ngrams))
     tokens = [4, 5, END]
     expected = text_score(automaton, [tokens])
     assert found.language == pytest.approx(expected, abs=0.01)
@@ -333,6 +336,43 @@ def test_a_lexicon_that_does_not_fit(said, tmp_path):
         asr.load_language_model(copy)
 
 
+def test_a_tree_that_does_not_fit(said, tmp_path):
+    arrays = read_arrays(said / "model.weights.npz")
+    changes = {
+        "tree_children": lambda array: array[::-1],
+        "tree_ends": lambda array: array + np.uint16(1),
+        "tree_phones": lambda array: array + np.uint8(99),
+        "tree_words": lambda array: array + np.uint32(99),
+        "phone_names": lambda _: np.array([255], np.uint8),
+    }
+    for name, change in changes.items():
+        changed = arrays | {f"words_{name}": change(arrays[f"words_{name}"])}
+        copy = rewritten(said, tmp_path / name, changed)
+        with pytest.raises(ModelError, match="not a lexicon"):
+            asr.load_language_model(copy)
+
+
+def test_folders_of_older_releases(said, tmp_path):
+    """Words as n-grams by keys, and pronunciations as text."""
+    model = asr.load_language_model(said)
+    arrays = {
+        name: array
+        for name, array in read_arrays(said / "model.weights.npz").items()
+        if not name.startswith("words_")
+    }
+    spoken = [model.words.pronunciations.get(word, ()) for word in ("AB", "CDE", "E")]
+    lines = "\n".join("\t".join(map(" ".join, row)) for row in spoken)
+    own = unpacked(model.words.ngrams).arrays()
+    arrays |= {f"words_{name}": array for name, array in own.items()}
+    arrays["words_vocabulary"] = np.frombuffer(b"AB\nCDE\nE", np.uint8)
+    arrays["words_pronunciations"] = np.frombuffer(lines.encode(), np.uint8)
+    old = asr.load_language_model(rewritten(said, tmp_path / "old", arrays))
+    assert old.words.vocabulary == model.words.vocabulary
+    assert old.words.pronunciations == model.words.pronunciations
+    texts = ["AB CDE", "E E", "CDE BAD"]
+    assert perplexity(old, texts).bits == pytest.approx(perplexity(model, texts).bits)
+
+
 def test_a_vocabulary_that_does_not_fit(with_words, tmp_path):
     arrays = read_arrays(with_words / "model.weights.npz")
     broken = {"more": b"AB\nCDE", "no": b"", "code": b"\xff", "long": b"A" * 61}
@@ -342,7 +382,7 @@ def test_a_vocabulary_that_does_not_fit(with_words, tmp_path):
         with pytest.raises(ModelError, match="not a vocabulary"):
             asr.load_language_model(folder)
     kinds = arrays | {"words_unigrams": arrays["words_unigrams"].astype(complex)}
-    with pytest.raises(ModelError, match="not an n-gram model"):
+    with pytest.raises(ModelError, match="not n-grams of words"):
         asr.load_language_model(rewritten(with_words, tmp_path / "kinds", kinds))
     double = arrays | {"words_unigrams": arrays["words_unigrams"].astype("float64")}
     same = asr.load_language_model(rewritten(with_words, tmp_path / "double", double))

@@ -23,6 +23,7 @@ LANGUAGE_MODEL = "language_model"
 """Task of language models, which score texts for other models."""
 
 LINES = "lines"
+PARAGRAPHS = "paragraphs"
 """Corpus of a language model: a text file with one text a line."""
 
 STAGES = ("prepare", "train", "evaluate")
@@ -207,7 +208,8 @@ class SourceConfig:
         path: Folder of the corpus or manifest file, below the data directory
             (`ASR_DATA`) unless absolute.
         corpus: A key of `asr.corpora.CORPORA` (`jsonl` for a manifest) or, for texts,
-            of `asr.corpora.text.TEXT_CORPORA`; language models have `lines` too.
+            of `asr.corpora.text.TEXT_CORPORA`; language models have `lines` and
+            `paragraphs` too.
         subset: Subset of the corpus; manifests have only `all`.
         repeat: Copies of each record in one epoch.
         limit: Number of records, from the first; 0 takes all.
@@ -391,12 +393,15 @@ class NGramConfig:
             context; no number may be lower than the one before.
         words: Number of frequent words, each seen at least twice, that are predicted as
             wholes too, from the two words before; 0 for characters alone.
+        most: Maximum number of n-grams of words; entropy pruning leaves the others out.
+            0 for no limit.
         share: Prior of a domain, beside texts without one and domains with an earlier
             name; the words of the utterance then change its weight.
     """
 
     least: tuple[int, ...] = number((1, 2, 3, 4, 6, 8), 1, 10**9)
     words: int = number(0, 0, 10**6)
+    most: int = number(0, 0, 10**9)
     share: float = number(0.05, 1e-6, 0.5)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +12,7 @@ from asr.errors import DataError
 from asr.language_model.ngrams import Level, NGrams
 
 _KEY_BITS = 63
+_BLOCK = 4_000_000  # tokens counted at once
 _UNIFORM = 0.001  # share of the unigrams that is the same for all tokens
 
 
@@ -57,10 +58,9 @@ def train_ngrams(
         raise DataError(f"{order}-grams of {vocabulary} tokens cannot be counted")
     if list(least) != sorted(least):
         raise DataError("a longer context must be seen as often as a shorter one")
-    tokens, positions = _joined(texts, start, end)
-    if not len(tokens):
+    orders = _counted(_blocks(texts, start, end), vocabulary, order, start)
+    if not len(orders[0].keys):
         raise DataError("no texts to count n-grams in")
-    orders = _counted(tokens, positions, vocabulary, order, start)
     unigrams = np.zeros(vocabulary)
     unigrams[orders[0].keys] = orders[0].kinds
     possible = np.ones(vocabulary)
@@ -80,29 +80,73 @@ def train_ngrams(
     return NGrams(unigrams.astype(np.float32), tuple(levels), start)
 
 
-def _joined(
+def _blocks(
     texts: Iterable[Sequence[int]], start: int, end: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Join texts; return tokens and the position of each in its text."""
-    rows = [np.array([start, *text, end], dtype=np.int32) for text in texts]
-    if not rows:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Join texts; yield tokens and the position of each in its text."""
+    rows: list[np.ndarray] = []
+    size = 0
+    for text in texts:
+        rows.append(np.array([start, *text, end], dtype=np.int32))
+        size += len(rows[-1])
+        if size >= _BLOCK:
+            yield _joined(rows)
+            rows, size = [], 0
+    if rows:
+        yield _joined(rows)
+
+
+def _joined(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     positions = np.concatenate([np.arange(len(row), dtype=np.int32) for row in rows])
     return np.concatenate(rows).astype(np.int64), positions
 
 
+class _Tally:
+    """Counts keys, block by block: memory holds the different keys, not all of them."""
+
+    def __init__(self) -> None:
+        self._runs = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
+
+    def add(self, keys: np.ndarray) -> None:
+        self._runs.append(np.unique(keys, return_counts=True))
+        # Runs of similar sizes are merged, so that each key moves a few times only.
+        while len(self._runs) > 1 and len(self._runs[-2][0]) < 2 * len(
+            self._runs[-1][0]
+        ):
+            self._merge()
+
+    def total(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all keys, sorted, and their counts."""
+        while len(self._runs) > 1:
+            self._merge()
+        return self._runs[0]
+
+    def _merge(self) -> None:
+        (one, ones), (other, others) = self._runs.pop(), self._runs.pop()
+        keys = np.concatenate([one, other])
+        order = np.argsort(keys, kind="stable")  # joins sorted runs in one pass
+        keys = keys[order]
+        first = np.flatnonzero(np.diff(keys, prepend=-1))
+        counts = np.concatenate([ones, others])[order]
+        self._runs.append((keys[first], np.add.reduceat(counts, first)))
+
+
 def _counted(
-    tokens: np.ndarray, positions: np.ndarray, vocabulary: int, order: int, start: int
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+    vocabulary: int,
+    order: int,
+    start: int,
 ) -> list[_Counts]:
     """Count the n-grams of 1 to `order` tokens; none reaches into another text."""
-    seen: list[tuple[np.ndarray, np.ndarray]] = []
-    keys = tokens.copy()
-    for size in range(1, order + 1):
-        if size > 1:
-            keys[size - 1 :] += tokens[: 1 - size] * vocabulary ** (size - 1)
-        # All texts begin with the start: alone it is never predicted.
-        valid = positions >= max(size - 1, 1)
-        seen.append(np.unique(keys[valid], return_counts=True))
+    tallies = [_Tally() for _ in range(order)]
+    for tokens, positions in blocks:
+        keys = tokens.copy()
+        for size, tally in enumerate(tallies, start=1):
+            if size > 1:
+                keys[size - 1 :] += tokens[: 1 - size] * vocabulary ** (size - 1)
+            # All texts begin with the start: alone it is never predicted.
+            tally.add(keys[positions >= max(size - 1, 1)])
+    seen = [tally.total() for tally in tallies]
     orders = []
     for size, (grams, counts) in enumerate(seen, start=1):
         kinds = counts.copy()

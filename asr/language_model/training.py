@@ -6,8 +6,9 @@ import functools
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from asr.language_model.model import (
 )
 from asr.language_model.ngrams import NGrams
 from asr.language_model.perplexity import perplexity
+from asr.language_model.pruning import prune
 from asr.language_model.storage import LONGEST, LanguageConfig, write_language_model
 from asr.language_model.tables import check_size, word_ngrams
 from asr.storage.model_card import language_model_card
@@ -38,6 +40,7 @@ from asr.text.tokenizers import CharacterTokenizer, characters_of
 
 log = logging.getLogger(__name__)
 
+_CHARACTERS = 80_000_000  # of a domain, for n-grams of characters
 _LEAST = (1, 2)  # least count of contexts of one word, and of two
 
 
@@ -76,8 +79,12 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         log.warning("left out %d texts: unknown characters", len(texts) - count)
     if options.words and " " not in known:
         raise RecipeError("ngrams.words: there are no spaces between words")
-    rows = [list(map(tokenizer.encode, domain)) for domain in spelled]
-    ngrams = _ngrams(rows, tokenizer.size, options.share, least=options.least)
+    ngrams = _ngrams(
+        [map(tokenizer.encode, _sample(domain)) for domain in spelled],
+        tokenizer.size,
+        options.share,
+        least=options.least,
+    )
     check_size(ngrams)
     words = _words(spelled, options) if options.words else None
     if words and lexicon:
@@ -92,7 +99,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
         "lexicon": data.lexicon,
         "pronounced": len(words.pronunciations) if words else 0,
         "texts": count,
-        "characters": sum(len(row) for domain in rows for row in domain),
+        "characters": sum(len(text) for domain in spelled for text in domain),
         "minutes": round((time.monotonic() - started) / 60, 1),
         "sources": [to_dict(source) for source in data.train],
         "scores": scores,
@@ -105,7 +112,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
 
 
 def _ngrams(
-    domains: Sequence[Sequence[Sequence[int]]],
+    domains: Iterable[Iterable[Sequence[int]]],
     vocabulary: int,
     share: float,
     **options: Any,
@@ -118,13 +125,21 @@ def _ngrams(
     return functools.reduce(lambda common, own: interpolate(common, own, share), models)
 
 
+def _sample(texts: Sequence[str]) -> Iterator[str]:
+    """Return texts evenly spread: characters are learned from fewer than words."""
+    step = 1 + sum(map(len, texts)) // _CHARACTERS
+    return islice(texts, None, None, step)
+
+
 def _words(domains: Sequence[Iterable[str]], options: NGramConfig) -> Words:
     """Train n-grams of the most frequent words.
 
     Words seen once count as unknown words.
     """
-    rows = [[text.split() for text in domain] for domain in domains]
-    counts = Counter(word for domain in rows for row in domain for word in row)
+    counts: Counter[str] = Counter()
+    for domain in domains:
+        for text in domain:
+            counts.update(text.split())
     known = [word for word in counts if counts[word] > 1 and len(word) <= LONGEST]
     known.sort(key=lambda word: (-counts[word], word))
     vocabulary = tuple(sorted(known[: options.words]))
@@ -133,14 +148,16 @@ def _words(domains: Sequence[Iterable[str]], options: NGramConfig) -> Words:
     tokens = {word: number for number, word in enumerate(vocabulary, start=FIRST)}
     ngrams = _ngrams(
         [
-            [[tokens.get(word, UNKNOWN) for word in row] for row in domain]
-            for domain in rows
+            ([tokens.get(word, UNKNOWN) for word in text.split()] for text in domain)
+            for domain in domains
         ],
         FIRST + len(vocabulary),
         options.share,
         least=_LEAST,
         rare=len(_LEAST),
     )
+    if options.most:
+        ngrams = prune(ngrams, options.most)
     return Words(vocabulary, word_ngrams(ngrams))
 
 

@@ -171,6 +171,28 @@ def test_texts_of_recordings_and_pairs(tones, folder, tmp_path, monkeypatch):
     assert asr.describe(model)["texts"] == 2 * count + 1
 
 
+def test_paragraphs_are_divided_into_sentences(recipe, folder, tmp_path):
+    (folder / "books").mkdir()
+    (folder / "books" / "a.txt").write_text("Ab cde. Cde ab!\nE ab.\n")
+    (folder / "books" / "b.txt").write_text("Cde.\n")
+    source = "data.train=[{corpus: paragraphs, path: books, repeat: 2}]"
+    model = asr.train_language_model(recipe(source), tmp_path / "run")
+    assert asr.describe(model)["texts"] == 8
+
+
+def test_entropy_pruning_by_the_number_of_ngrams(recipe, tmp_path):
+    counts = []
+    for most in (0, 3):
+        changes = ["ngrams.words=9", f"ngrams.most={most}", "data.dev=[]"]
+        output = tmp_path / str(most)
+        model = asr.load_language_model(
+            asr.train_language_model(recipe(*changes), output)
+        )
+        levels = model.words.ngrams.levels
+        counts.append(sum(len(level.entries) for level in levels))
+    assert counts[1] < counts[0]
+
+
 def test_a_word_seen_once_stands_for_unknown_ones(recipe, folder, tmp_path):
     (folder / "once.txt").write_text("\n".join([*LINES, "AB BAD CDE"]) + "\n")
     source = "data.train=[{corpus: lines, path: once.txt}]"

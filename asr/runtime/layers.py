@@ -6,11 +6,13 @@ graph is found again in the Keras model line by line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from asr.runtime.onnx_graph import Graph
 
-Weights = dict[str, np.ndarray]
+Weights = Mapping[str, np.ndarray]
 """Arrays of a model folder, float32, by their paths."""
 
 MASKED = -1e9

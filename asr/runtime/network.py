@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +19,22 @@ from asr.runtime.onnx_graph import Graph
 from asr.runtime.shapes import weight_shapes
 
 Arrays = dict[str, np.ndarray]
+
+
+class _SinglePrecision(Mapping[str, np.ndarray]):
+    """Weights in single precision, converted one at a time to save memory."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+        self._weights = weights
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self._weights[name].astype("float32")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._weights)
+
+    def __len__(self) -> int:
+        return len(self._weights)
 
 
 class Encoded(NamedTuple):
@@ -58,7 +74,7 @@ class Network:
 
     Args:
         config: Sizes of the network.
-        weights: Arrays of the model folder, by path.
+        weights: Arrays of the model folder, by path; they may be memory-mapped.
         vocabulary: Number of tokens.
         text: Whether sources are tokens of texts; otherwise they are waveforms.
         threads: Processor threads of each operation; 0 for all cores.
@@ -71,14 +87,14 @@ class Network:
     def __init__(
         self,
         config: ModelConfig,
-        weights: Arrays,
+        weights: Mapping[str, np.ndarray],
         *,
         vocabulary: int,
         text: bool,
         threads: int = 0,
     ) -> None:
         self.config, self.text, self.threads = config, text, threads
-        self.weights = {k: v.astype("float32") for k, v in weights.items()}
+        self.weights = weights
         self.frontend = None if text else LogMel(config.frontend)
         self._check(vocabulary)
 
@@ -97,15 +113,17 @@ class Network:
 
     @functools.cached_property
     def _encoder(self) -> onnxruntime.InferenceSession:
-        return self._session(encoder_graph(self.config, self.weights, text=self.text))
+        weights = _SinglePrecision(self.weights)
+        return self._session(encoder_graph(self.config, weights, text=self.text))
 
     @functools.cached_property
     def _step(self) -> onnxruntime.InferenceSession:
-        return self._session(step_graph(self.config, self.weights))
+        return self._session(step_graph(self.config, _SinglePrecision(self.weights)))
 
     @functools.cached_property
     def _rescore(self) -> onnxruntime.InferenceSession:
-        return self._session(rescore_graph(self.config, self.weights))
+        weights = _SinglePrecision(self.weights)
+        return self._session(rescore_graph(self.config, weights))
 
     def _session(self, graph: Graph) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -148,7 +166,8 @@ class Network:
         heads = {"ctc": outputs.pop("ctc", None)}
         if "phone_logits" in outputs:
             logits = outputs.pop("phone_logits")
-            logits = logits - np.float32(phone_prior) * self.weights["phones/log_prior"]
+            log_prior = self.weights["phones/log_prior"].astype("float32")
+            logits = logits - np.float32(phone_prior) * log_prior
             heads["phones"] = _log_softmax(logits)
         if self.config.decoder.copy:
             outputs["source"] = padded
@@ -224,7 +243,7 @@ class Network:
         self, steps: np.ndarray, encoded: Encoded
     ) -> tuple[np.ndarray, np.ndarray, Arrays]:
         """Write the class as the first token; see `asr.model.classifier`."""
-        following = _log_softmax(self.weights["decoder/following"])
+        following = _log_softmax(self.weights["decoder/following"].astype("float32"))
         first = (steps == 0)[..., None]
         log_probs = np.where(first, encoded.memory["log_probs"], following)
         weights = np.repeat(encoded.memory["weights"], steps.shape[1], axis=1)

@@ -33,7 +33,7 @@ from asr.config.schema import (
 from asr.errors import ModelError, RecipeError
 from asr.files import atomic_write
 from asr.runtime.network import Network
-from asr.storage.weights import LARGEST_WEIGHTS, read_arrays, write_arrays
+from asr.storage.weights import LARGEST_WEIGHTS, mapped_arrays, write_arrays
 from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
@@ -160,7 +160,7 @@ def read_model(folder: Path) -> LoadedModel:
     tokenizer = read_tokenizer(folder / TOKENIZER)
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     path = folder / WEIGHTS
-    arrays = read_arrays(path)
+    arrays = dict(mapped_arrays(path))
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu":
             raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")

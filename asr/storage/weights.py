@@ -41,13 +41,16 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST_WEIGHTS:
-            raise ModelError(f"{path}: unpacks to more than {LARGEST_WEIGHTS:,} bytes")
+            _check_size(path, archive)
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name]) for name in stored.files}
     except _UNREADABLE as error:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
+
+
+def _check_size(path: Path, archive: zipfile.ZipFile) -> None:
+    if sum(member.file_size for member in archive.infolist()) > LARGEST_WEIGHTS:
+        raise ModelError(f"{path}: unpacks to more than {LARGEST_WEIGHTS:,} bytes")
 
 
 def write_arrays(
@@ -86,6 +89,7 @@ class _MappedArrays(Mapping[str, np.ndarray]):
         self._path = path
         try:
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+                _check_size(path, archive)
                 self._members = {
                     member.filename.removesuffix(".npy"): member
                     for member in archive.infolist()

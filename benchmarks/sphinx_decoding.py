@@ -1,7 +1,8 @@
-"""PocketSphinx with its bundled English model; run by `beside_pocketsphinx.py`.
+"""PocketSphinx; run by `beside_pocketsphinx.py`.
 
-Usage: python sphinx_decoding.py FOLDER, in a venv with pocketsphinx. Reads the WAV
-files of the folder in the order of their names and prints one JSON object.
+Usage: python sphinx_decoding.py [ARPA DICTIONARY] FOLDER, in a venv with pocketsphinx.
+Reads the WAV files of the folder in the order of their names and prints one JSON
+object. Without an ARPA file it uses its bundled English language model.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ from pocketsphinx import Decoder
 
 def main() -> None:
     """Decode all files; print texts, seconds of loading and seconds of decoding."""
+    *files, folder = sys.argv[1:]
     begin = time.perf_counter()
-    decoder = Decoder(samprate=16000, loglevel="ERROR")
+    options = dict(zip(("lm", "dict"), files, strict=False))
+    decoder = Decoder(samprate=16000, loglevel="ERROR", **options)
     loaded = time.perf_counter()
     texts = []
-    for path in sorted(Path(sys.argv[1]).glob("*.wav")):
+    for path in sorted(Path(folder).glob("*.wav")):
         with wave.open(str(path)) as file:
             samples = file.readframes(file.getnframes())
         decoder.start_utt()

@@ -16,8 +16,7 @@ from pathlib import Path
 from asr.corpora.base import Clips, corpus_of, folders_with
 from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
-from asr.formats.nist import read_segments
-from asr.formats.readers import Line
+from asr.formats.nist import Line, read_segments
 
 _STM = "stm/*.stm"
 _MARKS = re.compile(r"<[^>]*>|\{[^}]*\}|\(\d+\)")

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import soxr
 
 from asr.audio import vad
+from asr.audio.io import resample_stream
 from asr.audio.speech_spans import MIN_PAUSE, OFFSET, hysteresis, split_long
 from asr.audio.vad import VoiceActivityDetector
 from asr.audio.windows import PAUSE_SECONDS, AudioSegment, quietest_sample
@@ -69,29 +69,6 @@ def speech_segments(
     yield from segmenter.push(np.zeros(0, np.float32), final=True)
 
 
-class _SampleBuffer:
-    """Samples of a recording from `start` on; positions count from its beginning."""
-
-    def __init__(self) -> None:
-        self.start = 0
-        self._samples = np.zeros(0, np.float32)
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self._samples)
-
-    def append(self, block: np.ndarray) -> None:
-        self._samples = np.concatenate([self._samples, block])
-
-    def read(self, first: int, last: int) -> np.ndarray:
-        return self._samples[first - self.start : last - self.start]
-
-    def drop_before(self, position: int) -> None:
-        count = max(0, position - self.start)
-        self._samples = self._samples[count:]
-        self.start += count
-
-
 class _Segment(NamedTuple):
     """Segment in frames from the start of the recording.
 
@@ -121,7 +98,8 @@ class _Segmenter:
     def __init__(self, rate: int, limit: int, pause: int, overlap: int) -> None:
         self._rate, self._limit, self._pause = rate, limit, pause
         self._overlap = overlap
-        self._buffer = _SampleBuffer()
+        self._samples = np.zeros(0, np.float32)
+        self._position = 0  # of the first sample, from the start of the recording
         self._probabilities = np.zeros(0, np.float32)
         self._start = 0  # frame of the first probability
         self._previous: _Segment | None = None
@@ -132,16 +110,12 @@ class _Segmenter:
 
     def feed(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Keep blocks, and pass them on at the rate of the detector."""
-        if self._rate == vad.RATE:
-            for block in blocks:
-                self._buffer.append(block)
-                yield block
-            return
-        stream = soxr.ResampleStream(self._rate, vad.RATE, 1, dtype="float32")
+        return resample_stream(self._kept(blocks), self._rate, vad.RATE)
+
+    def _kept(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
-            self._buffer.append(block)
-            yield stream.resample_chunk(block)
-        yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+            self._samples = np.concatenate([self._samples, block])
+            yield block
 
     def push(self, probabilities: np.ndarray, *, final: bool) -> Iterator[AudioSegment]:
         """Add probabilities; yield the segments whose end is now known."""
@@ -195,7 +169,7 @@ class _Segmenter:
         # Leaves a second of speech for the next segment.
         high = min(first + self._limit, int(ends[-1]) - _OVERLAP)
         low = self._sample(first + self._limit // 2)
-        samples = self._buffer.read(low, self._sample(high))
+        samples = self._read(low, self._sample(high))
         width = max(1, round(PAUSE_SECONDS * self._rate))
         position = low + quietest_sample(samples, width)
         frame = int(position * _FRAME_RATE / self._rate)
@@ -227,7 +201,7 @@ class _Segmenter:
         return AudioSegment(
             start=start,
             # A copy: a view would keep the whole buffer in memory.
-            samples=self._buffer.read(start, end).copy(),
+            samples=self._read(start, end).copy(),
             first=self._sample(segment.first),
             last=self._sample(segment.last),
             cut_before=self._continued,
@@ -237,10 +211,16 @@ class _Segmenter:
 
     def _sample(self, frame: int) -> int:
         """Return the position of a frame's first sample, at most the last one's."""
-        return min(max(0, round(frame * self._rate / _FRAME_RATE)), self._buffer.end)
+        last = self._position + len(self._samples)
+        return min(max(0, round(frame * self._rate / _FRAME_RATE)), last)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
+        return self._samples[first - self._position : last - self._position]
 
     def _drop_before(self, frame: int) -> None:
         """Drop probabilities before a frame, and samples that no overlap needs."""
         self._probabilities = self._probabilities[frame - self._start :]
         self._start = frame
-        self._buffer.drop_before(self._sample(frame - _OVERLAP))
+        position = max(self._position, self._sample(frame - _OVERLAP))
+        self._samples = self._samples[position - self._position :]
+        self._position = position

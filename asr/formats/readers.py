@@ -62,7 +62,7 @@ def read_references(path: str | Path, *, form: str | None = None) -> References:
         UsageError: The form is unknown.
     """
     path = Path(path)
-    lines = _content(_read_lines(path))
+    lines = read_lines(path)
     stm = form is None and lines and is_stm(lines, named=path.suffix == ".stm")
     if form != STM_CTM and not stm:
         return _parse(path, form, predicted=False)
@@ -83,8 +83,7 @@ def read_hypotheses(
     Words with times are assigned to the segments of the references.
     """
     if references.segments:
-        words = read_words(_content(_read_lines(Path(path))))
-        return assign_words(references.segments, words)
+        return assign_words(references.segments, read_words(read_lines(Path(path))))
     return read_texts(path, form=form, predicted=True)
 
 
@@ -116,7 +115,7 @@ def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
     Raises:
         DataError: The file cannot be read.
     """
-    lines = _read_lines(Path(path))
+    lines = _all_lines(Path(path))
     return {word for line in lines for word in normal(line.text).split()}
 
 
@@ -124,11 +123,10 @@ def _parse(path: Path, form: str | None, *, predicted: bool) -> References:
     if form is not None and form not in FORMS:
         names = ", ".join([*FORMS, STM_CTM])
         raise UsageError(f"form must be one of {names}, got {form!r}")
-    lines = _read_lines(path)
-    content = _content(lines)
+    content = read_lines(path)
     form = form or guess_form(line.text for line in content)
     references = References({}, {}, {})
-    for line in lines if form == "text" else content:
+    for line in _all_lines(path) if form == "text" else content:
         name, text, facts = FORMS[form](line, predicted)
         if name in references.texts:
             raise line.error(f"utterance {name!r} occurs a second time; remove one")
@@ -138,9 +136,13 @@ def _parse(path: Path, form: str | None, *, predicted: bool) -> References:
     return references
 
 
-def _content(lines: Iterable[Line]) -> list[Line]:
-    """Leave out blank lines and comments, which begin with `;;` in NIST's files."""
-    return [line for line in lines if line.text and line.text[:2] != ";;"]
+def read_lines(path: Path) -> list[Line]:
+    """Read all lines but blank ones and comments, which begin with `;;` as in NIST's.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    return [line for line in _all_lines(path) if line.text and line.text[:2] != ";;"]
 
 
 def guess_form(lines: Iterable[str]) -> str:
@@ -232,7 +234,7 @@ STM_CTM = "stm-ctm"
 """The form in which hypotheses need the segments of the references."""
 
 
-def _read_lines(path: Path) -> list[Line]:
+def _all_lines(path: Path) -> list[Line]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:

@@ -111,10 +111,7 @@ def _chunks(
 
 
 def _lead(container: InputContainer) -> float:
-    """Return the seconds from the start of the container to the start of the audio.
-
-    Players count from the start of the container, such as the video's.
-    """
+    """Return the seconds from the start of the container, which players show."""
     stream = container.streams.audio[0]
     if stream.start_time is None or stream.time_base is None:
         return 0.0

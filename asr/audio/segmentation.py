@@ -9,14 +9,17 @@ import numpy as np
 
 from asr.audio import vad
 from asr.audio.io import resample_stream
-from asr.audio.speech_spans import MIN_PAUSE, OFFSET, hysteresis, split_long
 from asr.audio.vad import VoiceActivityDetector
 from asr.audio.windows import PAUSE_SECONDS, AudioSegment, quietest_sample
 from asr.errors import UsageError
 
 _FRAME_RATE = vad.RATE // vad.HOP  # frames per second
 _MIN_MEAN, _MIN_QUARTILE = 0.7, 0.65  # probabilities of speech; music has less
-# The rest counts frames.
+_ONSET, _OFFSET = 0.5, 0.35  # probabilities that start speech, and that extend it
+# The rest counts frames of 20 ms.
+_MIN_PAUSE = 5  # shortest pause to cut in
+_REACH = 25  # distance from a frame of _ONSET up to which _OFFSET extends speech
+_MIN_ONSETS = 5  # frames of _ONSET in a span of speech
 _PADDING = 10  # silence kept on each side of speech
 _EDGE = 50  # silence kept whole at the ends of a recording
 _OVERLAP = 50  # padding on both sides of a cut inside speech
@@ -56,7 +59,7 @@ def speech_segments(
     Raises:
         UsageError: A number is out of its range.
     """
-    if rate <= 0 or not longest >= 5 or not pause >= MIN_PAUSE / _FRAME_RATE:
+    if rate <= 0 or not longest >= 5 or not pause >= _MIN_PAUSE / _FRAME_RATE:
         raise UsageError(
             f"rate must be positive, longest >= 5 s and pause >= 0.1 s, got {rate}, "
             f"{longest} and {pause}"
@@ -69,31 +72,81 @@ def speech_segments(
     yield from segmenter.push(np.zeros(0, np.float32), final=True)
 
 
-class _Segment(NamedTuple):
-    """Segment in frames from the start of the recording.
+class Spans(NamedTuple):
+    """Spans of speech in frames, and the number of frames that are decided.
 
     Attributes:
-        first: First frame of speech.
-        last: Frame after the last of speech.
-        padding: Frames to keep after `last`.
-        cut_after: The speech continues after `last`.
+        starts: First frame of each, (S,) int.
+        ends: Frame after the last of each, (S,) int.
+        known: Later frames may still change with more probabilities.
     """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    known: int
+
+
+def hysteresis(
+    probabilities: np.ndarray, *, continued: bool = False, final: bool = True
+) -> Spans | None:
+    """Threshold probabilities twice: a high one starts speech, a low one extends it.
+
+    Args:
+        probabilities: Probability of speech of each frame, (T,) float32.
+        continued: Frame 0 continues speech that was cut before it.
+        final: No more probabilities follow.
+
+    Returns:
+        Spans of speech with at least 0.1 s above the high threshold; None if the last
+        span may still reach that.
+    """
+    onsets = probabilities >= _ONSET
+    sums = np.concatenate([[0], np.cumsum(onsets)])
+    frames = np.arange(len(onsets))
+    left = np.maximum(frames - _REACH, 0)
+    right = np.minimum(frames + _REACH + 1, len(onsets))
+    near = (sums[right] > sums[left]) | (continued & (frames < _REACH))
+    active = (probabilities >= _OFFSET) & near
+    # A later onset may still extend the last _REACH frames.
+    known = len(onsets) if final else max(0, len(onsets) - _REACH)
+    edges = np.flatnonzero(np.diff(active[:known], prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    enough = sums[ends] - sums[starts] >= _MIN_ONSETS
+    if continued and len(enough):
+        enough[0] = True
+    if not final and len(ends) and ends[-1] == known and not enough[-1]:
+        return None
+    return Spans(starts[enough], ends[enough], known)
+
+
+def split_long(starts: np.ndarray, ends: np.ndarray, limit: int) -> int | None:
+    """Choose the pause to cut in: the longest in the second half of the limit.
+
+    Args:
+        starts: Starts of the spans of one segment, (S,) int.
+        ends: Their ends, (S,) int.
+        limit: Longest segment in frames.
+
+    Returns:
+        Index of the span before the pause; None without a pause of 0.1 s.
+    """
+    low, high = starts[0] + limit // 2, starts[0] + limit
+    inside = (starts[1:] > low) & (ends[:-1] <= high)
+    pauses = np.where(inside, starts[1:] - ends[:-1], 0)
+    return int(np.argmax(pauses)) if pauses.max(initial=0) >= _MIN_PAUSE else None
+
+
+class _Segment(NamedTuple):
+    """Speech from frame `first` to before `last`."""
 
     first: int
     last: int
-    padding: int
-    cut_after: bool = False
+    padding: int  # frames to keep after `last`
+    cut_after: bool = False  # the speech continues after `last`
 
 
 class _Segmenter:
-    """State of the segmentation of one recording.
-
-    Args:
-        rate: Samples per second.
-        limit: Longest segment in frames.
-        pause: Longest pause within a segment in frames.
-        overlap: Padding on both sides of a cut inside speech, in frames.
-    """
+    """State of the segmentation of one recording; the limits count frames."""
 
     def __init__(self, rate: int, limit: int, pause: int, overlap: int) -> None:
         self._rate, self._limit, self._pause = rate, limit, pause
@@ -183,7 +236,7 @@ class _Segmenter:
     def _is_speech(self, segment: _Segment) -> bool:
         """Reject music: parts of it look like speech, but few are certain."""
         probabilities = self._inside(segment)
-        mean = probabilities[probabilities >= OFFSET].mean()
+        mean = probabilities[probabilities >= _OFFSET].mean()
         quartile = np.quantile(probabilities, 0.75)
         return bool(mean >= _MIN_MEAN or quartile >= _MIN_QUARTILE)
 

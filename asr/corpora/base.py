@@ -113,15 +113,10 @@ def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -
 
 
 def folders_with(root: Path, marker: str) -> dict[str, Path]:
-    """Find subsets that are folders with a certain file.
-
-    Args:
-        root: Folder of the corpus, or of one subset.
-        marker: Glob pattern of the file, relative to a subset's folder.
+    """Find subsets that are folders with a file of the glob pattern `marker`.
 
     Returns:
-        Name of the subset -> its folder, sorted. If `root` itself is a subset, its name
-        is the name of the folder.
+        Name of the subset -> its folder, sorted; `root` itself may be the only one.
     """
     if not root.is_dir():
         return {}

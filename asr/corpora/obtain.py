@@ -14,9 +14,6 @@ from asr.corpora.archives import extract
 from asr.corpora.download import Archive, Progress, fetch_all
 from asr.errors import UsageError
 
-ARCHIVES = "archives"
-"""Subfolder of a corpus for archives until they are unpacked."""
-
 _OPENSLR = "www.openslr.org"
 _MIRRORS = ("us.openslr.org", "openslr.elda.org")
 
@@ -98,7 +95,7 @@ def obtain(
         DataError: An archive cannot be fetched, or does not match its checksum.
         OutputError: The disk is full, or the folder cannot be written.
     """
-    folder = root / ARCHIVES
+    folder = root / "archives"  # until they are unpacked
     archives = [source.archive for source in wanted]
     try:
         # Each is unpacked while others are still downloading.

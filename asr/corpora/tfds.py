@@ -42,7 +42,11 @@ _CLASSES = {"type", "pythonClassName"}  # keys of a class in features.json
 def tfds_corpus(name: str) -> Corpus:
     """Return the reader of `tfds:NAME`."""
     builder = name.removeprefix(PREFIX)
-    return Corpus(name, partial(_subsets, builder), partial(_read, builder))
+
+    def subsets(root: Path) -> list[str]:
+        return list(_builder(builder, root).info.splits)
+
+    return Corpus(name, subsets, partial(_read, builder))
 
 
 def prepare_tfds(name: str, root: Path) -> None:
@@ -95,10 +99,6 @@ def _check_features(folder: Path) -> None:
         for kind in (entry[k] for entry in objects for k in _CLASSES & entry.keys()):
             if not str(kind).startswith("tensorflow_datasets."):
                 raise DataError(f"{path}: {kind} is not in TensorFlow Datasets")
-
-
-def _subsets(name: str, root: Path) -> list[str]:
-    return list(_builder(name, root).info.splits)
 
 
 def _read(name: str, root: Path, subset: str) -> Iterator[Utterance]:

@@ -164,21 +164,15 @@ def assign_words(
         side: list(accumulate((segments[name].end for name in names), max))
         for side, names in sides.items()
     }
-    texts: defaultdict[str, list[str]] = defaultdict(list)
-    recognised = set()
+    words = list(words)
+    recognised = {word.side for word in words}
+    texts: dict[str, list[str]]
+    texts = {name: [] for name, s in segments.items() if s.side in recognised}
     for side, middle, text in words:
-        recognised.add(side)
+        name = " ".join(side)
         if side in sides:
             position = min(bisect_right(ends[side], middle), len(ends[side]) - 1)
-            texts[sides[side][position]].append(text)
-        else:
-            texts[" ".join(side)].append(text)
+            name = sides[side][position]
+        texts.setdefault(name, []).append(text)
     ignored = {name for name, segment in segments.items() if segment.text is None}
-    empty: dict[str, list[str]] = {
-        name: [] for name, segment in segments.items() if segment.side in recognised
-    }
-    return {
-        name: " ".join(parts)
-        for name, parts in {**empty, **texts}.items()
-        if name not in ignored
-    }
+    return {name: " ".join(texts[name]) for name in texts if name not in ignored}

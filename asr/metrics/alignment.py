@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 import jiwer
 
 from asr.errors import UsageError
+from asr.formats.layout import one_line
 
 Operation = Literal["C", "S", "D", "I"]
 """Correct, substituted, deleted (only in the reference) or inserted word."""
@@ -36,11 +37,6 @@ class Aligned(NamedTuple):
 
 Aligner = Callable[[str, str], list[Aligned]]
 """Function from reference and hypothesis to the steps of their alignment."""
-
-
-def single_spaced(text: str) -> str:
-    """Return a text with one space for any white space between words, none around."""
-    return " ".join(text.split())
 
 
 def check_lengths(references: Sequence[object], hypotheses: Sequence[str]) -> None:
@@ -66,7 +62,7 @@ def align(reference: str, hypothesis: str) -> list[Aligned]:
     Returns:
         The steps in order.
     """
-    output = jiwer.process_words(single_spaced(reference), single_spaced(hypothesis))
+    output = jiwer.process_words(one_line(reference), one_line(hypothesis))
     (reference_words,), (hypothesis_words,) = output.references, output.hypotheses
     return [
         Aligned(_OPERATIONS[chunk.type], *words)

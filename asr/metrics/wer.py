@@ -19,7 +19,8 @@ import jiwer
 import numpy as np
 
 from asr.errors import DataError, UsageError
-from asr.metrics.alignment import Aligned, Aligner, align, check_lengths, single_spaced
+from asr.formats.layout import one_line
+from asr.metrics.alignment import Aligned, Aligner, align, check_lengths
 
 Group = TypeVar("Group", bound=Hashable)
 
@@ -145,7 +146,7 @@ def count(
             hypothesis = " ".join(filter(None, recognised))
         else:
             # Layout is no error.
-            reference, hypothesis = single_spaced(reference), single_spaced(hypothesis)
+            reference, hypothesis = one_line(reference), one_line(hypothesis)
             words = jiwer.process_words(reference, hypothesis)
             counts = [
                 words.hits,

@@ -49,12 +49,13 @@ class WaveformAugmentation:
         speed = self.speed(random)
         if speed != 1.0:
             samples = audio_io.resample(samples, round(rate * speed), rate)
-        if config.rooms and random.random() < config.rooms:
-            samples = add_reverberation(samples, rate, random)
-        if config.noise and random.random() < config.noise:
-            samples = add_noise(samples, rate, random)
-        if config.telephone and random.random() < config.telephone:
-            samples = telephone_band(samples, rate, random)
+        for share, effect in (
+            (config.rooms, add_reverberation),
+            (config.noise, add_noise),
+            (config.telephone, telephone_band),
+        ):
+            if share and random.random() < share:
+                samples = effect(samples, rate, random)
         return samples
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -16,13 +17,14 @@ from typing import BinaryIO
 import numpy as np
 import soundfile
 
-from asr.audio.pyav_decoder import container_track, open_container
+from asr.audio.pyav_decoder import open_pyav
 from asr.audio.shard_clip import ShardClip
-from asr.audio.soundfile_decoder import open_soundfile
-from asr.audio.track import Track, check_channel
+from asr.audio.track import BLOCK, Track, warn_truncated
 from asr.errors import AudioError, UsageError
 
 _SPOOL_BYTES = 64 << 20
+_LOUDEST = 1000.0  # +60 dB over full scale: integers stored as floats
+_UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2^63 - 1 for a stream without a length
 
 
 @dataclass(frozen=True)
@@ -61,25 +63,45 @@ def open_audio(source: Source, channel: int | None = None) -> Iterator[Track]:
     """
     with ExitStack() as stack:
         if isinstance(source, RawSamples):
-            yield _raw_track(source, channel)
-            return
-        name, file = _locate(source, stack)
-        try:
-            track = open_soundfile(name, file, channel, stack)
-        except (soundfile.LibsndfileError, TypeError) as error:
-            # TypeError: soundfile wants a rate for names that end in .raw.
-            container = open_container(name, file, error, stack)
-            track = container_track(name, container, channel)
-        yield track
+            track = _raw_track(source)
+        else:
+            name, file = _locate(source, stack)
+            try:
+                track = _open_soundfile(name, file, stack)
+            except (soundfile.LibsndfileError, TypeError) as error:
+                # TypeError: soundfile wants a rate for names that end in .raw.
+                track = open_pyav(name, file, error, stack)
+        if channel is not None and not 1 <= channel <= track.channels:
+            raise AudioError(
+                f"{track.name}: no channel {channel}; it has {track.channels}"
+            )
+
+        def chunks(first: int, count: int | None) -> Iterator[np.ndarray]:
+            for block in track.chunks(first, count):
+                yield _mono(track.name, block, channel)
+
+        yield replace(track, chunks=chunks)
 
 
-def _raw_track(source: RawSamples, channel: int | None) -> Track:
+def _mono(name: str, block: np.ndarray, channel: int | None) -> np.ndarray:
+    """Check a block (N, channels), and return one channel or the mean, (N,)."""
+    peak = max(block.max(initial=0.0), -block.min(initial=0.0))
+    if not np.isfinite(peak):
+        raise AudioError(f"{name}: holds NaN or infinity; export it again")
+    if peak > _LOUDEST:
+        raise AudioError(f"{name}: samples reach {peak:.6g}; scale them to [-1, 1]")
+    if channel is not None:
+        return np.ascontiguousarray(block[:, channel - 1], np.float32)
+    # Adding columns is ten times faster than mean(axis=1) over a short axis.
+    return np.asarray(sum(block.T) / block.shape[1], np.float32)
+
+
+def _raw_track(source: RawSamples) -> Track:
     if source.rate <= 0:
         raise UsageError(f"rate must be positive, got {source.rate}")
     name = str(getattr(source.file, "name", "the samples"))
     if not hasattr(source.file, "read") or isinstance(source.file, io.TextIOBase):
         raise UsageError(f"{name} cannot be read as bytes; open it in binary mode")
-    check_channel(name, channel, 1)
     chunks = partial(_raw_chunks, source)
     return Track(name, source.rate, 1, None, "RAW", "PCM_16", chunks)
 
@@ -100,7 +122,68 @@ def _raw_chunks(
         skip = max(0, skip - len(samples))
         left = None if left is None else left - len(part)
         if len(part):
-            yield part
+            yield part[:, None]
+
+
+class _SoundFile(soundfile.SoundFile):
+    """Sound file that does not seek between blocks.
+
+    soundfile seeks to its position after each read. In an MP3 of variable bit rate this
+    leaves up to a quarter of a second of silence between blocks.
+    """
+
+    def seekable(self) -> bool:
+        """Keep `read` from seeking; `seek` still works."""
+        return False
+
+
+def _open_soundfile(name: str, file: Path | BinaryIO, stack: ExitStack) -> Track:
+    """Open WAV, FLAC, Ogg, Opus, MP3 and more with libsndfile, by content."""
+    # A path where there is one: no Python callback for each read.
+    target = os.fsencode(file) if isinstance(file, Path) else file
+    sound = stack.enter_context(_SoundFile(target))
+    return Track(
+        name=name,
+        rate=sound.samplerate,
+        channels=sound.channels,
+        frames=sound.frames if sound.frames < _UNKNOWN_FRAMES else None,
+        format=sound.format,
+        subtype=sound.subtype,
+        chunks=partial(_sound_chunks, name, sound),
+    )
+
+
+def _sound_chunks(
+    name: str, sound: soundfile.SoundFile, first: int, count: int | None
+) -> Iterator[np.ndarray]:
+    """Decode up to the end, or to where the recording is damaged."""
+    end = sound.frames if count is None else min(first + count, sound.frames)
+    position = first
+    # On an error the buffer holds the frames decoded before it; the others stay NaN.
+    buffer = np.full((0, sound.channels), np.nan, np.float32)
+    try:
+        # An MP3 frame uses bits of up to 511 bytes before it, which a seek skips.
+        lead = min(first, sound.samplerate) if sound.format == "MP3" else 0
+        sound.seek(first - lead)
+        sound.read(out=np.empty((lead, sound.channels), np.float32))
+        while position < end:
+            # A damaged header may have a rate of a few hertz.
+            size = min(BLOCK, 60 * sound.samplerate, end - position)
+            buffer = np.full((size, sound.channels), np.nan, np.float32)
+            block = sound.read(out=buffer)
+            if not len(block):
+                return
+            position += len(block)
+            yield block
+    except soundfile.LibsndfileError as error:
+        rest = buffer[~np.isnan(buffer).any(axis=1)]
+        position += len(rest)
+        if position == first:
+            raise AudioError(
+                f"{name}: cannot decode it ({error.error_string})"
+            ) from error
+        warn_truncated(name, position / sound.samplerate)
+        yield rest
 
 
 def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:

@@ -8,20 +8,15 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soxr
 
-from asr.audio.decoders import open_audio
+from asr.audio.decoders import Source, open_audio
 from asr.errors import AudioError, UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from asr.audio.decoders import Source
 
 _log = logging.getLogger(__name__)
 
@@ -96,13 +91,8 @@ def blocks(
 ) -> Iterator[np.ndarray]:
     """Decode a recording block by block: the samples of `read` in bounded memory.
 
-    Args:
-        source: A file, or a binary file object, read from its start.
-        rate: Samples per second to return.
-        seconds: Length of a block; the last one may be shorter.
-        offset: Seconds to skip.
-        duration: Longest part to return in seconds; None for the rest.
-        channel: The channel to decode, from 1 on; None for the mean of all.
+    `seconds` is the length of a block; the last one may be shorter. The other arguments
+    are those of `read`.
 
     Returns:
         An iterator over blocks of samples in [-1, 1], (seconds * rate,) float32.
@@ -120,8 +110,6 @@ def blocks(
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     """Resample with soxr in high quality.
-
-    soxr resamples streams as well, and installs without librosa.
 
     Args:
         samples: One channel, (N,) float32.
@@ -153,10 +141,8 @@ def inspect(source: Source) -> AudioInfo:
         frames = track.frames
         if frames is None:
             frames = sum(len(chunk) for chunk in track.chunks(0, None))
-        seconds = frames / track.rate
-        return AudioInfo(
-            seconds, track.rate, track.channels, track.format, track.subtype
-        )
+        header = track.rate, track.channels, track.format, track.subtype
+        return AudioInfo(frames / track.rate, *header)
 
 
 def find_audio(path: str | Path) -> list[Path]:
@@ -229,14 +215,15 @@ def _stream(
             end = track.frames / track.rate
             raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
         count = None if duration is None else round(duration * track.rate)
-        for chunk in _resampled(track.chunks(first, count), track.rate, rate):
+        for chunk in resample_stream(track.chunks(first, count), track.rate, rate):
             # Lossy codecs and resampling overshoot full scale.
             yield np.clip(chunk, -1.0, 1.0, out=chunk)
 
 
-def _resampled(
-    chunks: Iterator[np.ndarray], from_rate: int, to_rate: int
+def resample_stream(
+    chunks: Iterable[np.ndarray], from_rate: int, to_rate: int
 ) -> Iterator[np.ndarray]:
+    """Resample chunks of a recording, (N,) float32 each, as `resample` the whole."""
     if from_rate == to_rate:
         yield from chunks
         return

@@ -19,11 +19,7 @@ _PATIENCE = 0.2  # seconds
 
 
 class _Stream:
-    """File-like stream of a sound card's samples, until Ctrl-C.
-
-    The sound card writes from a thread of its own; samples wait in a queue while the
-    model decodes.
-    """
+    """File-like stream until Ctrl-C; the thread of the sound card fills a queue."""
 
     name = "the microphone"
 
@@ -78,14 +74,11 @@ def sound_library() -> Any:
 
 @contextmanager
 def microphone(rate: int, device: str | None = None) -> Iterator[RawSamples]:
-    """Open the microphone. Ctrl-C ends the stream instead of the program.
-
-    A second Ctrl-C interrupts as usual.
+    """Open the microphone. Ctrl-C ends the stream, a second one interrupts as usual.
 
     Args:
         rate: Samples per second.
-        device: Name, part of a name or number of a sound card; the system's by
-            default.
+        device: Name, part of it or number of a sound card; by default the system's.
 
     Yields:
         The samples, as they arrive.

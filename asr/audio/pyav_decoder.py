@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from asr.audio.track import BLOCK, Track, check_channel, to_mono, warn_truncated
+from asr.audio.track import BLOCK, Track, warn_truncated
 from asr.errors import AudioError, install_hint
 
 if TYPE_CHECKING:
@@ -18,16 +19,17 @@ if TYPE_CHECKING:
 
     from av.container import InputContainer
 
+_TIME_BASE = 1_000_000  # units per second of the times of a container
 # Audio and video containers only: a playlist could name other files and hosts.
 _CONTAINERS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,aac,amr,avi,asf,mpeg,mpegts,ogg,mp3,flac,wav"
 )
 
 
-def open_container(
+def open_pyav(
     name: str, file: Path | BinaryIO, reason: Exception, stack: ExitStack
-) -> InputContainer:
-    """Open a recording that libsndfile cannot read.
+) -> Track:
+    """Open the first audio stream of a recording that libsndfile cannot read.
 
     Args:
         name: Name for messages.
@@ -38,6 +40,27 @@ def open_container(
     Raises:
         AudioError: PyAV is missing or cannot read the recording either.
     """
+    container = _open(name, file, reason, stack)
+    stream = container.streams.audio[0]
+    lead, seconds = _lead(container), None
+    if container.duration is not None:
+        seconds = container.duration / _TIME_BASE
+    if stream.duration is not None and stream.time_base is not None:
+        seconds = lead + float(stream.duration * stream.time_base)
+    return Track(
+        name=name,
+        rate=stream.rate,
+        channels=stream.channels,
+        frames=None if seconds is None else round(seconds * stream.rate),
+        format=container.format.name,
+        subtype=stream.codec_context.name,
+        chunks=partial(_chunks, name, container, round(lead * stream.rate)),
+    )
+
+
+def _open(
+    name: str, file: Path | BinaryIO, reason: Exception, stack: ExitStack
+) -> InputContainer:
     why = getattr(reason, "error_string", "raw audio without a header").rstrip(".")
     if "not exist" in why:  # libsndfile's message for an MP3 without a frame
         why = "no sound in it"
@@ -65,38 +88,8 @@ def open_container(
     return container
 
 
-def container_track(name: str, container: InputContainer, channel: int | None) -> Track:
-    """Return the first audio stream of an open container.
-
-    Raises:
-        AudioError: The recording has no such channel.
-    """
-    import av  # noqa: PLC0415  an extra, and slow to import
-
-    stream = container.streams.audio[0]
-    check_channel(name, channel, stream.channels)
-    seconds = None
-    if container.duration is not None:
-        seconds = container.duration / av.time_base
-    if stream.duration is not None and stream.time_base is not None:
-        seconds = _lead(container) + float(stream.duration * stream.time_base)
-    return Track(
-        name=name,
-        rate=stream.rate,
-        channels=stream.channels,
-        frames=None if seconds is None else round(seconds * stream.rate),
-        format=container.format.name,
-        subtype=stream.codec_context.name,
-        chunks=partial(_chunks, name, container, channel),
-    )
-
-
 def _chunks(
-    name: str,
-    container: InputContainer,
-    channel: int | None,
-    first: int,
-    count: int | None,
+    name: str, container: InputContainer, silence: int, first: int, count: int | None
 ) -> Iterator[np.ndarray]:
     """Decode with PyAV, from the start: its seeking is not exact to the sample."""
     import av  # noqa: PLC0415  an extra, and slow to import
@@ -104,48 +97,39 @@ def _chunks(
     end = sys.maxsize if count is None else first + count
     position = 0
     try:
-        for block in _blocks(container):
+        for block in _blocks(container, silence):
             part = block[max(0, first - position) : end - position]
             position += len(block)
             if len(part):
-                yield to_mono(name, part, channel)
+                yield part
             if position >= end:
                 return
     except (av.FFmpegError, ValueError) as error:  # ValueError: the channels changed
         if position <= first:
             raise AudioError(f"{name}: cannot decode it ({error})") from error
-        seconds = position / container.streams.audio[0].rate
-        warn_truncated(name, seconds)
+        warn_truncated(name, position / container.streams.audio[0].rate)
 
 
 def _lead(container: InputContainer) -> float:
-    """Return the seconds from the start of the container to the start of the audio.
-
-    Players count from the start of the container, such as the video's.
-    """
-    import av  # noqa: PLC0415  an extra, and slow to import
-
+    """Return the seconds from the start of the container, which players show."""
     stream = container.streams.audio[0]
     if stream.start_time is None or stream.time_base is None:
         return 0.0
-    begin = (container.start_time or 0) / av.time_base
+    begin = (container.start_time or 0) / _TIME_BASE
     lead = float(stream.start_time * stream.time_base) - begin
     # A damaged file may name any time.
-    return lead if 0.0 < lead < (container.duration or 0) / av.time_base else 0.0
+    return lead if 0.0 < lead < (container.duration or 0) / _TIME_BASE else 0.0
 
 
-def _blocks(container: InputContainer) -> Iterator[np.ndarray]:
-    """Decode the first audio stream to (N, channels) float32 blocks."""
+def _blocks(container: InputContainer, silence: int) -> Iterator[np.ndarray]:
+    """Decode the first audio stream to (N, channels) float32 blocks, after silence."""
     from av import AudioResampler  # noqa: PLC0415  an extra, and slow to import
 
     stream = container.streams.audio[0]
-    silence = round(_lead(container) * stream.rate)
     for first in range(0, silence, BLOCK):
         size = min(BLOCK, silence - first)
         yield np.zeros((size, stream.channels), np.float32)
     resampler = AudioResampler(format="fltp", rate=stream.rate)
-    for frame in container.decode(audio=0):
+    for frame in chain(container.decode(audio=0), [None]):
         for part in resampler.resample(frame):
             yield part.to_ndarray().T
-    for part in resampler.resample(None):
-        yield part.to_ndarray().T

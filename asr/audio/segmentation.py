@@ -6,17 +6,20 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import soxr
 
 from asr.audio import vad
-from asr.audio.speech_spans import MIN_PAUSE, OFFSET, hysteresis, split_long
+from asr.audio.io import resample_stream
 from asr.audio.vad import VoiceActivityDetector
 from asr.audio.windows import PAUSE_SECONDS, AudioSegment, quietest_sample
 from asr.errors import UsageError
 
 _FRAME_RATE = vad.RATE // vad.HOP  # frames per second
 _MIN_MEAN, _MIN_QUARTILE = 0.7, 0.65  # probabilities of speech; music has less
-# The rest counts frames.
+_ONSET, _OFFSET = 0.5, 0.35  # probabilities that start speech, and that extend it
+# The rest counts frames of 20 ms.
+_MIN_PAUSE = 5  # shortest pause to cut in
+_REACH = 25  # distance from a frame of _ONSET up to which _OFFSET extends speech
+_MIN_ONSETS = 5  # frames of _ONSET in a span of speech
 _PADDING = 10  # silence kept on each side of speech
 _EDGE = 50  # silence kept whole at the ends of a recording
 _OVERLAP = 50  # padding on both sides of a cut inside speech
@@ -56,7 +59,7 @@ def speech_segments(
     Raises:
         UsageError: A number is out of its range.
     """
-    if rate <= 0 or not longest >= 5 or not pause >= MIN_PAUSE / _FRAME_RATE:
+    if rate <= 0 or not longest >= 5 or not pause >= _MIN_PAUSE / _FRAME_RATE:
         raise UsageError(
             f"rate must be positive, longest >= 5 s and pause >= 0.1 s, got {rate}, "
             f"{longest} and {pause}"
@@ -69,59 +72,87 @@ def speech_segments(
     yield from segmenter.push(np.zeros(0, np.float32), final=True)
 
 
-class _SampleBuffer:
-    """Samples of a recording from `start` on; positions count from its beginning."""
+class Spans(NamedTuple):
+    """Spans of speech in frames, and the number of frames that are decided.
 
-    def __init__(self) -> None:
-        self.start = 0
-        self._samples = np.zeros(0, np.float32)
+    Attributes:
+        starts: First frame of each, (S,) int.
+        ends: Frame after the last of each, (S,) int.
+        known: Later frames may still change with more probabilities.
+    """
 
-    @property
-    def end(self) -> int:
-        return self.start + len(self._samples)
+    starts: np.ndarray
+    ends: np.ndarray
+    known: int
 
-    def append(self, block: np.ndarray) -> None:
-        self._samples = np.concatenate([self._samples, block])
 
-    def read(self, first: int, last: int) -> np.ndarray:
-        return self._samples[first - self.start : last - self.start]
+def hysteresis(
+    probabilities: np.ndarray, *, continued: bool = False, final: bool = True
+) -> Spans | None:
+    """Threshold probabilities twice: a high one starts speech, a low one extends it.
 
-    def drop_before(self, position: int) -> None:
-        count = max(0, position - self.start)
-        self._samples = self._samples[count:]
-        self.start += count
+    Args:
+        probabilities: Probability of speech of each frame, (T,) float32.
+        continued: Frame 0 continues speech that was cut before it.
+        final: No more probabilities follow.
+
+    Returns:
+        Spans of speech with at least 0.1 s above the high threshold; None if the last
+        span may still reach that.
+    """
+    onsets = probabilities >= _ONSET
+    sums = np.concatenate([[0], np.cumsum(onsets)])
+    frames = np.arange(len(onsets))
+    left = np.maximum(frames - _REACH, 0)
+    right = np.minimum(frames + _REACH + 1, len(onsets))
+    near = (sums[right] > sums[left]) | (continued & (frames < _REACH))
+    active = (probabilities >= _OFFSET) & near
+    # A later onset may still extend the last _REACH frames.
+    known = len(onsets) if final else max(0, len(onsets) - _REACH)
+    edges = np.flatnonzero(np.diff(active[:known], prepend=False, append=False))
+    starts, ends = edges[::2], edges[1::2]
+    enough = sums[ends] - sums[starts] >= _MIN_ONSETS
+    if continued and len(enough):
+        enough[0] = True
+    if not final and len(ends) and ends[-1] == known and not enough[-1]:
+        return None
+    return Spans(starts[enough], ends[enough], known)
+
+
+def split_long(starts: np.ndarray, ends: np.ndarray, limit: int) -> int | None:
+    """Choose the pause to cut in: the longest in the second half of the limit.
+
+    Args:
+        starts: Starts of the spans of one segment, (S,) int.
+        ends: Their ends, (S,) int.
+        limit: Longest segment in frames.
+
+    Returns:
+        Index of the span before the pause; None without a pause of 0.1 s.
+    """
+    low, high = starts[0] + limit // 2, starts[0] + limit
+    inside = (starts[1:] > low) & (ends[:-1] <= high)
+    pauses = np.where(inside, starts[1:] - ends[:-1], 0)
+    return int(np.argmax(pauses)) if pauses.max(initial=0) >= _MIN_PAUSE else None
 
 
 class _Segment(NamedTuple):
-    """Segment in frames from the start of the recording.
-
-    Attributes:
-        first: First frame of speech.
-        last: Frame after the last of speech.
-        padding: Frames to keep after `last`.
-        cut_after: The speech continues after `last`.
-    """
+    """Speech from frame `first` to before `last`."""
 
     first: int
     last: int
-    padding: int
-    cut_after: bool = False
+    padding: int  # frames to keep after `last`
+    cut_after: bool = False  # the speech continues after `last`
 
 
 class _Segmenter:
-    """State of the segmentation of one recording.
-
-    Args:
-        rate: Samples per second.
-        limit: Longest segment in frames.
-        pause: Longest pause within a segment in frames.
-        overlap: Padding on both sides of a cut inside speech, in frames.
-    """
+    """State of the segmentation of one recording; the limits count frames."""
 
     def __init__(self, rate: int, limit: int, pause: int, overlap: int) -> None:
         self._rate, self._limit, self._pause = rate, limit, pause
         self._overlap = overlap
-        self._buffer = _SampleBuffer()
+        self._samples = np.zeros(0, np.float32)
+        self._position = 0  # of the first sample, from the start of the recording
         self._probabilities = np.zeros(0, np.float32)
         self._start = 0  # frame of the first probability
         self._previous: _Segment | None = None
@@ -132,16 +163,12 @@ class _Segmenter:
 
     def feed(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """Keep blocks, and pass them on at the rate of the detector."""
-        if self._rate == vad.RATE:
-            for block in blocks:
-                self._buffer.append(block)
-                yield block
-            return
-        stream = soxr.ResampleStream(self._rate, vad.RATE, 1, dtype="float32")
+        return resample_stream(self._kept(blocks), self._rate, vad.RATE)
+
+    def _kept(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for block in blocks:
-            self._buffer.append(block)
-            yield stream.resample_chunk(block)
-        yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+            self._samples = np.concatenate([self._samples, block])
+            yield block
 
     def push(self, probabilities: np.ndarray, *, final: bool) -> Iterator[AudioSegment]:
         """Add probabilities; yield the segments whose end is now known."""
@@ -195,7 +222,7 @@ class _Segmenter:
         # Leaves a second of speech for the next segment.
         high = min(first + self._limit, int(ends[-1]) - _OVERLAP)
         low = self._sample(first + self._limit // 2)
-        samples = self._buffer.read(low, self._sample(high))
+        samples = self._read(low, self._sample(high))
         width = max(1, round(PAUSE_SECONDS * self._rate))
         position = low + quietest_sample(samples, width)
         frame = int(position * _FRAME_RATE / self._rate)
@@ -209,7 +236,7 @@ class _Segmenter:
     def _is_speech(self, segment: _Segment) -> bool:
         """Reject music: parts of it look like speech, but few are certain."""
         probabilities = self._inside(segment)
-        mean = probabilities[probabilities >= OFFSET].mean()
+        mean = probabilities[probabilities >= _OFFSET].mean()
         quartile = np.quantile(probabilities, 0.75)
         return bool(mean >= _MIN_MEAN or quartile >= _MIN_QUARTILE)
 
@@ -227,7 +254,7 @@ class _Segmenter:
         return AudioSegment(
             start=start,
             # A copy: a view would keep the whole buffer in memory.
-            samples=self._buffer.read(start, end).copy(),
+            samples=self._read(start, end).copy(),
             first=self._sample(segment.first),
             last=self._sample(segment.last),
             cut_before=self._continued,
@@ -237,10 +264,16 @@ class _Segmenter:
 
     def _sample(self, frame: int) -> int:
         """Return the position of a frame's first sample, at most the last one's."""
-        return min(max(0, round(frame * self._rate / _FRAME_RATE)), self._buffer.end)
+        last = self._position + len(self._samples)
+        return min(max(0, round(frame * self._rate / _FRAME_RATE)), last)
+
+    def _read(self, first: int, last: int) -> np.ndarray:
+        return self._samples[first - self._position : last - self._position]
 
     def _drop_before(self, frame: int) -> None:
         """Drop probabilities before a frame, and samples that no overlap needs."""
         self._probabilities = self._probabilities[frame - self._start :]
         self._start = frame
-        self._buffer.drop_before(self._sample(frame - _OVERLAP))
+        position = max(self._position, self._sample(frame - _OVERLAP))
+        self._samples = self._samples[position - self._position :]
+        self._position = position

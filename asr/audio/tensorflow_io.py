@@ -57,17 +57,17 @@ def decode_audio(
         tf.errors.InvalidArgumentError: When the graph runs: the recording cannot be
             decoded.
     """
-    import tensorflow as tf
-
-    _tensorflow_io()
+    tf, _ = _libraries()
+    recording = _Recording(contents, name)
+    readers = {
+        b"RIFF": recording.wav,
+        b"fLaC": recording.flac,
+        b"OggS": recording.vorbis,
+    }
     start = tf.strings.substr(contents, 0, 4)
-    readers = {b"RIFF": _wav, b"fLaC": _flac, b"OggS": _vorbis}
     samples, from_rate = tf.case(
-        [
-            (tf.equal(start, magic), lambda reader=reader: reader(contents, name))
-            for magic, reader in readers.items()
-        ],
-        default=lambda: _mp3(contents, name),
+        [(tf.equal(start, magic), reader) for magic, reader in readers.items()],
+        default=recording.mp3,
     )
     mono = tf.ensure_shape(tf.reduce_mean(samples, axis=1), [None])
     mono = tf.cond(
@@ -106,13 +106,13 @@ def register_operations() -> None:
     Raises:
         UsageError: As `decode_audio`.
     """
-    import tensorflow as tf
-
+    tf, audio = _libraries()
     with tf.Graph().as_default():  # tensorflow-io loads them on first use
-        _tensorflow_io().audio.decode_mp3(tf.constant(b""))
+        audio.decode_mp3(tf.constant(b""))
 
 
-def _tensorflow_io() -> Any:
+def _libraries() -> tuple[Any, Any]:
+    """Return TensorFlow and the audio operations of tensorflow-io."""
     try:
         import tensorflow as tf
         import tensorflow_io as tfio  # noqa: PLC0415 - only where it is installed
@@ -123,140 +123,120 @@ def _tensorflow_io() -> Any:
             f"decoding in a graph: tensorflow-io needs TensorFlow {_TENSORFLOW}*, this "
             f"is {tf.__version__}; {_INSTALL}"
         )
-    return tfio
+    return tf, tfio.audio
 
 
-def _require(
-    condition: tf.Tensor, name: tf.Tensor | str, problem: str, *values: tf.Tensor
-) -> AbstractContextManager[None]:
-    """Return a context in which operations fail unless the condition holds."""
-    import tensorflow as tf
+class _Recording:
+    """Bytes of a recording, () string; the readers return samples and their rate."""
 
-    check = tf.debugging.Assert(condition, [name, problem, *values])
-    return tf.control_dependencies([check] if check is not None else [])
+    def __init__(self, contents: tf.Tensor, name: tf.Tensor | str) -> None:
+        self.tf, self.audio = _libraries()
+        self.contents, self.name = contents, name
 
+    def require(
+        self, condition: tf.Tensor, problem: str, *values: tf.Tensor
+    ) -> AbstractContextManager[None]:
+        """Return a context in which operations fail unless the condition holds."""
+        check = self.tf.debugging.Assert(condition, [self.name, problem, *values])
+        return self.tf.control_dependencies([check] if check is not None else [])
 
-def _integer(
-    contents: tf.Tensor,
-    offset: int | tf.Tensor,
-    size: int,
-    *,
-    big_endian: bool = False,
-) -> tf.Tensor:
-    """Return an unsigned number of `size` bytes, () int64; 0 beyond the end."""
-    import tensorflow as tf
+    def number(
+        self, offset: int | tf.Tensor, size: int, *, big_endian: bool = False
+    ) -> tf.Tensor:
+        """Return an unsigned number of `size` bytes, () int64; 0 beyond the end."""
+        tf = self.tf
+        offset = tf.cast(offset, tf.int32)
+        offset = tf.minimum(offset, tf.strings.length(self.contents))
+        field = tf.strings.substr(self.contents, offset, size)
+        field = tf.io.decode_raw(field, tf.uint8)
+        field = tf.cast(tf.pad(field, [[0, size - tf.size(field)]]), tf.int64)
+        order = range(size - 1, -1, -1) if big_endian else range(size)
+        return tf.reduce_sum(field * tf.constant([256**i for i in order], tf.int64))
 
-    length = tf.strings.length(contents)
-    offset = tf.minimum(tf.cast(offset, tf.int32), length)
-    field = tf.io.decode_raw(tf.strings.substr(contents, offset, size), tf.uint8)
-    field = tf.cast(tf.pad(field, [[0, size - tf.size(field)]]), tf.int64)
-    order = range(size - 1, -1, -1) if big_endian else range(size)
-    return tf.reduce_sum(field * tf.constant([256**i for i in order], tf.int64))
+    def has(self, offset: int | tf.Tensor, mark: bytes) -> tf.Tensor:
+        return self.number(offset, len(mark)) == int.from_bytes(mark, "little")
 
+    def integers(self, decode: Any, bits: tf.Tensor) -> tf.Tensor:
+        """Decode 8, 16 or 24 bits to [-1, 1]; the operation needs its output type."""
+        tf = self.tf
 
-def _is_at(contents: tf.Tensor, offset: int | tf.Tensor, mark: bytes) -> tf.Tensor:
-    return _integer(contents, offset, len(mark)) == int.from_bytes(mark, "little")
+        def scaled(kind: Any, zero: float, full: float) -> Any:
+            values = tf.cast(decode(self.contents, dtype=kind), tf.float32)
+            return (values - zero) / full
 
-
-def _from_integers(
-    decode: Any,
-    contents: tf.Tensor,
-    bits: tf.Tensor,
-) -> tf.Tensor:
-    """Decode 8, 16 or 24 bits to [-1, 1]; the operation needs its output type."""
-    import tensorflow as tf
-
-    def scaled(kind: tf.DType, zero: float, full: float) -> tf.Tensor:
-        values = tf.cast(decode(contents, dtype=kind), tf.float32)
-        return (values - zero) / full
-
-    return tf.case(
-        [
-            (tf.equal(bits, 8), lambda: scaled(tf.uint8, 128.0, 128.0)),
-            (tf.equal(bits, 16), lambda: scaled(tf.int16, 0.0, 32768.0)),
-        ],
-        default=lambda: scaled(tf.int32, 0.0, 2147483648.0),
-    )
-
-
-def _wav(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
-    import tensorflow as tf
-
-    decode = _tensorflow_io().audio.decode_wav
-    # The operation reads past a last chunk of odd length.
-    contents = contents + b"\0" * 8
-    length = tf.cast(tf.strings.length(contents), tf.int64)
-
-    def following(chunk: tf.Tensor) -> tf.Tensor:
-        size = _integer(contents, chunk + 4, 4)
-        return chunk + 8 + size + size % 2
-
-    (chunk,) = tf.while_loop(
-        lambda chunk: (chunk + 24 <= length) & ~_is_at(contents, chunk, b"fmt "),
-        lambda chunk: (following(chunk),),
-        [tf.constant(12, tf.int64)],
-    )
-    with _require(chunk + 24 <= length, name, "a WAV file without a format"):
-        kind, bits = _integer(contents, chunk + 8, 2), _integer(contents, chunk + 22, 2)
-    extensible = tf.equal(kind, 0xFFFE)
-    kind = tf.where(extensible, _integer(contents, chunk + 32, 2), kind)
-    is_float = tf.equal(kind, 3) & tf.equal(bits, 32)
-    is_integer = tf.equal(kind, 1) & tf.reduce_any(tf.equal(bits, [8, 16, 24]))
-    problem = "tensorflow-io decodes WAV of 8, 16, 24 bits or 32-bit floats; bits:"
-    with _require(is_float | is_integer, name, problem, bits):
-        samples = tf.cond(
-            is_float,
-            lambda: decode(contents, dtype=tf.float32),
-            lambda: _from_integers(decode, contents, bits),
+        return tf.case(
+            [
+                (tf.equal(bits, 8), lambda: scaled(tf.uint8, 128.0, 128.0)),
+                (tf.equal(bits, 16), lambda: scaled(tf.int16, 0.0, 32768.0)),
+            ],
+            default=lambda: scaled(tf.int32, 0.0, 2147483648.0),
         )
-    return samples, _integer(contents, chunk + 12, 4)
 
+    def wav(self) -> _Decoded:
+        # The operation reads past a last chunk of odd length.
+        longer = _Recording(self.contents + b"\0" * 8, self.name)
+        tf, decode, number = self.tf, self.audio.decode_wav, longer.number
+        length = tf.cast(tf.strings.length(longer.contents), tf.int64)
 
-def _flac(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
-    import tensorflow as tf
+        def following(chunk: Any) -> tuple[Any]:
+            size = number(chunk + 4, 4)
+            return (chunk + 8 + size + size % 2,)
 
-    decode = _tensorflow_io().audio.decode_flac
-    # STREAMINFO: 20 bits of rate, 3 of channels, 5 of sample size.
-    packed = _integer(contents, 18, 4, big_endian=True)
-    bits = packed // 16 % 32 + 1
-    fits = tf.reduce_any(tf.equal(bits, [8, 16, 24]))
-    problem = "tensorflow-io decodes FLAC of 8, 16 or 24 bits; bits:"
-    with _require(fits, name, problem, bits):
-        samples = _from_integers(decode, contents, bits)
-    return samples, packed // 4096
+        (chunk,) = tf.while_loop(
+            lambda chunk: (chunk + 24 <= length) & ~longer.has(chunk, b"fmt "),
+            following,
+            [tf.constant(12, tf.int64)],
+        )
+        with self.require(chunk + 24 <= length, "a WAV file without a format"):
+            kind, bits = number(chunk + 8, 2), number(chunk + 22, 2)
+        extensible = tf.equal(kind, 0xFFFE)
+        kind = tf.where(extensible, number(chunk + 32, 2), kind)
+        is_float = tf.equal(kind, 3) & tf.equal(bits, 32)
+        is_integer = tf.equal(kind, 1) & tf.reduce_any(tf.equal(bits, [8, 16, 24]))
+        problem = "tensorflow-io decodes WAV of 8, 16, 24 bits or 32-bit floats; bits:"
+        with self.require(is_float | is_integer, problem, bits):
+            samples = tf.cond(
+                is_float,
+                lambda: decode(longer.contents, dtype=tf.float32),
+                lambda: longer.integers(decode, bits),
+            )
+        return samples, number(chunk + 12, 4)
 
+    def flac(self) -> _Decoded:
+        # STREAMINFO: 20 bits of rate, 3 of channels, 5 of sample size.
+        packed = self.number(18, 4, big_endian=True)
+        bits = packed // 16 % 32 + 1
+        fits = self.tf.reduce_any(self.tf.equal(bits, [8, 16, 24]))
+        problem = "tensorflow-io decodes FLAC of 8, 16 or 24 bits; bits:"
+        with self.require(fits, problem, bits):
+            samples = self.integers(self.audio.decode_flac, bits)
+        return samples, packed // 4096
 
-def _vorbis(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
-    import tensorflow as tf
+    def vorbis(self) -> _Decoded:
+        # The identification header is the first packet of the first page.
+        packet = 27 + self.tf.cast(self.number(26, 1), self.tf.int32)
+        problem = "tensorflow-io decodes no Ogg but Vorbis: no Opus"
+        with self.require(self.has(packet, b"\x01vorbis"), problem):
+            samples = self.audio.decode_vorbis(self.contents)
+        return samples, self.number(packet + 12, 4)
 
-    # The identification header is the first packet of the first page.
-    packet = 27 + tf.cast(_integer(contents, 26, 1), tf.int32)
-    known = _is_at(contents, packet, b"\x01vorbis")
-    with _require(known, name, "tensorflow-io decodes no Ogg but Vorbis: no Opus"):
-        samples = _tensorflow_io().audio.decode_vorbis(contents)
-    return samples, _integer(contents, packet + 12, 4)
-
-
-def _mp3(contents: tf.Tensor, name: tf.Tensor | str) -> _Decoded:
-    import tensorflow as tf
-
-    tagged = _is_at(contents, 0, b"ID3")
-    size = sum(_integer(contents, 9 - i, 1) * 128**i for i in range(4))
-    frame = tf.where(tagged, 10 + size, 0)
-    header = _integer(contents, frame, 4, big_endian=True)
-    rates = tf.constant(_MP3_RATES, tf.int64)
-    version, index = header // 2**19 % 4, tf.minimum(header // 2**10 % 4, 2)
-    from_rate = rates[version, index]
-    known = tf.equal(header // 2**21, 2**11 - 1) & (from_rate > 0)
-    with _require(known, name, "not WAV, FLAC, Ogg Vorbis or MP3"):
-        samples = _tensorflow_io().audio.decode_mp3(contents)
-    return samples, from_rate
+    def mp3(self) -> _Decoded:
+        tf = self.tf
+        size = sum(self.number(9 - i, 1) * 128**i for i in range(4))
+        frame = tf.where(self.has(0, b"ID3"), 10 + size, 0)
+        header = self.number(frame, 4, big_endian=True)
+        rates = tf.constant(_MP3_RATES, tf.int64)
+        version, index = header // 2**19 % 4, tf.minimum(header // 2**10 % 4, 2)
+        from_rate = rates[version, index]
+        known = tf.equal(header // 2**21, 2**11 - 1) & (from_rate > 0)
+        with self.require(known, "not WAV, FLAC, Ogg Vorbis or MP3"):
+            samples = self.audio.decode_mp3(self.contents)
+        return samples, from_rate
 
 
 def _resample(samples: tf.Tensor, from_rate: tf.Tensor, rate: int) -> tf.Tensor:
     """Resample, and remove the resampler's delay."""
-    import tensorflow as tf
-
+    tf, audio = _libraries()
     _, divisor = tf.while_loop(
         lambda rest, _: rest > 0,
         lambda rest, last: (last % rest, rest),
@@ -270,6 +250,6 @@ def _resample(samples: tf.Tensor, from_rate: tf.Tensor, rate: int) -> tf.Tensor:
     count = tf.cast(tf.size(samples, tf.int64), tf.float64)
     count = tf.cast(tf.round(count * rate / tf.cast(from_rate, tf.float64)), tf.int64)
     padded = tf.pad(samples, [[before, late + period]])
-    output = _tensorflow_io().audio.resample(padded[:, None], from_rate, rate)[:, 0]
+    output = audio.resample(padded[:, None], from_rate, rate)[:, 0]
     first = (late + before) * rate // from_rate
     return tf.ensure_shape(output[first : first + count], [None])

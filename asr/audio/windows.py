@@ -100,9 +100,8 @@ def split_blocks(
         rest = np.concatenate([rest, block])
         # Later samples can no longer move the next cut.
         while rest.size > limit + limit // 4:
-            _, end = split_samples(
-                rest[: limit + limit // 4 + 1], rate, longest=longest
-            )[0]
+            known = rest[: limit + limit // 4 + 1]
+            (_, end), *_ = split_samples(known, rate, longest=longest)
             yield AudioSegment(start, rest[:end], start, start + end)
             start, rest = start + end, rest[end:]
     for first, end in split_samples(rest, rate, longest=longest):

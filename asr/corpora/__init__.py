@@ -5,21 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from asr.corpora.an4 import AN4
-from asr.corpora.audio_folder import AUDIO_FOLDER
+from asr.corpora.audiobooks import LIBRISPEECH, LIBRITTS, LJSPEECH
 from asr.corpora.base import Corpus
 from asr.corpora.common_voice import COMMON_VOICE
-from asr.corpora.free_spoken_digit import FREE_SPOKEN_DIGIT
-from asr.corpora.jsonl import JSONL
-from asr.corpora.kaldi import KALDI, SPEECHOCEAN762
-from asr.corpora.lhotse import LHOTSE
-from asr.corpora.librispeech import LIBRISPEECH
-from asr.corpora.libritts import LIBRITTS
-from asr.corpora.ljspeech import LJSPEECH
-from asr.corpora.speech_commands import SPEECH_COMMANDS
-from asr.corpora.tedlium import TEDLIUM
+from asr.corpora.generic import AUDIO_FOLDER, JSONL, KALDI, LHOTSE, SPEECHOCEAN762
+from asr.corpora.single_words import FREE_SPOKEN_DIGIT, SPEECH_COMMANDS
+from asr.corpora.speeches import TEDLIUM, VOXPOPULI
 from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
-from asr.corpora.voxpopuli import VOXPOPULI
 from asr.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["CORPORA", "Corpus", "corpus", "detect"]

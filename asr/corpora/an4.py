@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of
@@ -20,16 +19,15 @@ from asr.data.text_files import text_lines
 from asr.errors import DataError
 
 _LINE = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()]+)\)")
-_OWN = {"train-own": False, "dev-own": True}  # -> made of every tenth speaker
 
 
 def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
-    files = sorted((root / "etc").glob("*_*.fileids"))
-    official = {file.stem.rpartition("_")[2]: file for file in files}
-    parts: dict[str, tuple[Path, bool | None]]
-    parts = {name: (file, None) for name, file in official.items()}
-    if "train" in official:
-        parts |= {name: (official["train"], dev) for name, dev in _OWN.items()}
+    parts: dict[str, tuple[Path, bool | None]] = {}
+    for file in sorted((root / "etc").glob("*_*.fileids")):
+        parts[file.stem.rpartition("_")[2]] = file, None
+    if "train" in parts:  # every tenth speaker is in dev-own
+        train, _ = parts["train"]
+        parts |= {"train-own": (train, False), "dev-own": (train, True)}
     return parts
 
 
@@ -44,28 +42,24 @@ def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
 
 def _official(file_ids: Path) -> Iterator[Utterance]:
     """Read the two files of a subset in parallel."""
-    transcription = file_ids.with_suffix(".transcription")
+    files = [file_ids, file_ids.with_suffix(".transcription")]
+    ids, texts = (
+        [(number, line.strip()) for number, line in text_lines(path) if line.strip()]
+        for path in files
+    )
+    if len(ids) != len(texts):
+        short, long = files if len(ids) < len(texts) else files[::-1]
+        raise DataError(f"{short}: fewer lines than {long.name}")
     clips = Clips()
-    for (number, file_id), (text_number, line) in zip_longest(
-        _filled_lines(file_ids), _filled_lines(transcription), fillvalue=(0, "")
-    ):
-        if not number or not text_number:
-            short, long = transcription, file_ids
-            if text_number:
-                short, long = long, short
-            raise DataError(f"{short}: fewer lines than {long.name}")
+    for (_, file_id), (number, line) in zip(ids, texts, strict=True):
         match = _LINE.fullmatch(line)
         folder, _, name = file_id.rpartition("/")
         if not match or match["id"] not in (name, file_id):
-            raise DataError(f"{transcription}:{text_number}: not `words ({name})`")
+            raise DataError(f"{files[1]}:{number}: not `words ({name})`")
         audio = clips.find(file_ids.parent.parent / "wav" / f"{file_id}.wav")
         speaker = folder.rpartition("/")[2] or None
         text = match["text"].strip()
         yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
-
-
-def _filled_lines(path: Path) -> Iterator[tuple[int, str]]:
-    return ((number, line.strip()) for number, line in text_lines(path) if line.strip())
 
 
 AN4 = corpus_of("an4", _parts, _read, "an4")

@@ -24,11 +24,8 @@ from typing import IO
 from asr.corpora.download import STORAGE
 from asr.errors import DataError, OutputError
 
-MAX_BYTES = 400 * 10**9
-"""Maximum size of an archive's content; the largest corpus has 120 GB."""
-
+MAX_BYTES = 400 * 10**9  # of content; the largest corpus has 120 GB
 MAX_ENTRIES = 5_000_000
-
 _MAX_RATIO = 200  # of unpacked to packed bytes; speech has 2 or 3
 _SMALL = 100 * 10**6  # bytes; any archive may unpack to so many
 _DAMAGED = (
@@ -53,15 +50,14 @@ def extract(path: Path, folder: Path, *, strip: int = 0) -> list[Path]:
     Args:
         path: The archive.
         folder: Target folder; created if missing.
-        strip: Number of leading folders removed from each name; files with no more
-            parts than that are skipped.
+        strip: Number of leading folders removed from names; shorter names are skipped.
 
     Returns:
         The files, in the order of the archive.
 
     Raises:
-        DataError: The archive is damaged or not an archive; or it holds an unsafe
-            name, a link, a device, a name twice, or too much.
+        DataError: The archive is damaged, or holds an unsafe name, a link, a device, a
+            name twice, or too much.
         OutputError: A file cannot be written, or a folder of its name exists.
     """
     limit = min(MAX_BYTES, max(_SMALL, _MAX_RATIO * path.stat().st_size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,12 +47,8 @@ def corpus_of(
 ) -> Corpus:
     """Make the reader of a corpus from two functions.
 
-    Args:
-        name: Key in `CORPORA`.
-        parts: Finds the subsets below a folder: name -> whatever `read_part` needs,
-            such as the subset's own folder.
-        read_part: Reads the utterances of a subset.
-        folder: See `Corpus`.
+    `parts` finds the subsets below a folder: name -> whatever `read_part` needs to read
+    the utterances of one, such as its own folder. For the rest see `Corpus`.
     """
 
     def read(root: Path, subset: str) -> Iterator[Utterance]:
@@ -69,21 +66,17 @@ class Clips:
     """Finds recordings by name, with any extension; caches folder listings."""
 
     def __init__(self) -> None:
-        self._folders: dict[Path, tuple[set[str], dict[str, Path]]] = {}
+        self._listed = lru_cache(_FOLDERS)(_listing)
 
     def folder(self, path: Path) -> dict[str, Path]:
         """List the recordings of a folder: name without extension -> path, sorted.
 
-        Args:
-            path: The folder; a missing one counts as empty.
+        A missing folder counts as empty.
         """
         return self._listed(path)[1]
 
     def find(self, path: Path) -> Path:
         """Find a recording under its published name, or with another extension.
-
-        Args:
-            path: The recording, with the extension of the published corpus.
 
         Returns:
             The recording that exists, or `path` if there is none.
@@ -91,28 +84,19 @@ class Clips:
         names, recordings = self._listed(path.parent)
         return path if path.name in names else recordings.get(path.stem, path)
 
-    def _listed(self, path: Path) -> tuple[set[str], dict[str, Path]]:
-        """Return the names of all files in a folder, and its recordings by stem."""
-        if path not in self._folders:
-            if len(self._folders) == _FOLDERS:
-                del self._folders[next(iter(self._folders))]
-            files = sorted(path.iterdir()) if path.is_dir() else []
-            recordings: dict[str, Path] = {}
-            for file in files:
-                if file.suffix.lower() in AUDIO_EXTENSIONS:
-                    recordings.setdefault(file.stem, file)
-            self._folders[path] = {file.name for file in files}, recordings
-        return self._folders[path]
+
+def _listing(path: Path) -> tuple[set[str], dict[str, Path]]:
+    """Return the names of all files in a folder, and its recordings by stem."""
+    files = sorted(path.iterdir()) if path.is_dir() else []
+    recordings: dict[str, Path] = {}
+    for file in files:
+        if file.suffix.lower() in AUDIO_EXTENSIONS:
+            recordings.setdefault(file.stem, file)
+    return {file.name for file in files}, recordings
 
 
 def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -> None:
-    """Check that a folder holds a subset of a corpus.
-
-    Args:
-        corpus: Name of the corpus, for the message.
-        root: Folder of the corpus.
-        subset: Name of the subset.
-        subsets: Subsets in the folder.
+    """Check that `subsets`, those in the folder of a corpus, have a subset.
 
     Raises:
         DataError: The folder, the corpus or the subset is missing.
@@ -129,15 +113,10 @@ def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -
 
 
 def folders_with(root: Path, marker: str) -> dict[str, Path]:
-    """Find subsets that are folders with a certain file.
-
-    Args:
-        root: Folder of the corpus, or of one subset.
-        marker: Glob pattern of the file, relative to a subset's folder.
+    """Find subsets that are folders with a file of the glob pattern `marker`.
 
     Returns:
-        Name of the subset -> its folder, sorted. If `root` itself is a subset, its name
-        is the name of the folder.
+        Name of the subset -> its folder, sorted; `root` itself may be the only one.
     """
     if not root.is_dir():
         return {}
@@ -176,15 +155,13 @@ def read_text(path: Path) -> str:
 
 
 def read_rows(
-    path: Path, *, columns: Sequence[str], delimiter: str = ",", quoted: bool = True
+    path: Path, columns: Sequence[str]
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Read a CSV or TSV file with a header line.
+    """Read a CSV file, or a TSV file without quoting, with a header line.
 
     Args:
-        path: The file.
+        path: The file; its name ends in `.tsv` for TSV.
         columns: Columns that the header must name.
-        delimiter: Separator of fields.
-        quoted: True if `"` quotes fields; otherwise it is an ordinary character.
 
     Yields:
         The number of the row's last line, and column -> field.
@@ -194,11 +171,10 @@ def read_rows(
             of fields.
     """
     lines = (f"{line}\n" for _, line in text_lines(path))
-    reader = csv.reader(
-        lines,
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-    )
+    if path.suffix == ".tsv":
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
+    else:
+        reader = csv.reader(lines)
     try:
         header = next(reader, [])
         missing = [column for column in columns if column not in header]

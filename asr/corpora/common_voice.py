@@ -17,7 +17,6 @@ from asr.data.manifest import Utterance
 from asr.errors import DataError
 
 _SPLITS = ("validated", "train", "dev", "test")
-_OWN = {"train-own": False, "test-own": True}
 
 
 def _language(root: Path) -> Path:
@@ -38,21 +37,22 @@ def _splits(folder: Path) -> dict[str, Path]:
 
 
 def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
-    splits = _splits(_language(root))
-    parts: dict[str, tuple[Path, bool | None]]
-    parts = {name: (table, None) for name, table in splits.items()}
-    if "validated" in splits:
-        parts |= {name: (splits["validated"], test) for name, test in _OWN.items()}
+    parts: dict[str, tuple[Path, bool | None]] = {}
+    for name, table in _splits(_language(root)).items():
+        parts[name] = table, None
+    if "validated" in parts:
+        table, _ = parts["validated"]
+        parts |= {"train-own": (table, False), "test-own": (table, True)}
     return parts
 
 
 def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
     table, test = part
-    columns = ("client_id", "path", "sentence")
     clips = Clips()
-    for _, row in read_rows(table, columns=columns, delimiter="\t", quoted=False):
+    for _, row in read_rows(table, ("client_id", "path", "sentence")):
         speaker, path = row["client_id"], row["path"]
-        if test is not None and _is_test_speaker(speaker) != test:
+        # By the speaker alone, so that later releases are split in the same way.
+        if test is not None and (zlib.crc32(speaker.encode()) % 5 == 0) != test:
             continue
         yield Utterance(
             clips.find(table.parent / "clips" / path),
@@ -61,11 +61,6 @@ def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
             lang=row.get("locale") or table.parent.resolve().name,
             id=path.rpartition(".")[0] or path,
         )
-
-
-def _is_test_speaker(speaker: str) -> bool:
-    """Decide by the speaker alone, so that later releases are split in the same way."""
-    return zlib.crc32(speaker.encode()) % 5 == 0
 
 
 def _unquoted(sentence: str) -> str:

@@ -31,9 +31,7 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int], None]
 """Function called with the number of new bytes; negative for discarded ones."""
 
-TIMEOUT = 30.0
-"""Seconds without data after which a connection counts as lost."""
-
+_TIMEOUT = 30.0  # seconds without data, after which a connection counts as lost
 _TRIES = 5  # failures in a row at each address
 _MIN_PROGRESS = 1 << 16  # bytes; a connection with fewer is a failure
 _PARALLEL = 3  # downloads
@@ -207,7 +205,7 @@ def _receive(url: str, archive: Archive, part: Path, progress: Progress) -> str:
     if start:
         request.add_header("Range", f"bytes={start}-")
     try:
-        with _opener().open(request, timeout=TIMEOUT) as response:
+        with _opener().open(request, timeout=_TIMEOUT) as response:
             return _append(response, archive, part, progress)
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:

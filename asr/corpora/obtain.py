@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import csv
-import urllib.parse
+from collections.abc import Sequence
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 from asr.corpora import corpus as known
 from asr.corpora.archives import extract
-from asr.corpora.download import Archive, fetch_all
+from asr.corpora.download import Archive, Progress, fetch_all
 from asr.errors import UsageError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from asr.corpora.download import Progress
-
-ARCHIVES = "archives"
-"""Subfolder of a corpus for archives until they are unpacked."""
 
 _OPENSLR = "www.openslr.org"
 _MIRRORS = ("us.openslr.org", "openslr.elda.org")
@@ -44,21 +36,19 @@ def sources(corpus: str) -> dict[str, Source]:
     table = resources.files("asr.corpora") / "archives.tsv"
     lines = table.read_text(encoding="utf-8").splitlines()
     rows = csv.DictReader((x for x in lines if x[0] != "#"), delimiter="\t")
-    return {
-        row["subset"]: Source(_archive(row), int(row["strip"]))
-        for row in rows
-        if row["corpus"] == corpus
-    }
-
-
-def _archive(row: dict[str, str]) -> Archive:
-    url = row["address"]
-    mirrors: tuple[str, ...] = ()
-    if urllib.parse.urlsplit(url).netloc == _OPENSLR:
-        mirrors = tuple(url.replace(_OPENSLR, host) for host in _MIRRORS)
-    size = 0 if row["bytes"] == "-" else int(row["bytes"])
-    checksum = "" if row["checksum"] == "-" else row["checksum"]
-    return Archive(url, size, checksum, mirrors)
+    found = {}
+    for row in rows:
+        if row["corpus"] == corpus:
+            url, host = row["address"], f"https://{_OPENSLR}/"
+            mirrors = _MIRRORS if url.startswith(host) else ()
+            archive = Archive(
+                url,
+                int(row["bytes"].replace("-", "0")),
+                row["checksum"].removeprefix("-"),
+                tuple(url.replace(_OPENSLR, mirror) for mirror in mirrors),
+            )
+            found[row["subset"]] = Source(archive, int(row["strip"]))
+    return found
 
 
 def missing(corpus: str, root: Path, subsets: Sequence[str] = ()) -> list[Source]:
@@ -105,7 +95,7 @@ def obtain(
         DataError: An archive cannot be fetched, or does not match its checksum.
         OutputError: The disk is full, or the folder cannot be written.
     """
-    folder = root / ARCHIVES
+    folder = root / "archives"  # until they are unpacked
     archives = [source.archive for source in wanted]
     try:
         # Each is unpacked while others are still downloading.

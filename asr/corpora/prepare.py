@@ -14,9 +14,7 @@ from asr.corpora import corpus
 from asr.data.manifest import Utterance
 from asr.errors import AudioError, DataError
 
-SHORTEST = 0.1
-"""Shortest utterance that is kept, in seconds."""
-
+_SHORTEST = 0.1  # seconds
 _UNREADABLE = "unreadable audio"
 _THREADS = 8  # opening files takes most of the time
 _AHEAD = 512  # utterances whose recordings are inspected in advance
@@ -155,6 +153,6 @@ def _check(utterance: Utterance, length: float | str) -> Utterance | str:
         return "outside of its recording"
     # Segments often end a little past the recording.
     duration = left if utterance.duration is None else min(utterance.duration, left)
-    if duration < SHORTEST:
-        return f"shorter than {SHORTEST} s"
+    if duration < _SHORTEST:
+        return f"shorter than {_SHORTEST} s"
     return replace(utterance, duration=duration)

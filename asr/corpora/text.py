@@ -14,6 +14,7 @@ Each file may be compressed (`.gz`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from asr.data.pairs import Pair, read_pairs
@@ -32,10 +33,8 @@ def _existing(folder: Path, names: list[str]) -> Path:
 
 def _pairs(root: Path, subset: str) -> Iterator[Pair]:
     """Read a file, or SUBSET.tsv or SUBSET.jsonl in a folder."""
-    if root.is_file():
-        yield from read_pairs(root)
-    else:
-        yield from read_pairs(_existing(root, [subset + end for end in _ENDINGS]))
+    names = [subset + ending for ending in _ENDINGS]
+    return read_pairs(root if root.is_file() else _existing(root, names))
 
 
 def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
@@ -61,20 +60,17 @@ def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
             yield Pair(one, other, f"{part}-{number}")
 
 
-def _records(source: str, target: str) -> Callable[[Path, str], Iterator[Pair]]:
-    def read(root: Path, subset: str) -> Iterator[Pair]:
-        names = [f"{subset}.jsonl", f"{subset}.jsonl.gz"]
-        yield from read_pairs(_existing(root, names), (source, target))
-
-    return read
+def _records(source: str, target: str, root: Path, subset: str) -> Iterator[Pair]:
+    names = [f"{subset}.jsonl", f"{subset}.jsonl.gz"]
+    return read_pairs(_existing(root, names), (source, target))
 
 
 TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Pair]]] = {
     "pairs": _pairs,
     "tatoeba": _pairs,
     "multi30k": _multi30k,
-    "reuters": _records("body", "title"),
-    "acl_titles": _records("abstract", "title"),
+    "reuters": partial(_records, "body", "title"),
+    "acl_titles": partial(_records, "abstract", "title"),
 }
 """Name -> function that reads a subset below a folder."""
 

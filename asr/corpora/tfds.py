@@ -36,13 +36,17 @@ _TEXTS = (
 )
 _SPEAKERS = ("speaker_id", "speaker", "client_id")
 _IDS = ("id", "utt_id", "path")
-_CLASSES = ("type", "pythonClassName")  # keys of a class in features.json
+_CLASSES = {"type", "pythonClassName"}  # keys of a class in features.json
 
 
 def tfds_corpus(name: str) -> Corpus:
     """Return the reader of `tfds:NAME`."""
     builder = name.removeprefix(PREFIX)
-    return Corpus(name, partial(_subsets, builder), partial(_read, builder))
+
+    def subsets(root: Path) -> list[str]:
+        return list(_builder(builder, root).info.splits)
+
+    return Corpus(name, subsets, partial(_read, builder))
 
 
 def prepare_tfds(name: str, root: Path) -> None:
@@ -87,22 +91,14 @@ def _check_features(folder: Path) -> None:
         DataError: Another class is named, or a file cannot be read.
     """
     for path in sorted(folder.rglob("features.json")):
-        kinds: list[str] = []
-
-        def note(entry: dict[str, Any], kinds: list[str] = kinds) -> None:
-            kinds += [str(entry[key]) for key in _CLASSES if key in entry]
-
+        objects: list[dict[str, Any]] = []
         try:
-            json.loads(path.read_bytes(), object_hook=note)
+            json.loads(path.read_bytes(), object_hook=objects.append)
         except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{path}: not readable: {error}") from error
-        for kind in kinds:
-            if not kind.startswith("tensorflow_datasets."):
+        for kind in (entry[k] for entry in objects for k in _CLASSES & entry.keys()):
+            if not str(kind).startswith("tensorflow_datasets."):
                 raise DataError(f"{path}: {kind} is not in TensorFlow Datasets")
-
-
-def _subsets(name: str, root: Path) -> list[str]:
-    return list(_builder(name, root).info.splits)
 
 
 def _read(name: str, root: Path, subset: str) -> Iterator[Utterance]:
@@ -123,7 +119,7 @@ def _read(name: str, root: Path, subset: str) -> Iterator[Utterance]:
 def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utterance]:
     """Write each recording as FLAC of 16 bits; yield its utterance."""
     features = builder.info.features
-    sounds = [k for k, feature in features.items() if _is_audio(feature)]
+    sounds = [key for key, x in features.items() if type(x).__name__ == "Audio"]
     texts = [key for key in _TEXTS if key in features]
     if len(sounds) != 1 or not texts:
         raise DataError(
@@ -152,10 +148,6 @@ def _export(name: str, builder: Any, subset: str, folder: Path) -> Iterator[Utte
             speaker=_first(example, _SPEAKERS),
             id=_first(example, _IDS) or str(number),
         )
-
-
-def _is_audio(feature: Any) -> bool:
-    return type(feature).__name__ == "Audio"
 
 
 def _first(example: dict[str, Any], keys: tuple[str, ...]) -> str | None:

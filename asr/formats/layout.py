@@ -5,8 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from asr.formats.transcript import Segment, Transcript, Word
+
+T = TypeVar("T")
+_Span = TypeVar("_Span", Segment, Word)
 
 
 @dataclass(frozen=True)
@@ -32,49 +36,39 @@ DEFAULT = Layout()
 
 
 def fill_gaps(
-    intervals: Iterable[tuple[float, float, str]], duration: float
-) -> Iterator[tuple[float, float, str]]:
-    """Yield intervals and empty ones between them, from 0 to `duration`."""
-    now = 0.0
-    for start, end, text in intervals:
-        if end <= start:
-            continue
-        if start > now:
-            yield now, start, ""
-        yield start, end, text
-        now = end
-    if duration > now:
-        yield now, duration, ""
+    intervals: Iterable[tuple[float, float, T]], now: float, end: float, empty: T
+) -> Iterator[tuple[float, float, T]]:
+    """Yield intervals with a length, and `empty` ones between them up to `end`."""
+    for start, stop, content in intervals:
+        if stop > start:
+            if start > now:
+                yield now, start, empty
+            yield start, stop, content
+            now = stop
+    if end > now:
+        yield now, end, empty
 
 
 def format_seconds(value: float) -> str:
     """Format as seconds with three decimals."""
-    whole, fraction = divmod(to_milliseconds(value), 1000)
-    return f"{whole}.{fraction:03d}"
+    return f"{to_milliseconds(value) / 1000:.3f}"
 
 
 def timed_segments(transcript: Transcript) -> Iterator[Segment]:
     """Yield the segments with monotonic times in whole milliseconds."""
-    last = 0.0
-    for segment in transcript.segments:
-        start = _within(segment.start, last, transcript.duration)
-        end = _within(segment.end, start, transcript.duration)
-        words = segment.words and tuple(_timed_words(segment.words, start, end))
-        yield replace(segment, start=start, end=end, words=words)
-        last = end
+    for segment in _timed(transcript.segments, 0.0, transcript.duration):
+        words = segment.words and tuple(
+            _timed(segment.words, segment.start, segment.end)
+        )
+        yield replace(segment, words=words)
 
 
-def _timed_words(words: tuple[Word, ...], first: float, limit: float) -> Iterator[Word]:
-    """Yield words with monotonic times inside their segment."""
-    for word in words:
-        start = _within(word.start, first, limit)
-        first = _within(word.end, start, limit)
-        yield replace(word, start=start, end=first)
-
-
-def _within(seconds: float, low: float, high: float) -> float:
-    """Clamp a time and round it down to whole milliseconds."""
-    return max(low, to_milliseconds(min(seconds, high)) / 1000)
+def _timed(spans: Iterable[_Span], last: float, limit: float) -> Iterator[_Span]:
+    """Clamp times between the end before and a limit, in whole milliseconds."""
+    for span in spans:
+        start = max(last, to_milliseconds(min(span.start, limit)) / 1000)
+        last = max(start, to_milliseconds(min(span.end, limit)) / 1000)
+        yield replace(span, start=start, end=last)
 
 
 def to_milliseconds(seconds: float) -> int:

@@ -19,7 +19,10 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import accumulate
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import NamedTuple
+
+from asr.errors import DataError
 
 _NUMBER = r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)"
 _STM = re.compile(
@@ -35,28 +38,26 @@ _IGNORED = "ignore_time_segment_in_scoring"
 _ALTERNATIONS = {"<ALT_BEGIN>": "{", "<ALT>": "/", "<ALT_END>": "}"}
 
 
-class Line(Protocol):
-    """Line of a file; see `asr.formats.readers.Line`."""
+class Line(NamedTuple):
+    """Line of a file.
 
-    @property
-    def text(self) -> str:
-        """Line without surrounding white space."""
+    Attributes:
+        number: Line number, from 1.
+        text: Line without surrounding white space.
+        file: Path of the file, for error messages.
+    """
 
-    def error(self, wrong: str) -> Exception:
-        """Create an error that names the line."""
+    number: int
+    text: str
+    file: Path
+
+    def error(self, wrong: str) -> DataError:
+        """Create an error that names this line."""
+        return DataError(f"{self.file}:{self.number}: {wrong}")
 
 
 class Segment(NamedTuple):
-    """Segment of a recording with its reference.
-
-    Attributes:
-        recording: Name of the recording.
-        channel: Channel of the recording.
-        speaker: Name of the speaker.
-        begin: Begin in seconds.
-        end: End in seconds.
-        text: Reference text; None if the segment is ignored in scoring.
-    """
+    """Segment of a recording, times in seconds; no text if scoring ignores it."""
 
     recording: str
     channel: str
@@ -79,16 +80,14 @@ class Word(NamedTuple):
     text: str
 
 
-def is_stm(line: str) -> bool:
-    """Return True for a line of the stm form."""
-    match = _STM.fullmatch(line)
-    return match is not None and float(match["begin"]) < float(match["end"])
+def is_stm(lines: Iterable[Line], *, named: bool) -> bool:
+    """Return True if all lines have the stm form.
 
-
-def has_labels(line: str) -> bool:
-    """Return True for an stm line with `<labels>`, which other texts rarely have."""
-    match = _STM.fullmatch(line)
-    return match is not None and match["labels"] is not None
+    Unless the file is named so, one has `<labels>`, which other texts rarely have.
+    """
+    matches = [_STM.fullmatch(line.text) for line in lines]
+    named = named or any(match and match["labels"] is not None for match in matches)
+    return named and all(m and float(m["begin"]) < float(m["end"]) for m in matches)
 
 
 def read_segments(lines: Iterable[Line]) -> dict[str, Segment]:
@@ -105,17 +104,10 @@ def read_segments(lines: Iterable[Line]) -> dict[str, Segment]:
         match = _STM.fullmatch(line.text)
         if match is None:
             raise line.error("not an stm line: recording, channel, speaker, two times")
-        text = match["text"] or ""
-        segments.append(
-            Segment(
-                match["recording"],
-                match["channel"],
-                match["speaker"],
-                float(match["begin"]),
-                float(match["end"]),
-                None if text.casefold() == _IGNORED else text,
-            )
-        )
+        recording, channel, speaker, begin, end, _, text = match.groups(default="")
+        known = None if text.casefold() == _IGNORED else text
+        times = float(begin), float(end)
+        segments.append(Segment(recording, channel, speaker, *times, known))
     segments.sort(key=lambda segment: (segment.side, segment.begin))
     numbers: Counter[str] = Counter()
     named = {}
@@ -160,10 +152,6 @@ def assign_words(
 ) -> dict[str, str]:
     """Assign recognised words to segments by time.
 
-    Args:
-        segments: Segments of `read_segments`.
-        words: Words of `read_words`.
-
     Returns:
         Utterance -> text, without ignored segments and without recordings that have no
         words. Words of recordings that have no segment are under recording and channel.
@@ -176,21 +164,15 @@ def assign_words(
         side: list(accumulate((segments[name].end for name in names), max))
         for side, names in sides.items()
     }
-    texts: defaultdict[str, list[str]] = defaultdict(list)
-    recognised = set()
+    words = list(words)
+    recognised = {word.side for word in words}
+    texts: dict[str, list[str]]
+    texts = {name: [] for name, s in segments.items() if s.side in recognised}
     for side, middle, text in words:
-        recognised.add(side)
+        name = " ".join(side)
         if side in sides:
             position = min(bisect_right(ends[side], middle), len(ends[side]) - 1)
-            texts[sides[side][position]].append(text)
-        else:
-            texts[" ".join(side)].append(text)
+            name = sides[side][position]
+        texts.setdefault(name, []).append(text)
     ignored = {name for name, segment in segments.items() if segment.text is None}
-    empty: dict[str, list[str]] = {
-        name: [] for name, segment in segments.items() if segment.side in recognised
-    }
-    return {
-        name: " ".join(parts)
-        for name, parts in {**empty, **texts}.items()
-        if name not in ignored
-    }
+    return {name: " ".join(texts[name]) for name in texts if name not in ignored}

@@ -18,44 +18,21 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
-from typing import NamedTuple
+from typing import TypeAlias
 
 from asr.errors import DataError, UsageError
 from asr.formats.nist import (
+    Line,
     Segment,
     assign_words,
-    has_labels,
     is_stm,
     read_segments,
     read_words,
 )
 
-
-class Line(NamedTuple):
-    """Line of a file.
-
-    Attributes:
-        number: Line number, from 1.
-        text: Line without surrounding white space.
-        file: Path of the file, for error messages.
-    """
-
-    number: int
-    text: str
-    file: Path
-
-    def error(self, wrong: str) -> DataError:
-        """Create an error that names this line."""
-        return DataError(f"{self.file}:{self.number}: {wrong}")
-
-
-class Entry(NamedTuple):
-    """Utterance name, text and facts, such as its `speaker`."""
-
-    utterance: str
-    text: str
-    facts: Mapping[str, str] = MappingProxyType({})
+_NAME = re.compile(r"[\w./:-]*\d[\w./:-]*")
+Entry: TypeAlias = tuple[str, str, Mapping[str, str]]
+"""Utterance name, text and facts, such as its `speaker`."""
 
 
 @dataclass(frozen=True)
@@ -85,25 +62,17 @@ def read_references(path: str | Path, *, form: str | None = None) -> References:
         UsageError: The form is unknown.
     """
     path = Path(path)
-    lines = _content(_read_lines(path))
-    marked = path.suffix == ".stm" or any(has_labels(line.text) for line in lines)
-    stm = bool(lines) and marked and all(is_stm(line.text) for line in lines)
-    if form == STM_CTM or (form is None and stm):
-        segments = read_segments(lines)
-        scored = {k: s for k, s in segments.items() if s.text is not None}
-        if not scored:
-            raise DataError(f"{path}: all segments are ignored in scoring")
-        return References(
-            {name: segment.text or "" for name, segment in scored.items()},
-            {name: {"speaker": segment.speaker} for name, segment in scored.items()},
-            segments,
-        )
-    entries = _entries(path, form, predicted=False)
-    return References(
-        {name: entry.text for name, entry in entries.items()},
-        {name: entry.facts for name, entry in entries.items()},
-        {},
-    )
+    lines = read_lines(path)
+    stm = form is None and lines and is_stm(lines, named=path.suffix == ".stm")
+    if form != STM_CTM and not stm:
+        return _parse(path, form, predicted=False)
+    segments = read_segments(lines)
+    texts = {k: s.text for k, s in segments.items() if s.text is not None}
+    if not texts:
+        raise DataError(f"{path}: all segments are ignored in scoring")
+    facts: dict[str, Mapping[str, str]]
+    facts = {name: {"speaker": segments[name].speaker} for name in texts}
+    return References(texts, facts, segments)
 
 
 def read_hypotheses(
@@ -114,8 +83,7 @@ def read_hypotheses(
     Words with times are assigned to the segments of the references.
     """
     if references.segments:
-        words = read_words(_content(_read_lines(Path(path))))
-        return assign_words(references.segments, words)
+        return assign_words(references.segments, read_words(read_lines(Path(path))))
     return read_texts(path, form=form, predicted=True)
 
 
@@ -138,8 +106,7 @@ def read_texts(
             holds an utterance twice. The message names the line.
         UsageError: The form is unknown.
     """
-    entries = _entries(Path(path), form, predicted=predicted)
-    return {name: entry.text for name, entry in entries.items()}
+    return _parse(Path(path), form, predicted=predicted).texts
 
 
 def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
@@ -148,34 +115,34 @@ def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
     Raises:
         DataError: The file cannot be read.
     """
-    lines = _read_lines(Path(path))
+    lines = _all_lines(Path(path))
     return {word for line in lines for word in normal(line.text).split()}
 
 
-def _entries(path: Path, form: str | None, *, predicted: bool) -> dict[str, Entry]:
+def _parse(path: Path, form: str | None, *, predicted: bool) -> References:
     if form is not None and form not in FORMS:
         names = ", ".join([*FORMS, STM_CTM])
         raise UsageError(f"form must be one of {names}, got {form!r}")
-    lines = _read_lines(path)
-    content = _content(lines)
+    content = read_lines(path)
     form = form or guess_form(line.text for line in content)
-    parse = FORMS[form]
-    entries: dict[str, Entry] = {}
-    for line in lines if form == "text" else content:
-        entry = parse(line, predicted)
-        if entry.utterance in entries:
-            raise line.error(
-                f"utterance {entry.utterance!r} occurs a second time; remove one"
-            )
-        entries[entry.utterance] = entry
-    if not entries:
+    references = References({}, {}, {})
+    for line in _all_lines(path) if form == "text" else content:
+        name, text, facts = FORMS[form](line, predicted)
+        if name in references.texts:
+            raise line.error(f"utterance {name!r} occurs a second time; remove one")
+        references.texts[name], references.facts[name] = text, facts
+    if not references.texts:
         raise DataError(f"{path}: has no transcript; give a file with texts")
-    return entries
+    return references
 
 
-def _content(lines: Iterable[Line]) -> list[Line]:
-    """Leave out blank lines and comments, which begin with `;;` in NIST's files."""
-    return [line for line in lines if line.text and line.text[:2] != ";;"]
+def read_lines(path: Path) -> list[Line]:
+    """Read all lines but blank ones and comments, which begin with `;;` as in NIST's.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
+    return [line for line in _all_lines(path) if line.text and line.text[:2] != ";;"]
 
 
 def guess_form(lines: Iterable[str]) -> str:
@@ -199,9 +166,11 @@ def guess_form(lines: Iterable[str]) -> str:
     if all(_trn_parts(line) for line in lines):
         return "trn"
     names = {line.split(maxsplit=1)[0] for line in lines}
-    if len(names) == len(lines) and all(map(_looks_like_name, names)):
-        return "kaldi"
-    return "text"
+    like_names = all(
+        _NAME.fullmatch(name) and (len(name) >= 4 or not name.isdigit())
+        for name in names
+    )
+    return "kaldi" if like_names and len(names) == len(lines) else "text"
 
 
 def _trn(line: Line, _: bool) -> Entry:
@@ -209,7 +178,7 @@ def _trn(line: Line, _: bool) -> Entry:
     if parts is None:
         raise line.error("does not end in (utterance); add it or name the format")
     text, utterance = parts
-    return Entry(utterance, text, _speaker(utterance))
+    return utterance, text, _speaker(utterance)
 
 
 def _trn_parts(line: str) -> tuple[str, str] | None:
@@ -219,11 +188,8 @@ def _trn_parts(line: str) -> tuple[str, str] | None:
     if not named or ")" in utterance or utterance.split() != [utterance]:
         return None
     words = text.split()
-    if words[:1] == ["<s>"]:
-        words = words[1:]
-    if words[-1:] == ["</s>"]:
-        words = words[:-1]
-    return " ".join(words), utterance
+    first, last = words[:1] == ["<s>"], len(words) - (words[-1:] == ["</s>"])
+    return " ".join(words[first:last]), utterance
 
 
 def _jsonl(line: Line, predicted: bool) -> Entry:
@@ -243,16 +209,12 @@ def _jsonl(line: Line, predicted: bool) -> Entry:
     if any("\ud800" <= character <= "\udfff" for character in utterance + text):
         raise line.error("half of a surrogate pair, which is not a character")
     facts = {name: str(value) for name, value in record.items() if value is not None}
-    return Entry(utterance, text, facts)
+    return utterance, text, facts
 
 
 def _kaldi(line: Line, _: bool) -> Entry:
     utterance, _space, text = line.text.replace("\t", " ").partition(" ")
-    return Entry(utterance, text.strip(), _speaker(utterance))
-
-
-def _plain(line: Line, _: bool) -> Entry:
-    return Entry(str(line.number), line.text)
+    return utterance, text.strip(), _speaker(utterance)
 
 
 def _speaker(utterance: str) -> dict[str, str]:
@@ -262,7 +224,7 @@ def _speaker(utterance: str) -> dict[str, str]:
 
 FORMS: dict[str, Callable[[Line, bool], Entry]] = {
     "trn": _trn,
-    "text": _plain,
+    "text": lambda line, _: (str(line.number), line.text, {}),
     "jsonl": _jsonl,
     "kaldi": _kaldi,
 }
@@ -272,7 +234,7 @@ STM_CTM = "stm-ctm"
 """The form in which hypotheses need the segments of the references."""
 
 
-def _read_lines(path: Path) -> list[Line]:
+def _all_lines(path: Path) -> list[Line]:
     try:
         content = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -284,10 +246,3 @@ def _read_lines(path: Path) -> list[Line]:
     # Not splitlines(), which also splits at form feeds and other characters.
     lines = content.removesuffix("\n").split("\n") if content else []
     return [Line(i, text.strip(), path) for i, text in enumerate(lines, start=1)]
-
-
-def _looks_like_name(word: str) -> bool:
-    """Guess whether a first word is an utterance name."""
-    if not re.fullmatch(r"[\w./:-]*\d[\w./:-]*", word):
-        return False
-    return len(word) >= 4 or not word.isdigit()

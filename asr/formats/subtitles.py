@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from asr.errors import UsageError
+from asr.formats.layout import fill_gaps
 from asr.formats.transcript import Segment, Word
 
 _PAUSE_SECONDS = 1.0
@@ -56,7 +57,9 @@ def cues(
     divided: list[Cue] = []
     for segment in segments:
         if segment.words:
-            divided.extend(_cue(part, width) for part in _parts(segment, width, lines))
+            for part in _parts(segment.words, width, lines):
+                wrapped = _wrap([word.word for word in part], width)
+                divided.append(Cue(part[0].start, part[-1].end, wrapped, tuple(part)))
         else:
             wrapped = _wrap(segment.text.split(), width)
             divided.append(Cue(segment.start, segment.end, wrapped))
@@ -67,42 +70,33 @@ def cues(
     ]
 
 
-def highlight_words(cue: Cue) -> Iterator[Cue]:
+def highlight_words(cue: Cue) -> list[Cue]:
     """Split a subtitle by words: the same text, each word highlighted while spoken.
 
     Between words, and without word times, none is highlighted.
     """
-    now = cue.start
-    for index, word in enumerate(cue.words):
-        if word.end <= word.start:
-            continue
-        if word.start > now:
-            yield replace(cue, start=now, end=word.start)
-        yield replace(cue, start=word.start, end=word.end, highlighted=index)
-        now = word.end
-    if cue.end > now or now == cue.start:
-        yield replace(cue, start=now)
+    spoken = [(word.start, word.end, index) for index, word in enumerate(cue.words)]
+    parts = fill_gaps(spoken, cue.start, cue.end, None)
+    return [
+        replace(cue, start=start, end=end, highlighted=index)
+        for start, end, index in parts
+    ] or [cue]
 
 
-def _parts(segment: Segment, width: int, lines: int) -> Iterator[tuple[Word, ...]]:
+def _parts(words: Iterable[Word], width: int, lines: int) -> Iterator[list[Word]]:
     """Yield the words of each subtitle of a segment."""
     part: list[Word] = []
-    for word in segment.words or ():
+    for word in words:
         full = len(_wrap([w.word for w in [*part, word]], width)) > lines
         if part and (
             full
             or word.start - part[-1].end >= _PAUSE_SECONDS
             or word.end - part[0].start > _LONGEST_SECONDS
         ):
-            yield tuple(part)
+            yield part
             part = []
         part.append(word)
-    yield tuple(part)
-
-
-def _cue(words: tuple[Word, ...], width: int) -> Cue:
-    lines = _wrap([word.word for word in words], width)
-    return Cue(words[0].start, words[-1].end, lines, words)
+    yield part
 
 
 def _wrap(words: list[str], width: int) -> tuple[tuple[str, ...], ...]:

@@ -6,23 +6,26 @@ the end of the recording.
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
 from typing import Any
 
 from asr.errors import UsageError
 from asr.formats.layout import (
     DEFAULT,
     Layout,
+    fill_gaps,
     format_seconds,
     one_line,
     timed_segments,
     to_milliseconds,
 )
-from asr.formats.subtitles import Cue, cues, highlight_words
-from asr.formats.textgrid import textgrid
+from asr.formats.subtitles import cues, highlight_words
 from asr.formats.transcript import Segment, Transcript
 
 
@@ -42,9 +45,6 @@ def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
 
     `confidence`, `words` and `doubt` of segments, and `alternatives` and `reason` of
     the object, are written only if present. Infinite numbers are null.
-
-    Args:
-        transcript: The transcript; its times are in seconds.
 
     Returns:
         One line of UTF-8 text that ends in a newline.
@@ -89,24 +89,13 @@ def srt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
         Blocks of number, `HH:MM:SS,mmm --> HH:MM:SS,mmm` and text, separated by
         blank lines.
     """
-
     # SubRip has no escape for the arrow that starts a time line.
-    def escape(word: str) -> str:
-        return re.sub(r"-{2,}>", "->", word)
-
-    return "\n".join(
-        f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n"
-        f"{_lines(cue, escape)}"
-        for number, cue in enumerate(_cues(transcript, layout), start=1)
-    )
+    blocks = _subtitles(transcript, layout, ",", partial(re.sub, r"-{2,}>", "->"))
+    return "\n".join(f"{i}\n{block}" for i, block in enumerate(blocks, start=1))
 
 
 def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
-    """Write WebVTT subtitles; segments without text are skipped.
-
-    Args:
-        transcript: The transcript; word times divide it into subtitles.
-        layout: Line sizes; a highlighted word is underlined.
+    """Write WebVTT subtitles; arguments and text as for `srt`.
 
     Returns:
         `WEBVTT`, then blocks of `HH:MM:SS.mmm --> HH:MM:SS.mmm` and text, separated by
@@ -115,13 +104,8 @@ def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
     Reference:
         W3C, WebVTT: The Web Video Text Tracks Format, section 4.
     """
-    escapes = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
-    blocks = [
-        f"{_clock(cue.start, '.')} --> {_clock(cue.end, '.')}\n"
-        f"{_lines(cue, lambda word: word.translate(escapes))}"
-        for cue in _cues(transcript, layout)
-    ]
-    return "\n".join(["WEBVTT\n", *blocks])
+    escape = partial(html.escape, quote=False)
+    return "\n".join(["WEBVTT\n", *_subtitles(transcript, layout, ".", escape)])
 
 
 def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
@@ -154,13 +138,42 @@ def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
 
 
 def trn(transcript: Transcript, layout: Layout = DEFAULT) -> str:
-    """Write NIST trn: the text, and the name of the recording in parentheses.
-
-    Args:
-        transcript: The transcript.
-        layout: Name of the recording.
-    """
+    """Write NIST trn: the text, and the name of the recording in parentheses."""
     return f"{one_line(transcript.text)} ({_identifier(layout.name)})\n".lstrip()
+
+
+def textgrid(transcript: Transcript, _: Layout = DEFAULT) -> str:
+    """Write a TextGrid for Praat, with a tier of segments and one of words.
+
+    Returns:
+        Praat's long text format. Intervals without text fill the gaps. Intervals
+        without length are skipped, since Praat rejects them.
+    """
+    segments = list(timed_segments(transcript))
+    tiers = {"segments": [(s.start, s.end, one_line(s.text)) for s in segments]}
+    if any(segment.words is not None for segment in segments):
+        words = [word for segment in segments for word in segment.words or ()]
+        tiers["words"] = [(word.start, word.end, word.word) for word in words]
+    end = to_milliseconds(transcript.duration) / 1000
+    text = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
+    text += f"xmin = 0\nxmax = {end:.3f}\n"
+    text += f"tiers? <exists>\nsize = {len(tiers)}\nitem []:\n"
+    for number, (name, intervals) in enumerate(tiers.items(), start=1):
+        filled = list(fill_gaps(intervals, 0.0, end, ""))
+        text += (
+            f'    item [{number}]:\n        class = "IntervalTier"\n'
+            f'        name = "{name}"\n        xmin = 0\n        xmax = {end:.3f}\n'
+            f"        intervals: size = {len(filled)}\n"
+        )
+        for index, (start, stop, content) in enumerate(filled, start=1):
+            quoted = content.replace('"', '""')
+            text += (
+                f"        intervals [{index}]:\n"
+                f"            xmin = {format_seconds(start)}\n"
+                f"            xmax = {format_seconds(stop)}\n"
+                f'            text = "{quoted}"\n'
+            )
+    return text
 
 
 WRITERS: dict[str, Callable[..., str]] = {
@@ -179,32 +192,25 @@ WORD_FORMATS = frozenset({"srt", "vtt", "ctm", "TextGrid"})
 """Formats that use word times."""
 
 
-def _cues(transcript: Transcript, layout: Layout) -> Iterator[Cue]:
-    """Yield the subtitles of segments with text."""
-    segments = [
-        segment for segment in timed_segments(transcript) if segment.text.strip()
-    ]
-    for cue in cues(
-        segments,
-        transcript.duration,
-        width=layout.max_line_width,
-        lines=layout.max_line_count,
-    ):
-        yield from highlight_words(cue) if layout.highlight_words else (cue,)
-
-
-def _lines(cue: Cue, escape: Callable[[str], str]) -> str:
-    """Write the lines of a subtitle with the highlighted word underlined."""
-    text, index = "", 0
-    for line in cue.lines:
-        words = []
-        for word in line:
-            escaped = escape(word)
-            underlined = index == cue.highlighted
-            words.append(f"<u>{escaped}</u>" if underlined else escaped)
-            index += 1
-        text += " ".join(words) + "\n"
-    return text
+def _subtitles(
+    transcript: Transcript, layout: Layout, mark: str, escape: Callable[[str], str]
+) -> Iterator[str]:
+    """Yield times and lines of each subtitle, the highlighted word underlined."""
+    segments = [s for s in timed_segments(transcript) if s.text.strip()]
+    width, lines = layout.max_line_width, layout.max_line_count
+    divided = cues(segments, transcript.duration, width=width, lines=lines)
+    if layout.highlight_words:
+        divided = [part for cue in divided for part in highlight_words(cue)]
+    for cue in divided:
+        block = f"{_clock(cue.start, mark)} --> {_clock(cue.end, mark)}\n"
+        index = count()
+        for line in cue.lines:
+            words = [
+                f"<u>{word}</u>" if next(index) == cue.highlighted else word
+                for word in map(escape, line)
+            ]
+            block += " ".join(words) + "\n"
+        yield block
 
 
 def _identifier(name: str) -> str:
@@ -215,9 +221,8 @@ def _identifier(name: str) -> str:
 def _clock(seconds: float, mark: str) -> str:
     """Format as HH:MM:SS, `mark`, mmm; hours may exceed 99."""
     minutes, milliseconds = divmod(to_milliseconds(seconds), 60_000)
-    hours, minutes = divmod(minutes, 60)
-    whole, fraction = divmod(milliseconds, 1000)
-    return f"{hours:02d}:{minutes:02d}:{whole:02d}{mark}{fraction:03d}"
+    rest = f"{milliseconds / 1000:06.3f}".replace(".", mark)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest}"
 
 
 def _number(value: float) -> float | None:
@@ -225,7 +230,21 @@ def _number(value: float) -> float | None:
 
 
 def _segment_json(segment: Segment) -> dict[str, Any]:
-    values: dict[str, Any] = {
+    words = segment.words and [
+        {
+            "word": word.word,
+            "start": word.start,
+            "end": word.end,
+            "probability": _number(word.probability),
+        }
+        for word in segment.words
+    ]
+    optional = {
+        "confidence": segment.confidence,
+        "doubt": segment.doubt,
+        "words": words,
+    }
+    return {
         "id": segment.id,
         "start": segment.start,
         "end": segment.end,
@@ -233,19 +252,5 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
         "tokens": [int(token) for token in segment.tokens],
         "avg_logprob": _number(segment.avg_logprob),
         "no_speech_prob": _number(segment.no_speech_prob),
+        **{name: value for name, value in optional.items() if value is not None},
     }
-    if segment.confidence is not None:
-        values["confidence"] = segment.confidence
-    if segment.doubt is not None:
-        values["doubt"] = segment.doubt
-    if segment.words is not None:
-        values["words"] = [
-            {
-                "word": word.word,
-                "start": word.start,
-                "end": word.end,
-                "probability": _number(word.probability),
-            }
-            for word in segment.words
-        ]
-    return values

@@ -13,6 +13,9 @@ from typing import Literal, NamedTuple
 
 import jiwer
 
+from asr.errors import UsageError
+from asr.formats.layout import one_line
+
 Operation = Literal["C", "S", "D", "I"]
 """Correct, substituted, deleted (only in the reference) or inserted word."""
 
@@ -36,9 +39,17 @@ Aligner = Callable[[str, str], list[Aligned]]
 """Function from reference and hypothesis to the steps of their alignment."""
 
 
-def single_spaced(text: str) -> str:
-    """Return a text with one space for any white space between words, none around."""
-    return " ".join(text.split())
+def check_lengths(references: Sequence[object], hypotheses: Sequence[str]) -> None:
+    """Check that there are as many references as hypotheses.
+
+    Raises:
+        UsageError: There are not.
+    """
+    if len(references) != len(hypotheses):
+        raise UsageError(
+            f"{len(references)} references but {len(hypotheses)} hypotheses; "
+            "give one hypothesis for each reference"
+        )
 
 
 def align(reference: str, hypothesis: str) -> list[Aligned]:
@@ -49,11 +60,9 @@ def align(reference: str, hypothesis: str) -> list[Aligned]:
         hypothesis: Recognised text.
 
     Returns:
-        Steps `(operation, reference word, hypothesis word)` in order; operation is `C`
-        (correct), `S` (substituted), `D` (deleted) or `I` (inserted), and the missing
-        word of a deletion or insertion is `""`.
+        The steps in order.
     """
-    output = jiwer.process_words(single_spaced(reference), single_spaced(hypothesis))
+    output = jiwer.process_words(one_line(reference), one_line(hypothesis))
     (reference_words,), (hypothesis_words,) = output.references, output.hypotheses
     return [
         Aligned(_OPERATIONS[chunk.type], *words)
@@ -83,11 +92,11 @@ def alignment_text(
         Three lines: `REF:` and `HYP:` with stars where a word is missing, and `OPS:`
         with S, D or I below each error.
     """
-    blocks: list[list[str]] = []
-    used = columns or 0
+    blocks = [["REF:", "HYP:", "OPS:"]]
+    used = len("REF:")
     for operation, reference, hypothesis in steps:
         width = max(_width(reference), _width(hypothesis))
-        if not blocks or (columns and used + 1 + width > columns):
+        if columns and used > len("REF:") and used + 1 + width > columns:
             blocks.append(["REF:", "HYP:", "OPS:"])
             used = len("REF:")
         used += 1 + width
@@ -97,8 +106,7 @@ def alignment_text(
             gap = " " * (width - _width(shown))
             painted = paint(operation, shown) if paint and shown else shown
             blocks[-1][line] += f" {painted}{gap}"
-    lines = [line for block in blocks for line in block] or ["REF:", "HYP:", "OPS:"]
-    return "\n".join(line.rstrip() for line in lines)
+    return "\n".join(line.rstrip() for block in blocks for line in block)
 
 
 def _width(text: str) -> int:

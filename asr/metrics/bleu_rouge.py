@@ -12,6 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from asr.errors import UsageError
+from asr.metrics.alignment import check_lengths
 
 
 @dataclass(frozen=True)
@@ -97,12 +98,10 @@ def bleu(
     rows = _rows(references, hypotheses)
     # sacreBLEU takes the first references of all texts, then the second ones, ...
     streams = list(map(list, zip_longest(*rows)))
-    scores, signatures = [], []
-    metrics = {"BLEU": BLEU(lowercase=lowercase), "chrF2": CHRF(lowercase=lowercase)}
-    for name, metric in metrics.items():
-        scores.append(metric.corpus_score(list(hypotheses), streams).score)
-        signatures.append(f"{name}|{metric.get_signature()}")
-    return Bleu(scores[0], scores[1], " ".join(signatures), len(hypotheses))
+    words, letters = BLEU(lowercase=lowercase), CHRF(lowercase=lowercase)
+    one, other = (m.corpus_score(hypotheses, streams).score for m in (words, letters))
+    signature = f"BLEU|{words.get_signature()} chrF2|{letters.get_signature()}"
+    return Bleu(one, other, signature, len(hypotheses))
 
 
 def rouge(
@@ -128,7 +127,7 @@ def rouge(
     scorer = RougeScorer(kinds, use_stemmer=True)
     scores = list(map(scorer.score_multi, rows, hypotheses))
     one, two, longest = (
-        sum(score[kind].fmeasure for score in scores) / len(scores) for kind in kinds
+        sum(x[kind].fmeasure for x in scores) / len(scores) for kind in kinds
     )
     return Rouge(one, two, longest, len(scores))
 
@@ -141,11 +140,7 @@ def _rows(
     references: Sequence[str | Sequence[str]], hypotheses: Sequence[str]
 ) -> list[list[str]]:
     """Return the references of each hypothesis, at least one."""
-    if len(references) != len(hypotheses):
-        raise UsageError(
-            f"{len(references)} references but {len(hypotheses)} hypotheses; give "
-            "one hypothesis for each reference"
-        )
+    check_lengths(references, hypotheses)
     if not hypotheses:
         raise UsageError("there are no texts to score")
     if not all(isinstance(row, str) or row for row in references):

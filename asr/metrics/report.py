@@ -17,8 +17,8 @@ from asr.metrics.wer import Score, confusions, count, out_of_vocabulary, total, 
 LENGTH = "length"
 """Key that groups utterances by the number of reference words."""
 
-_LENGTHS = (0, 1, 6, 11, 21, 41)  # first length of each group, in words
-_ERRORS = 10  # most frequent ones
+_LENGTHS = {0: "0", 1: "1-5", 6: "6-10", 11: "11-20", 21: "21-40", 41: "41 or more"}
+"""First length of each group in words -> its name."""
 
 
 def check_groups(keys: Iterable[str], facts: Sequence[Mapping[str, str]]) -> None:
@@ -83,7 +83,9 @@ class ScoreReport:
             UsageError: No utterance has that fact.
         """
         if key == LENGTH:
-            return [_length(words) for words in self.counts[:, :3].sum(axis=1)]
+            words = self.counts[:, :3].sum(axis=1)
+            groups = np.searchsorted([*_LENGTHS], words, side="right") - 1
+            return [[*_LENGTHS.values()][group] for group in groups]
         check_groups([key], self.facts)
         return [facts.get(key, "") for facts in self.facts]
 
@@ -92,7 +94,7 @@ class ScoreReport:
         scores = total_by(self.counts, self.groups(key))
         return dict(sorted(scores.items(), key=lambda item: _natural(item[0])))
 
-    def errors(self, top: int = _ERRORS) -> list[tuple[Aligned, int]]:
+    def errors(self, top: int = 10) -> list[tuple[Aligned, int]]:
         """Return the most frequent errors; see `asr.metrics.wer.confusions`."""
         return confusions(
             self.references, self.hypotheses, top=top, aligner=self.aligner or align
@@ -148,18 +150,10 @@ class ScoreReport:
         for key in by:
             lines += ["", *_table(key, self.by(key))]
         if top:
-            lines += ["", *_list(self.errors(top))]
+            lines += ["", "times  reference -> recognised"]
+            for (_, reference, hypothesis), times in self.errors(top):
+                lines.append(f"{times:5}  {reference or '-'} -> {hypothesis or '-'}")
         return "\n".join(lines)
-
-
-def _length(words: int) -> str:
-    """Return the name of the group of a number of words, such as `6-10`."""
-    group = int(np.searchsorted(_LENGTHS, words, side="right")) - 1
-    first = _LENGTHS[group]
-    if group + 1 == len(_LENGTHS):
-        return f"{first} or more"
-    last = _LENGTHS[group + 1] - 1
-    return f"{first}" if first == last else f"{first}-{last}"
 
 
 def _natural(name: str) -> tuple[int, str]:
@@ -178,10 +172,3 @@ def _table(key: str, scores: Mapping[str, Score]) -> list[str]:
             f"{part.insertions:5}"
         )
     return lines
-
-
-def _list(errors: Sequence[tuple[Aligned, int]]) -> list[str]:
-    return ["times  reference -> recognised"] + [
-        f"{times:5}  {step.reference or '-'} -> {step.hypothesis or '-'}"
-        for step, times in errors
-    ]

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from asr.errors import DataError
-from asr.metrics.alignment import Aligned, Operation
+from asr.metrics.alignment import Aligned
 
 _GAP, _OPTIONAL_GAP, _SUBSTITUTION, _NULL = 3.0, 2.0, 4.0, 0.001
 _TOKEN = re.compile(r"[{}]|[^\s{}]+")
@@ -39,75 +39,52 @@ class Rules(NamedTuple):
     optional: bool = False
 
 
-_Transition = tuple[float, tuple[int, int], Aligned | None]
-"""Cost, previous pair of nodes, and step; no step for an empty arc."""
-
-
 class _Arc(NamedTuple):
     """Arc from a node; with an empty word it costs nothing."""
 
     start: int
     word: str
 
-    @property
-    def is_word(self) -> bool:
-        return self.word not in ("", _NO_WORD)
+
+_Transition = tuple[float, tuple[int, int], Aligned | None]
+"""Cost, previous pair of nodes, and step; no step for an empty arc."""
 
 
-class _Network:
-    """Word network of a text: the incoming arcs of each node.
+def _tokens(text: str) -> list[str]:
+    """Return words and braces, and slashes between braces."""
+    tokens: list[str] = []
+    depth = 0
+    for token in _TOKEN.findall(text):
+        depth += (token == "{") - (token == "}")
+        if not 0 <= depth <= _MAX_DEPTH:
+            wrong = "without an opening brace" if depth < 0 else "nested too deeply"
+            raise DataError(f"{text!r}: a brace is {wrong}")
+        tokens += filter(None, re.split("(/)", token)) if depth else [token]
+    if depth:
+        raise DataError(f"{text!r}: a brace is not closed")
+    return tokens
 
-    Nodes are in topological order, from node 0 to the last one.
-    """
 
-    def __init__(self, text: str) -> None:
-        self.arcs: list[list[_Arc]] = [[]]
-        self.text = text
-        _, closing = self._sequence(self._tokens(), 0)
-        if closing is not None:
-            raise self._error(f"{closing!r} without an opening brace")
-
-    def _tokens(self) -> Iterator[str]:
-        """Yield words and braces, and slashes between braces."""
-        depth = 0
-        for token in _TOKEN.findall(self.text):
-            depth += (token == "{") - (token == "}")
-            if depth > _MAX_DEPTH:
-                raise self._error(f"more than {_MAX_DEPTH} nested braces")
-            if depth and token not in "{}":
-                yield from filter(None, re.split("(/)", token))
-            else:
-                yield token
-
-    def _node(self, *arcs: _Arc) -> int:
-        self.arcs.append(list(arcs))
-        return len(self.arcs) - 1
-
-    def _sequence(
-        self, tokens: Iterator[str], node: int, *, inside: bool = False
-    ) -> tuple[int, str | None]:
-        """Add words up to a `/`, a `}` or the end; return last node and end token."""
-        for token in tokens:
-            if token == "}" or (token == "/" and inside):
-                return node, token
-            if token == "{":
-                node = self._alternation(tokens, node)
-            else:
-                node = self._node(_Arc(node, _without_tags(token)))
-        return node, None
-
-    def _alternation(self, tokens: Iterator[str], node: int) -> int:
-        ends, last = [], "/"
-        while last == "/":
-            end, token = self._sequence(tokens, node, inside=True)
-            if token is None:
-                raise self._error("a brace is not closed")
-            ends.append(_Arc(end, ""))
-            last = token
-        return self._node(*ends)
-
-    def _error(self, wrong: str) -> DataError:
-        return DataError(f"{self.text!r}: {wrong}")
+def _network(text: str) -> list[list[_Arc]]:
+    """Return the incoming arcs of each node of a word network, in topological order."""
+    arcs: list[list[_Arc]] = [[]]
+    node = 0
+    open_: list[tuple[int, list[_Arc]]] = []  # first node and last arcs
+    for token in _tokens(text):
+        if token == "{":
+            open_.append((node, []))
+            continue
+        arc = [_Arc(node, _without_tags(token))]
+        if open_ and token in "/}":
+            start, ends = open_[-1]
+            ends.append(_Arc(node, ""))
+            if token == "/":
+                node = start
+                continue
+            _, arc = open_.pop()
+        arcs.append(arc)
+        node = len(arcs) - 1
+    return arcs
 
 
 def align(
@@ -128,9 +105,9 @@ def align(
     Raises:
         DataError: Braces do not match.
     """
-    one, other = _Network(reference).arcs, _Network(hypothesis).arcs
+    one, other = _network(reference), _network(hypothesis)
     costs = [[0.0] * len(other) for _ in one]
-    back: dict[tuple[int, int], tuple[int, int, Aligned | None]] = {}
+    back: dict[tuple[int, int], tuple[tuple[int, int], Aligned | None]] = {}
     for i, left in enumerate(one):
         for j, right in enumerate(other):
             if i == j == 0:
@@ -139,15 +116,14 @@ def align(
             for cost, before, step in _transitions(i, j, left, right, rules):
                 total = costs[before[0]][before[1]] + cost
                 if total < best - 1e-9:
-                    best, back[i, j] = total, (*before, step)
+                    best, back[i, j] = total, (before, step)
             costs[i][j] = best
     steps: list[Aligned] = []
     node = (len(one) - 1, len(other) - 1)
     while node != (0, 0):
-        i, j, step = back[node]
+        node, step = back[node]
         if step is not None:
             steps.append(step)
-        node = (i, j)
     return steps[::-1]
 
 
@@ -157,53 +133,46 @@ def _transitions(
     """Yield all transitions to a pair of nodes."""
     gaps: list[_Transition] = []
     for b in right:
-        cost, operation = _gap(b.word, "I", rules)
-        step = operation and Aligned(operation, "", b.word)
+        cost, step = _gap(Aligned("I", "", b.word), rules)
         gaps.append((cost, (i, b.start), step))
     for a in left:
-        cost, operation = _gap(a.word, "D", rules)
-        step = operation and Aligned(operation, a.word, "")
+        cost, step = _gap(Aligned("D", a.word, ""), rules)
         gaps.append((cost, (a.start, j), step))
     # The first of equally good transitions wins; this order is sclite's.
     yield from (gap for gap in gaps if not gap[0])
     for a, b in itertools.product(left, right):
-        if a.is_word and b.is_word:
+        if not {a.word, b.word} & {"", _NO_WORD}:
             same = _same(a.word, b.word, rules)
             step = Aligned("C" if same else "S", a.word, b.word)
             yield 0.0 if same else _SUBSTITUTION, (a.start, b.start), step
     yield from (gap for gap in gaps if gap[0])
 
 
-def _gap(
-    word: str, operation: Operation, rules: Rules
-) -> tuple[float, Operation | None]:
-    """Return cost and operation of a word without a counterpart."""
-    if not word:
-        return 0.0, None
-    if word == _NO_WORD:
-        return _NULL, None
-    if rules.optional and word[0] == "(" and word[-1] == ")":
-        return _OPTIONAL_GAP, "C"
-    return _GAP, operation
+def _gap(step: Aligned, rules: Rules) -> tuple[float, Aligned | None]:
+    """Return cost and step of a word without a counterpart."""
+    word = step.reference or step.hypothesis
+    if word in ("", _NO_WORD):
+        return (_NULL if word else 0.0), None
+    if _is_optional(word, rules):
+        return _OPTIONAL_GAP, step._replace(operation="C")
+    return _GAP, step
+
+
+def _is_optional(word: str, rules: Rules) -> bool:
+    return rules.optional and word[0] == "(" and word[-1] == ")"
 
 
 def _same(reference: str, hypothesis: str, rules: Rules) -> bool:
-    one, other = _bare(reference, rules), _bare(hypothesis, rules)
-    if one == other:
-        return True
+    one, other = (
+        (word[1:-1] if _is_optional(word, rules) else word).casefold()
+        for word in (reference, hypothesis)
+    )
+    if one == other or not rules.fragments:
+        return one == other
     # sclite tests for a leading hyphen before it removes parentheses.
-    begins, others_begin = reference[0] == "-", hypothesis[0] == "-"
-    if not rules.fragments:
-        return False
-    if begins or one.endswith("-"):
-        return _holds(other, one, begins=begins)
-    return _holds(one, other, begins=others_begin)
-
-
-def _bare(word: str, rules: Rules) -> str:
-    if rules.optional and word[0] == "(" and word[-1] == ")":
-        word = word[1:-1]
-    return word.casefold()
+    if reference[0] == "-" or one.endswith("-"):
+        return _holds(other, one, begins=reference[0] == "-")
+    return _holds(one, other, begins=hypothesis[0] == "-")
 
 
 def _holds(word: str, fragment: str, *, begins: bool) -> bool:

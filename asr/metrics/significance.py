@@ -99,7 +99,7 @@ def interval(
         all groups have the same rate.
     """
     errors, words = _grouped(errors, words, groups)
-    rate, spread = _rates(*_moments(errors, words, np.ones((1, len(errors)))))
+    rate, spread = _rates(errors, words, np.ones((1, len(errors))))
     if len(errors) < _MIN_GROUPS or not spread[0] > 0:
         return None
     drawn, spreads = _draw(errors, words, seed)
@@ -140,31 +140,30 @@ def compare(
             f"{len(references)} references, {len(first)} and {len(second)} hypotheses; "
             "give one of each for every utterance"
         )
-    differences = np.zeros(len(references))
-    words = np.zeros(len(references))
-    errors, words_of = np.zeros(2), np.zeros(2)
-    pairs: list[int] = []
-    for row, texts in enumerate(zip(references, first, second, strict=True)):
-        sides = [_errors(aligner(texts[0], text)) for text in texts[1:]]
-        words[row] = len(sides[0]) // 2
-        differences[row] = sum(sides[1]) - sum(sides[0])
-        errors += [sum(side) for side in sides]
-        words_of += [len(side) // 2 for side in sides]
-        pairs += _segments(*sides)
-    if not words_of.all():
+    sides = [
+        [_errors(aligner(reference, text)) for text in texts]
+        for reference, *texts in zip(references, first, second, strict=True)
+    ]
+    errors = np.array([[sum(side) for side in row] for row in sides]).reshape(-1, 2)
+    counts = np.array([[len(side) // 2 for side in row] for row in sides])
+    counts = counts.reshape(-1, 2)
+    pairs = np.array([extra for row in sides for extra in _segments(*row)])
+    if not counts.sum(axis=0).all():
         raise UsageError("the references have no words; there is nothing to compare")
     if groups is not None and len(set(groups)) < _MIN_GROUPS:
         groups = None
+    differences, words = errors[:, 1] - errors[:, 0], counts[:, 0]
     drawn, _ = _draw(*_grouped(differences, words, groups), seed)
     # Counting the observed difference as one more draw keeps p above zero.
     fewer = min((drawn >= 0).sum(), (drawn <= 0).sum())
+    one, other = errors.sum(axis=0) / counts.sum(axis=0)
     return Comparison(
-        difference=float(errors[1] / words_of[1] - errors[0] / words_of[0]),
+        difference=float(other - one),
         interval=interval(differences, words, groups, seed=seed),
         better=float((drawn < 0).mean()),
         p_bootstrap=min(1.0, 2 * float(fewer + 1) / (_DRAWS + 1)),
         segments=len(pairs),
-        p_matched_pairs=_matched_pairs(np.array(pairs)),
+        p_matched_pairs=_matched_pairs(pairs),
     )
 
 
@@ -224,30 +223,23 @@ def _draw(
     """Return rate and standard error of each bootstrap draw, both (_DRAWS,)."""
     rng, count = np.random.default_rng(seed), len(errors)
     rows = max(1, min(_DRAWS, _CHUNK // count))
-    rates, spreads = [], []
+    parts = []
     for start in range(0, _DRAWS, rows):
         amount = min(rows, _DRAWS - start)
         drawn = rng.integers(0, count, (amount, count))
         drawn += count * np.arange(amount)[:, None]
         weights = np.bincount(drawn.ravel(), minlength=amount * count)
-        rate, spread = _rates(*_moments(errors, words, weights.reshape(amount, count)))
-        rates.append(rate)
-        spreads.append(spread)
-    return np.concatenate(rates), np.concatenate(spreads)
+        parts.append(_rates(errors, words, weights.reshape(amount, count)))
+    rates, spreads = np.concatenate(parts, axis=1)
+    return rates, spreads
 
 
-def _moments(
-    errors: np.ndarray, words: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, int]:
+def _rates(errors: np.ndarray, words: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return ratios of weighted sums and their standard errors by the delta method."""
     columns = [errors, words, errors**2, errors * words, words**2]
-    return weights @ np.stack(columns, axis=1), len(errors)
-
-
-def _rates(moments: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a ratio of sums and its standard error by the delta method."""
-    errors, words, squares, products, word_squares = moments.T
-    words = np.maximum(words, 1)
-    rate = errors / words
-    variance = squares - 2 * rate * products + rate**2 * word_squares
-    variance = np.maximum(variance, 0) * count / max(count - 1, 1)
-    return rate, np.sqrt(variance) / words
+    moments = (weights @ np.stack(columns, axis=1)).T
+    total_words = np.maximum(moments[1], 1)
+    rate = moments[0] / total_words
+    variance = moments[2] - 2 * rate * moments[3] + rate**2 * moments[4]
+    variance = np.maximum(variance, 0) * len(errors) / max(len(errors) - 1, 1)
+    return np.stack([rate, np.sqrt(variance) / total_words])

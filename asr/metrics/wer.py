@@ -19,7 +19,8 @@ import jiwer
 import numpy as np
 
 from asr.errors import DataError, UsageError
-from asr.metrics.alignment import Aligned, Aligner, align, single_spaced
+from asr.formats.layout import one_line
+from asr.metrics.alignment import Aligned, Aligner, align, check_lengths
 
 Group = TypeVar("Group", bound=Hashable)
 
@@ -133,36 +134,30 @@ def count(
     Raises:
         UsageError: The two have different lengths.
     """
-    _check(references, hypotheses)
+    check_lengths(references, hypotheses)
     rows = np.zeros((len(references), len(fields(Score))), np.int64)
     for row, reference, hypothesis in zip(rows, references, hypotheses, strict=True):
         if aligner:
             steps = aligner(reference, hypothesis)
-            counts = _count_operations(steps)
+            operations = Counter[str](step.operation for step in steps)
+            counts = [operations[operation] for operation in "CSDI"]
+            recognised = (s[1] if s.operation == "C" else s.hypothesis for s in steps)
             reference = " ".join(step.reference for step in steps if step.reference)
-            hypothesis = " ".join(filter(None, map(_recognised_word, steps)))
+            hypothesis = " ".join(filter(None, recognised))
         else:
             # Layout is no error.
-            reference, hypothesis = single_spaced(reference), single_spaced(hypothesis)
-            output = jiwer.process_words(reference, hypothesis)
-            counts = (
-                output.hits, output.substitutions, output.deletions, output.insertions
-            )  # fmt: skip
-        characters = jiwer.process_characters(reference, hypothesis)
-        character_errors = (
-            characters.substitutions + characters.deletions + characters.insertions
-        )
-        row[:] = (*counts, 1, any(counts[1:]), len(reference), character_errors)
+            reference, hypothesis = one_line(reference), one_line(hypothesis)
+            words = jiwer.process_words(reference, hypothesis)
+            counts = [
+                words.hits,
+                words.substitutions,
+                words.deletions,
+                words.insertions,
+            ]
+        output = jiwer.process_characters(reference, hypothesis)
+        characters = output.substitutions + output.deletions + output.insertions
+        row[:] = (*counts, 1, any(counts[1:]), len(reference), characters)
     return rows
-
-
-def _count_operations(steps: Sequence[Aligned]) -> tuple[int, int, int, int]:
-    counts = Counter(step.operation for step in steps)
-    return counts["C"], counts["S"], counts["D"], counts["I"]
-
-
-def _recognised_word(step: Aligned) -> str:
-    return step.reference if step.operation == "C" else step.hypothesis
 
 
 def total(counts: np.ndarray) -> Score:
@@ -200,7 +195,7 @@ def confusions(
         At most `top` pairs `(step, count)` of substitutions, deletions and insertions,
         most frequent first, then in order of their words.
     """
-    _check(references, hypotheses)
+    check_lengths(references, hypotheses)
     counts = Counter(
         step
         for reference, hypothesis in zip(references, hypotheses, strict=True)
@@ -216,14 +211,6 @@ def out_of_vocabulary(references: Sequence[str], vocabulary: Container[str]) -> 
     counts = Counter(word for text in references for word in text.split())
     unknown = sum(n for word, n in counts.items() if word not in vocabulary)
     return unknown / max(sum(counts.values()), 1)
-
-
-def _check(references: Sequence[str], hypotheses: Sequence[str]) -> None:
-    if len(references) != len(hypotheses):
-        raise UsageError(
-            f"{len(references)} references but {len(hypotheses)} hypotheses; "
-            "give one hypothesis for each reference"
-        )
 
 
 class Pairs(NamedTuple):

@@ -38,7 +38,8 @@ def _librispeech_1(text: str) -> str:
         text = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).upper()
         # Upper-casing can compose again; a compatibility form can hide an apostrophe.
         text = unicodedata.normalize("NFKD", text).translate(_APOSTROPHES)
-        text = "".join(c for c in text.translate(_SPELLED) if not _is_mark(c))
+        spelled = text.translate(_SPELLED)
+        text = "".join(c for c in spelled if unicodedata.category(c)[0] != "M")
         text = re.sub(r"[^A-Z']", " ", text)
     if "'" in text:
         text = re.sub(r"(?<![A-Z])'+(?![A-Z])", " ", text)
@@ -113,10 +114,6 @@ def normalizer(name: str) -> Callable[[str], str]:
     if name not in NORMALIZERS:
         raise RecipeError(f"no normalizer {name!r}{did_you_mean(name, [*NORMALIZERS])}")
     return NORMALIZERS[name]
-
-
-def _is_mark(character: str) -> bool:
-    return unicodedata.category(character).startswith("M")
 
 
 def _is_wordlike(character: str) -> bool:

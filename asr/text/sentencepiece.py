@@ -37,7 +37,7 @@ class SubwordTokenizer:
     def __post_init__(self) -> None:
         """Load the model, so that damage is reported at once."""
         special = list(self.pieces[: len(SPECIALS)])
-        if tuple(special) != SPECIALS or self._processor.unk_id() != len(SPECIALS):
+        if special != list(SPECIALS) or self._processor.unk_id() != len(SPECIALS):
             raise DataError(
                 f"tokenizer: the SentencePiece model begins with {special}, not with "
                 f"{list(SPECIALS)}; train it with asr"
@@ -119,9 +119,8 @@ def train_subwords(texts: Iterable[str], kind: str, size: int) -> SubwordTokeniz
             unk_id=len(SPECIALS),
         )
     except (RuntimeError, OSError) as error:
-        reason = str(error).splitlines()[-1]
         raise DataError(
             f"no {kind} tokenizer of {size} pieces can be trained on these texts: "
-            f"{reason}"
+            f"{str(error).splitlines()[-1]}"
         ) from error
     return SubwordTokenizer(written.getvalue())

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from asr.errors import DataError, ModelError
 from asr.files import atomic_write
@@ -20,8 +20,56 @@ from asr.text.sentencepiece import SubwordTokenizer, train_subwords
 from asr.text.special_tokens import SPECIALS, without_specials
 
 
+class _TableTokenizer:
+    """Special tokens, and a table in a field whose name is also the kind in JSON."""
+
+    _table: ClassVar[str]
+    _separator: ClassVar[str]
+
+    def _entries(self) -> tuple[str, ...]:
+        return tuple(getattr(self, self._table))
+
+    def _check_distinct(self) -> None:
+        for entry, times in Counter(self._entries()).most_common(1):
+            if times > 1:
+                raise DataError(
+                    f"tokenizer: {entry!r} is listed twice; list each entry once"
+                )
+
+    @cached_property
+    def _ids(self) -> dict[str, int]:
+        return {c: i for i, c in enumerate(self._entries(), start=len(SPECIALS))}
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """Text of each token, specials first; as many as `size`."""
+        return SPECIALS + self._entries()
+
+    @property
+    def size(self) -> int:
+        """Number of tokens, specials included."""
+        return len(self.pieces)
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Turn tokens into text; labels are joined by spaces.
+
+        Args:
+            ids: Tokens (U,). Blanks and starts are skipped; decoding stops at the
+                first end symbol.
+
+        Raises:
+            DataError: A token is negative, or not below `size`.
+        """
+        kept = without_specials(ids, self.size)
+        return self._separator.join(self.pieces[i] for i in kept)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of `tokenizer.json`."""
+        return {"kind": self._table, self._table: list(self._entries())}
+
+
 @dataclass(frozen=True)
-class CharacterTokenizer:
+class CharacterTokenizer(_TableTokenizer):
     """One token for each character: 0 blank, 1 start, 2 end, characters from 3 on.
 
     Args:
@@ -33,6 +81,7 @@ class CharacterTokenizer:
     """
 
     characters: tuple[str, ...]
+    _table, _separator = "characters", ""
 
     def __post_init__(self) -> None:
         """Check the characters."""
@@ -42,21 +91,7 @@ class CharacterTokenizer:
                     f"tokenizer: {character!r} is not a single character; "
                     "list one character per entry"
                 )
-        _check_distinct(self.characters)
-
-    @cached_property
-    def _ids(self) -> dict[str, int]:
-        return {c: i for i, c in enumerate(self.characters, start=len(SPECIALS))}
-
-    @cached_property
-    def pieces(self) -> tuple[str, ...]:
-        """Text of each token, specials first; as many as `size`."""
-        return SPECIALS + self.characters
-
-    @property
-    def size(self) -> int:
-        """Number of tokens, specials included."""
-        return len(SPECIALS) + len(self.characters)
+        self._check_distinct()
 
     def encode(self, text: str) -> list[int]:
         """Turn a normalised text into tokens, one for each character, no specials.
@@ -73,25 +108,9 @@ class CharacterTokenizer:
                 "normalise the text or train with these characters"
             ) from None
 
-    def decode(self, ids: Iterable[int]) -> str:
-        """Turn tokens into text.
-
-        Args:
-            ids: Tokens (U,). Blanks and starts are skipped; decoding stops at the
-                first end symbol.
-
-        Raises:
-            DataError: A token is negative, or not below `size`.
-        """
-        return "".join(self.pieces[i] for i in without_specials(ids, self.size))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of `tokenizer.json`."""
-        return {"kind": "characters", "characters": list(self.characters)}
-
 
 @dataclass(frozen=True)
-class LabelTokenizer:
+class LabelTokenizer(_TableTokenizer):
     """One token for each label of a classifier: 0 blank, 1 start, 2 end, then labels.
 
     Args:
@@ -102,22 +121,13 @@ class LabelTokenizer:
     """
 
     labels: tuple[str, ...]
+    _table, _separator = "labels", " "
 
     def __post_init__(self) -> None:
         """Check the labels."""
         if not all(isinstance(label, str) and label for label in self.labels):
             raise DataError("tokenizer: each label must be a string and not empty")
-        _check_distinct(self.labels)
-
-    @property
-    def pieces(self) -> tuple[str, ...]:
-        """Text of each token, specials first; as many as `size`."""
-        return SPECIALS + self.labels
-
-    @property
-    def size(self) -> int:
-        """Number of tokens, specials included."""
-        return len(self.pieces)
+        self._check_distinct()
 
     def encode(self, text: str) -> list[int]:
         """Turn a label into its token; `""` gives an empty list.
@@ -125,26 +135,12 @@ class LabelTokenizer:
         Raises:
             DataError: The label is unknown.
         """
-        if not text:
-            return []
-        if text not in self.labels:
+        if text and text not in self._ids:
             raise DataError(
                 f"no label {_shorten(text)!r} in the training data; "
                 "add examples of it, or remove it"
             )
-        return [len(SPECIALS) + self.labels.index(text)]
-
-    def decode(self, ids: Iterable[int]) -> str:
-        """Turn tokens into labels, joined by spaces; see `CharacterTokenizer.decode`.
-
-        Raises:
-            DataError: A token is negative, or not below `size`.
-        """
-        return " ".join(self.pieces[i] for i in without_specials(ids, self.size))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the content of `tokenizer.json`."""
-        return {"kind": "labels", "labels": list(self.labels)}
+        return [self._ids[text]] if text else []
 
 
 Tokenizer: TypeAlias = CharacterTokenizer | SubwordTokenizer | LabelTokenizer
@@ -219,12 +215,6 @@ def make_tokenizer(
     if kind != "characters":
         return train_subwords(texts, kind, size)
     return CharacterTokenizer(tuple(characters) or characters_of(texts))
-
-
-def _check_distinct(entries: tuple[str, ...]) -> None:
-    if len(set(entries)) != len(entries):
-        twice, _ = Counter(entries).most_common(1)[0]
-        raise DataError(f"tokenizer: {twice!r} is listed twice; list each entry once")
 
 
 def _shorten(text: str, longest: int = 40) -> str:

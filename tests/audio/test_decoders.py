@@ -198,7 +198,7 @@ def test_joints_of_an_mp3_are_seamless(tmp_path, monkeypatch, chunk):
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * RATE) / RATE)
     soundfile.write(path, tone, RATE)
     whole, _ = soundfile.read(path, dtype="float32")
-    monkeypatch.setattr("asr.audio.soundfile_decoder.BLOCK", chunk)
+    monkeypatch.setattr("asr.audio.decoders.BLOCK", chunk)
     np.testing.assert_allclose(audio_io.read(path), whole, atol=1e-6)
     part = audio_io.read(path, offset=2.5, duration=1.0)
     np.testing.assert_allclose(part, whole[40000:56000], atol=1e-6)

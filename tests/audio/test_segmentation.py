@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.audio.segmentation import speech_segments
-from asr.audio.speech_spans import hysteresis, split_long
+from asr.audio.segmentation import hysteresis, speech_segments, split_long
 from asr.audio.vad import HOP
 from asr.audio.windows import split_blocks, split_samples
 from asr.errors import UsageError

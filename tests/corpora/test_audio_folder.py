@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.corpora.audio_folder import AUDIO_FOLDER
+from asr.corpora.generic import AUDIO_FOLDER
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 

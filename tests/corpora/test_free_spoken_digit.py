@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.corpora.free_spoken_digit import FREE_SPOKEN_DIGIT
+from asr.corpora.single_words import FREE_SPOKEN_DIGIT
 from asr.errors import DataError
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.corpora import detect
-from asr.corpora.jsonl import JSONL
+from asr.corpora.generic import JSONL
 from asr.data.manifest import Utterance, write_manifest
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.corpora.kaldi import KALDI
+from asr.corpora.generic import KALDI
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from asr.corpora import detect
-from asr.corpora.lhotse import LHOTSE
+from asr.corpora.generic import LHOTSE
 from asr.errors import DataError
 
 CUT = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from asr.corpora.librispeech import LIBRISPEECH
+from asr.corpora.audiobooks import LIBRISPEECH
 from asr.data.manifest import Utterance
 from asr.errors import DataError
 

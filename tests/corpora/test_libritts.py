@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.corpora import detect
-from asr.corpora.libritts import LIBRITTS
+from asr.corpora.audiobooks import LIBRITTS
 
 
 def test_sentences_of_a_chapter(tmp_path, text, clip):

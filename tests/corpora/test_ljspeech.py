@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr.corpora import detect
-from asr.corpora.ljspeech import LJSPEECH
+from asr.corpora.audiobooks import LJSPEECH
 from asr.errors import DataError
 
 

@@ -136,7 +136,7 @@ def test_only_some_utterances_are_held(tmp_path, clip, monkeypatch):
             read.append(utterance)
             yield utterance
 
-    monkeypatch.setattr("asr.corpora.jsonl.read_manifest", reading)
+    monkeypatch.setattr("asr.corpora.generic.read_manifest", reading)
     for number, utterance in enumerate(Preparation("jsonl", path, "all"), 1):
         assert utterance.text == str(number - 1)
         assert len(read) <= number + 5

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asr.corpora.speech_commands import SPEECH_COMMANDS
+from asr.corpora.single_words import SPEECH_COMMANDS
 from asr.data.manifest import Utterance
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from asr.corpora import detect
 from asr.corpora.prepare import Preparation
-from asr.corpora.tedlium import TEDLIUM
+from asr.corpora.speeches import TEDLIUM
 from asr.errors import DataError
 
 STM = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asr.corpora import detect
-from asr.corpora.voxpopuli import VOXPOPULI
+from asr.corpora.speeches import VOXPOPULI
 
 HEADER = "id\traw_text\tnormalized_text\tspeaker_id\tsplit\tgender\n"
 NAME = "20090112-0900-PLENARY-10-en_1"

@@ -77,14 +77,14 @@ def test_many_utterances_are_drawn_a_few_times_at_once(
     assert bounds
     assert bounds.high - bounds.low < 0.01
     sizes = []
-    moments = significance._moments
+    rates = significance._rates
 
     def measured(*arrays: np.ndarray) -> Any:
         sizes.append(arrays[2].size)
-        return moments(*arrays)
+        return rates(*arrays)
 
     monkeypatch.setattr(significance, "_CHUNK", 10_000)
-    monkeypatch.setattr(significance, "_moments", measured)
+    monkeypatch.setattr(significance, "_rates", measured)
     assert interval(errors, words) == pytest.approx(bounds)
     assert max(sizes) <= 10_000
 

@@ -13,15 +13,15 @@ from asr.cli import terminal
 from asr.errors import OutputError, UsageError
 from asr.files import atomic_write, check_folder
 from asr.formats.writers import WORD_FORMATS, WRITERS
-from asr.metrics.alignment import alignment_text
+from asr.metrics.alignment import Aligned, alignment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asr.cli.inputs import Source
     from asr.formats.layout import Layout
     from asr.formats.transcript import Segment, Transcript
-    from asr.metrics.alignment import Aligned, Operation
+    from asr.metrics.alignment import Operation
 
 _COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
 
@@ -57,32 +57,20 @@ def write_alignments(
         alignments: Name and alignment of each utterance.
     """
     coloured = path == Path("-") and terminal.prints_to_terminal()
-    write_lines(path, _alignment_texts(alignments, coloured=coloured))
+    show = _coloured if coloured else alignment_text
+    name_of = terminal.escaped if coloured else str
+    write_lines(path, (f"{name_of(name)}\n{show(x)}\n" for name, x in alignments))
 
 
-def _alignment_texts(
-    alignments: Iterable[tuple[str, Sequence[Aligned]]], *, coloured: bool
-) -> Iterator[str]:
-    if not coloured:
-        for name, steps in alignments:
-            yield f"{name}\n{alignment_text(steps)}\n"
-        return
+def _coloured(steps: Sequence[Aligned]) -> str:
+    escaped = terminal.escaped
+    printable = [Aligned(x[0], escaped(x[1]), escaped(x[2])) for x in steps]
     columns = shutil.get_terminal_size().columns
-    for name, steps in alignments:
-        printable = [
-            step._replace(
-                reference=terminal.escaped(step.reference),
-                hypothesis=terminal.escaped(step.hypothesis),
-            )
-            for step in steps
-        ]
-        text = alignment_text(printable, columns=columns, paint=_paint)
-        yield f"{terminal.escaped(name)}\n{text}\n"
+    return alignment_text(printable, columns=columns, paint=_paint)
 
 
 def _paint(operation: Operation, word: str) -> str:
-    colour = _COLOURS.get(operation)
-    return click.style(word, fg=colour) if colour else word
+    return click.style(word, fg=_COLOURS[operation]) if operation != "C" else word
 
 
 def wants_word_times(output_format: str, times_words: bool) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,25 +34,6 @@ if TYPE_CHECKING:
 
 
 _READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """Arguments and options of `asr prepare`."""
-
-    corpus: str
-    root: Path | None
-    subsets: tuple[str, ...]
-    output: Path
-    data: Path | None
-    download: bool
-    verify: bool
-    tokenizer: str | None
-    pieces: int
-    shards: int | None
-    shards_to: str | None
-    normalizer: str
-    as_json: bool
 
 
 @click.command(
@@ -107,20 +88,20 @@ def command(**given: Any) -> None:
     --subset. Recipes use the tokenizer with data.tokenizer_file. The corpus tfds:NAME
     comes from TensorFlow Datasets, with its data directory as DIR.
     """
-    request = Request(**given)
-    corpus, output = request.corpus, request.output
+    request = SimpleNamespace(**given)
+    corpus = request.corpus
     if request.shards and corpus in TEXT_CORPORA:
         raise UsageError(f"--shards N packs recordings, got the texts of {corpus}")
     if request.shards_to and not request.shards:
         raise UsageError("--shards-to needs --shards N")
-    root = _root(corpus, request.root, request.data)
+    root = _root(request)
     if request.download:
         corpora.fetch(corpus, root, request.subsets, verify=request.verify)
     prepare = _prepare_texts if corpus in TEXT_CORPORA else _prepare_speech
     reports, texts = prepare(request, root)
     if request.tokenizer:
         normalize = normalizer(request.normalizer)
-        path = output / "tokenizer.json"
+        path = request.output / "tokenizer.json"
         normal = [normalize(text) for text in texts]
         tokenizer = make_tokenizer(normal, request.tokenizer, size=request.pieces)
         write_tokenizer(path, tokenizer)
@@ -130,27 +111,25 @@ def command(**given: Any) -> None:
             "size": tokenizer.size,
         }
     if request.as_json:
-        click.echo(json.dumps(reports, ensure_ascii=False))
+        terminal.print_json(reports)
         return
     for report in reports.values():
         click.echo(f"{report['manifest']}: {report['summary']}")
 
 
-def _root(corpus: str, root: Path | None, data: Path | None) -> Path:
-    if root is not None:
-        if data is not None:
-            raise UsageError("--data replaces DIR; give one of them")
-        return root
+def _root(request: SimpleNamespace) -> Path:
+    corpus, root, data = request.corpus, request.root, request.data
+    if root and data:
+        raise UsageError("--data replaces DIR; give one of them")
     folder = "" if corpus in TEXT_CORPORA else known(corpus).folder
-    if not folder:
+    if not (root or folder):
         raise UsageError(f"{corpus} has no default folder; give DIR")
-    return (data or data_directory()) / "speech" / folder
+    return Path(root or (data or data_directory()) / "speech" / folder)
 
 
 def _prepare_texts(
-    request: Request, root: Path
+    request: SimpleNamespace, root: Path
 ) -> tuple[dict[str, Report], Iterable[str]]:
-    """Write pairs; return a report for each subset, and all texts."""
     if not request.subsets and not root.is_file():
         raise UsageError(f"{root}: name the parts, such as --subset train")
     make_folder(request.output)
@@ -173,7 +152,7 @@ def _prepare_texts(
 
 
 def _prepare_speech(
-    request: Request, root: Path
+    request: SimpleNamespace, root: Path
 ) -> tuple[dict[str, Report], Iterable[str]]:
     """Write manifests; return a report for each subset, and all texts."""
     corpus, output = request.corpus, request.output
@@ -219,11 +198,7 @@ def _prepare_speech(
 
 
 def _refuse_overwriting(target: Path, corpus: str, root: Path) -> None:
-    """Refuse to overwrite a file of the corpus.
-
-    Raises:
-        UsageError: `target` belongs to the corpus.
-    """
+    """Refuse to overwrite a file of the corpus."""
     if not target.exists():
         return
     in_corpus = corpus in _READ_FROM_JSON and target.parent.resolve() == root.resolve()

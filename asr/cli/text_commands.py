@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,11 +23,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def arguments(model: str) -> Callable[[F], F]:
-    """Add the arguments and options of a text-to-text command.
-
-    Args:
-        model: Bundled model that is the default.
-    """
+    """Add the arguments and options of a command with this default model."""
     return options.combined(
         click.argument("sources", nargs=-1, metavar="[TEXT|FILE|-]..."),
         options.model_named(model),
@@ -108,7 +103,7 @@ def write(
                 err=True,
             )
         if as_json:
-            click.echo(json.dumps(generation.to_json(), ensure_ascii=False))
+            terminal.print_json(generation.to_json())
         elif n_best == 1:
             click.echo(generation.text)
         else:

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from asr.audio.shard_clip import ShardClip
-from asr.data.text_files import parse_json_object, text_lines
+from asr.data.text_files import parse_json_object, text_lines, write_json_lines
 from asr.errors import DataError
-from asr.files import atomic_write
 
 
 class Record(Protocol):
@@ -107,13 +106,7 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
         OutputError: The file cannot be written.
     """
     folder = _absolute(Path(path).parent)
-    count = 0
-    with atomic_write(path) as file:
-        for utterance in utterances:
-            line = json.dumps(_to_json(utterance, folder), ensure_ascii=False)
-            file.write(f"{line}\n")
-            count += 1
-    return count
+    return write_json_lines(path, (_to_json(x, folder) for x in utterances))
 
 
 def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:

@@ -43,7 +43,7 @@ def page(
     }
     return html_report(
         evaluation.report,
-        [r.utterance.id or str(r.utterance.audio) for r in evaluation.results],
+        [result.name for result in evaluation.results],
         title=title,
         facts=facts,
         media=media(recognizer, evaluation, _UTTERANCES),

@@ -41,6 +41,11 @@ class Result:
     seconds: float
     words: tuple[Word, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Name of the utterance, or its recording."""
+        return self.utterance.id or str(self.utterance.audio)
+
     def to_json(self) -> dict[str, Any]:
         """Return the keys of a manifest, with `pred_text`."""
         return {
@@ -154,6 +159,7 @@ def evaluate(
         RecipeError: The normaliser is unknown.
     """
     normalizer = normalizer or recognizer.config.normalizer
+    normalize = normalizer_of(normalizer)
     references = _references(utterances, normalizer)
     recognizer.warm_up(decoding)
     started = time.perf_counter()
@@ -165,14 +171,17 @@ def evaluate(
         word_timestamps=recognizer.times_words,
     )
     results, unreadable = [], 0
-    for utterance, reference, (_, outcome) in zip(
-        utterances, references, outcomes, strict=True
-    ):
+    scored = zip(utterances, references, outcomes, strict=True)
+    for utterance, reference, (_, outcome) in scored:
         if isinstance(outcome, AsrError):
             unreadable += 1
             log.warning("counts as an empty hypothesis: %s", outcome)
             outcome = Transcript("", (), "", 0.0)
-        results.append(_result(utterance, reference, outcome, normalizer))
+        hypothesis = normalize(outcome.text)
+        words = (word for segment in outcome.segments for word in segment.words or ())
+        results.append(
+            Result(utterance, reference, hypothesis, outcome.duration, tuple(words))
+        )
     elapsed = time.perf_counter() - started
     audio_seconds = sum(result.seconds for result in results)
     return Evaluation(
@@ -190,29 +199,21 @@ def evaluate(
 
 
 def _references(utterances: Sequence[Utterance], normalizer: str) -> list[str]:
-    """Return the normalised text of each utterance."""
-    normalize = normalizer_of(normalizer)
     if not utterances:
         raise DataError("no utterances to evaluate on")
+    texts = []
     for utterance in utterances:
         if utterance.text is None:
             name = utterance.id or utterance.audio
             raise DataError(f"{name}: no text to compare with")
-    references = [normalize(utterance.text or "") for utterance in utterances]
-    if not any(references) and any(utterance.text for utterance in utterances):
+        texts.append(utterance.text)
+    references = list(map(normalizer_of(normalizer), texts))
+    if any(texts) and not any(references):
         raise DataError(
             f"{normalizer} leaves nothing of these texts; name another normalizer, "
             "such as basic-1"
         )
     return references
-
-
-def _result(
-    utterance: Utterance, reference: str, transcript: Transcript, normalizer: str
-) -> Result:
-    words = [word for segment in transcript.segments for word in segment.words or ()]
-    hypothesis = normalizer_of(normalizer)(transcript.text)
-    return Result(utterance, reference, hypothesis, transcript.duration, tuple(words))
 
 
 def calibrate(evaluation: Evaluation, calibration: Calibration) -> Calibration:

@@ -53,17 +53,13 @@ def html_report(
     """
     yield opening(title)
     yield from _overview(report, facts)
-    keys = [LENGTH]
-    if any("speaker" in known for known in report.facts):
-        keys.append("speaker")
-    for key in keys:
+    speakers = any("speaker" in known for known in report.facts)
+    for key in (LENGTH, "speaker") if speakers else (LENGTH,):
         yield f"<h2>By {key}</h2>\n"
         yield from table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)
     yield "<h2>Most frequent errors</h2>\n"
-    rows = [
-        (str(times), *map(_word, (step.reference, step.hypothesis)))
-        for step, times in report.errors(_ERRORS)
-    ]
+    errors = report.errors(_ERRORS)
+    rows = ((str(n), _word(x.reference), _word(x.hypothesis)) for x, n in errors)
     yield from table(("times", "reference", "recognised"), rows)
     yield "<h2>Utterances</h2>\n<p><s class=S>substituted</s> "
     yield "<s class=D>missing</s> <s class=I>inserted</s></p>"
@@ -80,13 +76,11 @@ def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
     yield f"<p class=wer>{score.wer:.2%} <small>word error rate</small></p>\n<ul>"
     for unit, (low, high) in report.intervals.items():
         yield f"<li>{LEVEL:.0%} between {low:.2%} and {high:.2%}, drawn by {unit}"
-    yield f"<li>{score.cer:.2%} character error rate"
     yield (
+        f"<li>{score.cer:.2%} character error rate"
         f"<li>{score.words:,} words: {score.hits:,} correct, "
         f"{score.substitutions:,} substituted, {score.deletions:,} deleted, "
         f"{score.insertions:,} inserted"
-    )
-    yield (
         f"<li>{score.utterances:,} utterances, {score.sentence_errors:,} with errors "
         f"({score.sentence_error_rate:.2%})"
     )
@@ -99,16 +93,10 @@ def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
 
 def _group_rows(scores: Mapping[str, Score]) -> Iterator[tuple[str, ...]]:
     for name, part in scores.items():
-        yield (
-            html.escape(name),
-            str(part.utterances),
-            str(part.words),
-            f"{100 * part.wer:.2f}",
-            f"{100 * part.cer:.2f}",
-            str(part.substitutions),
-            str(part.deletions),
-            str(part.insertions),
-        )
+        rates = f"{100 * part.wer:.2f}", f"{100 * part.cer:.2f}"
+        errors = part.substitutions, part.deletions, part.insertions
+        numbers = (part.utterances, part.words, *rates, *errors)
+        yield html.escape(name), *map(str, numbers)
 
 
 def _utterance_rows(
@@ -118,14 +106,10 @@ def _utterance_rows(
     texts = zip(names, report.references, report.hypotheses, strict=True)
     for position, (name, reference, hypothesis) in enumerate(texts):
         score = total(report.counts[position : position + 1])
-        alignment = "".join(_steps(aligner(reference, hypothesis)))
-        yield (
-            html.escape(name),
-            str(score.words),
-            str(score.errors),
-            f"{100 * score.wer:.1f}",
-            alignment + "".join(_media(media.get(position, Media()))),
-        )
+        figures = str(score.words), str(score.errors), f"{100 * score.wer:.1f}"
+        steps = _steps(aligner(reference, hypothesis))
+        shown = "".join([*steps, *_media(media.get(position, Media()))])
+        yield html.escape(name), *figures, shown
 
 
 def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
@@ -133,8 +117,8 @@ def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
         if operation == "C":
             yield f"{html.escape(reference)} "
         else:
-            above, below = _word(reference), _word(hypothesis)
-            yield f"<s class={operation}><i>{above}</i><b>{below}</b></s> "
+            words = f"<i>{_word(reference)}</i><b>{_word(hypothesis)}</b>"
+            yield f"<s class={operation}>{words}</s> "
 
 
 def _word(word: str) -> str:

@@ -62,8 +62,7 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         raise RecipeError(f"{path}: not valid YAML{line}: {first}") from error
-    if tree is None:
-        tree = {}
+    tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe must be a mapping of keys to values")
     base = tree.pop("base", None)

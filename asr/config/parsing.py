@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import reprlib
 import typing
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     from asr.config.schema import T
 
 _MOST_DIGITS = 300  # of a number
+_KINDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
 
 _RETIRED: dict[tuple[type, str], tuple[Any, str]] = {
     (AugmentConfig, "split_pieces"): (0.0, "it has no replacement"),
@@ -67,15 +73,10 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
             raise RecipeError(f"unknown key {full!r}{hint}")
         values[key] = _convert(hints[key], value, full)
         _check_range(fields[key].metadata.get("range"), values[key], full)
-    missing = [
-        item.name
-        for item in fields.values()
-        if item.name not in values
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise RecipeError(f"{where or 'recipe'}: the key {missing[0]!r} is missing")
+    for item in fields.values():
+        required = item.default is item.default_factory is dataclasses.MISSING
+        if required and item.name not in values:
+            raise RecipeError(f"{where or 'recipe'}: the key {item.name!r} is missing")
     return cls(**values)
 
 
@@ -115,31 +116,30 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
 
 
 def _scalar(hint: type, value: Any, full: str) -> Any:
-    if hint is float and isinstance(value, str):
-        # YAML 1.1 takes `1e-3` for text: its numbers have a dot.
+    kind = _KINDS.get(hint, "text")
+    wrong = RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+    if hint is float and isinstance(value, str | int) and not isinstance(value, bool):
         try:
-            value = float(value)
+            value = float(
+                value
+            )  # YAML 1.1 takes `1e-3` for text: its numbers have a dot
         except ValueError:
-            raise RecipeError(
-                f"{full}: must be a number, got {reprlib.repr(value)}"
-            ) from None
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value) if abs(value) < 10**300 else math.inf
-    if (hint is not bool and isinstance(value, bool)) or not isinstance(value, hint):
-        names = {int: "a whole number", float: "a number", bool: "true or false"}
-        kind = names.get(hint, "text")
-        raise RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+            raise wrong from None
+        except OverflowError:
+            value = math.inf
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise wrong
     if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
         raise RecipeError(f"{full}: must have at most {_MOST_DIGITS} digits")
-    if isinstance(value, float) and value != value:
-        raise RecipeError(f"{full}: must be a number, got nan")
+    if value != value:  # nan
+        raise wrong
     return value
 
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Return a config as plain data that `from_dict` reads back."""
-    tree = dataclasses.asdict(config)
-    return typing.cast("dict[str, Any]", _lists(tree))
+    tree: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return tree
 
 
 def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -151,11 +151,3 @@ def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
                 yield f"{item.name}.{key}", pair[0], pair[1]
         elif values[0] != values[1]:
             yield item.name, *values
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _lists(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_lists(item) for item in value]
-    return value

@@ -23,17 +23,7 @@ _MAX_SECONDS = 60.0  # of an utterance; longer ones make pages too large
 def page(
     title: str, model: str, recognizer: Recognizer, evaluation: Evaluation
 ) -> Iterator[str]:
-    """Render an evaluation as a page.
-
-    Args:
-        title: Heading of the page.
-        model: Name of the model.
-        recognizer: The evaluated model.
-        evaluation: Scores of the model.
-
-    Yields:
-        Parts of the page.
-    """
+    """Yield the parts of a page with this title, on an evaluation of a model."""
     facts = {
         "model": model,
         "normalizer": evaluation.normalizer,

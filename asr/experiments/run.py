@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asr.config.schema import Recipe, SourceConfig
+from asr.data.text_files import write_json_lines
 from asr.errors import DataError, RecipeError, TrainingError
 from asr.evaluation.page import page
 from asr.evaluation.speech import Evaluation, evaluate
@@ -166,19 +167,19 @@ def _evaluate(
     parts = [name for name in parts if not _scores(output, name)]
     if not parts:
         return
-    (output / SCORES).mkdir(exist_ok=True)
+    folder = output / SCORES
+    folder.mkdir(exist_ok=True)
     speech = task_of(recipe).modality == "speech"
-    score = _score_speech if speech else _score_texts
-    for name, evaluation in score(recipe, _files(parts, output, tell), output):
-        base = output / SCORES / name
-        with atomic_write(base.with_name(f"{name}.jsonl")) as file:
-            for result in evaluation.results:
-                line = json.dumps(result.to_json(), ensure_ascii=False)
-                file.write(line + "\n")
-        with atomic_write(base.with_name(f"{name}.txt")) as file:
+    score = _speech_scorer(recipe, output) if speech else _text_scorer(recipe, output)
+    for name in parts:
+        tell(f"evaluate  {folder / name}.json")
+        evaluation = score(name)
+        results = (result.to_json() for result in evaluation.results)
+        write_json_lines(folder / f"{name}.jsonl", results)
+        with atomic_write(folder / f"{name}.txt") as file:
             file.write(evaluation.summary() + "\n")
         # Written last: it marks this part as done.
-        with atomic_write(base.with_name(f"{name}.json")) as file:
+        with atomic_write(folder / f"{name}.json") as file:
             scores = {**evaluation.to_json(), "of": _state(output, name)}
             json.dump(scores, file, indent=1)
 
@@ -201,34 +202,27 @@ def _scores(output: Path, name: str) -> dict[str, Any]:
     return scores if scores.get("of") == _state(output, name) else {}
 
 
-def _files(
-    parts: list[str], output: Path, tell: Callable[[str], None]
-) -> Iterator[tuple[str, Path]]:
-    for name in parts:
-        tell(f"evaluate  {output / SCORES / name}.json")
-        yield name, _test_file(output, name)
-
-
-def _score_texts(
-    recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
-) -> Iterator[tuple[str, TextEvaluation]]:
+def _text_scorer(recipe: Recipe, output: Path) -> Callable[[str], TextEvaluation]:
     # The case of a model with lower-case texts is not an error.
     lowercase = normalizer(recipe.data.normalizer)("A") == "a"
     generator = load_text(output / MODEL)
-    for name, path in files:
-        pairs = list(generator.task.read(path))
-        yield name, evaluate_texts(generator, pairs, lowercase=lowercase)
+
+    def score(name: str) -> TextEvaluation:
+        pairs = list(generator.task.read(_test_file(output, name)))
+        return evaluate_texts(generator, pairs, lowercase=lowercase)
+
+    return score
 
 
-def _score_speech(
-    recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
-) -> Iterator[tuple[str, Evaluation]]:
+def _speech_scorer(recipe: Recipe, output: Path) -> Callable[[str], Evaluation]:
     recognizer = load(output / MODEL)
-    for name, path in files:
-        utterances = list(recognizer.task.read(path))
+
+    def score(name: str) -> Evaluation:
+        utterances = list(recognizer.task.read(_test_file(output, name)))
         evaluation = evaluate(recognizer, utterances)
         with atomic_write(output / SCORES / f"{name}.html") as file:
-            file.writelines(
-                f"{part}\n" for part in page(name, recipe.name, recognizer, evaluation)
-            )
-        yield name, evaluation
+            parts = page(name, recipe.name, recognizer, evaluation)
+            file.writelines(f"{part}\n" for part in parts)
+        return evaluation
+
+    return score

@@ -8,9 +8,8 @@ therefore gets the same batches.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 _Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its labels
 _Loaded = tuple[_Pair, tuple[int, ...]]  # and its phones
-_Jobs = list[Future[_Loaded | None]]
 
 # Relative noise on lengths before sorting: it varies the neighbours of an example.
 _JITTER = 0.05
@@ -65,14 +63,13 @@ def augmented_lengths(
     lengths = np.array([example.length for example in examples])
     if distort is None:
         return lengths
-    return lengths / [
-        distort.speed(_random_of(seed, epoch, index)) for index in range(len(lengths))
-    ]
+    randoms = (_random_of(seed, epoch, index) for index in range(len(lengths)))
+    return lengths / [distort.speed(random) for random in randoms]
 
 
-def _random_of(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the random generator of an example in an epoch."""
-    return np.random.default_rng((seed, epoch, index))
+def _random_of(*key: int) -> np.random.Generator:
+    """Return the random generator of a seed, an epoch and the index of an example."""
+    return np.random.default_rng(key)
 
 
 def plan_epoch(
@@ -158,36 +155,22 @@ def batches(
             source = distort(source, _random_of(seed, epoch, index))
         return (source, example.labels), example.phones
 
-    with (
-        ThreadPoolExecutor(loader.workers) as pool,
-        closing(_prefetch(plan, pool, load, loader.ahead)) as prefetched,
-    ):
-        for jobs in prefetched:
-            loaded = [clip for job in jobs if (clip := job.result()) is not None]
+    # Batches are submitted some steps before they are yielded.
+    waiting: deque[list[Future[_Loaded | None]]] = deque()
+    pool = ThreadPoolExecutor(loader.workers)
+    try:
+        for number in range(len(plan) + loader.ahead):
+            if number < len(plan):
+                waiting.append([pool.submit(load, int(i)) for i in plan[number]])
+            if number < loader.ahead:
+                continue
+            loaded = [clip for job in waiting.popleft() if (clip := job.result())]
             _check_unreadable(loader, records)
             if loaded:
                 pairs, phones = zip(*loaded, strict=True)
                 yield collate(pairs, start_token, phones, fixed_shapes=fixed_shapes)
-
-
-def _prefetch(
-    plan: Sequence[np.ndarray],
-    pool: ThreadPoolExecutor,
-    load: Callable[[int], _Loaded | None],
-    ahead: int,
-) -> Generator[_Jobs, None, None]:
-    """Submit batches some steps before they are yielded; cancel the rest at the end."""
-    waiting: deque[_Jobs] = deque()
-    try:
-        for number in range(len(plan) + ahead):
-            if number < len(plan):
-                waiting.append([pool.submit(load, int(i)) for i in plan[number]])
-            if number >= ahead:
-                yield waiting.popleft()
     finally:
-        for jobs in waiting:
-            for job in jobs:
-                job.cancel()
+        pool.shutdown(cancel_futures=True)
 
 
 def _check_unreadable(loader: SourceLoader, total: int) -> None:
@@ -257,5 +240,5 @@ def as_dataset(
     targets = {"labels": matrix, "label_lengths": vector}
     if phones:
         targets |= {"phones": matrix, "phone_lengths": vector}
-    signature = (inputs, targets)
-    return tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(2)
+    dataset = tf.data.Dataset.from_generator(make, output_signature=(inputs, targets))
+    return dataset.prefetch(2)

@@ -45,11 +45,7 @@ class OverlapFilter:
         Raises:
             DataError: All records overlap.
         """
-        kept = [
-            record
-            for record in records
-            if not any(text in self for text in texts(record))
-        ]
+        kept = [x for x in records if not any(text in self for text in texts(x))]
         if len(kept) < len(records):
             log.warning(
                 "left out %d of the training data: overlap with data.withhold",

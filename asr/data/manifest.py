@@ -178,7 +178,7 @@ def _absolute(path: Path) -> Path:
 
 def _string(entry: dict[str, Any], key: str) -> str | None:
     value = entry.get(key)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         return str(value)  # speakers and ids are often plain numbers
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} is {json.dumps(value)}; it must be a string")
@@ -189,8 +189,7 @@ def _seconds(entry: dict[str, Any], key: str) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= _LONGEST:
+    if type(value) not in (int, float) or not 0 <= value <= _LONGEST:
         raise ValueError(
             f"{key} is {json.dumps(value)}; it must be a number of seconds, 0 or more"
         )

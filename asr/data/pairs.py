@@ -47,9 +47,7 @@ def read_pairs(
         DataError: The file cannot be read, a line is malformed, or a text is empty.
     """
     path = Path(path)
-    parse = _PARSERS.get(
-        path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    )
+    parse = _PARSERS.get(Path(path.name.removesuffix(".gz")).suffix)
     if parse is None:
         raise DataError(
             f"{path}: a file of pairs must be .tsv (source, tab, target) or .jsonl; "

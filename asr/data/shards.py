@@ -69,12 +69,11 @@ def write_shards(
                 f"{path}: exists already, and other manifests may refer to it; remove "
                 "it, or choose another folder"
             )
-        writers = [tf.io.TFRecordWriter(part) for part in parts]
-        try:
+        with contextlib.ExitStack() as stack:
+            writers = [
+                stack.enter_context(tf.io.TFRecordWriter(part)) for part in parts
+            ]
             yield from _store(utterances, writers, paths, on_unreadable)
-        finally:
-            for writer in writers:
-                writer.close()
         for part, path in zip(parts, paths, strict=True):
             tf.io.gfile.rename(part, path)
     except tf.errors.OpError as error:
@@ -110,23 +109,17 @@ def _store(
             continue
         turn = (turn + 1) % len(paths)
         duration = tf.train.FloatList(value=[utterance.duration or 0.0])
+        texts = ("text", "id", "speaker", "lang")
         features = {
             "audio": feature(content),
-            "text": feature(utterance.text),
-            "id": feature(utterance.id),
-            "speaker": feature(utterance.speaker),
-            "lang": feature(utterance.lang),
+            **{key: feature(getattr(utterance, key)) for key in texts},
             "duration": tf.train.Feature(float_list=duration),
         }
         example = tf.train.Example(features=tf.train.Features(feature=features))
         record = example.SerializeToString()
         writers[turn].write(record)
-        clip = ShardClip(
-            paths[turn],
-            ends[turn] + _HEADER + record.index(content),
-            len(content),
-            zlib.crc32(content),
-        )
+        position = ends[turn] + _HEADER + record.index(content)
+        clip = ShardClip(paths[turn], position, len(content), zlib.crc32(content))
         ends[turn] += _HEADER + len(record) + _FOOTER
         yield replace(utterance, audio=clip, offset=0.0)
 
@@ -141,11 +134,9 @@ def _bytes(utterance: Utterance) -> bytes:
         if isinstance(utterance.audio, ShardClip):
             return utterance.audio.read()
         return utterance.audio.read_bytes()
+    offset, duration = utterance.offset, utterance.duration
     samples = audio_io.read(
-        utterance.audio,
-        info.rate,
-        offset=utterance.offset,
-        duration=utterance.duration,
+        utterance.audio, info.rate, offset=offset, duration=duration
     )
     # libsndfile would scale floats by one less than full scale.
     integers = np.clip(np.round(samples * 2.0**31), -(2.0**31), 2.0**31 - 1)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 @click.argument("data", type=options.PATH, metavar="MANIFEST|PAIRS|CORPUS")
 @option(
     "--corpus",
-    corpora.CorpusName(),
+    corpora.corpus_name,
     "Kind of corpus.  [default: detected]",
     metavar="NAME",
 )
@@ -121,10 +121,9 @@ def _score_speech(request: SimpleNamespace) -> None:
 
 
 def _score_language_model(request: SimpleNamespace) -> Perplexity:
-    data, corpus, subset = request.data, request.corpus, request.subset
-    if corpus is None:
-        recordings = data.is_dir() or data.suffix == ".jsonl"
-        corpus = detect(data) if recordings else LINES
+    data, subset = request.data, request.subset
+    recordings = data.is_dir() or data.suffix == ".jsonl"
+    corpus = request.corpus or (detect(data) if recordings else LINES)
     if subset is None and corpus not in {LINES, *TEXT_CORPORA}:
         subset = _only_subset(corpus, data)
     path, limit = str(data.resolve()), request.limit or 0

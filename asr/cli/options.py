@@ -162,9 +162,8 @@ def not_stdout(
 ) -> Path | None:
     """Refuse `-`, because results go to standard output already."""
     if path == Path("-"):
-        raise UsageError(
-            f"--{parameter.name} must be a file, got -; results go to standard output"
-        )
+        reason = "results go to standard output"
+        raise UsageError(f"--{parameter.name} must be a file, got -; {reason}")
     return path
 
 
@@ -193,15 +192,11 @@ error_rates = combined(
 
 
 def refuse_error_rates(request: object) -> None:
-    """Refuse options of error rates where another score is computed.
-
-    Raises:
-        UsageError: An option has a value.
-    """
+    """Refuse options of error rates where another score is computed."""
     for name in _ERROR_RATES:
         if getattr(request, name, None):
-            option = name.strip("_")
-            raise UsageError(f"--{option} applies only to error rates; leave it out")
+            name = name.strip("_")
+            raise UsageError(f"--{name} applies only to error rates; leave it out")
 
 
 def decoding_config(
@@ -215,8 +210,7 @@ def decoding_config(
         more: Further fields, the same way.
 
     Raises:
-        UsageError: `n_best` exceeds the beam size, or a weight of a language model is
-            given without a language model.
+        UsageError: The beam is too small, or a language model is missing.
     """
     given = {**search, **more}
     changes = {key: value for key, value in given.items() if value is not None}
@@ -228,9 +222,8 @@ def decoding_config(
             raise UsageError("--lm-weight and --word-bonus need a --language-model")
         if changes.get("phone_weight"):
             raise UsageError("--phone-weight needs a --language-model with a lexicon")
-    if config.n_best > config.beam_size:
+    if (n_best := config.n_best) > config.beam_size:
         raise UsageError(
-            f"--n-best {config.n_best} needs a beam of as many; "
-            f"give --beam-size {config.n_best}"
+            f"--n-best {n_best} needs a beam of as many; give --beam-size {n_best}"
         )
     return config

@@ -27,11 +27,7 @@ _COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
 
 
 def check_overwritable(*paths: Path | None) -> None:
-    """Check before hours of work that files can be written after them.
-
-    Raises:
-        OutputError: The folder of a file is missing or not writable.
-    """
+    """Check before hours of work that files can be written after them."""
     for path in paths:
         if path is not None and path != Path("-"):
             check_folder(path.parent)
@@ -50,12 +46,7 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 def write_alignments(
     path: Path, alignments: Iterable[tuple[str, Sequence[Aligned]]]
 ) -> None:
-    """Write references over hypotheses; on a terminal in colour and in its width.
-
-    Args:
-        path: File; `-` is standard output.
-        alignments: Name and alignment of each utterance.
-    """
+    """Write each named alignment; on a terminal in colour and in its width."""
     coloured = path == Path("-") and terminal.prints_to_terminal()
     show = _coloured if coloured else alignment_text
     name_of = terminal.escaped if coloured else str
@@ -156,15 +147,10 @@ def _files(folder: Path, name: str, output_format: str) -> dict[str, Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make an output folder and its parents.
-
-    Raises:
-        OutputError: The folder cannot be made or is not writable.
-    """
+    """Make an output folder and its parents, and check that it is writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder}: {error.strerror}"
-        ) from error
+        reason = f"cannot make the folder {folder}: {error.strerror}"
+        raise OutputError(reason) from error
     check_folder(folder)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -28,10 +29,8 @@ from asr.text.tokenizers import make_tokenizer, write_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from asr.data.manifest import Utterance
-
-    Report = dict[str, Any]
-
+T = TypeVar("T")
+Report = dict[str, Any]
 
 _READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
 
@@ -40,7 +39,7 @@ _READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
     epilog="Example: asr prepare librispeech --subset dev-clean --download; corpora: "
     f"{', '.join([*CORPORA, *TEXT_CORPORA])}, tfds:NAME."
 )
-@click.argument("corpus", type=corpora.CorpusName(), metavar="CORPUS")
+@click.argument("corpus", type=corpora.corpus_name, metavar="CORPUS")
 @click.argument("root", type=options.PATH, required=False, metavar="[DIR]")
 @option(
     "--subset subsets",
@@ -100,9 +99,8 @@ def command(**given: Any) -> None:
     prepare = _prepare_texts if corpus in TEXT_CORPORA else _prepare_speech
     reports, texts = prepare(request, root)
     if request.tokenizer:
-        normalize = normalizer(request.normalizer)
         path = request.output / "tokenizer.json"
-        normal = [normalize(text) for text in texts]
+        normal = list(map(normalizer(request.normalizer), texts))
         tokenizer = make_tokenizer(normal, request.tokenizer, size=request.pieces)
         write_tokenizer(path, tokenizer)
         reports["tokenizer"] = {
@@ -162,9 +160,7 @@ def _prepare_speech(
     subsets = request.subsets or tuple(present) or ("",)
     for subset in subsets:
         check_subset(corpus, root, subset, present)
-    manifests = {
-        subset: output / f"{subset.replace('/', '-')}.jsonl" for subset in subsets
-    }
+    manifests = {x: output / f"{x.replace('/', '-')}.jsonl" for x in subsets}
     for manifest in manifests.values():
         _refuse_overwriting(manifest, corpus, root)
     make_folder(output)
@@ -189,12 +185,8 @@ def _prepare_speech(
                 "summary": preparation.report.summary(),
                 **dataclasses.asdict(preparation.report),
             }
-    texts = (
-        utterance.text or ""
-        for report in reports.values()
-        for utterance in read_manifest(report["manifest"])
-    )
-    return reports, texts
+    written = chain.from_iterable(map(read_manifest, manifests.values()))
+    return reports, (utterance.text or "" for utterance in written)
 
 
 def _refuse_overwriting(target: Path, corpus: str, root: Path) -> None:
@@ -206,9 +198,7 @@ def _refuse_overwriting(target: Path, corpus: str, root: Path) -> None:
         raise UsageError(f"{target}: would replace the source; choose an --output")
 
 
-def _counted(
-    utterances: Iterable[Utterance], advance: Callable[[], None]
-) -> Iterator[Utterance]:
-    for utterance in utterances:
+def _counted(items: Iterable[T], advance: Callable[[], None]) -> Iterator[T]:
+    for item in items:
         advance()
-        yield utterance
+        yield item

@@ -127,7 +127,8 @@ def _error_rates(
     request: SimpleNamespace, references: References, systems: Sequence[Pairs]
 ) -> list[Any]:
     """Return scores of each system and, for two, of their difference."""
-    aligner, normalize = None, normalizer_of(request.normalizer)
+    aligner, as_json = None, request.as_json
+    normalize = normalizer_of(request.normalizer)
     if request.sclite_:
         rules = sclite.Rules(request.fragments, request.optional)
         # Counts, errors, alignments and page need the same alignments.
@@ -138,7 +139,7 @@ def _error_rates(
     results: list[Any] = []
     for texts, hypotheses, *_ in systems:
         report = ScoreReport(texts, hypotheses, facts, aligner, vocabulary)
-        show = report.to_json if request.as_json else report.summary
+        show = report.to_json if as_json else report.summary
         results.append(show(request.by, request.errors))
         if request.alignments:
             steps = map(aligner or align, texts, hypotheses)
@@ -155,7 +156,5 @@ def _error_rates(
             speakers if all(speakers) else None,
             aligner=aligner or align,
         )
-        results.append(
-            comparison.to_json() if request.as_json else comparison.summary()
-        )
+        results.append(comparison.to_json() if as_json else comparison.summary())
     return results

@@ -50,12 +50,10 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a recipe file and its bases."""
     try:
-        text = _read_text(path)
+        tree = yaml.load(_read_text(path), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
-    try:
-        tree = yaml.load(text, _Loader)
     # ValueError: a date such as 2024-13-1
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]

@@ -8,7 +8,7 @@ import math
 import reprlib
 import typing
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from asr.config.schema import (
     AttentionConfig,
@@ -16,12 +16,10 @@ from asr.config.schema import (
     DecodingConfig,
     EncoderConfig,
     FrontendConfig,
+    T,
     TrainConfig,
 )
 from asr.errors import RecipeError, did_you_mean
-
-if TYPE_CHECKING:
-    from asr.config.schema import T
 
 _MOST_DIGITS = 300  # of a number
 _KINDS: dict[type, str] = {
@@ -54,10 +52,9 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     Raises:
         RecipeError: Names the offending key.
     """
+    name = where or "recipe"
     if not isinstance(tree, Mapping):
-        raise RecipeError(
-            f"{where or 'recipe'}: must be keys and values, got {reprlib.repr(tree)}"
-        )
+        raise RecipeError(f"{name}: must be keys and values, got {reprlib.repr(tree)}")
     hints = typing.get_type_hints(cls)
     fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is always a dataclass here
     values = {}
@@ -76,7 +73,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     for item in fields.values():
         required = item.default is item.default_factory is dataclasses.MISSING
         if required and item.name not in values:
-            raise RecipeError(f"{where or 'recipe'}: the key {item.name!r} is missing")
+            raise RecipeError(f"{name}: the key {item.name!r} is missing")
     return cls(**values)
 
 
@@ -87,11 +84,9 @@ def _check_range(bounds: tuple[float, float] | None, value: Any, full: str) -> N
     numbers = value if isinstance(value, tuple) else (value,)
     if not numbers:
         raise RecipeError(f"{full}: must have at least one number, got an empty list")
-    for number in numbers:
-        if not low <= number <= high:
-            raise RecipeError(
-                f"{full}: must be between {low:g} and {high:g}, got {number}"
-            )
+    for x in numbers:
+        if not low <= x <= high:
+            raise RecipeError(f"{full}: must be between {low:g} and {high:g}, got {x}")
 
 
 def _convert(hint: Any, value: Any, full: str) -> Any:
@@ -103,9 +98,8 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
     if origin is Literal:
         choices = [str(choice) for choice in typing.get_args(hint)]
         if value not in choices:
-            raise RecipeError(
-                f"{full}: unknown {value!r}{did_you_mean(str(value), choices)}"
-            )
+            advice = did_you_mean(str(value), choices)
+            raise RecipeError(f"{full}: unknown {value!r}{advice}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):

@@ -84,12 +84,11 @@ def plan_epoch(
 
     Args:
         lengths: Length of each example, in seconds or tokens.
-        batch_length: Largest padded length of a batch. A longer example forms a batch
-            of its own.
+        batch_length: Largest padded length of a batch, or one longer example.
         seed: Seed of the run.
         epoch: Number of the epoch; each epoch has its own order.
-        ascending: Order batches from short to long. Otherwise batches are shuffled,
-            and so are examples of about the same length.
+        ascending: Order batches from short to long. Otherwise shuffle batches, and
+            examples of about the same length.
 
     Returns:
         Indices of each batch; every example is in exactly one batch.
@@ -133,8 +132,7 @@ def batches(
         distort: Augmentation of waveforms.
         seed: Seed of the run.
         epoch: Number of the epoch.
-        fixed_shapes: Round padded lengths up to a coarse grid, for backends that
-            compile once for each shape.
+        fixed_shapes: Round padded lengths up, for backends that compile each shape.
 
     Yields:
         Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
@@ -190,16 +188,13 @@ def collate(
     *,
     fixed_shapes: bool = False,
 ) -> Batch:
-    """Pad the sources and labels of a batch with zeros.
+    """Pad the sources and labels of a batch with zeros; see `batches`.
 
     Args:
         pairs: For each example, source (N,) and labels closed by the end symbol.
         start_token: First decoder input.
         phones: Phones of each example, if the model has a phone head.
         fixed_shapes: Round padded lengths up to a coarse grid.
-
-    Returns:
-        Inputs and targets as in `batches`.
     """
 
     def pad(rows: Sequence[Any], kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -230,13 +225,10 @@ def as_dataset(
     """
     import tensorflow as tf  # only where TensorFlow is the backend
 
+    source = tf.TensorSpec((None, None), "float32")
     matrix = tf.TensorSpec((None, None), "int32")
     vector = tf.TensorSpec((None,), "int32")
-    inputs = {
-        "source": tf.TensorSpec((None, None), "float32"),
-        "source_lengths": vector,
-        "tokens": matrix,
-    }
+    inputs = {"source": source, "source_lengths": vector, "tokens": matrix}
     targets = {"labels": matrix, "label_lengths": vector}
     if phones:
         targets |= {"phones": matrix, "phone_lengths": vector}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,8 +14,8 @@ from asr.data.text_files import parse_json_object, text_lines, write_json_lines
 from asr.errors import DataError
 
 
-class Record(Protocol):
-    """A source with its reference text; hashable."""
+class Record(Hashable, Protocol):
+    """A source with its reference text."""
 
     @property
     def text(self) -> str | None:
@@ -24,9 +24,6 @@ class Record(Protocol):
     @property
     def name(self) -> str:
         """Name in messages."""
-
-    def __hash__(self) -> int:
-        """Records are keys of dictionaries."""
 
 
 @dataclass(frozen=True)
@@ -90,17 +87,10 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write a manifest; an interrupted write leaves no file.
+    """Write a manifest; return its number of utterances.
 
     Paths below the manifest's folder are written relative to it, so that the folder can
-    be moved. All other paths are absolute.
-
-    Args:
-        path: The file to create or replace; its folder must exist.
-        utterances: The utterances, in the order of the manifest.
-
-    Returns:
-        Number of utterances.
+    be moved. All other paths are absolute. An interrupted write leaves no file.
 
     Raises:
         OutputError: The file cannot be written.
@@ -190,7 +180,6 @@ def _seconds(entry: dict[str, Any], key: str) -> float | None:
     if value is None:
         return None
     if type(value) not in (int, float) or not 0 <= value <= _LONGEST:
-        raise ValueError(
-            f"{key} is {json.dumps(value)}; it must be a number of seconds, 0 or more"
-        )
+        kind = "a number of seconds, 0 or more"
+        raise ValueError(f"{key} is {json.dumps(value)}; it must be {kind}")
     return float(value)

@@ -49,10 +49,8 @@ def read_pairs(
     path = Path(path)
     parse = _PARSERS.get(Path(path.name.removesuffix(".gz")).suffix)
     if parse is None:
-        raise DataError(
-            f"{path}: a file of pairs must be .tsv (source, tab, target) or .jsonl; "
-            "rename it"
-        )
+        kinds = ".tsv (source, tab, target) or .jsonl"
+        raise DataError(f"{path}: a file of pairs must be {kinds}; rename it")
     for number, line in text_lines(path):
         if not line.strip():
             continue

@@ -37,9 +37,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
             lines = iter(partial(file.readline, _LONGEST_LINE + 1), b"")
             for number, raw in enumerate(lines, 1):
                 if len(raw) > _LONGEST_LINE:
-                    raise DataError(
-                        f"{path}:{number}: a line of more than {_LONGEST_LINE:,} bytes"
-                    )
+                    size = f"{_LONGEST_LINE:,} bytes"
+                    raise DataError(f"{path}:{number}: a line of more than {size}")
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -69,10 +68,7 @@ def parse_json_object(line: str) -> dict[str, Any]:
 
 
 def write_json_lines(path: str | Path, entries: Iterable[dict[str, Any]]) -> int:
-    """Write one JSON object a line; an interrupted write leaves no file.
-
-    Returns:
-        Number of objects.
+    """Write one JSON object a line, or no file; return the number of objects.
 
     Raises:
         OutputError: The file cannot be written.

@@ -51,8 +51,8 @@ def media(
         limit: Maximum number of utterances; each adds about 600 kB to the page.
 
     Returns:
-        Position of an utterance -> its media. Unreadable recordings and those of more
-        than a minute are skipped. Media have no image if attention is not available.
+        Position of an utterance -> its media, without images if there is no attention.
+        Unreadable recordings and those of more than a minute are skipped.
     """
     errors = evaluation.report.counts[:, 1:4].sum(axis=1)
     selected: dict[int, Media] = {}

@@ -76,8 +76,7 @@ def compare(
         recipe: The common recipe.
         vary: Key of the recipe -> its values; all combinations are trained.
         seeds: Number of trainings of each variant, with seeds 1, 2, ...
-        output: Folder of the grid: one folder a training, `results.json`, `table.md`,
-            `scores.png` and `by_length.png`.
+        output: Folder of the trainings, `results.json`, `table.md` and plots.
         overrides: Assignments as in `load_recipe`, for all variants.
 
     Raises:
@@ -88,17 +87,15 @@ def compare(
     if "seed" in {*vary, *(text.partition("=")[0].strip() for text in overrides)}:
         raise RecipeError(f"seed: must not be set; each variant has seeds 1 to {seeds}")
     runs: list[tuple[str, Recipe]] = []
-    for values in itertools.product(*vary.values()):
+    for *values, seed in itertools.product(*vary.values(), range(1, seeds + 1)):
         chosen = dict(zip(vary, values, strict=True))
         changes = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
-        for seed in range(1, seeds + 1):
-            loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
-            check(loaded)
-            runs.append((_label(chosen), loaded))
+        loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
+        check(loaded)
+        runs.append((_label(chosen), loaded))
     if not runs[0][1].data.dev:
-        raise DataError(
-            f"{recipe}: data.dev must not be empty; comparisons are scored on it"
-        )
+        reason = "comparisons are scored on it"
+        raise DataError(f"{recipe}: data.dev must not be empty; {reason}")
     output.mkdir(parents=True, exist_ok=True)
     cells = []
     for number, (variant, loaded) in enumerate(runs, 1):
@@ -141,10 +138,9 @@ def report(cells: Sequence[Cell], output: Path) -> None:
 
 
 def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.variant, []).append(cell)
-    return groups
+    """Return variant -> its trainings, which follow one another."""
+    groups = itertools.groupby(cells, key=lambda cell: cell.variant)
+    return {variant: list(group) for variant, group in groups}
 
 
 def _score(variant: str, folder: Path) -> Cell:
@@ -152,11 +148,8 @@ def _score(variant: str, folder: Path) -> Cell:
     recipe, loaded = load_run_recipe(folder), read_model(folder / MODEL)
     task, facts = loaded.task, loaded.config.training
     loader = SourceLoader(task.encode_source, workers=recipe.data.workers)
-    pairs = [
-        (record, source)
-        for record in task.read(folder / DEV)
-        if (source := loader.load(record)) is not None
-    ]
+    loaded_records = ((x, loader.load(x)) for x in task.read(folder / DEV))
+    pairs = [(x, source) for x, source in loaded_records if source is not None]
     search = Predictor(loaded).search()
     texts = write_all(search, task, pairs, recipe.data.batch_length)
     references = [record.text or "" for record, _ in pairs]

@@ -20,11 +20,9 @@ _PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "jiwer"
 
 
 def environment() -> dict[str, Any]:
-    """Describe the environment of this program.
+    """Return command, time, versions and machine of this program.
 
-    Returns:
-        Command, time, versions and machine. In a checkout also the git `revision`,
-        with `+` if tracked files differ from it.
+    In a checkout also the git `revision`, with `+` if tracked files differ from it.
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -37,9 +35,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "asr": _version("asr-attention"),
         "revision": _revision(Path(__file__).resolve().parents[2]),
-        "packages": {
-            name: version for name in _PACKAGES if (version := _version(name))
-        },
+        "packages": {x: version for x in _PACKAGES if (version := _version(x))},
     }
 
 

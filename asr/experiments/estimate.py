@@ -46,8 +46,7 @@ class Estimate:
         steps: Batches of one epoch.
         step_seconds: Mean time of a step, including the decoding of audio.
         epoch_seconds: Time of an epoch, without validation.
-        memory: Bytes of the process with the longest batch and the cache of decoded
-            audio; memory of a GPU is not included.
+        memory: Bytes with the longest batch and the cache of audio, without a GPU's.
         checkpoint: Bytes of the checkpoint.
         timed: Number of measured steps.
     """
@@ -92,8 +91,7 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
 
     Args:
         recipe: Recipe of the training.
-        hours: Speech to train on, for data that are not on this machine; noise in
-            clips of twelve seconds replaces it.
+        hours: Speech to train on, replaced by noise, for data on another machine.
 
     Raises:
         DataError: The data of the recipe cannot be used.
@@ -129,7 +127,10 @@ def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
     length = sum(data.lengths) * share
     steps = round(len(plan) * share)
     cached = 2 * length * task.rate if task.unit == "s" else 0.0
-    padded, total = (sum(_padded(b, lengths) for b in part) for part in (sample, plan))
+    padded, total = (
+        sum(len(batch) * float(lengths[batch].max()) for batch in part)
+        for part in (sample, plan)
+    )
     epoch_seconds = seconds / padded * total * share
     return Estimate(
         parameters=training.model.count_params(),
@@ -169,10 +170,6 @@ def _sample(
     count = min(_TIMED, len(others))
     drawn = np.random.default_rng(seed).choice(others, count, replace=False)
     return [plan[longest], *(plan[int(i)] for i in drawn)]
-
-
-def _padded(batch: np.ndarray, lengths: np.ndarray) -> float:
-    return len(batch) * float(lengths[batch].max())
 
 
 def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:

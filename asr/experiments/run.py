@@ -19,8 +19,8 @@ from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
 from asr.experiments.environment import environment
 from asr.files import atomic_write, data_directory
-from asr.inference.generator import load_text
-from asr.inference.recognizer import load
+from asr.inference.generator import TextGenerator, load_text
+from asr.inference.recognizer import Recognizer, load
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
 from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task
@@ -42,10 +42,9 @@ def run(
 ) -> dict[str, dict[str, Any]]:
     """Prepare, train and evaluate a recipe, or go on where a run stopped.
 
-    The folder is that of `train` with further files: `test-PART.jsonl` for each part of
-    `data.test`; `scores/PART.json` with its figures, `.txt` with a summary, `.jsonl`
-    with the hypotheses and, for speech, `.html` with alignments; `environment.jsonl`
-    with a line for each call; `run.log` and `report.html`.
+    The folder is that of `train` with further files: `test-PART.jsonl` and
+    `scores/PART.json`, `.txt`, `.jsonl` (hypotheses) and, for speech, `.html` for each
+    part of `data.test`; `environment.jsonl`, `run.log` and `report.html`.
 
     Args:
         recipe: The recipe.
@@ -123,8 +122,7 @@ def _note_environment(recipe: Recipe, output: Path) -> None:
     path = output / ENVIRONMENT
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     with atomic_write(path) as file:
-        file.write(before)
-        file.write(json.dumps({**environment(), "seed": recipe.seed}) + "\n")
+        file.write(before + json.dumps({**environment(), "seed": recipe.seed}) + "\n")
 
 
 def _test_file(output: Path, name: str) -> Path:
@@ -159,21 +157,19 @@ def _evaluate(
 ) -> None:
     if not (output / MODEL / SUMS).is_file():
         raise TrainingError(f"{output / MODEL}: no model to evaluate; train one first")
-    for name in parts:
-        if not _test_file(output, name).is_file():
-            raise TrainingError(
-                f"{_test_file(output, name)}: missing; do not skip the stage prepare"
-            )
+    for path in (_test_file(output, name) for name in parts):
+        if not path.is_file():
+            raise TrainingError(f"{path}: missing; do not skip the stage prepare")
     parts = [name for name in parts if not _scores(output, name)]
     if not parts:
         return
     folder = output / SCORES
     folder.mkdir(exist_ok=True)
     speech = task_of(recipe).modality == "speech"
-    score = _speech_scorer(recipe, output) if speech else _text_scorer(recipe, output)
+    model = load(output / MODEL) if speech else load_text(output / MODEL)
     for name in parts:
         tell(f"evaluate  {folder / name}.json")
-        evaluation = score(name)
+        evaluation = _score(model, recipe, output, name)
         results = (result.to_json() for result in evaluation.results)
         write_json_lines(folder / f"{name}.jsonl", results)
         with atomic_write(folder / f"{name}.txt") as file:
@@ -202,27 +198,16 @@ def _scores(output: Path, name: str) -> dict[str, Any]:
     return scores if scores.get("of") == _state(output, name) else {}
 
 
-def _text_scorer(recipe: Recipe, output: Path) -> Callable[[str], TextEvaluation]:
-    # The case of a model with lower-case texts is not an error.
-    lowercase = normalizer(recipe.data.normalizer)("A") == "a"
-    generator = load_text(output / MODEL)
-
-    def score(name: str) -> TextEvaluation:
-        pairs = list(generator.task.read(_test_file(output, name)))
-        return evaluate_texts(generator, pairs, lowercase=lowercase)
-
-    return score
-
-
-def _speech_scorer(recipe: Recipe, output: Path) -> Callable[[str], Evaluation]:
-    recognizer = load(output / MODEL)
-
-    def score(name: str) -> Evaluation:
-        utterances = list(recognizer.task.read(_test_file(output, name)))
-        evaluation = evaluate(recognizer, utterances)
-        with atomic_write(output / SCORES / f"{name}.html") as file:
-            parts = page(name, recipe.name, recognizer, evaluation)
-            file.writelines(f"{part}\n" for part in parts)
-        return evaluation
-
-    return score
+def _score(
+    model: Recognizer | TextGenerator, recipe: Recipe, output: Path, name: str
+) -> Evaluation | TextEvaluation:
+    records = list(model.task.read(_test_file(output, name)))
+    if isinstance(model, TextGenerator):
+        # The case of a model with lower-case texts is not an error.
+        lowercase = normalizer(recipe.data.normalizer)("A") == "a"
+        return evaluate_texts(model, records, lowercase=lowercase)
+    evaluation = evaluate(model, records)
+    with atomic_write(output / SCORES / f"{name}.html") as file:
+        parts = page(name, recipe.name, model, evaluation)
+        file.writelines(f"{part}\n" for part in parts)
+    return evaluation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,12 +49,13 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
         UsageError: No row holds a value to draw, or the suffix is another.
         OutputError: The file cannot be written.
     """
-    panels = [
-        (ylabel, curves)
-        for ylabel, keys in _PANELS.items()
-        if (curves := {label: _points(history, key) for key, label in keys.items()})
-        and any(curves.values())
-    ]
+    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for ylabel, keys in _PANELS.items():
+        for key, label in keys.items():
+            known = [row for row in history if row.get(key) is not None]
+            points = [(x["epoch"], x[key]) for x in known if math.isfinite(x[key])]
+            if points:
+                panels.setdefault(ylabel, {})[label] = points
     if not panels:
         raise UsageError(
             f"nothing to draw in the history; its rows need 'epoch' and one of "
@@ -61,11 +63,9 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
         )
     figure = new_figure(8.0, 0.6 + 2.9 * len(panels))
     drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (ylabel, curves) in zip(drawn, panels, strict=True):
+    for axes, (ylabel, curves) in zip(drawn, panels.items(), strict=True):
         for label, points in curves.items():
-            if points:
-                epochs, values = zip(*points, strict=True)
-                axes.plot(epochs, values, marker="o", markersize=3, label=label)
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
         axes.set_ylim(bottom=0.0)
         _style(axes)
         axes.legend(frameon=False)
@@ -124,9 +124,8 @@ def by_length(
     figure = new_figure(7.0, 4.0)
     axes = figure.add_subplot()
     positions = np.arange(len(lengths))
-    for number, (variant, runs) in enumerate(values.items()):
+    for marker, (variant, runs) in zip(cycle(_MARKERS), values.items(), strict=False):
         matrix = np.array(runs)  # (runs, groups)
-        marker = _MARKERS[number % len(_MARKERS)]
         axes.plot(positions, matrix.mean(axis=0), marker=marker, label=variant)
         if len(runs) > 1:
             low, high = matrix.min(axis=0), matrix.max(axis=0)
@@ -137,17 +136,6 @@ def by_length(
     _style(axes)
     axes.legend(frameon=False, fontsize=8)
     save_figure(figure, path)
-
-
-def _points(
-    history: Sequence[Mapping[str, Any]], key: str
-) -> list[tuple[float, float]]:
-    """Return (epoch, value) of each row with a finite value."""
-    return [
-        (row["epoch"], row[key])
-        for row in history
-        if row.get(key) is not None and math.isfinite(row[key])
-    ]
 
 
 def _style(axes: Axes, grid: Literal["x", "both"] = "both") -> None:

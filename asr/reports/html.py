@@ -16,6 +16,8 @@ from asr.metrics.wer import Score, total
 
 _ERRORS = 50  # most frequent ones
 _MISSING = "∅"
+_GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
+_UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "reference and hypothesis")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def html_report(
     facts: Mapping[str, Any],
     media: Mapping[int, Media] | None = None,
 ) -> Iterator[str]:
-    """Render a score report as a page.
+    """Yield the parts of a page on a score report.
 
     Args:
         report: Scores, references and hypotheses.
@@ -47,9 +49,6 @@ def html_report(
         title: Heading of the page.
         facts: Further lines of the overview, such as the normaliser.
         media: Position of an utterance -> its audio and images.
-
-    Yields:
-        Parts of the page.
     """
     yield opening(title)
     yield from _overview(report, facts)
@@ -65,10 +64,6 @@ def html_report(
     yield "<s class=D>missing</s> <s class=I>inserted</s></p>"
     yield from table(_UTTERANCE_HEAD, _utterance_rows(report, names, media or {}))
     yield closing()
-
-
-_GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
-_UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "reference and hypothesis")
 
 
 def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -87,7 +82,7 @@ def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
     if report.out_of_vocabulary is not None:
         yield f"<li>{report.out_of_vocabulary:.2%} of the words are unknown"
     for key, value in facts.items():
-        yield f"<li>{html.escape(key)}: {html.escape(str(value))}"
+        yield f"<li>{html.escape(f'{key}: {value}')}"
     yield "</ul>\n"
 
 

@@ -58,19 +58,19 @@ def attention(
         OutputError: The file cannot be written.
     """
     weights = _matrix(weights, "attention weights")
-    if len(tokens) != len(weights):
+    rows, columns = weights.shape
+    if len(tokens) != rows:
         raise UsageError(
-            f"{len(weights)} rows of attention weights but {len(tokens)} tokens; "
+            f"{rows} rows of attention weights but {len(tokens)} tokens; "
             "give one token for each row"
         )
-    rows, columns = weights.shape
     seconds = columns * frame_seconds
     height = min(max(_ROW * rows, 1.6), 14.0)
     heights = [height] if features is None else [1.6, height]
     figure = new_figure(_time_width(seconds), sum(heights) + 0.6)
-    panels = figure.subplots(
-        len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
-    )[:, 0]
+    panels = np.atleast_1d(
+        figure.subplots(len(heights), sharex=True, height_ratios=heights)
+    )
     axes = panels[-1]
     extent = (0.0, seconds, rows - 0.5, -0.5)
     image = axes.imshow(weights, **_WEIGHTS, extent=extent, interpolation="nearest")
@@ -263,9 +263,9 @@ def save_figure(
     if suffix not in (".png", ".svg"):
         also = "" if frames is None else ", animations .gif"
         raise UsageError(f"{path}: pictures are .png or .svg{also}; change the suffix")
+    # Without a date, so that equal figures give equal files.
+    metadata = {"Date": None} if suffix == ".svg" else None
     with atomic_write(path, "wb") as file:
-        # Without a date, so that equal figures give equal files.
-        metadata = {"Date": None} if suffix == ".svg" else None
         figure.savefig(file, format=suffix[1:], metadata=metadata)
 
 

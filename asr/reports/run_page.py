@@ -17,15 +17,7 @@ _COLUMNS = ("source", "target", "text", "pred_text")
 
 
 def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
-    """Render the files of a run as a page; missing files are skipped.
-
-    Args:
-        folder: Folder of the run.
-        parts: Names of the scored sets.
-
-    Yields:
-        Parts of the page.
-    """
+    """Yield a page on a run folder and its scored parts; missing files are skipped."""
     yield opening(folder.resolve().name)
     for name in parts:
         yield from _part(folder / SCORES / f"{name}.json")
@@ -44,7 +36,7 @@ def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
     for environment in _lines(folder / ENVIRONMENT)[-1:]:
         yield "<h2>Environment</h2>\n"
         yield from table(
-            ("", ""), ((_cell(k), _cell(v)) for k, v in environment.items())
+            ("", ""), ([*map(_cell, item)] for item in environment.items())
         )
     yield closing()
 

@@ -110,23 +110,24 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
 
 
 def _scalar(hint: type, value: Any, full: str) -> Any:
-    kind = _KINDS.get(hint, "text")
-    wrong = RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+    def wrong() -> RecipeError:
+        kind = _KINDS.get(hint, "text")
+        return RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+
     if hint is float and isinstance(value, str | int) and not isinstance(value, bool):
+        # YAML 1.1 takes `1e-3` for text: its numbers have a dot.
         try:
-            value = float(
-                value
-            )  # YAML 1.1 takes `1e-3` for text: its numbers have a dot
+            value = float(value)
         except ValueError:
-            raise wrong from None
+            raise wrong() from None
         except OverflowError:
             value = math.inf
     if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
-        raise wrong
+        raise wrong()
     if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
         raise RecipeError(f"{full}: must have at most {_MOST_DIGITS} digits")
     if value != value:  # nan
-        raise wrong
+        raise wrong()
     return value
 
 

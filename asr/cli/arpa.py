@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from asr.cli import options
+from asr.cli.options import option
 from asr.errors import UsageError
 
 
@@ -14,25 +16,20 @@ from asr.errors import UsageError
 )
 @click.argument("source", metavar="MODEL|FILE")
 @click.argument("target", metavar="[FILE]", required=False)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="Import: write the language model folder here.",
-)
-@click.option(
+@option("-o --output", options.PATH, "Import: write the language model folder here.")
+@option(
     "--base",
-    metavar="NAME|DIR",
+    str,
+    "Import: take characters and pronunciations from this language model.",
     default="english-lm",
-    show_default=True,
-    help="Import: take characters and pronunciations from this language model.",
+    metavar="NAME|DIR",
 )
-@click.option(
+@option(
     "--lexicon",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Import: read more pronunciations from this CMUdict file.",
+    options.FILE,
+    "Import: read more pronunciations from this CMUdict file.",
 )
-@click.option("--characters", is_flag=True, help="Export character, not word n-grams.")
+@option("--characters", bool, "Export character, not word n-grams.")
 def command(
     source: str,
     target: str | None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,19 +23,14 @@ log = logging.getLogger(__name__)
 
 
 class CorpusName(click.Choice[str]):
-    """A key of `CORPORA`, one of `TEXT_CORPORA`, or `tfds:NAME`."""
+    """One of some names of corpora, or `tfds:NAME`."""
 
-    def __init__(self) -> None:
-        super().__init__([*CORPORA, *TEXT_CORPORA])
-
-    def convert(
-        self, value: str, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
+    def convert(self, value: str, *more: Any) -> str:
         """Accept `tfds:NAME` as well."""
-        if value.startswith(PREFIX):
-            return value
-        return super().convert(value, param, ctx)
+        return value if value.startswith(PREFIX) else super().convert(value, *more)
 
+
+corpus_name = CorpusName([*CORPORA, *TEXT_CORPORA])
 
 download = option("--download", bool, "Download missing parts that have an address.")
 
@@ -63,7 +58,7 @@ def fetch_missing(
 ) -> None:
     """Download missing subsets that have an address; warn about the others."""
     if corpus.startswith(PREFIX):
-        prepare_tfds(corpus, root)
+        fetch(corpus, root, verify=verify)
         return
     present = known(corpus).subsets(root) if root.exists() else []
     absent = set(subsets).difference(present)

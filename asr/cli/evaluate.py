@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +16,7 @@ from asr.config.schema import LANGUAGE_MODEL, LINES, SourceConfig
 from asr.corpora import corpus as known
 from asr.corpora import detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.data.text_files import write_json_lines
 from asr.errors import UsageError
 from asr.files import model_path, model_task
 from asr.metrics.alignment import align
@@ -26,32 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr.data.manifest import Utterance
-    from asr.evaluation.speech import Evaluation
     from asr.evaluation.text import TextEvaluation
     from asr.language_model.perplexity import Perplexity
-    from asr.metrics.alignment import Aligned
-
-
-@dataclass(frozen=True)
-class Request:
-    """Arguments and options of `asr evaluate`; `search` has those of the decoder."""
-
-    model: str
-    data: Path
-    corpus: str | None
-    subset: str | None
-    limit: int | None
-    normalizer: str | None
-    lowercase: bool
-    batch_seconds: float
-    by: tuple[str, ...]
-    errors: int
-    alignments: Path | None
-    report: Path | None
-    calibrate: bool
-    predictions: Path | None
-    as_json: bool
-    search: dict[str, Any]
 
 
 @click.command(
@@ -61,7 +37,7 @@ class Request:
 @click.argument("data", type=options.PATH, metavar="MANIFEST|PAIRS|CORPUS")
 @option(
     "--corpus",
-    corpora.CorpusName(),
+    corpora.corpus_name,
     "Kind of corpus.  [default: detected]",
     metavar="NAME",
 )
@@ -89,7 +65,7 @@ def command(**given: Any) -> None:
     references of it. A language model is scored on the lines of a text file, or on the
     texts of a corpus: bits a character and perplexity.
     """
-    request = options.request(Request, given)
+    request = options.request(SimpleNamespace, given)
     if request.as_json and request.alignments == Path("-"):
         raise UsageError("--json and --alignments - both use standard output")
     outputs.check_overwritable(request.predictions, request.alignments, request.report)
@@ -101,19 +77,12 @@ def command(**given: Any) -> None:
         raise UsageError("--calibrate applies only to models that take recordings")
     if request.predictions and task == LANGUAGE_MODEL:
         raise UsageError("--predictions: a language model writes no texts")
-    options.refuse_error_rates(
-        by=request.by,
-        errors=request.errors,
-        alignments=request.alignments,
-        report=request.report,
-    )
+    options.refuse_error_rates(request)
     score = _score_language_model if task == LANGUAGE_MODEL else _score_texts
-    evaluation = score(request)
-    as_json = request.as_json
-    click.echo(json.dumps(evaluation.to_json()) if as_json else evaluation.summary())
+    terminal.print_scores(score(request), as_json=request.as_json)
 
 
-def _score_speech(request: Request) -> None:
+def _score_speech(request: SimpleNamespace) -> None:
     if request.lowercase:
         raise UsageError("--lowercase is for texts; recordings have --normalizer")
     utterances = list(islice(_utterances(request), request.limit))
@@ -129,40 +98,40 @@ def _score_speech(request: Request) -> None:
         batch_seconds=request.batch_seconds,
         decoding=options.decoding_config(recognizer.decoding, request.search),
     )
-    _write_predictions(request, evaluation)
+    if request.predictions:
+        results = (result.to_json() for result in evaluation.results)
+        write_json_lines(request.predictions, results)
     if request.alignments:
-        outputs.write_alignments(request.alignments, _alignments(evaluation))
+        alignments = (
+            (result.name, align(result.reference, result.hypothesis))
+            for result in evaluation.results
+        )
+        outputs.write_alignments(request.alignments, alignments)
     if request.report:
-        from asr.evaluation.page import page  # noqa: PLC0415 - Keras, started above
+        from asr.evaluation.page import page  # noqa: PLC0415 - draws with matplotlib
 
         title = f"{request.model}: word error rate"
         lines = page(title, request.model, recognizer, evaluation)
         outputs.write_lines(request.report, lines)
     shown = request.by, request.errors
-    if request.as_json:
-        click.echo(json.dumps(evaluation.to_json(*shown), ensure_ascii=False))
-    else:
-        click.echo(terminal.escaped(evaluation.summary(*shown)))
+    terminal.print_scores(evaluation, *shown, as_json=request.as_json)
     if request.calibrate:
         calibration = asr.calibrate(evaluation, recognizer.config.calibration)
         asr.write_calibration(model_path(request.model), calibration)
 
 
-def _score_language_model(request: Request) -> Perplexity:
-    data, corpus, subset = request.data, request.corpus, request.subset
-    if corpus is None:
-        recordings = data.is_dir() or data.suffix == ".jsonl"
-        corpus = detect(data) if recordings else LINES
+def _score_language_model(request: SimpleNamespace) -> Perplexity:
+    data, subset = request.data, request.subset
+    recordings = data.is_dir() or data.suffix == ".jsonl"
+    corpus = request.corpus or (detect(data) if recordings else LINES)
     if subset is None and corpus not in {LINES, *TEXT_CORPORA}:
         subset = _only_subset(corpus, data)
-    path = str(data.resolve())
-    source = SourceConfig(path, corpus, subset or "all", limit=request.limit or 0)
-    return asr.perplexity(
-        asr.load_language_model(request.model), asr.read_texts([source])
-    )
+    path, limit = str(data.resolve()), request.limit or 0
+    texts = asr.read_texts([SourceConfig(path, corpus, subset or "all", limit=limit)])
+    return asr.perplexity(asr.load_language_model(request.model), texts)
 
 
-def _score_texts(request: Request) -> TextEvaluation:
+def _score_texts(request: SimpleNamespace) -> TextEvaluation:
     if request.data.is_dir() and request.subset is None:
         raise UsageError(f"{request.data}: name the part to score, --subset")
     read = text_corpus(request.corpus or "pairs")
@@ -172,11 +141,13 @@ def _score_texts(request: Request) -> TextEvaluation:
     evaluation = asr.evaluate_texts(
         generator, pairs, lowercase=request.lowercase, decoding=decoding
     )
-    _write_predictions(request, evaluation)
+    if request.predictions:
+        results = (result.to_json() for result in evaluation.results)
+        write_json_lines(request.predictions, results)
     return evaluation
 
 
-def _utterances(request: Request) -> Iterator[Utterance]:
+def _utterances(request: SimpleNamespace) -> Iterator[Utterance]:
     if request.corpus in TEXT_CORPORA:
         raise UsageError(
             f"--corpus must hold recordings for this model, got texts: {request.corpus}"
@@ -192,18 +163,3 @@ def _only_subset(corpus: str, data: Path) -> str:
         names = ", ".join(subsets)
         raise UsageError(f"{data}: name the part to score, --subset one of {names}")
     return "".join(subsets)  # the reader reports a folder without subsets
-
-
-def _write_predictions(
-    request: Request, evaluation: Evaluation | TextEvaluation
-) -> None:
-    if request.predictions:
-        results = (result.to_json() for result in evaluation.results)
-        lines = (json.dumps(result, ensure_ascii=False) for result in results)
-        outputs.write_lines(request.predictions, lines)
-
-
-def _alignments(evaluation: Evaluation) -> Iterator[tuple[str, list[Aligned]]]:
-    for result in evaluation.results:
-        name = result.utterance.id or str(result.utterance.audio)
-        yield name, align(result.reference, result.hypothesis)

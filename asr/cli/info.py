@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import yaml
 
 import asr
 from asr.audio.io import inspect
-from asr.cli import options
+from asr.cli import options, terminal
 from asr.files import model_path
 
 
@@ -28,10 +27,9 @@ def command(target: str, as_json: bool) -> None:
     if Path(target).is_file():
         facts = dataclasses.asdict(inspect(target))
     else:
-        folder = model_path(target)
-        facts = asr.describe(folder)
+        facts = asr.describe(model_path(target))
     if as_json:
-        click.echo(json.dumps(facts, ensure_ascii=False))
+        terminal.print_json(facts)
     else:
         text = yaml.safe_dump(facts, allow_unicode=True, sort_keys=False)
         click.echo(text, nl=False)

@@ -13,7 +13,6 @@ from click.exceptions import Exit, NoArgsIsHelpError
 
 from asr import __version__
 from asr.cli import terminal
-from asr.cli.options import option
 from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint
 
 if TYPE_CHECKING:
@@ -45,29 +44,19 @@ _BROKEN_PIPE = 141  # 128 + SIGPIPE
 class _LazyGroup(click.Group):
     """Imports the module of a command only when that command runs."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+    def list_commands(self, _: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"asr.cli.{cmd_name}")
-        return module.command
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            return importlib.import_module(f"asr.cli.{cmd_name}").command
+        if ctx.resilient_parsing or cmd_name.startswith("-"):
+            return None  # click completes a word, or reports an unknown option
+        raise UsageError(
+            f"no command {cmd_name!r}{did_you_mean(cmd_name, list(COMMANDS))}"
+        )
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; suggest the closest name where there is none."""
-        name = args[0]
-        if name in COMMANDS or ctx.resilient_parsing or name.startswith("-"):
-            return super().resolve_command(ctx, args)
-        raise UsageError(f"no command {name!r}{did_you_mean(name, list(COMMANDS))}")
-
-    def format_commands(
-        self,
-        ctx: click.Context,  # noqa: ARG002 - click's signature
-        formatter: click.HelpFormatter,
-    ) -> None:
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
         # click would import every command to get its first line.
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -79,12 +68,13 @@ class _LazyGroup(click.Group):
     epilog="Example: asr transcribe talk.mp3",
 )
 @click.version_option(__version__, prog_name="asr", message="%(prog)s %(version)s")
-@option("--debug", bool, "Show the traceback of an error.")
-@option(
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
     "--log-level",
-    click.Choice(["debug", "info", "warning", "error"]),
-    "Least severe messages on standard error.",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="Least severe messages on standard error.",
     default="warning",
+    show_default=True,
 )
 def cli(debug: bool, log_level: str) -> None:  # noqa: ARG001 - main reads debug
     """Recognise speech, translate and summarise; train models and score them."""

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from asr.cli import options
+from asr.cli import options, terminal
 from asr.files import bundled_models, model_task
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @click.command(epilog="Example: asr models --json")
@@ -21,24 +17,27 @@ def command(as_json: bool) -> None:
 
     The default model of `asr transcribe` is `english`.
     """
-    models = [_describe(name, folder) for name, folder in bundled_models().items()]
+    models: list[dict[str, Any]] = []
+    for name, folder in bundled_models().items():
+        card = (folder / "README.md").read_text(encoding="utf-8")
+        size = sum(file.stat().st_size for file in folder.iterdir())
+        models.append(
+            {
+                "name": name,
+                "task": model_task(folder),
+                "megabytes": round(size / 1e6, 1),
+                "about": " ".join(card.split("\n\n")[1].split()),
+            }
+        )
     if as_json:
-        click.echo(json.dumps(models, ensure_ascii=False))
+        terminal.print_json(models)
         return
-    names = max((len(model["name"]) for model in models), default=0)
-    tasks = max((len(model["task"]) for model in models), default=0)
+    names, tasks = (
+        max((len(model[key]) for model in models), default=0)
+        for key in ("name", "task")
+    )
     for model in models:
-        name, task = model["name"].ljust(names), model["task"].ljust(tasks)
-        click.echo(f"{name}  {task}  {model['megabytes']:5.1f} MB  {model['about']}")
-
-
-def _describe(name: str, folder: Path) -> dict[str, Any]:
-    card = (folder / "README.md").read_text(encoding="utf-8")
-    _, _, rest = card.partition("\n\n")
-    size = sum(file.stat().st_size for file in folder.iterdir())
-    return {
-        "name": name,
-        "task": model_task(folder),
-        "megabytes": round(size / 1e6, 1),
-        "about": " ".join(rest.partition("\n\n")[0].split()),
-    }
+        click.echo(
+            f"{model['name']:{names}}  {model['task']:{tasks}}  "
+            f"{model['megabytes']:5.1f} MB  {model['about']}"
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,6 +33,8 @@ SEARCH = (
     "word_bonus",
 )
 """Fields of `DecodingConfig` that `decoding` has options for."""
+
+_ERROR_RATES = ("by", "errors", "alignments", "report", "vocabulary", "sclite_")
 
 PATH = click.Path(path_type=Path)
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -70,13 +73,9 @@ class GroupedCommand(click.Command):
 
 
 def option(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
-    """Return an option; `--help` shows a default that is not empty.
+    """Return an option with these names, separated by spaces; type `bool` is a flag.
 
-    Args:
-        names: Its names, separated by spaces.
-        kind: Its click type; `bool` is a flag.
-        text: Its help.
-        more: Further arguments of `click.option`.
+    `--help` shows a default that is not empty. `more` goes to `click.option`.
     """
     more["is_flag" if kind is bool else "type"] = True if kind is bool else kind
     more.setdefault("show_default", bool(more.get("default")))
@@ -85,13 +84,7 @@ def option(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]:
 
 def combined(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     """Combine options into one decorator; `--help` keeps their order."""
-
-    def add(command: F) -> F:
-        for decorator in reversed(decorators):
-            command = decorator(command)
-        return command
-
-    return add
+    return lambda command: reduce(lambda f, add: add(f), reversed(decorators), command)
 
 
 run_folder = option(
@@ -156,12 +149,9 @@ decoding = combined(
 
 
 def request(kind: Callable[..., T], given: dict[str, Any]) -> T:
-    """Build a record from the arguments and options of a command.
+    """Build a record of the arguments and options of a command.
 
-    Args:
-        kind: A dataclass with a field for each of them. Those in `SEARCH` form the
-            dictionary `search`.
-        given: Name -> value.
+    Those in `SEARCH` form its dictionary `search`.
     """
     search = {name: given.pop(name) for name in SEARCH}
     return kind(**given, search=search)
@@ -172,9 +162,8 @@ def not_stdout(
 ) -> Path | None:
     """Refuse `-`, because results go to standard output already."""
     if path == Path("-"):
-        raise UsageError(
-            f"--{parameter.name} must be a file, got -; results go to standard output"
-        )
+        reason = "results go to standard output"
+        raise UsageError(f"--{parameter.name} must be a file, got -; {reason}")
     return path
 
 
@@ -202,16 +191,12 @@ error_rates = combined(
 )
 
 
-def refuse_error_rates(**given: object) -> None:
-    """Refuse options of error rates where another score is computed.
-
-    Raises:
-        UsageError: An option has a value.
-    """
-    names = [name for name, value in given.items() if value]
-    if names:
-        option = names[0].strip("_").replace("_", "-")
-        raise UsageError(f"--{option} applies only to error rates; leave it out")
+def refuse_error_rates(request: object) -> None:
+    """Refuse options of error rates where another score is computed."""
+    for name in _ERROR_RATES:
+        if getattr(request, name, None):
+            name = name.strip("_")
+            raise UsageError(f"--{name} applies only to error rates; leave it out")
 
 
 def decoding_config(
@@ -225,11 +210,10 @@ def decoding_config(
         more: Further fields, the same way.
 
     Raises:
-        UsageError: `n_best` exceeds the beam size, or a weight of a language model is
-            given without a language model.
+        UsageError: The beam is too small, or a language model is missing.
     """
-    changes = {**search, **more}
-    changes = {key: value for key, value in changes.items() if value is not None}
+    given = {**search, **more}
+    changes = {key: value for key, value in given.items() if value is not None}
     if changes.get("language_model") == "none":
         changes["language_model"] = ""
     config = dataclasses.replace(default, **changes)
@@ -238,9 +222,8 @@ def decoding_config(
             raise UsageError("--lm-weight and --word-bonus need a --language-model")
         if changes.get("phone_weight"):
             raise UsageError("--phone-weight needs a --language-model with a lexicon")
-    if config.n_best > config.beam_size:
+    if (n_best := config.n_best) > config.beam_size:
         raise UsageError(
-            f"--n-best {config.n_best} needs a beam of as many; "
-            f"give --beam-size {config.n_best}"
+            f"--n-best {n_best} needs a beam of as many; give --beam-size {n_best}"
         )
     return config

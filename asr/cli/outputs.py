@@ -13,25 +13,21 @@ from asr.cli import terminal
 from asr.errors import OutputError, UsageError
 from asr.files import atomic_write, check_folder
 from asr.formats.writers import WORD_FORMATS, WRITERS
-from asr.metrics.alignment import alignment_text
+from asr.metrics.alignment import Aligned, alignment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asr.cli.inputs import Source
     from asr.formats.layout import Layout
     from asr.formats.transcript import Segment, Transcript
-    from asr.metrics.alignment import Aligned, Operation
+    from asr.metrics.alignment import Operation
 
 _COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
 
 
 def check_overwritable(*paths: Path | None) -> None:
-    """Check before hours of work that files can be written after them.
-
-    Raises:
-        OutputError: The folder of a file is missing or not writable.
-    """
+    """Check before hours of work that files can be written after them."""
     for path in paths:
         if path is not None and path != Path("-"):
             check_folder(path.parent)
@@ -50,39 +46,22 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 def write_alignments(
     path: Path, alignments: Iterable[tuple[str, Sequence[Aligned]]]
 ) -> None:
-    """Write references over hypotheses; on a terminal in colour and in its width.
-
-    Args:
-        path: File; `-` is standard output.
-        alignments: Name and alignment of each utterance.
-    """
+    """Write each named alignment; on a terminal in colour and in its width."""
     coloured = path == Path("-") and terminal.prints_to_terminal()
-    write_lines(path, _alignment_texts(alignments, coloured=coloured))
+    show = _coloured if coloured else alignment_text
+    name_of = terminal.escaped if coloured else str
+    write_lines(path, (f"{name_of(name)}\n{show(x)}\n" for name, x in alignments))
 
 
-def _alignment_texts(
-    alignments: Iterable[tuple[str, Sequence[Aligned]]], *, coloured: bool
-) -> Iterator[str]:
-    if not coloured:
-        for name, steps in alignments:
-            yield f"{name}\n{alignment_text(steps)}\n"
-        return
+def _coloured(steps: Sequence[Aligned]) -> str:
+    escaped = terminal.escaped
+    printable = [Aligned(x[0], escaped(x[1]), escaped(x[2])) for x in steps]
     columns = shutil.get_terminal_size().columns
-    for name, steps in alignments:
-        printable = [
-            step._replace(
-                reference=terminal.escaped(step.reference),
-                hypothesis=terminal.escaped(step.hypothesis),
-            )
-            for step in steps
-        ]
-        text = alignment_text(printable, columns=columns, paint=_paint)
-        yield f"{terminal.escaped(name)}\n{text}\n"
+    return alignment_text(printable, columns=columns, paint=_paint)
 
 
 def _paint(operation: Operation, word: str) -> str:
-    colour = _COLOURS.get(operation)
-    return click.style(word, fg=colour) if colour else word
+    return click.style(word, fg=_COLOURS[operation]) if operation != "C" else word
 
 
 def wants_word_times(output_format: str, times_words: bool) -> bool:
@@ -168,15 +147,10 @@ def _files(folder: Path, name: str, output_format: str) -> dict[str, Path]:
 
 
 def make_folder(folder: Path) -> None:
-    """Make an output folder and its parents.
-
-    Raises:
-        OutputError: The folder cannot be made or is not writable.
-    """
+    """Make an output folder and its parents, and check that it is writable."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(
-            f"cannot make the folder {folder}: {error.strerror}"
-        ) from error
+        reason = f"cannot make the folder {folder}: {error.strerror}"
+        raise OutputError(reason) from error
     check_folder(folder)

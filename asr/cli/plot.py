@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
@@ -17,13 +17,8 @@ from asr.files import model_task
 from asr.reports import plots
 from asr.runtime.frontend import LogMel
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-F = TypeVar("F", bound="Callable[..., Any]")
-
-
-def _output(kind: str, stem: str) -> Callable[[F], F]:
+def _output(kind: str, stem: str) -> Any:
     return option(
         "-o --output",
         options.FILE,
@@ -48,18 +43,15 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
     """
     if animate and output and output.suffix.lower() != ".gif":
         raise UsageError(f"{output}: --animate writes .gif; change the suffix")
-    suffix = ".gif" if animate else ".png"
-    if model_task(model) not in options.SPEECH_TASKS:
-        output = output or Path(f"text.attention{suffix}")
+    speech = model_task(model) in options.SPEECH_TASKS
+    stem = Path(source).stem if speech else "text"
+    output = output or Path(f"{stem}.attention{'.gif' if animate else '.png'}")
+    if speech:
+        plots.attention(**vars(asr.load(model).attention(Path(source))), path=output)
+    else:
         (text,) = text_commands.read([source], whole=True)
-        of_text = asr.load_text(model).attention(text)
-        plots.text_attention(of_text.weights, of_text.tokens, of_text.source, output)
-        click.echo(output)
-        return
-    recording = Path(source)
-    attended = asr.load(model).attention(recording)
-    output = output or Path(f"{recording.stem}.attention{suffix}")
-    plots.attention(**vars(attended), path=output)
+        attended = asr.load_text(model).attention(text)
+        plots.text_attention(**vars(attended), path=output)
     click.echo(output)
 
 
@@ -70,7 +62,7 @@ def spectrogram(recording: Path, output: Path | None) -> None:
     """Plot the log-mel energies of a recording, the input of the models."""
     config = FrontendConfig()
     samples = audio_io.read(recording, config.rate)
-    energies = LogMel(config).energies(samples)
     output = output or Path(f"{recording.stem}.spectrogram.png")
+    energies = LogMel(config).energies(samples)
     plots.spectrogram(energies, config.hop_ms / 1000, output, title=recording.name)
     click.echo(output)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import json
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -28,38 +29,17 @@ from asr.text.tokenizers import make_tokenizer, write_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from asr.data.manifest import Utterance
-
-    Report = dict[str, Any]
-
+T = TypeVar("T")
+Report = dict[str, Any]
 
 _READ_FROM_JSON = {"jsonl", "lhotse", *TEXT_CORPORA} - {"multi30k"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Request:
-    """Arguments and options of `asr prepare`."""
-
-    corpus: str
-    root: Path | None
-    subsets: tuple[str, ...]
-    output: Path
-    data: Path | None
-    download: bool
-    verify: bool
-    tokenizer: str | None
-    pieces: int
-    shards: int | None
-    shards_to: str | None
-    normalizer: str
-    as_json: bool
 
 
 @click.command(
     epilog="Example: asr prepare librispeech --subset dev-clean --download; corpora: "
     f"{', '.join([*CORPORA, *TEXT_CORPORA])}, tfds:NAME."
 )
-@click.argument("corpus", type=corpora.CorpusName(), metavar="CORPUS")
+@click.argument("corpus", type=corpora.corpus_name, metavar="CORPUS")
 @click.argument("root", type=options.PATH, required=False, metavar="[DIR]")
 @option(
     "--subset subsets",
@@ -107,21 +87,20 @@ def command(**given: Any) -> None:
     --subset. Recipes use the tokenizer with data.tokenizer_file. The corpus tfds:NAME
     comes from TensorFlow Datasets, with its data directory as DIR.
     """
-    request = Request(**given)
-    corpus, output = request.corpus, request.output
+    request = SimpleNamespace(**given)
+    corpus = request.corpus
     if request.shards and corpus in TEXT_CORPORA:
         raise UsageError(f"--shards N packs recordings, got the texts of {corpus}")
     if request.shards_to and not request.shards:
         raise UsageError("--shards-to needs --shards N")
-    root = _root(corpus, request.root, request.data)
+    root = _root(request)
     if request.download:
         corpora.fetch(corpus, root, request.subsets, verify=request.verify)
     prepare = _prepare_texts if corpus in TEXT_CORPORA else _prepare_speech
     reports, texts = prepare(request, root)
     if request.tokenizer:
-        normalize = normalizer(request.normalizer)
-        path = output / "tokenizer.json"
-        normal = [normalize(text) for text in texts]
+        path = request.output / "tokenizer.json"
+        normal = list(map(normalizer(request.normalizer), texts))
         tokenizer = make_tokenizer(normal, request.tokenizer, size=request.pieces)
         write_tokenizer(path, tokenizer)
         reports["tokenizer"] = {
@@ -130,27 +109,25 @@ def command(**given: Any) -> None:
             "size": tokenizer.size,
         }
     if request.as_json:
-        click.echo(json.dumps(reports, ensure_ascii=False))
+        terminal.print_json(reports)
         return
     for report in reports.values():
         click.echo(f"{report['manifest']}: {report['summary']}")
 
 
-def _root(corpus: str, root: Path | None, data: Path | None) -> Path:
-    if root is not None:
-        if data is not None:
-            raise UsageError("--data replaces DIR; give one of them")
-        return root
+def _root(request: SimpleNamespace) -> Path:
+    corpus, root, data = request.corpus, request.root, request.data
+    if root and data:
+        raise UsageError("--data replaces DIR; give one of them")
     folder = "" if corpus in TEXT_CORPORA else known(corpus).folder
-    if not folder:
+    if not (root or folder):
         raise UsageError(f"{corpus} has no default folder; give DIR")
-    return (data or data_directory()) / "speech" / folder
+    return Path(root or (data or data_directory()) / "speech" / folder)
 
 
 def _prepare_texts(
-    request: Request, root: Path
+    request: SimpleNamespace, root: Path
 ) -> tuple[dict[str, Report], Iterable[str]]:
-    """Write pairs; return a report for each subset, and all texts."""
     if not request.subsets and not root.is_file():
         raise UsageError(f"{root}: name the parts, such as --subset train")
     make_folder(request.output)
@@ -173,7 +150,7 @@ def _prepare_texts(
 
 
 def _prepare_speech(
-    request: Request, root: Path
+    request: SimpleNamespace, root: Path
 ) -> tuple[dict[str, Report], Iterable[str]]:
     """Write manifests; return a report for each subset, and all texts."""
     corpus, output = request.corpus, request.output
@@ -183,9 +160,7 @@ def _prepare_speech(
     subsets = request.subsets or tuple(present) or ("",)
     for subset in subsets:
         check_subset(corpus, root, subset, present)
-    manifests = {
-        subset: output / f"{subset.replace('/', '-')}.jsonl" for subset in subsets
-    }
+    manifests = {x: output / f"{x.replace('/', '-')}.jsonl" for x in subsets}
     for manifest in manifests.values():
         _refuse_overwriting(manifest, corpus, root)
     make_folder(output)
@@ -210,20 +185,12 @@ def _prepare_speech(
                 "summary": preparation.report.summary(),
                 **dataclasses.asdict(preparation.report),
             }
-    texts = (
-        utterance.text or ""
-        for report in reports.values()
-        for utterance in read_manifest(report["manifest"])
-    )
-    return reports, texts
+    written = chain.from_iterable(map(read_manifest, manifests.values()))
+    return reports, (utterance.text or "" for utterance in written)
 
 
 def _refuse_overwriting(target: Path, corpus: str, root: Path) -> None:
-    """Refuse to overwrite a file of the corpus.
-
-    Raises:
-        UsageError: `target` belongs to the corpus.
-    """
+    """Refuse to overwrite a file of the corpus."""
     if not target.exists():
         return
     in_corpus = corpus in _READ_FROM_JSON and target.parent.resolve() == root.resolve()
@@ -231,9 +198,7 @@ def _refuse_overwriting(target: Path, corpus: str, root: Path) -> None:
         raise UsageError(f"{target}: would replace the source; choose an --output")
 
 
-def _counted(
-    utterances: Iterable[Utterance], advance: Callable[[], None]
-) -> Iterator[Utterance]:
-    for utterance in utterances:
+def _counted(items: Iterable[T], advance: Callable[[], None]) -> Iterator[T]:
+    for item in items:
         advance()
-        yield utterance
+        yield item

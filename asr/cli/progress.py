@@ -20,15 +20,9 @@ if TYPE_CHECKING:
 def progress(
     total: int | None, unit: str, *, quiet: bool = False
 ) -> Iterator[Callable[[], None]]:
-    """Show a bar of counted items, if standard error is a terminal.
+    """Show a bar of items on a terminal; yield a function to call for each.
 
-    Args:
-        total: Number of items; None if unknown.
-        unit: Name of the items, in the plural.
-        quiet: Show nothing, because results go to the same terminal.
-
-    Yields:
-        A function to call for each finished item.
+    `quiet` shows nothing, because results go to the same terminal.
     """
     with _bar(quiet, bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
         task = bar.add_task(unit, total=total)
@@ -114,20 +108,9 @@ class _JsonProgress:
 
 @contextlib.contextmanager
 def download(total: int) -> Iterator[Callable[[int], None]]:
-    """Show downloaded bytes and their rate.
-
-    Args:
-        total: Number of bytes; 0 if unknown.
-
-    Yields:
-        A function to call with each number of bytes.
-    """
-    columns = (
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-        bars.TimeRemainingColumn(),
-    )
-    with _bar(False, *columns) as bar:
+    """Show downloaded bytes of a total, 0 if unknown, and their rate."""
+    speed = bars.TransferSpeedColumn()
+    with _bar(False, bars.DownloadColumn(), speed, bars.TimeRemainingColumn()) as bar:
         task = bar.add_task("downloading", total=total or None)
         yield lambda amount: bar.advance(task, amount)
 

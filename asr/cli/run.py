@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,7 +58,7 @@ def command(
         loaded, folder, skip=skip, tell=lambda text: click.echo(text, err=True)
     )
     if as_json:
-        click.echo(json.dumps(scores, ensure_ascii=False))
+        terminal.print_json(scores)
         return
     for name in scores:
         text = (folder / SCORES / f"{name}.txt").read_text(encoding="utf-8")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache, partial
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from asr.cli import options, outputs
+from asr.cli import options, outputs, terminal
 from asr.cli.options import option
-from asr.cli.terminal import escaped
 from asr.errors import UsageError
 from asr.formats.readers import (
     FORMS,
@@ -33,24 +31,9 @@ from asr.reports.html import html_report
 from asr.text.normalizers import normalizer as normalizer_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from asr.metrics.alignment import Aligner
+    from collections.abc import Sequence
 
 _ALTERNATIVES = re.compile(r"\{[^{}]*/")
-
-
-class _ErrorRates(TypedDict):
-    """Options that apply only to error rates."""
-
-    sclite_: bool
-    fragments: bool
-    optional: bool
-    by: tuple[str, ...]
-    errors: int
-    alignments: Path | None
-    report: Path | None
-    vocabulary: Path | None
 
 
 @click.command(epilog="Example: asr score reference.trn hypothesis.trn --by speaker")
@@ -76,17 +59,7 @@ class _ErrorRates(TypedDict):
 @option("--vocabulary", options.FILE, "Report words outside this list, one a line.")
 @option("--allow-extra", bool, "Ignore hypotheses without a reference.")
 @options.as_json
-def command(
-    reference: Path,
-    hypothesis: Path,
-    other: Path | None,
-    metric: str,
-    form: str | None,
-    normalizer: str,
-    allow_extra: bool,
-    as_json: bool,
-    **given: Unpack[_ErrorRates],
-) -> None:
+def command(**given: Any) -> None:
     """Score the texts of HYPOTHESIS against those of REFERENCE.
 
     Pairs texts by utterance. A missing hypothesis counts as empty; a duplicate
@@ -95,103 +68,93 @@ def command(
     predictions), kaldi and stm-ctm. --sclite uses its costs, takes alternatives as in
     { a / b } and ignores case.
     """
-    if metric != "wer":
-        options.refuse_error_rates(**given)
-    _check(given, normalizer, several=other is not None, as_json=as_json)
-    references = read_references(reference, form=form)
-    normalize = normalizer_of(normalizer)
-    systems = []
-    for path in (hypothesis, other) if other else (hypothesis,):
-        texts = read_hypotheses(path, references, form=form)
-        pairs = pair(references.texts, texts, allow_extra=allow_extra)
-        if metric == "wer" and not given["sclite_"]:
-            _refuse_alternatives(pairs)
-        systems.append(pairs.mapped(normalize))
-    if metric == "wer":
-        results = _error_rates(systems, references, normalize, given, as_json=as_json)
-    else:
-        scores = [SCORERS[metric](p.references, p.hypotheses) for p in systems]
-        results = [x.to_json() if as_json else x.summary() for x in scores]
+    request = SimpleNamespace(**given)
+    _check(request)
+    references = read_references(request.reference, form=request.form)
+    paths = filter(None, (request.hypothesis, request.other))
+    systems = [_read(path, references, request) for path in paths]
+    score = _error_rates if request.metric == "wer" else _text_scores
+    results = score(request, references, systems)
     for index, pairs in enumerate(systems):
-        if as_json:
+        if request.as_json:
             counts = {"missing": len(pairs.missing), "extra": len(pairs.extra)}
-            results[index] = {**results[index], "normalizer": normalizer, **counts}
+            results[index] |= {"normalizer": request.normalizer, **counts}
         else:
-            results[index] += f"\nnormalizer {normalizer}; {pairs.policy()}"
-    if not as_json:
-        click.echo(escaped("\n\n".join(results)))
+            results[index] += f"\nnormalizer {request.normalizer}; {pairs.policy()}"
+    if not request.as_json:
+        click.echo(terminal.escaped("\n\n".join(results)))
         return
     names = ("first", "second", "comparison")
-    named = dict(zip(names, results, strict=False)) if other else results[0]
-    click.echo(json.dumps(named, ensure_ascii=False))
+    several = len(systems) > 1
+    terminal.print_json(
+        dict(zip(names, results, strict=True)) if several else results[0]
+    )
 
 
-def _check(
-    given: _ErrorRates, normalizer: str, *, several: bool, as_json: bool
-) -> None:
+def _check(request: SimpleNamespace) -> None:
     """Refuse options that contradict each other."""
-    if (given["alignments"] or given["report"]) and several:
+    if request.metric != "wer":
+        options.refuse_error_rates(request)
+    if (request.alignments or request.report) and request.other:
         raise UsageError("--alignments and --report take one system; leave out OTHER")
-    if as_json and given["alignments"] == Path("-"):
+    if request.as_json and request.alignments == Path("-"):
         raise UsageError("--json and --alignments - both use standard output")
-    if given["sclite_"] and normalizer != "none-1":
+    if request.sclite_ and request.normalizer != "none-1":
         raise UsageError("--sclite takes texts as they are; leave out --normalizer")
-    if not given["sclite_"] and (given["fragments"] or given["optional"]):
+    if not request.sclite_ and (request.fragments or request.optional):
         raise UsageError("--fragments and --optional need --sclite")
 
 
+def _read(path: Path, references: References, request: SimpleNamespace) -> Pairs:
+    texts = read_hypotheses(path, references, form=request.form)
+    pairs = pair(references.texts, texts, allow_extra=request.allow_extra)
+    if request.metric == "wer" and not request.sclite_:
+        for text in (*pairs.references, *pairs.hypotheses):
+            if _ALTERNATIVES.search(text):
+                raise UsageError(f"alternatives, as in {text!r}, need --sclite")
+    return pairs.mapped(normalizer_of(request.normalizer))
+
+
+def _text_scores(
+    request: SimpleNamespace, _: References, systems: Sequence[Pairs]
+) -> list[Any]:
+    scorer = SCORERS[request.metric]
+    scores = [scorer(pairs.references, pairs.hypotheses) for pairs in systems]
+    return [x.to_json() if request.as_json else x.summary() for x in scores]
+
+
 def _error_rates(
-    systems: Sequence[Pairs],
-    references: References,
-    normalize: Callable[[str], str],
-    given: _ErrorRates,
-    *,
-    as_json: bool,
+    request: SimpleNamespace, references: References, systems: Sequence[Pairs]
 ) -> list[Any]:
     """Return scores of each system and, for two, of their difference."""
-    aligner, facts = _aligner(given), list(references.facts.values())
-    words = given["vocabulary"]
-    if given["sclite_"]:
-        normalize = str.casefold
+    aligner, as_json = None, request.as_json
+    normalize = normalizer_of(request.normalizer)
+    if request.sclite_:
+        rules = sclite.Rules(request.fragments, request.optional)
+        # Counts, errors, alignments and page need the same alignments.
+        aligner, normalize = cache(partial(sclite.align, rules=rules)), str.casefold
+    words = request.vocabulary
     vocabulary = read_vocabulary(words, normalize) if words else None
+    facts, names = list(references.facts.values()), list(references.texts)
     results: list[Any] = []
-    for pairs in systems:
-        report = ScoreReport(
-            pairs.references, pairs.hypotheses, facts, aligner, vocabulary
-        )
-        shown = given["by"], given["errors"]
-        results.append(report.to_json(*shown) if as_json else report.summary(*shown))
-        if given["alignments"]:
-            steps = map(aligner or align, pairs.references, pairs.hypotheses)
-            named = zip(references.texts, steps, strict=True)
-            outputs.write_alignments(given["alignments"], named)
-        if given["report"]:
-            facts_shown = {"missing and empty hypotheses": pairs.policy()}
-            names = list(references.texts)
-            page = html_report(report, names, title="Scores", facts=facts_shown)
-            outputs.write_lines(given["report"], page)
+    for texts, hypotheses, *_ in systems:
+        report = ScoreReport(texts, hypotheses, facts, aligner, vocabulary)
+        show = report.to_json if as_json else report.summary
+        results.append(show(request.by, request.errors))
+        if request.alignments:
+            steps = map(aligner or align, texts, hypotheses)
+            outputs.write_alignments(request.alignments, zip(names, steps, strict=True))
+        if request.report:
+            policy = {"missing and empty hypotheses": systems[0].policy()}
+            page = html_report(report, names, title="Scores", facts=policy)
+            outputs.write_lines(request.report, page)
     if len(systems) > 1:
         speakers = [fact.get("speaker", "") for fact in facts]
         comparison = compare(
-            systems[0].references,
-            systems[0].hypotheses,
+            *systems[0][:2],
             systems[1].hypotheses,
             speakers if all(speakers) else None,
             aligner=aligner or align,
         )
         results.append(comparison.to_json() if as_json else comparison.summary())
     return results
-
-
-def _aligner(given: _ErrorRates) -> Aligner | None:
-    if given["sclite_"]:
-        rules = sclite.Rules(given["fragments"], given["optional"])
-        # Counts, errors, alignments and page need the same alignments.
-        return cache(partial(sclite.align, rules=rules))
-    return None
-
-
-def _refuse_alternatives(pairs: Pairs) -> None:
-    for text in chain(pairs.references, pairs.hypotheses):
-        if _ALTERNATIVES.search(text):
-            raise UsageError(f"alternatives, as in {text!r}, need --sclite")

@@ -6,10 +6,13 @@ import contextlib
 import errno
 import importlib
 import io
+import json
 import logging
 import os
 import re
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -32,6 +35,19 @@ def escaped(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
+def print_json(value: Any) -> None:
+    """Print a value as one line of JSON."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def print_scores(scores: Any, *shown: Any, as_json: bool) -> None:
+    """Print `scores.to_json(*shown)` as JSON, or `scores.summary(*shown)`."""
+    if as_json:
+        print_json(scores.to_json(*shown))
+    else:
+        click.echo(escaped(scores.summary(*shown)))
+
+
 class Formatter(logging.Formatter):
     """Formats log lines without control characters."""
 
@@ -51,7 +67,9 @@ def _describe(error: Exception) -> tuple[str, int]:
     if isinstance(error, AsrError):
         return str(error), error.exit_status
     if isinstance(error, click.ClickException):
-        return _usage(error), UsageError.exit_status
+        command = getattr(getattr(error, "ctx", None), "command_path", "asr")
+        text = f"{error.format_message().rstrip('.')}; see {command} --help"
+        return text, UsageError.exit_status
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -61,11 +79,6 @@ def _describe(error: Exception) -> tuple[str, int]:
         return "out of memory; use a smaller --batch-seconds", 1
     name = type(error).__name__
     return f"{name}: {error} (a fault in asr; asr --debug shows the traceback)", 1
-
-
-def _usage(error: click.ClickException) -> str:
-    command = getattr(getattr(error, "ctx", None), "command_path", "asr")
-    return f"{error.format_message().rstrip('.')}; see {command} --help"
 
 
 def prints_to_terminal() -> bool:
@@ -85,12 +98,8 @@ def silence_stdout() -> None:
     Otherwise the interpreter reports an error when it flushes the rest at exit.
     """
     # Under a test, standard output has no descriptor.
-    with contextlib.suppress(OSError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        try:
-            os.dup2(nowhere, sys.stdout.fileno())
-        finally:
-            os.close(nowhere)
+    with contextlib.suppress(OSError), Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def start_backend() -> None:
@@ -104,11 +113,11 @@ def start_backend() -> None:
         importlib.import_module("keras")
         return
     sys.stderr.flush()
-    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    saved = os.dup(2)
     try:
-        os.dup2(nowhere, 2)
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
         importlib.import_module("keras")
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-        os.close(nowhere)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,19 +15,14 @@ from asr.data.text_files import text_lines
 from asr.errors import DataError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from asr.inference.generator import Generation
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def arguments(model: str) -> Callable[[F], F]:
-    """Add the arguments and options of a text-to-text command.
-
-    Args:
-        model: Bundled model that is the default.
-    """
+    """Add the arguments and options of a command with this default model."""
     return options.combined(
         click.argument("sources", nargs=-1, metavar="[TEXT|FILE|-]..."),
         options.model_named(model),
@@ -39,15 +33,9 @@ def arguments(model: str) -> Callable[[F], F]:
 
 
 def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
-    """Yield the texts of the arguments.
+    """Yield the texts of arguments: texts, files, or `-` for standard input.
 
-    Args:
-        sources: Texts, files, or `-` for standard input, which is also the default.
-        whole: A file is one text; otherwise each line is a text.
-
-    Raises:
-        DataError: A file is missing or unreadable.
-        UsageError: There are no sources, and standard input is a terminal.
+    A file is one text if `whole` is set; otherwise each of its lines is one.
     """
     if not sources and sys.stdin.isatty():
         raise UsageError("give a text, a file, or - for standard input")
@@ -72,10 +60,8 @@ def _is_file(source: str) -> bool:
         exists = Path(source).is_file()
     except OSError:  # longer than any file name
         return False
-    looks_like_file = " " not in source and (
-        "/" in source or Path(source).suffix in (".txt", ".tsv", ".md")
-    )
-    if looks_like_file and not exists:
+    named_like_one = "/" in source or Path(source).suffix in (".txt", ".tsv", ".md")
+    if named_like_one and " " not in source and not exists:
         raise DataError(f"{source}: no such file")
     return exists
 
@@ -91,15 +77,12 @@ def write(
 ) -> None:
     """Print the output of a model for each text of `read` as soon as it is ready."""
     generator = asr.load_text(model)
-    decoding = options.decoding_config(
-        generator.decoding, {"beam_size": beam_size, "n_best": n_best}
-    )
+    search = {"beam_size": beam_size, "n_best": n_best}
+    decoding = options.decoding_config(generator.decoding, search)
     texts = read(sources, whole=whole)
-    generations: Iterable[Generation]
+    generations = generator.generate_many(texts, decoding=decoding)
     if "-" in sources and sys.stdin.isatty():  # answer each typed line at once
         generations = (generator.generate(text, decoding=decoding) for text in texts)
-    else:
-        generations = generator.generate_many(texts, decoding=decoding)
     for number, generation in enumerate(generations, 1):
         if generation.left_out:
             click.echo(
@@ -108,7 +91,7 @@ def write(
                 err=True,
             )
         if as_json:
-            click.echo(json.dumps(generation.to_json(), ensure_ascii=False))
+            terminal.print_json(generation.to_json())
         elif n_best == 1:
             click.echo(generation.text)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -56,15 +55,15 @@ def command(
     if recipe is None:
         raise UsageError("give a recipe, or a run with --resume")
     loaded = load_recipe(recipe, overrides)
-    if estimate and loaded.task == LANGUAGE_MODEL:
+    language_model = loaded.task == LANGUAGE_MODEL
+    if estimate and language_model:
         raise UsageError(
             "--estimate applies only to networks, not to n-gram language models"
         )
     terminal.start_backend()
     if estimate:
         needs = asr.estimate(loaded, hours or 0.0)
-        click.echo(json.dumps(needs.to_json()) if as_json else needs.summary())
+        terminal.print_scores(needs, as_json=as_json)
         return
-    is_language_model = loaded.task == LANGUAGE_MODEL
-    train = asr.train_language_model if is_language_model else asr.train
+    train = asr.train_language_model if language_model else asr.train
     click.echo(train(loaded, output or Path("runs") / loaded.name))

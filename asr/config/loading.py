@@ -50,20 +50,17 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
 def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a recipe file and its bases."""
     try:
-        text = _read_text(path)
+        tree = yaml.load(_read_text(path), _Loader)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
-    try:
-        tree = yaml.load(text, _Loader)
     # ValueError: a date such as 2024-13-1
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         first = str(error).splitlines()[0]
         mark = getattr(error, "problem_mark", None)
         line = f" at line {mark.line + 1}" if mark else ""
         raise RecipeError(f"{path}: not valid YAML{line}: {first}") from error
-    if tree is None:
-        tree = {}
+    tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe must be a mapping of keys to values")
     base = tree.pop("base", None)

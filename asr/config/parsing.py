@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import reprlib
 import typing
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from asr.config.schema import (
     AttentionConfig,
@@ -15,14 +16,17 @@ from asr.config.schema import (
     DecodingConfig,
     EncoderConfig,
     FrontendConfig,
+    T,
     TrainConfig,
 )
 from asr.errors import RecipeError, did_you_mean
 
-if TYPE_CHECKING:
-    from asr.config.schema import T
-
 _MOST_DIGITS = 300  # of a number
+_KINDS: dict[type, str] = {
+    int: "a whole number",
+    float: "a number",
+    bool: "true or false",
+}
 
 _RETIRED: dict[tuple[type, str], tuple[Any, str]] = {
     (AugmentConfig, "split_pieces"): (0.0, "it has no replacement"),
@@ -48,10 +52,9 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     Raises:
         RecipeError: Names the offending key.
     """
+    name = where or "recipe"
     if not isinstance(tree, Mapping):
-        raise RecipeError(
-            f"{where or 'recipe'}: must be keys and values, got {reprlib.repr(tree)}"
-        )
+        raise RecipeError(f"{name}: must be keys and values, got {reprlib.repr(tree)}")
     hints = typing.get_type_hints(cls)
     fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is always a dataclass here
     values = {}
@@ -67,15 +70,10 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
             raise RecipeError(f"unknown key {full!r}{hint}")
         values[key] = _convert(hints[key], value, full)
         _check_range(fields[key].metadata.get("range"), values[key], full)
-    missing = [
-        item.name
-        for item in fields.values()
-        if item.name not in values
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise RecipeError(f"{where or 'recipe'}: the key {missing[0]!r} is missing")
+    for item in fields.values():
+        required = item.default is item.default_factory is dataclasses.MISSING
+        if required and item.name not in values:
+            raise RecipeError(f"{name}: the key {item.name!r} is missing")
     return cls(**values)
 
 
@@ -86,11 +84,9 @@ def _check_range(bounds: tuple[float, float] | None, value: Any, full: str) -> N
     numbers = value if isinstance(value, tuple) else (value,)
     if not numbers:
         raise RecipeError(f"{full}: must have at least one number, got an empty list")
-    for number in numbers:
-        if not low <= number <= high:
-            raise RecipeError(
-                f"{full}: must be between {low:g} and {high:g}, got {number}"
-            )
+    for x in numbers:
+        if not low <= x <= high:
+            raise RecipeError(f"{full}: must be between {low:g} and {high:g}, got {x}")
 
 
 def _convert(hint: Any, value: Any, full: str) -> Any:
@@ -102,9 +98,8 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
     if origin is Literal:
         choices = [str(choice) for choice in typing.get_args(hint)]
         if value not in choices:
-            raise RecipeError(
-                f"{full}: unknown {value!r}{did_you_mean(str(value), choices)}"
-            )
+            advice = did_you_mean(str(value), choices)
+            raise RecipeError(f"{full}: unknown {value!r}{advice}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
@@ -115,31 +110,31 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
 
 
 def _scalar(hint: type, value: Any, full: str) -> Any:
-    if hint is float and isinstance(value, str):
+    def wrong() -> RecipeError:
+        kind = _KINDS.get(hint, "text")
+        return RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+
+    if hint is float and isinstance(value, str | int) and not isinstance(value, bool):
         # YAML 1.1 takes `1e-3` for text: its numbers have a dot.
         try:
             value = float(value)
         except ValueError:
-            raise RecipeError(
-                f"{full}: must be a number, got {reprlib.repr(value)}"
-            ) from None
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value) if abs(value) < 10**300 else math.inf
-    if (hint is not bool and isinstance(value, bool)) or not isinstance(value, hint):
-        names = {int: "a whole number", float: "a number", bool: "true or false"}
-        kind = names.get(hint, "text")
-        raise RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+            raise wrong() from None
+        except OverflowError:
+            value = math.inf
+    if not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool):
+        raise wrong()
     if isinstance(value, int) and abs(value) >= 10**_MOST_DIGITS:
         raise RecipeError(f"{full}: must have at most {_MOST_DIGITS} digits")
-    if isinstance(value, float) and value != value:
-        raise RecipeError(f"{full}: must be a number, got nan")
+    if value != value:  # nan
+        raise wrong()
     return value
 
 
 def to_dict(config: Any) -> dict[str, Any]:
     """Return a config as plain data that `from_dict` reads back."""
-    tree = dataclasses.asdict(config)
-    return typing.cast("dict[str, Any]", _lists(tree))
+    tree: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return tree
 
 
 def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
@@ -151,11 +146,3 @@ def differences(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
                 yield f"{item.name}.{key}", pair[0], pair[1]
         elif values[0] != values[1]:
             yield item.name, *values
-
-
-def _lists(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _lists(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_lists(item) for item in value]
-    return value

@@ -157,8 +157,7 @@ class AttentionConfig:
     Attributes:
         kind: A key of `asr.model.attention_variants.ATTENTIONS`.
         units: Size of projected queries and keys.
-        location_filters: Filters over the accumulated weights; 0 disables
-            location features.
+        location_filters: Filters over the accumulated weights; 0 for none.
         location_width: Width of these filters in memory frames.
         score: Score function of `luong`, `local` and `hard`.
         heads: Number of heads of `multi_head`; they divide the units.
@@ -187,8 +186,7 @@ class ModelConfig:
         decoder: Memory to tokens.
         attention: Attention of the decoder over the memory.
         ctc: Whether the encoder has a CTC head.
-        phones: Phones of a second CTC head on the encoder, by their names in the
-            lexicon; empty for no such head.
+        phones: Phones of a second CTC head, as in the lexicon; empty for no such head.
     """
 
     frontend: FrontendConfig = field(default_factory=FrontendConfig)
@@ -205,16 +203,15 @@ class SourceConfig:
     """Part of a data set: a subset of a corpus, or a manifest.
 
     Attributes:
-        path: Folder of the corpus or manifest file, below the data directory
-            (`ASR_DATA`) unless absolute.
+        path: Folder of the corpus, or manifest; below `ASR_DATA` unless absolute.
         corpus: A key of `asr.corpora.CORPORA` (`jsonl` for a manifest) or, for texts,
             of `asr.corpora.text.TEXT_CORPORA`; language models have `lines` and
             `paragraphs` too.
         subset: Subset of the corpus; manifests have only `all`.
         repeat: Copies of each record in one epoch.
         limit: Number of records, from the first; 0 takes all.
-        domain: For language models: name of a group of sources, such as `spelled`,
-            with n-grams of its own, which are interpolated with the others.
+        domain: For language models: name of a group of sources, such as `spelled`;
+            its n-grams are interpolated with those of the others.
     """
 
     path: str
@@ -237,12 +234,11 @@ class DataConfig:
             repeat a text of these parts, or eight of its words in a row.
         normalizer: A key of `asr.text.normalizers.NORMALIZERS`.
         language: ISO 639-1 code of the language; transcripts name it.
-        tokenizer: `characters`, subwords of SentencePiece (`unigram` or `bpe`), or
-            `labels`: each text is one token.
+        tokenizer: `characters`, `unigram`, `bpe`, or `labels`: each text is one token.
         characters: Alphabet; empty takes the characters of the training text.
         pieces: Number of subwords.
-        tokenizer_file: A tokenizer that `asr prepare` wrote, below the data directory;
-            it replaces the three keys above.
+        tokenizer_file: A tokenizer of `asr prepare`, below the data directory, in place
+            of the three keys above.
         lexicon: For `model.phones`, and for language models of words: a pronunciation
             dictionary in the format of CMUdict, below the data directory. Records with
             an unknown word are left out, and counted.
@@ -281,21 +277,18 @@ class TrainConfig:
         epochs: Passes over the training data.
         optimizer: `adam` or `adamw`.
         learning_rate: Peak learning rate.
-        schedule: Learning rate after the warm-up: `cosine`, to 1 % of the peak at the
-            last step, or `constant`.
+        schedule: After the warm-up: `cosine`, to 1 % of the peak, or `constant`.
         warmup_steps: Steps from zero to the peak.
         clip_norm: Maximum global norm of the gradient.
         weight_decay: Decoupled weight decay of `adamw`, without biases and gains.
         accumulate: Batches for each update (gradient accumulation).
-        start: Start model, as its folder or the name of a bundled one; empty for random
-            weights.
+        start: Start model: folder or bundled name; empty for random weights.
         ctc_weight: Share of the CTC loss, or of the mean of both CTC losses with
             `model.phones`; the cross-entropy has the rest. With 1 the decoder is not
             trained.
         label_smoothing: Probability mass spread evenly over all tokens.
         smoothing_start: First update with label smoothing.
-        coverage_weight: Weight of the coverage loss, which penalises attention to the
-            same source tokens again.
+        coverage_weight: Weight of the coverage loss, against repeated attention.
         ema: Momentum of the moving average of the weights; 0 disables the average.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
         checkpoint_minutes: Longest time between two checkpoints.
@@ -329,24 +322,19 @@ class DecodingConfig:
         beam_size: Hypotheses kept for each utterance; 1 is greedy search.
         ctc_weight: Share of the CTC prefix score; 0 decodes by attention alone.
         phone_weight: Share of the phone score in lexicon decoding; the attention score
-            has the rest. 0 searches by characters.
-
-            Lexicon decoding needs `model.phones` and a language model with
-            pronunciations, and finds only words of that model. A first pass with phones
-            keeps 25 nodes of the lexicon for each of `beam_size` texts and multiplies
-            the language model by `lm_weight / phone_weight`. Attention then rescores
-            the `beam_size` best texts. `ctc_weight`, `word_bonus` and `length_*` have
-            no effect. With a `prefix`, or `hotwords` without a pronunciation, the
+            has the rest. 0 searches by characters. Lexicon decoding needs
+            `model.phones` and a language model with pronunciations, and finds only its
+            words. A first pass with phones keeps 25 nodes of the lexicon for each of
+            `beam_size` texts, with the language model times `lm_weight / phone_weight`;
+            attention rescores the best texts. `ctc_weight`, `word_bonus` and `length_*`
+            have no effect. With a `prefix`, or `hotwords` without a pronunciation, the
             search is by characters.
-        phone_prior: Exponent of the prior of a phone, by which its posterior is
-            divided; 0 keeps the posterior.
-        length_penalty: Exponent of the length normalisation
-            (length / 10 tokens) ** penalty; 0 disables it.
+        phone_prior: Exponent of the prior that divides the posterior of a phone.
+        length_penalty: Exponent of the divisor, length / 10 tokens; 0 disables it.
         length_ratio: Maximum tokens of a hypothesis for each state of the encoder.
         length_extra: Tokens added to this maximum.
         n_best: Hypotheses returned for each utterance.
-        language_model: Language model for shallow fusion, as its folder or the name of
-            a bundled one; empty for none.
+        language_model: Folder or bundled name, for shallow fusion; empty for none.
         lm_weight: Factor of its log probabilities.
         word_bonus: Word insertion bonus with a language model (character search).
             Single letters get none from a language model of words.
@@ -391,7 +379,7 @@ class NGramConfig:
     Attributes:
         least: Minimum count of a context of one token, of two, ..., up to the longest
             context; no number may be lower than the one before.
-        words: Number of frequent words, each seen at least twice, that are predicted as
+        words: Number of frequent words, seen twice or more, that are predicted as
             wholes too, from the two words before; 0 for characters alone.
         most: Maximum number of n-grams of words; entropy pruning leaves the others out.
             0 for no limit.

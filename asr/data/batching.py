@@ -8,9 +8,8 @@ therefore gets the same batches.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
 _Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its labels
 _Loaded = tuple[_Pair, tuple[int, ...]]  # and its phones
-_Jobs = list[Future[_Loaded | None]]
 
 # Relative noise on lengths before sorting: it varies the neighbours of an example.
 _JITTER = 0.05
@@ -65,14 +63,13 @@ def augmented_lengths(
     lengths = np.array([example.length for example in examples])
     if distort is None:
         return lengths
-    return lengths / [
-        distort.speed(_random_of(seed, epoch, index)) for index in range(len(lengths))
-    ]
+    randoms = (_random_of(seed, epoch, index) for index in range(len(lengths)))
+    return lengths / [distort.speed(random) for random in randoms]
 
 
-def _random_of(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the random generator of an example in an epoch."""
-    return np.random.default_rng((seed, epoch, index))
+def _random_of(*key: int) -> np.random.Generator:
+    """Return the random generator of a seed, an epoch and the index of an example."""
+    return np.random.default_rng(key)
 
 
 def plan_epoch(
@@ -87,12 +84,11 @@ def plan_epoch(
 
     Args:
         lengths: Length of each example, in seconds or tokens.
-        batch_length: Largest padded length of a batch. A longer example forms a batch
-            of its own.
+        batch_length: Largest padded length of a batch, or one longer example.
         seed: Seed of the run.
         epoch: Number of the epoch; each epoch has its own order.
-        ascending: Order batches from short to long. Otherwise batches are shuffled,
-            and so are examples of about the same length.
+        ascending: Order batches from short to long. Otherwise shuffle batches, and
+            examples of about the same length.
 
     Returns:
         Indices of each batch; every example is in exactly one batch.
@@ -136,8 +132,7 @@ def batches(
         distort: Augmentation of waveforms.
         seed: Seed of the run.
         epoch: Number of the epoch.
-        fixed_shapes: Round padded lengths up to a coarse grid, for backends that
-            compile once for each shape.
+        fixed_shapes: Round padded lengths up, for backends that compile each shape.
 
     Yields:
         Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
@@ -158,36 +153,22 @@ def batches(
             source = distort(source, _random_of(seed, epoch, index))
         return (source, example.labels), example.phones
 
-    with (
-        ThreadPoolExecutor(loader.workers) as pool,
-        closing(_prefetch(plan, pool, load, loader.ahead)) as prefetched,
-    ):
-        for jobs in prefetched:
-            loaded = [clip for job in jobs if (clip := job.result()) is not None]
+    # Batches are submitted some steps before they are yielded.
+    waiting: deque[list[Future[_Loaded | None]]] = deque()
+    pool = ThreadPoolExecutor(loader.workers)
+    try:
+        for number in range(len(plan) + loader.ahead):
+            if number < len(plan):
+                waiting.append([pool.submit(load, int(i)) for i in plan[number]])
+            if number < loader.ahead:
+                continue
+            loaded = [clip for job in waiting.popleft() if (clip := job.result())]
             _check_unreadable(loader, records)
             if loaded:
                 pairs, phones = zip(*loaded, strict=True)
                 yield collate(pairs, start_token, phones, fixed_shapes=fixed_shapes)
-
-
-def _prefetch(
-    plan: Sequence[np.ndarray],
-    pool: ThreadPoolExecutor,
-    load: Callable[[int], _Loaded | None],
-    ahead: int,
-) -> Generator[_Jobs, None, None]:
-    """Submit batches some steps before they are yielded; cancel the rest at the end."""
-    waiting: deque[_Jobs] = deque()
-    try:
-        for number in range(len(plan) + ahead):
-            if number < len(plan):
-                waiting.append([pool.submit(load, int(i)) for i in plan[number]])
-            if number >= ahead:
-                yield waiting.popleft()
     finally:
-        for jobs in waiting:
-            for job in jobs:
-                job.cancel()
+        pool.shutdown(cancel_futures=True)
 
 
 def _check_unreadable(loader: SourceLoader, total: int) -> None:
@@ -207,16 +188,13 @@ def collate(
     *,
     fixed_shapes: bool = False,
 ) -> Batch:
-    """Pad the sources and labels of a batch with zeros.
+    """Pad the sources and labels of a batch with zeros; see `batches`.
 
     Args:
         pairs: For each example, source (N,) and labels closed by the end symbol.
         start_token: First decoder input.
         phones: Phones of each example, if the model has a phone head.
         fixed_shapes: Round padded lengths up to a coarse grid.
-
-    Returns:
-        Inputs and targets as in `batches`.
     """
 
     def pad(rows: Sequence[Any], kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -247,15 +225,12 @@ def as_dataset(
     """
     import tensorflow as tf  # only where TensorFlow is the backend
 
+    source = tf.TensorSpec((None, None), "float32")
     matrix = tf.TensorSpec((None, None), "int32")
     vector = tf.TensorSpec((None,), "int32")
-    inputs = {
-        "source": tf.TensorSpec((None, None), "float32"),
-        "source_lengths": vector,
-        "tokens": matrix,
-    }
+    inputs = {"source": source, "source_lengths": vector, "tokens": matrix}
     targets = {"labels": matrix, "label_lengths": vector}
     if phones:
         targets |= {"phones": matrix, "phone_lengths": vector}
-    signature = (inputs, targets)
-    return tf.data.Dataset.from_generator(make, output_signature=signature).prefetch(2)
+    dataset = tf.data.Dataset.from_generator(make, output_signature=(inputs, targets))
+    return dataset.prefetch(2)

@@ -45,16 +45,10 @@ class OverlapFilter:
         Raises:
             DataError: All records overlap.
         """
-        kept = [
-            record
-            for record in records
-            if not any(text in self for text in texts(record))
-        ]
-        if len(kept) < len(records):
-            log.warning(
-                "left out %d of the training data: overlap with data.withhold",
-                len(records) - len(kept),
-            )
+        kept = [x for x in records if not any(text in self for text in texts(x))]
+        if left_out := len(records) - len(kept):
+            what = "of the training data: overlap with data.withhold"
+            log.warning("left out %d %s", left_out, what)
         if records and not kept:
             raise DataError(
                 "data.withhold leaves nothing to train on; add data to data.train"

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from asr.audio.shard_clip import ShardClip
-from asr.data.text_files import parse_json_object, text_lines
+from asr.data.text_files import parse_json_object, text_lines, write_json_lines
 from asr.errors import DataError
-from asr.files import atomic_write
 
 
-class Record(Protocol):
-    """A source with its reference text; hashable."""
+class Record(Hashable, Protocol):
+    """A source with its reference text."""
 
     @property
     def text(self) -> str | None:
@@ -25,9 +24,6 @@ class Record(Protocol):
     @property
     def name(self) -> str:
         """Name in messages."""
-
-    def __hash__(self) -> int:
-        """Records are keys of dictionaries."""
 
 
 @dataclass(frozen=True)
@@ -91,29 +87,16 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
-    """Write a manifest; an interrupted write leaves no file.
+    """Write a manifest; return its number of utterances.
 
     Paths below the manifest's folder are written relative to it, so that the folder can
-    be moved. All other paths are absolute.
-
-    Args:
-        path: The file to create or replace; its folder must exist.
-        utterances: The utterances, in the order of the manifest.
-
-    Returns:
-        Number of utterances.
+    be moved. All other paths are absolute. An interrupted write leaves no file.
 
     Raises:
         OutputError: The file cannot be written.
     """
     folder = _absolute(Path(path).parent)
-    count = 0
-    with atomic_write(path) as file:
-        for utterance in utterances:
-            line = json.dumps(_to_json(utterance, folder), ensure_ascii=False)
-            file.write(f"{line}\n")
-            count += 1
-    return count
+    return write_json_lines(path, (_to_json(x, folder) for x in utterances))
 
 
 def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
@@ -185,7 +168,7 @@ def _absolute(path: Path) -> Path:
 
 def _string(entry: dict[str, Any], key: str) -> str | None:
     value = entry.get(key)
-    if isinstance(value, int) and not isinstance(value, bool):
+    if type(value) is int:
         return str(value)  # speakers and ids are often plain numbers
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} is {json.dumps(value)}; it must be a string")
@@ -196,9 +179,7 @@ def _seconds(entry: dict[str, Any], key: str) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not 0 <= value <= _LONGEST:
-        raise ValueError(
-            f"{key} is {json.dumps(value)}; it must be a number of seconds, 0 or more"
-        )
+    if type(value) not in (int, float) or not 0 <= value <= _LONGEST:
+        kind = "a number of seconds, 0 or more"
+        raise ValueError(f"{key} is {json.dumps(value)}; it must be {kind}")
     return float(value)

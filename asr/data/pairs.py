@@ -6,14 +6,12 @@ file has one JSON object a line, with `source` and `target`. `.gz` files are rea
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.data.text_files import parse_json_object, text_lines
+from asr.data.text_files import parse_json_object, text_lines, write_json_lines
 from asr.errors import DataError
-from asr.files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -49,14 +47,10 @@ def read_pairs(
         DataError: The file cannot be read, a line is malformed, or a text is empty.
     """
     path = Path(path)
-    parse = _PARSERS.get(
-        path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
-    )
+    parse = _PARSERS.get(Path(path.name.removesuffix(".gz")).suffix)
     if parse is None:
-        raise DataError(
-            f"{path}: a file of pairs must be .tsv (source, tab, target) or .jsonl; "
-            "rename it"
-        )
+        kinds = ".tsv (source, tab, target) or .jsonl"
+        raise DataError(f"{path}: a file of pairs must be {kinds}; rename it")
     for number, line in text_lines(path):
         if not line.strip():
             continue
@@ -76,10 +70,8 @@ def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    with atomic_write(path) as file:
-        for pair in pairs:
-            entry = {"source": pair.source, "target": pair.text, "id": pair.id}
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+    entries = ({"source": x.source, "target": x.text, "id": x.id} for x in pairs)
+    write_json_lines(path, entries)
 
 
 def references(pairs: Sequence[Pair]) -> dict[str, list[str]]:

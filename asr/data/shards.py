@@ -1,10 +1,9 @@
 """Shards: many recordings in a few large files, for network and cloud storage.
 
 A shard is a TFRecord file of `tf.train.Example`s with the features `audio` (the bytes
-of a recording), `text`, `id`, `speaker`, `lang` and `duration` (seconds). Any
-TensorFlow pipeline can read it in sequence. The index is a manifest: each line has the
-shard, position, size and CRC-32 of a recording, so that training can read single
-recordings. Shards may be written to any address of `tf.io.gfile`, such as `gs://bucket/folder`.
+of a recording), `text`, `id`, `speaker`, `lang` and `duration` (seconds). Its index is
+a manifest: each line has the shard, position, size and CRC-32 of a recording, so that
+training can read single recordings.
 """
 
 from __future__ import annotations
@@ -46,7 +45,7 @@ def write_shards(
 
     Args:
         utterances: The utterances to store.
-        folder: A folder, or an address of `tf.io.gfile`.
+        folder: A folder, or an address of `tf.io.gfile`, such as `gs://bucket/folder`.
         name: Name of the set; shards are named `NAME-00000-of-00008.tfrecord`.
         count: Number of shards.
         on_unreadable: Called for each utterance that cannot be decoded; it is left out.
@@ -69,17 +68,17 @@ def write_shards(
                 f"{path}: exists already, and other manifests may refer to it; remove "
                 "it, or choose another folder"
             )
-        writers = [tf.io.TFRecordWriter(part) for part in parts]
-        try:
+        with contextlib.ExitStack() as stack:
+            writers = [
+                stack.enter_context(tf.io.TFRecordWriter(part)) for part in parts
+            ]
             yield from _store(utterances, writers, paths, on_unreadable)
-        finally:
-            for writer in writers:
-                writer.close()
         for part, path in zip(parts, paths, strict=True):
             tf.io.gfile.rename(part, path)
     except tf.errors.OpError as error:
-        reason = error.message
-        raise OutputError(f"cannot write shards to {folder}: {reason}") from error
+        raise OutputError(
+            f"cannot write shards to {folder}: {error.message}"
+        ) from error
     finally:
         with contextlib.suppress(tf.errors.OpError):
             for part in filter(tf.io.gfile.exists, parts):
@@ -110,23 +109,17 @@ def _store(
             continue
         turn = (turn + 1) % len(paths)
         duration = tf.train.FloatList(value=[utterance.duration or 0.0])
+        texts = ("text", "id", "speaker", "lang")
         features = {
             "audio": feature(content),
-            "text": feature(utterance.text),
-            "id": feature(utterance.id),
-            "speaker": feature(utterance.speaker),
-            "lang": feature(utterance.lang),
+            **{key: feature(getattr(utterance, key)) for key in texts},
             "duration": tf.train.Feature(float_list=duration),
         }
         example = tf.train.Example(features=tf.train.Features(feature=features))
         record = example.SerializeToString()
         writers[turn].write(record)
-        clip = ShardClip(
-            paths[turn],
-            ends[turn] + _HEADER + record.index(content),
-            len(content),
-            zlib.crc32(content),
-        )
+        position = ends[turn] + _HEADER + record.index(content)
+        clip = ShardClip(paths[turn], position, len(content), zlib.crc32(content))
         ends[turn] += _HEADER + len(record) + _FOOTER
         yield replace(utterance, audio=clip, offset=0.0)
 
@@ -138,14 +131,11 @@ def _bytes(utterance: Utterance) -> bytes:
         utterance.duration is None or utterance.duration >= info.duration
     )
     if whole and info.format in _COMPRESSED:
-        if isinstance(utterance.audio, ShardClip):
-            return utterance.audio.read()
-        return utterance.audio.read_bytes()
+        audio = utterance.audio
+        return audio.read() if isinstance(audio, ShardClip) else audio.read_bytes()
+    offset, duration = utterance.offset, utterance.duration
     samples = audio_io.read(
-        utterance.audio,
-        info.rate,
-        offset=utterance.offset,
-        duration=utterance.duration,
+        utterance.audio, info.rate, offset=offset, duration=duration
     )
     # libsndfile would scale floats by one less than full scale.
     integers = np.clip(np.round(samples * 2.0**31), -(2.0**31), 2.0**31 - 1)

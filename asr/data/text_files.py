@@ -6,12 +6,13 @@ import gzip
 import json
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from asr.errors import DataError
+from asr.files import atomic_write
 
 _LONGEST_LINE = 100_000_000  # bytes
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
@@ -36,9 +37,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
             lines = iter(partial(file.readline, _LONGEST_LINE + 1), b"")
             for number, raw in enumerate(lines, 1):
                 if len(raw) > _LONGEST_LINE:
-                    raise DataError(
-                        f"{path}:{number}: a line of more than {_LONGEST_LINE:,} bytes"
-                    )
+                    size = f"{_LONGEST_LINE:,} bytes"
+                    raise DataError(f"{path}:{number}: a line of more than {size}")
                 line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, line.rstrip("\r\n")
     except UnicodeDecodeError as error:
@@ -65,3 +65,17 @@ def parse_json_object(line: str) -> dict[str, Any]:
     if not isinstance(entry, dict):
         raise ValueError("not a JSON object; write one object a line")
     return entry
+
+
+def write_json_lines(path: str | Path, entries: Iterable[dict[str, Any]]) -> int:
+    """Write one JSON object a line, or no file; return the number of objects.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    number = 0
+    with atomic_write(path) as file:
+        for entry in entries:
+            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            number += 1
+    return number

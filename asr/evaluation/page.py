@@ -23,17 +23,7 @@ _MAX_SECONDS = 60.0  # of an utterance; longer ones make pages too large
 def page(
     title: str, model: str, recognizer: Recognizer, evaluation: Evaluation
 ) -> Iterator[str]:
-    """Render an evaluation as a page.
-
-    Args:
-        title: Heading of the page.
-        model: Name of the model.
-        recognizer: The evaluated model.
-        evaluation: Scores of the model.
-
-    Yields:
-        Parts of the page.
-    """
+    """Yield the parts of a page with this title, on an evaluation of a model."""
     facts = {
         "model": model,
         "normalizer": evaluation.normalizer,
@@ -43,7 +33,7 @@ def page(
     }
     return html_report(
         evaluation.report,
-        [r.utterance.id or str(r.utterance.audio) for r in evaluation.results],
+        [result.name for result in evaluation.results],
         title=title,
         facts=facts,
         media=media(recognizer, evaluation, _UTTERANCES),
@@ -61,8 +51,8 @@ def media(
         limit: Maximum number of utterances; each adds about 600 kB to the page.
 
     Returns:
-        Position of an utterance -> its media. Unreadable recordings and those of more
-        than a minute are skipped. Media have no image if attention is not available.
+        Position of an utterance -> its media, without images if there is no attention.
+        Unreadable recordings and those of more than a minute are skipped.
     """
     errors = evaluation.report.counts[:, 1:4].sum(axis=1)
     selected: dict[int, Media] = {}

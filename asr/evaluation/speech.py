@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
@@ -41,6 +42,11 @@ class Result:
     seconds: float
     words: tuple[Word, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Name of the utterance, or its recording."""
+        return self.utterance.id or str(self.utterance.audio)
+
     def to_json(self) -> dict[str, Any]:
         """Return the keys of a manifest, with `pred_text`."""
         return {
@@ -60,8 +66,7 @@ class Evaluation:
     Attributes:
         report: Error rates, confidence intervals and tables.
         audio_seconds: Total duration of the recordings.
-        rtf: Real-time factor: seconds of work for each second of audio, with reading
-            and without the start of the model.
+        rtf: Real-time factor: seconds of work for one of audio, without start-up.
         normalizer: Name of the normaliser of references and hypotheses.
         unreadable: Number of unreadable recordings, scored as empty hypotheses.
         results: Result of each utterance, in order.
@@ -81,13 +86,10 @@ class Evaluation:
         confidences: list[float] = []
         correct: list[bool] = []
         for result in self.results:
-            parts = [
-                (part, word.probability)
-                for word in result.words
-                for part in normalize(word.word).split()
-            ]
-            steps = align(result.reference, " ".join(part for part, _ in parts))
-            confidences += [probability for _, probability in parts]
+            parts = [normalize(word.word).split() for word in result.words]
+            steps = align(result.reference, " ".join(chain.from_iterable(parts)))
+            for word, part in zip(result.words, parts, strict=True):
+                confidences += [word.probability] * len(part)
             correct += [step.operation == "C" for step in steps if step.hypothesis]
         return confidences, correct
 
@@ -117,8 +119,7 @@ class Evaluation:
         """Return all scores as text; see `ScoreReport.summary`."""
         text = (
             f"{self.report.summary(by, errors)}\n"
-            f"audio      {self.audio_seconds:.1f} s, "
-            f"real-time factor {self.rtf:.4f}\n"
+            f"audio      {self.audio_seconds:.1f} s, real-time factor {self.rtf:.4f}\n"
             f"normalizer {self.normalizer}"
         )
         if self.calibration_error is not None:
@@ -143,17 +144,17 @@ def evaluate(
     Args:
         recognizer: The model.
         utterances: Recordings with text.
-        normalizer: A key of `asr.text.normalizers.NORMALIZERS`, applied to reference
-            and hypothesis; by default the normaliser of the model's training.
+        normalizer: A key of `asr.text.normalizers.NORMALIZERS` for references and
+            hypotheses; by default the normaliser of the model's training.
         decoding: Decoding options; by default those of the model.
         batch_seconds: Audio decoded at once, in seconds.
 
     Raises:
-        DataError: There are no utterances, one has no text, or all references are empty
-            after normalisation.
+        DataError: There are no utterances, one has no text, or all normalise to "".
         RecipeError: The normaliser is unknown.
     """
     normalizer = normalizer or recognizer.config.normalizer
+    normalize = normalizer_of(normalizer)
     references = _references(utterances, normalizer)
     recognizer.warm_up(decoding)
     started = time.perf_counter()
@@ -165,22 +166,23 @@ def evaluate(
         word_timestamps=recognizer.times_words,
     )
     results, unreadable = [], 0
-    for utterance, reference, (_, outcome) in zip(
-        utterances, references, outcomes, strict=True
-    ):
+    scored = zip(utterances, references, outcomes, strict=True)
+    for utterance, reference, (_, outcome) in scored:
         if isinstance(outcome, AsrError):
             unreadable += 1
             log.warning("counts as an empty hypothesis: %s", outcome)
             outcome = Transcript("", (), "", 0.0)
-        results.append(_result(utterance, reference, outcome, normalizer))
+        hypothesis = normalize(outcome.text)
+        words = (word for segment in outcome.segments for word in segment.words or ())
+        results.append(
+            Result(utterance, reference, hypothesis, outcome.duration, tuple(words))
+        )
     elapsed = time.perf_counter() - started
     audio_seconds = sum(result.seconds for result in results)
+    hypotheses = [result.hypothesis for result in results]
+    facts = [utterance.facts for utterance in utterances]
     return Evaluation(
-        report=ScoreReport(
-            references,
-            [result.hypothesis for result in results],
-            [result.utterance.facts for result in results],
-        ),
+        report=ScoreReport(references, hypotheses, facts),
         audio_seconds=audio_seconds,
         rtf=elapsed / max(audio_seconds, 1e-9),
         normalizer=normalizer,
@@ -190,29 +192,19 @@ def evaluate(
 
 
 def _references(utterances: Sequence[Utterance], normalizer: str) -> list[str]:
-    """Return the normalised text of each utterance."""
-    normalize = normalizer_of(normalizer)
     if not utterances:
         raise DataError("no utterances to evaluate on")
+    texts = []
     for utterance in utterances:
         if utterance.text is None:
             name = utterance.id or utterance.audio
             raise DataError(f"{name}: no text to compare with")
-    references = [normalize(utterance.text or "") for utterance in utterances]
-    if not any(references) and any(utterance.text for utterance in utterances):
-        raise DataError(
-            f"{normalizer} leaves nothing of these texts; name another normalizer, "
-            "such as basic-1"
-        )
+        texts.append(utterance.text)
+    references = list(map(normalizer_of(normalizer), texts))
+    if any(texts) and not any(references):
+        advice = "name another normalizer, such as basic-1"
+        raise DataError(f"{normalizer} leaves nothing of these texts; {advice}")
     return references
-
-
-def _result(
-    utterance: Utterance, reference: str, transcript: Transcript, normalizer: str
-) -> Result:
-    words = [word for segment in transcript.segments for word in segment.words or ()]
-    hypothesis = normalizer_of(normalizer)(transcript.text)
-    return Result(utterance, reference, hypothesis, transcript.duration, tuple(words))
 
 
 def calibrate(evaluation: Evaluation, calibration: Calibration) -> Calibration:

@@ -104,15 +104,13 @@ def evaluate_texts(
         generator.generate_many(grouped, batch_tokens=batch_tokens, decoding=decoding)
     )
     seconds = time.perf_counter() - started
-    hypotheses = [generation.text for generation in generations]
+    texts = [generation.text for generation in generations]
     rows = list(grouped.values())
+    results = map(TextResult, grouped, map(tuple, rows), texts)
     return TextEvaluation(
-        bleu=bleu(rows, hypotheses, lowercase=lowercase),
-        rouge=rouge(rows, hypotheses),
+        bleu=bleu(rows, texts, lowercase=lowercase),
+        rouge=rouge(rows, texts),
         seconds=seconds,
         left_out=sum(generation.left_out > 0 for generation in generations),
-        results=tuple(
-            TextResult(source, tuple(row), text)
-            for (source, row), text in zip(grouped.items(), hypotheses, strict=True)
-        ),
+        results=tuple(results),
     )

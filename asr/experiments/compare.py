@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import statistics
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -75,8 +76,7 @@ def compare(
         recipe: The common recipe.
         vary: Key of the recipe -> its values; all combinations are trained.
         seeds: Number of trainings of each variant, with seeds 1, 2, ...
-        output: Folder of the grid: one folder a training, `results.json`, `table.md`,
-            `scores.png` and `by_length.png`.
+        output: Folder of the trainings, `results.json`, `table.md` and plots.
         overrides: Assignments as in `load_recipe`, for all variants.
 
     Raises:
@@ -87,17 +87,15 @@ def compare(
     if "seed" in {*vary, *(text.partition("=")[0].strip() for text in overrides)}:
         raise RecipeError(f"seed: must not be set; each variant has seeds 1 to {seeds}")
     runs: list[tuple[str, Recipe]] = []
-    for values in itertools.product(*vary.values()):
+    for *values, seed in itertools.product(*vary.values(), range(1, seeds + 1)):
         chosen = dict(zip(vary, values, strict=True))
         changes = [f"{key}={json.dumps(value)}" for key, value in chosen.items()]
-        for seed in range(1, seeds + 1):
-            loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
-            check(loaded)
-            runs.append((_label(chosen), loaded))
+        loaded = load_recipe(recipe, [*overrides, *changes, f"seed={seed}"])
+        check(loaded)
+        runs.append((_label(chosen), loaded))
     if not runs[0][1].data.dev:
-        raise DataError(
-            f"{recipe}: data.dev must not be empty; comparisons are scored on it"
-        )
+        reason = "comparisons are scored on it"
+        raise DataError(f"{recipe}: data.dev must not be empty; {reason}")
     output.mkdir(parents=True, exist_ok=True)
     cells = []
     for number, (variant, loaded) in enumerate(runs, 1):
@@ -114,18 +112,16 @@ def compare(
 def table(cells: Sequence[Cell]) -> str:
     """Return a table in Markdown with a row for each variant: means over its seeds."""
     names = list(cells[0].metrics)
-    ranges = [f"{low:g}-{high:g}" for low, high in cells[0].lengths]
-    head = ["variant", *names, "parameters", "ms/step", *(f"{r} long" for r in ranges)]
-    lines = [_row(head), _row(["---"] * len(head))]
+    ranges = [f"{low:g}-{high:g} long" for low, high in cells[0].lengths]
+    head = ["variant", *names, "parameters", "ms/step", *ranges]
+    rows = [head, ["---"] * len(head)]
     for variant, group in _groups(cells).items():
         figures = [_spread([cell.metrics[name] for cell in group]) for name in names]
         step = statistics.fmean(cell.step_seconds for cell in group)
-        parts = [
-            _spread([cell.by_length[i] for cell in group]) for i in range(len(ranges))
-        ]
+        parts = map(_spread, zip(*(cell.by_length for cell in group), strict=True))
         size = f"{group[0].parameters:,}"
-        lines.append(_row([variant, *figures, size, f"{1000 * step:.0f}", *parts]))
-    return "\n".join(lines) + "\n"
+        rows.append([variant, *figures, size, f"{1000 * step:.0f}", *parts])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def report(cells: Sequence[Cell], output: Path) -> None:
@@ -134,29 +130,17 @@ def report(cells: Sequence[Cell], output: Path) -> None:
         json.dump([asdict(cell) for cell in cells], file, indent=1)
     with atomic_write(output / TABLE) as file:
         file.write(table(cells))
-    name = next(iter(cells[0].metrics))
-    groups = _groups(cells)
-    curves.scores(
-        {variant: [cell.score for cell in group] for variant, group in groups.items()},
-        output / "scores.png",
-        label=name,
-    )
-    curves.by_length(
-        {
-            variant: [cell.by_length for cell in group]
-            for variant, group in groups.items()
-        },
-        cells[0].lengths,
-        output / "by_length.png",
-        label=name,
-    )
+    name, groups = next(iter(cells[0].metrics)), _groups(cells)
+    scores = {variant: [x.score for x in group] for variant, group in groups.items()}
+    curves.scores(scores, output / "scores.png", label=name)
+    parts = {variant: [x.by_length for x in group] for variant, group in groups.items()}
+    curves.by_length(parts, cells[0].lengths, output / "by_length.png", label=name)
 
 
 def _groups(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
-    groups: dict[str, list[Cell]] = {}
-    for cell in cells:
-        groups.setdefault(cell.variant, []).append(cell)
-    return groups
+    """Return variant -> its trainings, which follow one another."""
+    groups = itertools.groupby(cells, key=lambda cell: cell.variant)
+    return {variant: list(group) for variant, group in groups}
 
 
 def _score(variant: str, folder: Path) -> Cell:
@@ -164,11 +148,8 @@ def _score(variant: str, folder: Path) -> Cell:
     recipe, loaded = load_run_recipe(folder), read_model(folder / MODEL)
     task, facts = loaded.task, loaded.config.training
     loader = SourceLoader(task.encode_source, workers=recipe.data.workers)
-    pairs = [
-        (record, source)
-        for record in task.read(folder / DEV)
-        if (source := loader.load(record)) is not None
-    ]
+    loaded_records = ((x, loader.load(x)) for x in task.read(folder / DEV))
+    pairs = [(x, source) for x, source in loaded_records if source is not None]
     search = Predictor(loaded).search()
     texts = write_all(search, task, pairs, recipe.data.batch_length)
     references = [record.text or "" for record, _ in pairs]
@@ -177,12 +158,11 @@ def _score(variant: str, folder: Path) -> Cell:
     sizes = np.array([len(source) / task.rate for _, source in pairs])
     lengths, by_length = [], []
     for group in np.array_split(np.argsort(sizes, kind="stable"), _BUCKETS):
-        if len(group):
-            lengths.append((float(sizes[group[0]]), float(sizes[group[-1]])))
-            scores = task.metrics(
-                [references[i] for i in group], [texts[i] for i in group]
-            )
-            by_length.append(float(scores[name]))
+        if not len(group):
+            continue
+        lengths.append((float(sizes[group[0]]), float(sizes[group[-1]])))
+        part = ([references[i] for i in group], [texts[i] for i in group])
+        by_length.append(float(task.metrics(*part)[name]))
     return Cell(
         variant=variant,
         seed=recipe.seed,
@@ -201,13 +181,12 @@ def _label(chosen: Mapping[str, Any]) -> str:
     Keys with equal last parts are written in full.
     """
     last = {key: key.rpartition(".")[2] for key in chosen}
-    endings = list(last.values())
+    endings = Counter(last.values())
     parts = []
     for key, value in chosen.items():
         if isinstance(value, Mapping):
             value = ",".join(f"{name}:{item}" for name, item in value.items())
-        name = last[key] if endings.count(last[key]) == 1 else key
-        parts.append(f"{name}={value}")
+        parts.append(f"{last[key] if endings[last[key]] == 1 else key}={value}")
     return " ".join(parts)
 
 
@@ -218,7 +197,3 @@ def _spread(values: Sequence[float]) -> str:
     if len(values) == 1:
         return mean
     return f"{mean} ± {statistics.stdev(values):.{digits}f}"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from importlib import metadata
 from pathlib import Path
+from subprocess import DEVNULL
 from typing import Any
 
 _PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "jiwer")
 
 
 def environment() -> dict[str, Any]:
-    """Describe the environment of this program.
+    """Return command, time, versions and machine of this program.
 
-    Returns:
-        Command, time, versions and machine. In a checkout also the git `revision`,
-        with `+` if tracked files differ from it.
+    In a checkout also the git `revision`, with `+` if tracked files differ from it.
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -33,9 +35,7 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "asr": _version("asr-attention"),
         "revision": _revision(Path(__file__).resolve().parents[2]),
-        "packages": {
-            name: version for name in _PACKAGES if (version := _version(name))
-        },
+        "packages": {x: version for x in _PACKAGES if (version := _version(x))},
     }
 
 
@@ -48,29 +48,21 @@ def _version(package: str) -> str | None:
 
 def _processor() -> str:
     """Return the name of the processor; `platform` knows it on few systems."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2] for line in lines if line.startswith("model name")]
-    return names[0].strip() if names else platform.processor()
+    with contextlib.suppress(OSError):
+        facts = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        if name := re.search(r"^model name\s*:(.*)", facts, re.MULTILINE):
+            return name[1].strip()
+    return platform.processor()
 
 
 def _revision(checkout: Path) -> str | None:
     git = shutil.which("git")
     if git is None or not (checkout / ".git").exists():
         return None
+    run = partial(subprocess.check_output, text=True, stderr=DEVNULL, timeout=10)
     try:
-        revision, changes = (
-            subprocess.run(
-                [git, "-C", str(checkout), *arguments],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=10,
-            ).stdout.strip()
-            for arguments in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
-        )
+        revision = run([git, "-C", checkout, "rev-parse", "HEAD"]).strip()
+        changes = run([git, "-C", checkout, "status", "--porcelain", "-uno"]).strip()
     except (OSError, subprocess.SubprocessError):
         return None
     return revision + ("+" if changes else "")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import resource
 import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,8 +46,7 @@ class Estimate:
         steps: Batches of one epoch.
         step_seconds: Mean time of a step, including the decoding of audio.
         epoch_seconds: Time of an epoch, without validation.
-        memory: Bytes of the process with the longest batch and the cache of decoded
-            audio; memory of a GPU is not included.
+        memory: Bytes with the longest batch and the cache of audio, without a GPU's.
         checkpoint: Bytes of the checkpoint.
         timed: Number of measured steps.
     """
@@ -68,16 +66,13 @@ class Estimate:
     def to_json(self) -> dict[str, Any]:
         """Return all figures as plain data, with `seconds` of the training."""
         whole = self.epochs * self.epoch_seconds
-        return {**dataclasses.asdict(self), "seconds": whole}
+        return {**asdict(self), "seconds": whole}
 
     def summary(self) -> str:
         """Return the figures for people."""
         rate = self.length / self.epoch_seconds
-        size = (
-            f"{self.length / 3600:.1f} h"
-            if self.unit == "s"
-            else f"{self.length:,.0f} tokens"
-        )
+        hours, tokens = f"{self.length / 3600:.1f} h", f"{self.length:,.0f} tokens"
+        size = hours if self.unit == "s" else tokens
         return (
             f"model   {self.parameters / 1e6:.1f} M parameters\n"
             f"data    {self.examples:,} examples, {size}\n"
@@ -96,31 +91,27 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
 
     Args:
         recipe: Recipe of the training.
-        hours: Speech to train on, for data that are not on this machine; noise in
-            clips of twelve seconds replaces it.
+        hours: Speech to train on, replaced by noise, for data on another machine.
 
     Raises:
         DataError: The data of the recipe cannot be used.
         RecipeError: `hours` is infinite, or the task has texts as sources.
     """
+    if not math.isfinite(hours):
+        raise RecipeError(f"hours must be a finite number, got {hours}")
+    if hours and task_of(recipe).modality == "text":
+        raise RecipeError("hours: the task must be one of speech")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        clips = 0
-        if hours:
-            if not math.isfinite(hours):
-                raise RecipeError(f"hours must be a finite number, got {hours}")
-            if task_of(recipe).modality == "text":
-                raise RecipeError("hours: the task must be one of speech")
-            clips = max(round(hours * 3600 / _CLIP), 1)
+        clips = max(round(hours * 3600 / _CLIP), 1) if hours else 0
+        if clips:
             recipe = _with_noise(recipe, folder, clips)
         return _measure(recipe, folder, clips)
 
 
 def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
     """Train batches of a recipe, and scale their needs to `clips`, or to all data."""
-    uncached = dataclasses.replace(
-        recipe, data=dataclasses.replace(recipe.data, cache_mb=0)
-    )
+    uncached = replace(recipe, data=replace(recipe.data, cache_mb=0))
     begin(uncached, folder / "run")
     training = build(uncached, folder / "run")
     data, task = training.data, training.task
@@ -136,7 +127,10 @@ def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
     length = sum(data.lengths) * share
     steps = round(len(plan) * share)
     cached = 2 * length * task.rate if task.unit == "s" else 0.0
-    padded, total = (sum(_padded(b, lengths) for b in part) for part in (sample, plan))
+    padded, total = (
+        sum(len(batch) * float(lengths[batch].max()) for batch in part)
+        for part in (sample, plan)
+    )
     epoch_seconds = seconds / padded * total * share
     return Estimate(
         parameters=training.model.count_params(),
@@ -155,30 +149,16 @@ def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
 
 def _step_seconds(trainer: Trainer, sample: list[np.ndarray]) -> float:
     """Return the time of the batches together, once compiled."""
-    trainer.fit(sample, _Clock())  # compiles, and allocates all memory
-    clock = _Clock()
+    times: list[float] = []
+
+    def note(*_: Any, **__: Any) -> None:
+        times.append(time.perf_counter())
+
+    clock = keras.callbacks.LambdaCallback(on_train_begin=note, on_train_batch_end=note)
+    trainer.fit(sample, clock)  # compiles, and allocates all memory
+    times.clear()
     trainer.fit(sample, clock)
-    return clock.times[-1] - clock.times[0]
-
-
-class _Clock(keras.callbacks.Callback):
-    """Records the start of training and the end of each batch."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.times: list[float] = []
-
-    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras signature
-        """See the class."""
-        self.times.append(time.perf_counter())
-
-    def on_train_batch_end(
-        self,
-        batch: int,  # noqa: ARG002 - Keras signature
-        logs: dict[str, Any] | None = None,  # noqa: ARG002 - Keras signature
-    ) -> None:
-        """See the class."""
-        self.times.append(time.perf_counter())
+    return times[-1] - times[0]
 
 
 def _sample(
@@ -192,30 +172,23 @@ def _sample(
     return [plan[longest], *(plan[int(i)] for i in drawn)]
 
 
-def _padded(batch: np.ndarray, lengths: np.ndarray) -> float:
-    return len(batch) * float(lengths[batch].max())
-
-
 def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
     """Return the recipe with a manifest of noise and random sentences."""
     random = np.random.default_rng(recipe.seed)
     rate = recipe.model.frontend.rate
     letters = np.array(list("ETAOINSHRDLU"))
-    words = [
-        "".join(random.choice(letters, random.integers(1, 9))) for _ in range(_WORDS)
-    ]
+    sizes = (random.integers(1, 9) for _ in range(_WORDS))
+    words = ["".join(random.choice(letters, size)) for size in sizes]
     sound = folder / "noise.flac"
     soundfile.write(sound, random.normal(0, 0.05, round(_CLIP * rate)), rate)
     # Enough for the timed batches, and enough texts to train a tokenizer on.
-    count = min(
-        clips, max(_WORDS, int((_TIMED + 1) * recipe.data.batch_length / _CLIP))
-    )
+    timed = int((_TIMED + 1) * recipe.data.batch_length / _CLIP)
     utterances = []
-    for number in range(count):
+    for number in range(min(clips, max(_WORDS, timed))):
         text = " ".join(random.choice(words, 40))[: int(_CLIP * _LETTERS)].strip()
         utterances.append(Utterance(sound, text, _CLIP, id=str(number)))
     write_manifest(folder / "noise.jsonl", utterances)
-    data = dataclasses.replace(
+    data = replace(
         recipe.data,
         lexicon=_random_lexicon(recipe, folder, utterances),
         train=(SourceConfig(str(folder / "noise.jsonl")),),
@@ -225,12 +198,9 @@ def _with_noise(recipe: Recipe, folder: Path, clips: int) -> Recipe:
         longest=max(_CLIP, recipe.data.longest),
     )
     # The start model and the language model need not exist either.
-    return dataclasses.replace(
-        recipe,
-        data=data,
-        train=dataclasses.replace(recipe.train, start=""),
-        decoding=dataclasses.replace(recipe.decoding, language_model=""),
-    )
+    train = replace(recipe.train, start="")
+    decoding = replace(recipe.decoding, language_model="")
+    return replace(recipe, data=data, train=train, decoding=decoding)
 
 
 def _random_lexicon(
@@ -242,13 +212,8 @@ def _random_lexicon(
         return ""
     words = {word for clip in utterances for word in (clip.text or "").split()}
     path = folder / "lexicon.txt"
-    write_lexicon(
-        path,
-        {
-            word: (tuple(phones[ord(letter) % len(phones)] for letter in word),)
-            for word in words
-        },
-    )
+    spelled = {x: (tuple(phones[ord(y) % len(phones)] for y in x),) for x in words}
+    write_lexicon(path, spelled)
     return str(path)
 
 
@@ -263,8 +228,5 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     if seconds < 7200:
         return f"{seconds / 60:.0f} min"
-    return (
-        f"{seconds / 3600:.1f} h"
-        if seconds < 172_800
-        else f"{seconds / 86400:.1f} days"
-    )
+    hours = seconds / 3600
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"

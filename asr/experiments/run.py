@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from asr.config.schema import Recipe, SourceConfig
+from asr.data.text_files import write_json_lines
 from asr.errors import DataError, RecipeError, TrainingError
 from asr.evaluation.page import page
 from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
 from asr.experiments.environment import environment
 from asr.files import atomic_write, data_directory
-from asr.inference.generator import load_text
-from asr.inference.recognizer import load
+from asr.inference.generator import TextGenerator, load_text
+from asr.inference.recognizer import Recognizer, load
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
 from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task
@@ -41,10 +42,9 @@ def run(
 ) -> dict[str, dict[str, Any]]:
     """Prepare, train and evaluate a recipe, or go on where a run stopped.
 
-    The folder is that of `train` with further files: `test-PART.jsonl` for each part of
-    `data.test`; `scores/PART.json` with its figures, `.txt` with a summary, `.jsonl`
-    with the hypotheses and, for speech, `.html` with alignments; `environment.jsonl`
-    with a line for each call; `run.log` and `report.html`.
+    The folder is that of `train` with further files: `test-PART.jsonl` and
+    `scores/PART.json`, `.txt`, `.jsonl` (hypotheses) and, for speech, `.html` for each
+    part of `data.test`; `environment.jsonl`, `run.log` and `report.html`.
 
     Args:
         recipe: The recipe.
@@ -122,8 +122,7 @@ def _note_environment(recipe: Recipe, output: Path) -> None:
     path = output / ENVIRONMENT
     before = path.read_text(encoding="utf-8") if path.exists() else ""
     with atomic_write(path) as file:
-        file.write(before)
-        file.write(json.dumps({**environment(), "seed": recipe.seed}) + "\n")
+        file.write(before + json.dumps({**environment(), "seed": recipe.seed}) + "\n")
 
 
 def _test_file(output: Path, name: str) -> Path:
@@ -158,27 +157,25 @@ def _evaluate(
 ) -> None:
     if not (output / MODEL / SUMS).is_file():
         raise TrainingError(f"{output / MODEL}: no model to evaluate; train one first")
-    for name in parts:
-        if not _test_file(output, name).is_file():
-            raise TrainingError(
-                f"{_test_file(output, name)}: missing; do not skip the stage prepare"
-            )
+    for path in (_test_file(output, name) for name in parts):
+        if not path.is_file():
+            raise TrainingError(f"{path}: missing; do not skip the stage prepare")
     parts = [name for name in parts if not _scores(output, name)]
     if not parts:
         return
-    (output / SCORES).mkdir(exist_ok=True)
+    folder = output / SCORES
+    folder.mkdir(exist_ok=True)
     speech = task_of(recipe).modality == "speech"
-    score = _score_speech if speech else _score_texts
-    for name, evaluation in score(recipe, _files(parts, output, tell), output):
-        base = output / SCORES / name
-        with atomic_write(base.with_name(f"{name}.jsonl")) as file:
-            for result in evaluation.results:
-                line = json.dumps(result.to_json(), ensure_ascii=False)
-                file.write(line + "\n")
-        with atomic_write(base.with_name(f"{name}.txt")) as file:
+    model = load(output / MODEL) if speech else load_text(output / MODEL)
+    for name in parts:
+        tell(f"evaluate  {folder / name}.json")
+        evaluation = _score(model, recipe, output, name)
+        results = (result.to_json() for result in evaluation.results)
+        write_json_lines(folder / f"{name}.jsonl", results)
+        with atomic_write(folder / f"{name}.txt") as file:
             file.write(evaluation.summary() + "\n")
         # Written last: it marks this part as done.
-        with atomic_write(base.with_name(f"{name}.json")) as file:
+        with atomic_write(folder / f"{name}.json") as file:
             scores = {**evaluation.to_json(), "of": _state(output, name)}
             json.dump(scores, file, indent=1)
 
@@ -201,34 +198,16 @@ def _scores(output: Path, name: str) -> dict[str, Any]:
     return scores if scores.get("of") == _state(output, name) else {}
 
 
-def _files(
-    parts: list[str], output: Path, tell: Callable[[str], None]
-) -> Iterator[tuple[str, Path]]:
-    for name in parts:
-        tell(f"evaluate  {output / SCORES / name}.json")
-        yield name, _test_file(output, name)
-
-
-def _score_texts(
-    recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
-) -> Iterator[tuple[str, TextEvaluation]]:
-    # The case of a model with lower-case texts is not an error.
-    lowercase = normalizer(recipe.data.normalizer)("A") == "a"
-    generator = load_text(output / MODEL)
-    for name, path in files:
-        pairs = list(generator.task.read(path))
-        yield name, evaluate_texts(generator, pairs, lowercase=lowercase)
-
-
-def _score_speech(
-    recipe: Recipe, files: Iterable[tuple[str, Path]], output: Path
-) -> Iterator[tuple[str, Evaluation]]:
-    recognizer = load(output / MODEL)
-    for name, path in files:
-        utterances = list(recognizer.task.read(path))
-        evaluation = evaluate(recognizer, utterances)
-        with atomic_write(output / SCORES / f"{name}.html") as file:
-            file.writelines(
-                f"{part}\n" for part in page(name, recipe.name, recognizer, evaluation)
-            )
-        yield name, evaluation
+def _score(
+    model: Recognizer | TextGenerator, recipe: Recipe, output: Path, name: str
+) -> Evaluation | TextEvaluation:
+    records = list(model.task.read(_test_file(output, name)))
+    if isinstance(model, TextGenerator):
+        # The case of a model with lower-case texts is not an error.
+        lowercase = normalizer(recipe.data.normalizer)("A") == "a"
+        return evaluate_texts(model, records, lowercase=lowercase)
+    evaluation = evaluate(model, records)
+    with atomic_write(output / SCORES / f"{name}.html") as file:
+        parts = page(name, recipe.name, model, evaluation)
+        file.writelines(f"{part}\n" for part in parts)
+    return evaluation

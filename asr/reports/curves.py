@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,57 +17,45 @@ from asr.reports.plots import new_figure, save_figure
 
 _MARKERS = "osD^vP*X"
 
-LOSSES = {
-    "loss": "training",
-    "ctc_loss": "training, CTC",
-    "phone_loss": "training, phones",
-}
-"""Key of a history row -> its label in the panel of losses."""
-
-RATES = {"dev_cer": "dev CER", "dev_wer": "dev WER"}
-"""Key of a history row (a fraction) -> its label in the panel of error rates."""
-
-SCORES = {"dev_bleu": "dev BLEU", "dev_chrf": "dev chrF"}
-"""Key of a history row (0 to 100) -> its label in the panel of scores."""
-
-ROUGE = {
-    "dev_rouge1": "dev ROUGE-1",
-    "dev_rouge2": "dev ROUGE-2",
-    "dev_rougeL": "dev ROUGE-L",
-}
-"""Key of a history row (a fraction) -> its label in the panel of ROUGE."""
-
-ACCURACY = {"dev_accuracy": "dev accuracy"}
-"""Key of a history row (a fraction) -> its label in the panel of accuracy."""
-
 _PANELS = {
-    "loss": LOSSES,
-    "error rate": RATES,
-    "score": SCORES,
-    "ROUGE": ROUGE,
-    "accuracy": ACCURACY,
+    "loss": {
+        "loss": "training",
+        "ctc_loss": "training, CTC",
+        "phone_loss": "training, phones",
+    },
+    "error rate": {"dev_cer": "dev CER", "dev_wer": "dev WER"},
+    "score": {"dev_bleu": "dev BLEU", "dev_chrf": "dev chrF"},
+    "ROUGE": {
+        "dev_rouge1": "dev ROUGE-1",
+        "dev_rouge2": "dev ROUGE-2",
+        "dev_rougeL": "dev ROUGE-L",
+    },
+    "accuracy": {"dev_accuracy": "dev accuracy"},
 }
+"""Panel -> keys of a history row, with their labels."""
 
 
 def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> None:
     """Draw losses and scores by epoch.
 
     Args:
-        history: A row for each epoch with `epoch` and any keys of `LOSSES` (nats),
-            `RATES`, `SCORES`, `ROUGE` and `ACCURACY`. A value that is absent, None or
-            not finite leaves a gap.
+        history: A row for each epoch with `epoch` and any of `loss`, `ctc_loss`,
+            `phone_loss` (nats), `dev_cer`, `dev_wer`, `dev_accuracy`, `dev_rouge1`,
+            `dev_rouge2`, `dev_rougeL` (fractions), `dev_bleu` and `dev_chrf` (0 to
+            100). A value that is absent, None or not finite leaves a gap.
         path: Output file, `.png` or `.svg`.
 
     Raises:
         UsageError: No row holds a value to draw, or the suffix is another.
         OutputError: The file cannot be written.
     """
-    panels = [
-        (ylabel, curves)
-        for ylabel, keys in _PANELS.items()
-        if (curves := {label: _points(history, key) for key, label in keys.items()})
-        and any(curves.values())
-    ]
+    panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for ylabel, keys in _PANELS.items():
+        for key, label in keys.items():
+            known = [row for row in history if row.get(key) is not None]
+            points = [(x["epoch"], x[key]) for x in known if math.isfinite(x[key])]
+            if points:
+                panels.setdefault(ylabel, {})[label] = points
     if not panels:
         raise UsageError(
             f"nothing to draw in the history; its rows need 'epoch' and one of "
@@ -74,8 +63,12 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
         )
     figure = new_figure(8.0, 0.6 + 2.9 * len(panels))
     drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (ylabel, curves) in zip(drawn, panels, strict=True):
-        _draw_curves(axes, curves)
+    for axes, (ylabel, curves) in zip(drawn, panels.items(), strict=True):
+        for label, points in curves.items():
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
+        axes.set_ylim(bottom=0.0)
+        _style(axes)
+        axes.legend(frameon=False)
         axes.set_ylabel(ylabel)
         if ylabel == "error rate":
             axes.yaxis.set_major_formatter(PercentFormatter(1.0))
@@ -106,8 +99,7 @@ def scores(values: Mapping[str, Sequence[float]], path: str | Path, label: str) 
     axes.set_yticks(range(len(values)), list(values), parse_math=False)
     axes.set_ylim(len(values) - 0.5, -0.5)
     axes.set_xlabel(label)
-    axes.grid(axis="x", color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)
+    _style(axes, "x")
     save_figure(figure, path)
 
 
@@ -132,9 +124,8 @@ def by_length(
     figure = new_figure(7.0, 4.0)
     axes = figure.add_subplot()
     positions = np.arange(len(lengths))
-    for number, (variant, runs) in enumerate(values.items()):
+    for marker, (variant, runs) in zip(cycle(_MARKERS), values.items(), strict=False):
         matrix = np.array(runs)  # (runs, groups)
-        marker = _MARKERS[number % len(_MARKERS)]
         axes.plot(positions, matrix.mean(axis=0), marker=marker, label=variant)
         if len(runs) > 1:
             low, high = matrix.min(axis=0), matrix.max(axis=0)
@@ -142,28 +133,11 @@ def by_length(
     axes.set_xticks(positions, [f"{low:g}-{high:g}" for low, high in lengths])
     axes.set_xlabel("length of the source")
     axes.set_ylabel(label)
-    axes.grid(color="0.9")
-    axes.spines[["top", "right"]].set_visible(False)
+    _style(axes)
     axes.legend(frameon=False, fontsize=8)
     save_figure(figure, path)
 
 
-def _points(
-    history: Sequence[Mapping[str, Any]], key: str
-) -> list[tuple[float, float]]:
-    """Return (epoch, value) of each row with a finite value."""
-    return [
-        (row["epoch"], row[key])
-        for row in history
-        if row.get(key) is not None and math.isfinite(row[key])
-    ]
-
-
-def _draw_curves(axes: Axes, curves: Mapping[str, list[tuple[float, float]]]) -> None:
-    for label, points in curves.items():
-        if points:
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
-    axes.set_ylim(bottom=0.0)
-    axes.grid(color="0.9")
+def _style(axes: Axes, grid: Literal["x", "both"] = "both") -> None:
+    axes.grid(axis=grid, color="0.9")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)

@@ -16,6 +16,8 @@ from asr.metrics.wer import Score, total
 
 _ERRORS = 50  # most frequent ones
 _MISSING = "∅"
+_GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
+_UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "reference and hypothesis")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def html_report(
     facts: Mapping[str, Any],
     media: Mapping[int, Media] | None = None,
 ) -> Iterator[str]:
-    """Render a score report as a page.
+    """Yield the parts of a page on a score report.
 
     Args:
         report: Scores, references and hypotheses.
@@ -47,23 +49,16 @@ def html_report(
         title: Heading of the page.
         facts: Further lines of the overview, such as the normaliser.
         media: Position of an utterance -> its audio and images.
-
-    Yields:
-        Parts of the page.
     """
     yield opening(title)
     yield from _overview(report, facts)
-    keys = [LENGTH]
-    if any("speaker" in known for known in report.facts):
-        keys.append("speaker")
-    for key in keys:
+    speakers = any("speaker" in known for known in report.facts)
+    for key in (LENGTH, "speaker") if speakers else (LENGTH,):
         yield f"<h2>By {key}</h2>\n"
         yield from table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)
     yield "<h2>Most frequent errors</h2>\n"
-    rows = [
-        (str(times), *map(_word, (step.reference, step.hypothesis)))
-        for step, times in report.errors(_ERRORS)
-    ]
+    errors = report.errors(_ERRORS)
+    rows = ((str(n), _word(x.reference), _word(x.hypothesis)) for x, n in errors)
     yield from table(("times", "reference", "recognised"), rows)
     yield "<h2>Utterances</h2>\n<p><s class=S>substituted</s> "
     yield "<s class=D>missing</s> <s class=I>inserted</s></p>"
@@ -71,44 +66,32 @@ def html_report(
     yield closing()
 
 
-_GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
-_UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "reference and hypothesis")
-
-
 def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
     score = report.score
     yield f"<p class=wer>{score.wer:.2%} <small>word error rate</small></p>\n<ul>"
     for unit, (low, high) in report.intervals.items():
         yield f"<li>{LEVEL:.0%} between {low:.2%} and {high:.2%}, drawn by {unit}"
-    yield f"<li>{score.cer:.2%} character error rate"
     yield (
+        f"<li>{score.cer:.2%} character error rate"
         f"<li>{score.words:,} words: {score.hits:,} correct, "
         f"{score.substitutions:,} substituted, {score.deletions:,} deleted, "
         f"{score.insertions:,} inserted"
-    )
-    yield (
         f"<li>{score.utterances:,} utterances, {score.sentence_errors:,} with errors "
         f"({score.sentence_error_rate:.2%})"
     )
     if report.out_of_vocabulary is not None:
         yield f"<li>{report.out_of_vocabulary:.2%} of the words are unknown"
     for key, value in facts.items():
-        yield f"<li>{html.escape(key)}: {html.escape(str(value))}"
+        yield f"<li>{html.escape(f'{key}: {value}')}"
     yield "</ul>\n"
 
 
 def _group_rows(scores: Mapping[str, Score]) -> Iterator[tuple[str, ...]]:
     for name, part in scores.items():
-        yield (
-            html.escape(name),
-            str(part.utterances),
-            str(part.words),
-            f"{100 * part.wer:.2f}",
-            f"{100 * part.cer:.2f}",
-            str(part.substitutions),
-            str(part.deletions),
-            str(part.insertions),
-        )
+        rates = f"{100 * part.wer:.2f}", f"{100 * part.cer:.2f}"
+        errors = part.substitutions, part.deletions, part.insertions
+        numbers = (part.utterances, part.words, *rates, *errors)
+        yield html.escape(name), *map(str, numbers)
 
 
 def _utterance_rows(
@@ -118,14 +101,10 @@ def _utterance_rows(
     texts = zip(names, report.references, report.hypotheses, strict=True)
     for position, (name, reference, hypothesis) in enumerate(texts):
         score = total(report.counts[position : position + 1])
-        alignment = "".join(_steps(aligner(reference, hypothesis)))
-        yield (
-            html.escape(name),
-            str(score.words),
-            str(score.errors),
-            f"{100 * score.wer:.1f}",
-            alignment + "".join(_media(media.get(position, Media()))),
-        )
+        figures = str(score.words), str(score.errors), f"{100 * score.wer:.1f}"
+        steps = _steps(aligner(reference, hypothesis))
+        shown = "".join([*steps, *_media(media.get(position, Media()))])
+        yield html.escape(name), *figures, shown
 
 
 def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
@@ -133,8 +112,8 @@ def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
         if operation == "C":
             yield f"{html.escape(reference)} "
         else:
-            above, below = _word(reference), _word(hypothesis)
-            yield f"<s class={operation}><i>{above}</i><b>{below}</b></s> "
+            words = f"<i>{_word(reference)}</i><b>{_word(hypothesis)}</b>"
+            yield f"<s class={operation}>{words}</s> "
 
 
 def _word(word: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,6 +21,9 @@ from asr.errors import UsageError
 from asr.files import atomic_write
 
 _WEIGHT_COLORS = "Blues"
+_WEIGHTS: dict[str, Any] = {"cmap": _WEIGHT_COLORS, "vmin": 0.0, "aspect": "auto"}
+# Without parse_math, since a dollar sign is a token, not the start of a formula.
+_LABELS: dict[str, Any] = {"fontsize": 7.5, "parse_math": False}
 _ENERGY_COLORS = "magma"
 _SPACE = "\u2423"
 _ROW = 0.125  # inches of a token; labels overlap in smaller rows
@@ -54,28 +58,22 @@ def attention(
         OutputError: The file cannot be written.
     """
     weights = _matrix(weights, "attention weights")
-    if len(tokens) != len(weights):
+    rows, columns = weights.shape
+    if len(tokens) != rows:
         raise UsageError(
-            f"{len(weights)} rows of attention weights but {len(tokens)} tokens; "
+            f"{rows} rows of attention weights but {len(tokens)} tokens; "
             "give one token for each row"
         )
-    rows, columns = weights.shape
     seconds = columns * frame_seconds
     height = min(max(_ROW * rows, 1.6), 14.0)
     heights = [height] if features is None else [1.6, height]
     figure = new_figure(_time_width(seconds), sum(heights) + 0.6)
-    panels = figure.subplots(
-        len(heights), 1, sharex=True, squeeze=False, height_ratios=heights
-    )[:, 0]
-    axes = panels[-1]
-    image = axes.imshow(
-        weights,
-        aspect="auto",
-        interpolation="nearest",
-        cmap=_WEIGHT_COLORS,
-        vmin=0.0,
-        extent=(0.0, seconds, rows - 0.5, -0.5),
+    panels = np.atleast_1d(
+        figure.subplots(len(heights), sharex=True, height_ratios=heights)
     )
+    axes = panels[-1]
+    extent = (0.0, seconds, rows - 0.5, -0.5)
+    image = axes.imshow(weights, **_WEIGHTS, extent=extent, interpolation="nearest")
     _token_axis(axes, tokens, shown=int(height / _ROW))
     axes.set_xlabel("time (s)")
     _bar(figure, axes, image, "attention weight")
@@ -111,9 +109,9 @@ def text_attention(
     width = min(max(_CELL * columns + 2.0, 4.0), 24.0)
     figure = new_figure(width, min(_CELL * rows + 1.6, 24.0))
     axes = figure.add_subplot()
-    image = axes.imshow(weights, cmap=_WEIGHT_COLORS, vmin=0.0, aspect="auto")
-    axes.set_xticks(range(columns), source, rotation=90, fontsize=7.5, parse_math=False)
-    axes.set_yticks(range(rows), tokens, fontsize=7.5, parse_math=False)
+    image = axes.imshow(weights, **_WEIGHTS)
+    axes.set_xticks(range(columns), source, rotation=90, **_LABELS)
+    axes.set_yticks(range(rows), tokens, **_LABELS)
     axes.tick_params(length=2, top=True, bottom=False, labeltop=True, labelbottom=False)
     axes.set_xlabel("source")
     axes.set_ylabel("written")
@@ -184,9 +182,7 @@ def _matrix(values: np.ndarray, name: str) -> np.ndarray:
 
 def new_figure(width: float, height: float) -> Figure:
     """Create an empty figure, in inches, that pyplot does not track."""
-    figure = Figure((width, height), dpi=150, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return Figure((width, height), dpi=150, layout="constrained")
 
 
 def _time_width(seconds: float) -> float:
@@ -213,19 +209,15 @@ def _draw_features(axes: Axes, features: np.ndarray, hop_seconds: float) -> Axes
 
 def _token_axis(axes: Axes, tokens: Sequence[str], shown: int) -> None:
     """Label at most `shown` rows, so that labels do not overlap."""
-    labels = {
-        row: _SPACE if token == " " else token for row, token in enumerate(tokens)
-    }
     if len(tokens) > shown and " " in tokens:
         labels = _words(tokens)
+    else:
+        labels = {row: x if x != " " else _SPACE for row, x in enumerate(tokens)}
     rows: list[int] = []
     for row in labels:
         if not rows or row - rows[-1] >= len(tokens) / shown:
             rows.append(row)
-    # Without parse_math, since a dollar sign is a token, not the start of a formula.
-    drawn = axes.set_yticks(
-        rows, [labels[row] for row in rows], fontsize=7.5, parse_math=False
-    )
+    drawn = axes.set_yticks(rows, [labels[row] for row in rows], **_LABELS)
     for tick in drawn:
         if tick.label1.get_text() == _SPACE:  # a low glyph: keep it off the next label
             tick.label1.set_verticalalignment("baseline")
@@ -240,15 +232,11 @@ def _token_axis(axes: Axes, tokens: Sequence[str], shown: int) -> None:
 def _words(tokens: Sequence[str]) -> dict[int, str]:
     """Join characters to words; return first row -> word."""
     words: dict[int, str] = {}
-    start = None
     for row, token in enumerate(tokens):
-        if token == " ":
-            start = None
-        elif start is None or len(token) > 1:  # such as `</s>`
+        if not row or tokens[row - 1] == " " or len(token) > 1:  # such as `</s>`
             start = row
-            words[row] = token
-        else:
-            words[start] += token
+        if token != " ":
+            words[start] = words.get(start, "") + token
     return words
 
 
@@ -275,9 +263,9 @@ def save_figure(
     if suffix not in (".png", ".svg"):
         also = "" if frames is None else ", animations .gif"
         raise UsageError(f"{path}: pictures are .png or .svg{also}; change the suffix")
+    # Without a date, so that equal figures give equal files.
+    metadata = {"Date": None} if suffix == ".svg" else None
     with atomic_write(path, "wb") as file:
-        # Without a date, so that equal figures give equal files.
-        metadata = {"Date": None} if suffix == ".svg" else None
         figure.savefig(file, format=suffix[1:], metadata=metadata)
 
 
@@ -288,12 +276,9 @@ def _save_animation(figure: Figure, path: str | Path, frames: Iterable[None]) ->
         canvas.draw()
         pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
         pictures.append(Image.fromarray(pixels).quantize(64))
+    first, *rest = pictures
+    times = [*[_FRAME_MS] * len(rest), _LAST_FRAME_MS]
     with atomic_write(path, "wb") as file:
-        pictures[0].save(
-            file,
-            "gif",
-            save_all=True,
-            append_images=pictures[1:],
-            duration=[*[_FRAME_MS] * (len(pictures) - 1), _LAST_FRAME_MS],
-            loop=0,
+        first.save(
+            file, "gif", save_all=True, append_images=rest, duration=times, loop=0
         )

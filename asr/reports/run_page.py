@@ -13,18 +13,11 @@ from asr.reports.html import closing, inline, opening, table
 ENVIRONMENT, SCORES, REPORT = "environment.jsonl", "scores", "report.html"
 
 _RESULTS = 20  # of a scored part
+_COLUMNS = ("source", "target", "text", "pred_text")
 
 
 def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
-    """Render the files of a run as a page; missing files are skipped.
-
-    Args:
-        folder: Folder of the run.
-        parts: Names of the scored sets.
-
-    Yields:
-        Parts of the page.
-    """
+    """Yield a page on a run folder and its scored parts; missing files are skipped."""
     yield opening(folder.resolve().name)
     for name in parts:
         yield from _part(folder / SCORES / f"{name}.json")
@@ -32,7 +25,9 @@ def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
     if curves.is_file():
         picture = inline(curves.read_bytes(), "image/png")
         yield f"<h2>Training</h2>\n<img alt='learning curves' src='{picture}'>\n"
-    yield from _epochs(folder / "history.jsonl")
+    if history := _lines(folder / "history.jsonl"):
+        keys = list(dict.fromkeys(key for epoch in history for key in epoch))
+        yield from _folded("epochs", keys, history)
     recipe = folder / "recipe.yaml"
     if recipe.is_file():
         text = html.escape(recipe.read_text(encoding="utf-8"))
@@ -41,7 +36,7 @@ def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
     for environment in _lines(folder / ENVIRONMENT)[-1:]:
         yield "<h2>Environment</h2>\n"
         yield from table(
-            ("", ""), ((_cell(k), _cell(v)) for k, v in environment.items())
+            ("", ""), ([*map(_cell, item)] for item in environment.items())
         )
     yield closing()
 
@@ -55,24 +50,16 @@ def _part(path: Path) -> Iterator[str]:
         link = html.escape(f"{SCORES}/{page.name}")
         yield f"<p><a href='{link}'>alignments, audio, attention</a></p>\n"
     results = _lines(path.with_suffix(".jsonl"))[:_RESULTS]
-    keys = [
-        key
-        for key in ("source", "target", "text", "pred_text")
-        if results and key in results[0]
-    ]
-    yield f"<details><summary>the first {len(results)}</summary>\n"
-    yield from table(keys, ([_cell(result[key]) for key in keys] for result in results))
+    columns = [key for key in _COLUMNS if results and key in results[0]]
+    yield from _folded(f"the first {len(results)}", columns, results)
+
+
+def _folded(
+    title: str, keys: Sequence[str], entries: list[dict[str, Any]]
+) -> Iterator[str]:
+    yield f"<details><summary>{title}</summary>\n"
+    yield from table(keys, ([_cell(x.get(key, "")) for key in keys] for x in entries))
     yield "</details>\n"
-
-
-def _epochs(path: Path) -> Iterator[str]:
-    history = _lines(path)
-    if history:
-        keys = list(dict.fromkeys(key for epoch in history for key in epoch))
-        rows = ([_cell(epoch.get(key, "")) for key in keys] for epoch in history)
-        yield "<details><summary>epochs</summary>\n"
-        yield from table(keys, rows)
-        yield "</details>\n"
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
@@ -85,8 +72,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
-    if isinstance(value, list):
-        return "<br>".join(html.escape(str(item)) for item in value)
     if isinstance(value, dict):
-        return "<br>".join(html.escape(f"{k} {v}") for k, v in value.items())
-    return html.escape(str(value))
+        value = [f"{key} {item}" for key, item in value.items()]
+    parts = value if isinstance(value, list) else [value]
+    return "<br>".join(html.escape(str(part)) for part in parts)

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [
     "errors", "arrays", "files", "config", "text", "formats", "audio", "metrics",
     "model", "decoding", "runtime", "data", "corpora", "reports", "tasks", "storage",
-    "language_model", "inference", "evaluation", "training", "experiments", "cli",
-    "__main__",
+    "language_model", "inference", "evaluation", "deployment", "training",
+    "experiments", "cli", "__main__",
 ]  # fmt: skip
 """In the order of imports: a package imports only what stands before it."""
 

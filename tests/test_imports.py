@@ -23,7 +23,11 @@ PACKAGES = [
 ]  # fmt: skip
 """In the order of imports: a package imports only what stands before it."""
 
-HEAVY = ("asr.model", "asr.training", "asr.experiments", "asr.storage.keras_model")
+HEAVY = (
+    "asr.model", "asr.training", "asr.experiments", "asr.storage.keras_model",
+    "asr.deployment.keras_functions", "asr.deployment.saved_model",
+    "asr.deployment.litert",
+)  # fmt: skip
 """Packages and modules that import Keras; all others run without it."""
 
 MODEL_IMPORTS = {"arrays", "config", "errors", "model"}

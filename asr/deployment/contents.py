@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from asr.config.schema import DecodingConfig
+from asr.errors import ModelError
 from asr.files import atomic_write
 from asr.storage.model_folder import LoadedModel
 from asr.text.sentencepiece import SubwordTokenizer
 
 TOKENS, SUBWORDS = "tokens.json", "tokenizer.model"
 README = "README.md"
+LARGEST = 2_000_000_000
+"""Bytes of weights that one file can hold: protocol buffers end at 2 GiB."""
+
 _LETTERS = {
     "B": "sources in a batch",
     "N": "samples",
@@ -112,6 +116,38 @@ def write_tokens(folder: Path, loaded: LoadedModel) -> dict[str, str]:
             file.write(tokenizer.model)
         files[SUBWORDS] = "the tokenizer, for the package `sentencepiece`"
     return files
+
+
+def check_size(source: Path, loaded: LoadedModel) -> None:
+    """Refuse a model whose weights one file cannot hold."""
+    size = sum(array.nbytes for array in loaded.network.weights.values())
+    if size > LARGEST:
+        raise ModelError(
+            f"{source}: {size:,} bytes of weights do not fit into a file of this "
+            f"format, which holds {LARGEST:,}; use savedmodel"
+        )
+
+
+def write_phones(folder: Path, loaded: LoadedModel) -> dict[str, str]:
+    """Write the phones of a CTC head, if it has one, with their priors."""
+    phones = loaded.config.model.phones
+    if not phones:
+        return {}
+    prior = loaded.network.weights["phones/log_prior"].tolist()
+    with atomic_write(folder / "phones.json") as file:
+        json.dump({"phones": ["<blank>", *phones], "log_prior": prior}, file)
+    return {"phones.json": "phones of `phone_logits`, and their log priors"}
+
+
+def phone_notes(loaded: LoadedModel) -> tuple[str, ...]:
+    """Return how to use the logits of phones."""
+    if not loaded.config.model.phones:
+        return ()
+    prior = loaded.config.decoding.phone_prior
+    return (
+        f"`asr` subtracts {prior:g} * `log_prior` from `phone_logits` before their "
+        "log softmax, and searches a lexicon with them. The example does not use them.",
+    )
 
 
 def readme(loaded: LoadedModel, contents: Contents) -> str:

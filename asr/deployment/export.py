@@ -24,6 +24,8 @@ from asr.storage.model_folder import CONFIG, read_model
 
 FORMATS = {
     "onnx": "asr.deployment.onnx_files",
+    "savedmodel": "asr.deployment.saved_model",
+    "litert": "asr.deployment.litert",
 }
 """Format -> module with the function `write`."""
 
@@ -38,7 +40,7 @@ def export(model: str | Path, format: str, output: str | Path) -> Path:
 
     Args:
         model: A bundled model, a model folder, or a run folder.
-        format: A key of `FORMATS`.
+        format: `onnx`, or, with the extra `train`, `savedmodel` or `litert`.
         output: Folder to create; it may exist if it is empty.
 
     Returns:

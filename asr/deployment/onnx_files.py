@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import onnxruntime
 
 from asr.config.schema import FrontendConfig
 from asr.deployment import examples
-from asr.deployment.contents import Contents, Signature, Tensor, sizes
-from asr.errors import ModelError
+from asr.deployment.contents import (
+    Contents,
+    Signature,
+    Tensor,
+    check_size,
+    phone_notes,
+    sizes,
+    write_phones,
+)
 from asr.files import atomic_write
 from asr.runtime.decoder import rescore_graph, step_graph
 from asr.runtime.encoder import encoder_graph
@@ -18,9 +24,6 @@ from asr.runtime.frontend import EPSILON, FLOOR, LogMel, mel_filters
 from asr.runtime.layers import mask_of, size_of
 from asr.runtime.onnx_graph import Graph
 from asr.storage.model_folder import LoadedModel
-
-LARGEST = 2_000_000_000
-"""Bytes of weights that one file can hold: protocol buffers end at 2 GiB."""
 
 _FLOAT, _DOUBLE = 1, 11
 _USES = {
@@ -67,38 +70,6 @@ def write(source: Path, loaded: LoadedModel, folder: Path) -> Contents:
         packages=("numpy", "onnxruntime", *examples.tokenizer_packages(loaded)),
         example=examples.onnx(loaded),
         notes=phone_notes(loaded),
-    )
-
-
-def check_size(source: Path, loaded: LoadedModel) -> None:
-    """Refuse a model whose weights one file cannot hold."""
-    size = sum(array.nbytes for array in loaded.network.weights.values())
-    if size > LARGEST:
-        raise ModelError(
-            f"{source}: {size:,} bytes of weights do not fit into a file of this "
-            f"format, which holds {LARGEST:,}; use savedmodel"
-        )
-
-
-def write_phones(folder: Path, loaded: LoadedModel) -> dict[str, str]:
-    """Write the phones of a CTC head, if it has one, with their priors."""
-    phones = loaded.config.model.phones
-    if not phones:
-        return {}
-    prior = loaded.network.weights["phones/log_prior"].tolist()
-    with atomic_write(folder / "phones.json") as file:
-        json.dump({"phones": ["<blank>", *phones], "log_prior": prior}, file)
-    return {"phones.json": "phones of `phone_logits`, and their log priors"}
-
-
-def phone_notes(loaded: LoadedModel) -> tuple[str, ...]:
-    """Return how to use the logits of phones."""
-    if not loaded.config.model.phones:
-        return ()
-    prior = loaded.config.decoding.phone_prior
-    return (
-        f"`asr` subtracts {prior:g} * `log_prior` from `phone_logits` before their "
-        "log softmax, and searches a lexicon with them. The example does not use them.",
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import sys
 
 import pytest
 
 import asr
 from asr.cli.main import main
-from asr.deployment import onnx_files
+from asr.deployment import contents
 from asr.errors import ModelError, OutputError, UsageError
 from tests.exported_models import TEXT, write_random_model
 
@@ -47,7 +48,7 @@ def test_a_file_is_refused(model, tmp_path):
 
 
 def test_a_failure_leaves_nothing(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(onnx_files, "LARGEST", 100)
+    monkeypatch.setattr(contents, "LARGEST", 100)
     with pytest.raises(ModelError, match="bytes of weights do not fit"):
         asr.export(model, "onnx", tmp_path / "out")
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
@@ -67,6 +68,15 @@ def test_a_damaged_model(model, tmp_path):
     shutil.copy(model / "README.md", model / "tokenizer.json")
     with pytest.raises(ModelError, match="damaged"):
         asr.export(model, "onnx", tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["savedmodel", "litert"])
+def test_a_format_without_its_extra(name, model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "keras", None)
+    for module in ("keras_functions", "saved_model", "litert"):
+        monkeypatch.delitem(sys.modules, f"asr.deployment.{module}", raising=False)
+    with pytest.raises(UsageError, match=r"needs the package keras: pip install 'asr"):
+        asr.export(model, name, tmp_path / "out")
 
 
 def test_the_readme_says_what_is_not_exported(tmp_path):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from asr.corpora.sources import read_texts
     from asr.data.manifest import Utterance, read_manifest, write_manifest
     from asr.data.pairs import Pair, read_pairs
+    from asr.deployment.export import export
     from asr.errors import AsrError
     from asr.evaluation.speech import calibrate, evaluate
     from asr.evaluation.text import evaluate_texts
@@ -58,6 +59,7 @@ _HOMES = {
     "estimate": "asr.experiments.estimate",
     "evaluate": "asr.evaluation.speech",
     "evaluate_texts": "asr.evaluation.text",
+    "export": "asr.deployment.export",
     "load": "asr.inference.recognizer",
     "load_language_model": "asr.language_model.storage",
     "load_recipe": "asr.config.loading",
@@ -95,6 +97,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "evaluate_texts",
+    "export",
     "load",
     "load_language_model",
     "load_recipe",

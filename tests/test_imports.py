@@ -18,12 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [
     "errors", "arrays", "files", "config", "text", "formats", "audio", "metrics",
     "model", "decoding", "runtime", "data", "corpora", "reports", "tasks", "storage",
-    "language_model", "inference", "evaluation", "training", "experiments", "cli",
-    "__main__",
+    "language_model", "inference", "evaluation", "deployment", "training",
+    "experiments", "cli", "__main__",
 ]  # fmt: skip
 """In the order of imports: a package imports only what stands before it."""
 
-HEAVY = ("asr.model", "asr.training", "asr.experiments", "asr.storage.keras_model")
+HEAVY = (
+    "asr.model", "asr.training", "asr.experiments", "asr.storage.keras_model",
+    "asr.deployment.keras_functions", "asr.deployment.saved_model",
+    "asr.deployment.litert",
+)  # fmt: skip
 """Packages and modules that import Keras; all others run without it."""
 
 MODEL_IMPORTS = {"arrays", "config", "errors", "model"}

@@ -30,6 +30,7 @@ COMMANDS = {
     "compare": "Train variants of a recipe and compare them.",
     "prepare": "Check a corpus and write its manifests.",
     "score": "Score hypotheses against references.",
+    "export": "Export a model: ONNX, SavedModel or LiteRT.",
     "arpa": "Export or import a language model in the ARPA format.",
     "models": "List the bundled models.",
     "info": "Describe a model or a recording.",

@@ -179,7 +179,8 @@ class BahdanauAttention(Attention):
         width = self.config.location_width
         position = ops.arange(frames, dtype="int32")
         tap = position[:, None] - position[None, :] + (width - 1) // 2  # (S, S)
-        inside = ops.cast((tap >= 0) & (tap < width), "float32")[..., None]
+        inside = ops.cast((tap >= 0) & (tap < width), "float32")
+        inside = ops.expand_dims(inside, -1)  # LiteRT cannot add an axis by indexing
         taps = ops.take(self.filters, ops.clip(tap, 0, width - 1), axis=0)
         return ops.reshape(taps * inside, (frames, -1))
 

@@ -180,10 +180,10 @@ class NoAttention(Attention):
         dropout_mask: Tensor = None,  # noqa: ARG002 - the interface
     ) -> tuple[Any, Any, Any]:
         """Return the vector for every query, and weights of 0."""
-        context = ops.tile(memory.vector, (1, query.shape[1], 1))
+        # Products, since an exported step has an open number of queries.
+        ones = ops.ones_like(query[..., :1])  # (B, K, 1)
         frames = ops.transpose(memory.values[..., :1], (0, 2, 1))  # (B, 1, S)
-        weights = ops.tile(ops.zeros_like(frames), (1, query.shape[1], 1))
-        return context, weights, state
+        return memory.vector * ones, ops.zeros_like(frames) * ones, state
 
 
 class HardAttention(LuongAttention):

@@ -72,7 +72,7 @@ class LexiconSearch:
         *,
         weight: float,
         beam: int,
-        width: float = 16.0,
+        width: float = 12.0,
         hotwords: HotwordScorer | None = None,
     ) -> None:
         self.tree, self.lookahead = tree, lookahead
@@ -122,8 +122,10 @@ class LexiconSearch:
     def _start_word(self, step: _Step, histories: _Histories) -> _Entries:
         """Go on from nodes where words end to the first phones of the next word."""
         tree, node = self.tree, step.beam.node
-        # The next phone is at most the likeliest one: most word ends need no history.
-        best = step.total + step.frame[1:].max() + step.score + self.lookahead[node]
+        # No next word scores better than the best first phone: most ends need no history.
+        first = slice(1, 1 + tree.children[ROOT])
+        start = (step.frame[tree.phones[first]] + self.lookahead[first]).max()
+        best = step.total + start + step.score + self.lookahead[node]
         ends = tree.begin[node + 1] > tree.begin[node]
         rows = np.flatnonzero((best > step.least) & ends)
         index, history = histories.extended(step.beam.history[rows], node[rows])
@@ -286,12 +288,10 @@ class _Histories:
             new["state"], gains = search.hotwords.follow(old["state"], words)
             new["reward"] = old["reward"] + gains
         new["score"] = search.weight * new["log_prob"] + new["reward"]
-        keys = np.column_stack([new["context"], new["state"]]).tobytes()
-        size = len(keys) // len(new)
-        new["future"] = [
-            self.futures.setdefault(keys[at : at + size], len(self.futures) + 1)
-            for at in range(0, len(keys), size)
-        ]
+        keys = np.column_stack([new["context"], new["state"]])
+        futures = keys.view(f"V{keys.itemsize * keys.shape[1]}").ravel().tolist()
+        numbers = itertools.count(self.count)
+        new["future"] = [*map(self.futures.setdefault, futures, numbers)]
         end = self.count + len(new)
         while end > len(self.rows):
             self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])

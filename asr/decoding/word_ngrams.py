@@ -157,19 +157,20 @@ def _find(
     level: WordLevel, contexts: np.ndarray, words: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Look words up after contexts; return their entries, and which there are."""
-    entries, end = level.entries, level.begin[contexts + 1].astype(np.int64)
-    low, high = level.begin[contexts].astype(np.int64), end
-    # A binary search of all words at once, each among the entries of its own context.
-    for _ in range(int((high - low).max(initial=0)).bit_length()):
-        middle = (low + high) >> 1
-        inside = low < high
-        at = np.where(inside, middle, 0)
-        below = inside & (entries[at] >> CODE_BITS < words)
-        low = np.where(below, middle + 1, low)
-        high = np.where(below, high, np.minimum(high, middle))
-    seen = low < end
-    seen[seen] = entries[low[seen]] >> CODE_BITS == words[seen]
-    return low, seen
+    entries, wanted = level.entries, words << CODE_BITS
+    end = level.begin[contexts + 1].astype(np.int64)
+    place = level.begin[contexts].astype(np.int64) - 1
+    longest = int((end - place).max(initial=1))
+    # A binary search of all words at once, each among the entries of its own context:
+    # `place` stays before the first entry that is not below the word.
+    for bit in reversed(range((longest - 1).bit_length())):
+        later = place + (1 << bit)
+        below = (later < end) & (entries.take(later, mode="clip") < wanted)
+        place = np.where(below, later, place)
+    place += 1
+    seen = place < end
+    seen[seen] = entries[place[seen]] >> CODE_BITS == words[seen]
+    return place, seen
 
 
 def _rows(contexts: np.ndarray, entries: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import importlib
 import json
 import re
 import subprocess
@@ -256,7 +257,11 @@ def test_every_public_name_exists():
     import asr
 
     for name in asr.__all__:
-        assert getattr(asr, name).__module__ == asr._HOMES[name]
+        module = importlib.import_module(asr._HOMES[name])
+        assert getattr(asr, name) is vars(module)[name]
+        assert getattr(getattr(asr, name), "__module__", module.__name__) == (
+            module.__name__
+        )
 
 
 def test_architecture_names_every_package():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -15,7 +15,7 @@ from asr.decoding.ctc_alignment import align_labels
 from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.files import model_path
 from asr.formats.transcript import Segment, Transcript
-from asr.inference.options import TranscribeKeywords, TranscribeOptions
+from asr.inference.options import TranscribeKeywords, TranscribeOptions, takes_options
 from asr.inference.predictor import Predictor
 from asr.inference.scheduler import Scheduler
 from asr.inference.segments import SegmentBuilder
@@ -64,6 +64,7 @@ class Recognizer(Predictor):
         """True if the model has a CTC head, which gives word times."""
         return self.config.model.ctc
 
+    @takes_options
     def transcribe(
         self,
         source: Source,
@@ -88,6 +89,7 @@ class Recognizer(Predictor):
             raise result
         return result
 
+    @takes_options
     def transcribe_many(
         self, sources: Iterable[Source], **options: Unpack[TranscribeKeywords]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
@@ -106,6 +108,7 @@ class Recognizer(Predictor):
         """
         yield from self._scheduler(options).transcripts(sources)
 
+    @takes_options
     def segments(
         self,
         source: Source,
@@ -206,20 +209,21 @@ class Recognizer(Predictor):
         return np.concatenate([np.zeros(0, np.float32), *blocks])
 
     def _options(self, keywords: TranscribeKeywords) -> TranscribeOptions:
-        options = TranscribeOptions.from_keywords(keywords, self.decoding)
+        options = TranscribeOptions.from_keywords(keywords)
         if options.word_timestamps and not self.times_words:
             raise UsageError(
                 "word timestamps need a CTC head, which this model has not"
             )
-        return options
+        return replace(options, decoding=options.decoding or self.decoding)
 
     def _builder(self, options: TranscribeOptions) -> SegmentBuilder:
         hop = self.network.frame_seconds
+        decoding = options.decoding or self.decoding
         return SegmentBuilder(
             self.task,
             self.config.calibration,
             hop * self.config.model.encoder.reduction,
-            n_best=options.n_best,
+            n_best=min(decoding.n_best, decoding.beam_size),
             word_timestamps=options.word_timestamps,
             skipped=options.start,
         )

@@ -95,7 +95,7 @@ class Scheduler:
         self, recordings: list[PendingTranscript]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         for pending in recordings:
-            self.options.on_progress(pending.advance(pending.size) / self.rate)
+            self._report(pending.advance(pending.size))
             result = pending.result(
                 self.rate, skipped=self.options.start, language=self.language
             )
@@ -140,7 +140,12 @@ class Scheduler:
             first[pending] = min(first.get(pending, segment.first), segment.first)
         for pending, segment in batch:
             end = min(segment.last, first.get(pending, segment.last))
-            self.options.on_progress(pending.advance(end) / self.rate)
+            self._report(pending.advance(end))
+
+    def _report(self, samples: int) -> None:
+        """Report finished audio."""
+        if self.options.on_progress:
+            self.options.on_progress(samples / self.rate)
 
 
 def _release_memory() -> None:

@@ -135,7 +135,7 @@ class SegmentReader:
         on_partial: Callable[[str], object],
     ) -> Iterator[np.ndarray]:
         """Pass blocks on; report the text of speech after the last segment."""
-        rate, decoding = self.task.rate, self.options.decoding
+        rate, decoding = self.task.rate, self.options.decoding or DecodingConfig()
         samples, start, waiting, interval = np.zeros(0, np.float32), 0, 0.0, 1.0
         for block in blocks:
             yield block

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
 import tracemalloc
-from dataclasses import replace
+from dataclasses import fields, replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ import asr
 from asr.audio.decoders import RawSamples
 from asr.audio.vad import HOP
 from asr.audio.windows import split_blocks
-from asr.config.schema import Calibration, DecodingConfig
+from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
 from asr.data.manifest import Utterance, read_manifest
 from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError, DataError, ModelError, UsageError
@@ -25,6 +26,7 @@ from asr.evaluation.speech import evaluate
 from asr.formats.transcript import Transcript
 from asr.inference import scheduler, sources
 from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
+from asr.inference.options import TranscribeKeywords
 from asr.text.tokenizers import CharacterTokenizer
 
 DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
@@ -502,6 +504,25 @@ def test_evaluation_counts(recognizer, clips, alone, tmp_path):
 def test_unknown_option_names_the_nearest(recognizer, clips):
     with pytest.raises(UsageError, match=r"unknown option 'word_times'.*'word_t"):
         recognizer.transcribe(clips[0].audio, word_times=True)
+
+
+@pytest.mark.parametrize("method", ["transcribe", "transcribe_many", "segments"])
+def test_options_are_in_the_signature(recognizer, method):
+    parameters = inspect.signature(getattr(recognizer, method)).parameters
+    options = {field.name: field.default for field in fields(asr.TranscribeOptions)}
+    assert set(options) == set(TranscribeKeywords.__annotations__)
+    named = {name: parameters[name].default for name in parameters if name in options}
+    assert named == options
+    assert named["batch_seconds"] == BATCH_SECONDS
+    kinds = {parameter.kind for parameter in parameters.values()}
+    assert inspect.Parameter.VAR_KEYWORD not in kinds
+
+
+def test_options_are_passed_on(recognizer, clips):
+    options = asr.TranscribeOptions(vad=False, start=0.1, end=0.4)
+    found = recognizer.transcribe(clips[0].audio, **vars(options))
+    expected = recognizer.transcribe(clips[0].audio, vad=False, start=0.1, end=0.4)
+    assert (found, found.duration) == (expected, pytest.approx(0.4))
 
 
 def test_card_and_rate(recognizer):

@@ -42,7 +42,7 @@ class TranscribeOptions:
         word_timestamps: Add words with their times to segments.
         start: Seconds to skip.
         end: Stop at this second of the recording; None for its end.
-        channel: Channel of files to decode, from 1 on; None for the mean of all.
+        channel: Channel to decode, from 1 on; None for the mean of all.
             Entries of manifests are always read as in training.
         batch_seconds: Seconds of audio decoded at once; 96 by default.
         on_progress: Called with the seconds of audio finished since the last call.

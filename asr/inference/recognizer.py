@@ -75,8 +75,9 @@ class Recognizer(Predictor):
         """Transcribe one recording.
 
         Args:
-            source: A path, a binary file object, `RawSamples`, a manifest entry, or
-                samples in [-1, 1], (N,) float.
+            source: A path, the content of an audio file or a binary file object,
+                `RawSamples`, a manifest entry, or samples: float in [-1, 1] or int16,
+                (N,) or (N, channels).
             rate: Sample rate of an array in hertz; the model's by default.
             options: See `TranscribeOptions`.
 
@@ -252,7 +253,7 @@ def load(name: str | Path = "english") -> Recognizer:
     """Load a model.
 
     Args:
-        name: A bundled model or a model folder.
+        name: A bundled model, a model folder, or a run folder that has one.
 
     Raises:
         ModelError: The model is missing, damaged, or not for speech.

@@ -27,6 +27,7 @@ from asr.formats.transcript import Transcript
 from asr.inference import scheduler, sources
 from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
 from asr.inference.options import TranscribeKeywords
+from asr.inference.sources import to_mono
 from asr.text.tokenizers import CharacterTokenizer
 
 DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
@@ -120,7 +121,8 @@ def test_batches_give_the_same_transcripts(recognizer, clips, alone, batch_secon
 def test_every_kind_of_source(recognizer, clips, alone):
     path = clips[0].audio
     samples, rate = soundfile.read(path, dtype="float32")
-    for source in (str(path), clips[0], io.BytesIO(path.read_bytes()), samples):
+    content = path.read_bytes()
+    for source in (str(path), clips[0], content, io.BytesIO(content), samples):
         same(recognizer.transcribe(source, vad=False), alone[0])
     doubled = np.interp(np.arange(0, len(samples), 0.5), range(len(samples)), samples)
     assert (
@@ -128,6 +130,38 @@ def test_every_kind_of_source(recognizer, clips, alone):
     )
     part = Utterance(path, None, duration=0.4, offset=0.2)
     assert recognizer.transcribe(part, vad=False).duration == pytest.approx(0.4)
+
+
+def test_arrays_become_mono_floats():
+    values = np.array([[-32768, 0], [16384, 16384]], "int16")
+    np.testing.assert_array_equal(to_mono(values), np.float32([-0.5, 0.5]))
+    np.testing.assert_array_equal(to_mono(values, 1), np.float32([-1.0, 0.5]))
+    np.testing.assert_array_equal(to_mono(values[:, 1]), np.float32([0.0, 0.5]))
+    stereo = np.array([[1.0, -0.5], [0.25, 0.75]])
+    np.testing.assert_array_equal(to_mono(stereo), np.float32([0.25, 0.5]))
+    assert to_mono(stereo).dtype == np.float32
+    with pytest.raises(AudioError, match="the samples: no channel 3; it has 2"):
+        to_mono(stereo, 3)
+
+
+def test_integers_and_channels_give_the_same_text(recognizer, clips, alone):
+    samples, _ = soundfile.read(clips[0].audio, dtype="int16")
+    assert recognizer.transcribe(samples, vad=False).text == alone[0].text
+    stereo = np.stack([samples, np.zeros_like(samples)], axis=1)
+    found = recognizer.transcribe(stereo, vad=False, channel=1)
+    assert found.text == alone[0].text
+    assert found.duration == alone[0].duration
+
+
+def test_content_that_is_no_audio(recognizer):
+    with pytest.raises(AudioError, match="the audio stream: "):
+        recognizer.transcribe(b"no sound", vad=False)
+
+
+def test_run_folder_is_its_model(recognizer, clips, alone, tiny_run):
+    whole = asr.load(tiny_run)
+    found = whole.transcribe(clips[0].audio, vad=False, decoding=DECODING)
+    assert found.text == alone[0].text
 
 
 def test_alternatives_are_there_where_they_were_asked_for(recognizer, clips):
@@ -169,8 +203,10 @@ def test_one_loud_sample(recognizer):
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (np.zeros((2, 100), "float32"), r"shape \(N,\), got float32 \(2, 100\)"),
-        (np.zeros(100, "int16"), r"must be floating point .* got int16"),
+        (np.zeros((2, 100), "float32"), r"\(N, channels\), .* got \(2, 100\); trans"),
+        (np.zeros((5, 0), "float32"), r"\(N, channels\), .* got \(5, 0\)"),
+        (np.zeros((5, 2, 1), "float32"), r"\(N, channels\), .* got \(5, 2, 1\)"),
+        (np.zeros(100, "int32"), r"must be floating point or int16, got int32"),
         (np.array([0.0, np.nan]), "must be finite, got NaN"),
     ],
 )

@@ -75,7 +75,10 @@ def edges(sources: dict[str, str]) -> dict[str, set[str]]:
         graph[module] = {
             resolve(name, set(sources))
             for node, name in imports(tree)
-            if name.split(".")[0] == "asr" and node not in skipped
+            if name.split(".")[0] == "asr"
+            and node not in skipped
+            # A constant: nothing is loaded for it.
+            and name != "asr.__version__"
         } - {module}
     return graph
 

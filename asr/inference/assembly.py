@@ -71,7 +71,7 @@ class PendingTranscript:
         return added
 
     def result(
-        self, rate: int, *, skipped: float, language: str | None
+        self, rate: int, *, skipped: float, language: str | None, model: str
     ) -> Transcript | AsrError:
         """Return the transcript, or the reason why there is none.
 
@@ -79,6 +79,7 @@ class PendingTranscript:
             rate: Samples per second.
             skipped: Seconds before the first sample that was read.
             language: Language code.
+            model: Name of the model.
         """
         if self.error is not None:
             return self.error
@@ -98,4 +99,5 @@ class PendingTranscript:
             duration=skipped + self.size / rate,
             alternatives=self.alternatives,
             reason=reason,
+            model=model,
         )

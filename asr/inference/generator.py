@@ -195,4 +195,4 @@ def load_text(name: str | Path) -> TextGenerator:
             f"{name}: takes audio, not text (task {loaded.config.task}); use asr "
             "transcribe, or asr.load"
         )
-    return TextGenerator(loaded, read_card(folder))
+    return TextGenerator(loaded, read_card(folder), str(name))

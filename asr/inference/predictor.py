@@ -24,17 +24,18 @@ class Predictor:
     Args:
         loaded: A model folder in memory.
         card: Text of its model card.
+        name: Name of a bundled model, or path of the folder.
 
     Attributes:
         decoding: The model's own decoding options.
     """
 
-    def __init__(self, loaded: LoadedModel, card: str = "") -> None:
+    def __init__(self, loaded: LoadedModel, card: str = "", name: str = "") -> None:
         self.network: Network = loaded.network
         self.task: Task = loaded.task
         self.config = loaded.config
         self.decoding: DecodingConfig = loaded.config.decoding
-        self.card = card
+        self.card, self.name = card, name
         self._decoders: dict[DecodingConfig, AnyDecoder] = {}
 
     def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:

@@ -176,7 +176,8 @@ class Recognizer(Predictor):
         text = self.task.decode(tokens)
         mean = float(spans.log_probs.mean()) if tokens else 0.0
         segment = Segment(0, 0.0, seconds, text, tokens, mean, 0.0, words)
-        return Transcript(text, (segment,), self.config.language, seconds)
+        language = self.config.language
+        return Transcript(text, (segment,), language, seconds, model=self.name)
 
     def attention(self, source: Source, *, rate: int | None = None) -> AttentionMap:
         """Return the attention weights of the best hypothesis, for up to 20 s of audio.
@@ -246,6 +247,7 @@ class Recognizer(Predictor):
             options,
             self.rate,
             self.config.language,
+            self.name,
         )
 
 
@@ -265,4 +267,4 @@ def load(name: str | Path = "english") -> Recognizer:
             f"{name}: takes text, not audio (task {loaded.config.task}); use asr "
             "translate or asr summarize, or asr.load_text"
         )
-    return Recognizer(loaded, read_card(folder))
+    return Recognizer(loaded, read_card(folder), str(name))

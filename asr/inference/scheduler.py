@@ -36,6 +36,7 @@ class Scheduler:
         options: Size of batches and callbacks.
         rate: Samples per second.
         language: Language code of the transcripts.
+        model: Name of the model.
     """
 
     read: SegmentReader
@@ -44,6 +45,7 @@ class Scheduler:
     options: TranscribeOptions
     rate: int
     language: str | None
+    model: str
     _queue: list[tuple[PendingTranscript, AudioSegment]] = field(default_factory=list)
 
     def transcripts(
@@ -97,7 +99,10 @@ class Scheduler:
         for pending in recordings:
             self._report(pending.advance(pending.size))
             result = pending.result(
-                self.rate, skipped=self.options.start, language=self.language
+                self.rate,
+                skipped=self.options.start,
+                language=self.language,
+                model=self.model,
             )
             yield pending.source, result
 

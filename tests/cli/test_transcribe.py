@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import asr
 from asr.cli import inputs
 from asr.config.schema import BATCH_SECONDS
 from asr.errors import ModelError, UsageError
@@ -85,7 +86,9 @@ def test_standard_input_beside_a_file(run, recognizer, wav, tmp_path, monkeypatc
 def test_json_of_one_file(run, recognizer, wav):
     wav("a.wav")
     (line,) = run("transcribe", "a.wav", "-f", "json").out.splitlines()
-    assert json.loads(line)["text"] == "A"
+    found = json.loads(line)
+    assert found["text"] == "A"
+    assert (found["duration"], found["version"]) == (2.99, asr.__version__)
     assert "audio_filepath" not in line
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 import io
 import math
+import subprocess
+import sys
 import tracemalloc
 from dataclasses import fields, replace
 from itertools import pairwise
@@ -330,6 +332,7 @@ def test_word_timestamps(recognizer, clips, alone):
     assert [word.word for word in segment.words] == clip.text.split()
     place = 0
     for word in segment.words:
+        assert type(word.start) is type(word.end) is float
         assert word.start == pytest.approx(0.1 * place, abs=0.09)
         place += len(word.word)
         assert word.end == pytest.approx(0.1 * place, abs=0.09)
@@ -564,6 +567,19 @@ def test_options_are_passed_on(recognizer, clips):
 def test_card_and_rate(recognizer):
     assert recognizer.card.startswith("# tiny\n")
     assert recognizer.rate == 16000
+
+
+def test_transcripts_name_their_model(recognizer, clips, tiny_run):
+    found = recognizer.transcribe(clips[0].audio, vad=False)
+    assert found.model == str(tiny_run / "model")
+    assert recognizer.align(clips[0].audio, "A").model == found.model
+
+
+def test_loading_is_silent(root):
+    program = "import asr; asr.load('english').warm_up()"
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=root, capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == (b"", b"")
 
 
 def test_model_that_is_not_there():

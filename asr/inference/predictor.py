@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from threading import Lock
 
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import DecodingConfig
@@ -19,7 +20,7 @@ _KEPT = 8  # decoders in memory; each has its own language model
 
 
 class Predictor:
-    """A model that predicts hypotheses.
+    """A model that predicts hypotheses. Threads may share it.
 
     Args:
         loaded: A model folder in memory.
@@ -37,6 +38,7 @@ class Predictor:
         self.decoding: DecodingConfig = loaded.config.decoding
         self.card, self.name = card, name
         self._decoders: dict[DecodingConfig, AnyDecoder] = {}
+        self._lock = Lock()
 
     def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:
         """Return the decoder for some options; by default for the model's own.
@@ -48,12 +50,13 @@ class Predictor:
         options = to_dict(decoding or self.decoding)
         config = from_dict(DecodingConfig, options, "decoding")
         config = replace(config, n_best=min(config.n_best, config.beam_size))
-        decoder = self._decoders.get(config)
-        if decoder is None:
-            decoder = build_decoder(self.network, self.task, config)
-            self._decoders[config] = decoder
-            for oldest in list(self._decoders)[:-_KEPT]:
-                self._decoders.pop(oldest, None)  # another thread may have been first
+        with self._lock:  # threads that ask for the same decoder share it
+            decoder = self._decoders.get(config)
+            if decoder is None:
+                decoder = build_decoder(self.network, self.task, config)
+                self._decoders[config] = decoder
+                for oldest in list(self._decoders)[:-_KEPT]:
+                    self._decoders.pop(oldest)
         return decoder
 
 

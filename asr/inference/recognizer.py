@@ -52,7 +52,7 @@ class AttentionMap:
 
 
 class Recognizer(Predictor):
-    """A loaded model that transcribes recordings."""
+    """A loaded model that transcribes recordings. Threads may share it."""
 
     @property
     def rate(self) -> int:

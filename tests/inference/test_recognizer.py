@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from itertools import pairwise
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ import soundfile
 
 import asr
 from asr.audio.decoders import RawSamples
+from asr.audio.io import AUDIO_EXTENSIONS
 from asr.audio.vad import HOP
 from asr.audio.windows import split_blocks
 from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
@@ -26,8 +28,9 @@ from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation.speech import evaluate
 from asr.formats.transcript import Transcript
-from asr.inference import scheduler, sources
+from asr.inference import predictor, scheduler, sources
 from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
+from asr.inference.decoders import build_decoder
 from asr.inference.options import TranscribeKeywords
 from asr.inference.sources import to_mono
 from asr.text.tokenizers import CharacterTokenizer
@@ -580,6 +583,27 @@ def test_loading_is_silent(root):
     command = [sys.executable, "-c", program]
     ended = subprocess.run(command, cwd=root, capture_output=True, check=True)
     assert (ended.stdout, ended.stderr) == (b"", b"")
+
+
+def test_threads_share_a_recognizer(samples, monkeypatch):
+    """With the language model, whose search has the most state."""
+    paths = sorted(
+        path for path in samples.iterdir() if path.suffix in AUDIO_EXTENSIONS
+    )
+    alone = asr.load("english")
+    expected = [alone.transcribe(path).text for path in paths]
+    assert len(set(expected)) == len(paths) == 5
+    shared, built = asr.load("english"), []
+
+    def build(*arguments):
+        built.append(arguments)
+        return build_decoder(*arguments)
+
+    monkeypatch.setattr(predictor, "build_decoder", build)
+    with ThreadPoolExecutor(8) as threads:
+        found = threads.map(lambda path: shared.transcribe(path).text, 3 * paths)
+        assert list(found) == 3 * expected
+    assert len(built) == 1
 
 
 def test_model_that_is_not_there():

@@ -30,6 +30,12 @@ HEAVY = ("asr.model", "asr.training", "asr.experiments", "asr.storage.keras_mode
 MODEL_IMPORTS = {"arrays", "config", "errors", "model"}
 """What the network may import."""
 
+POSIX = {
+    "crypt", "curses", "fcntl", "grp", "nis", "ossaudiodev", "posix", "pty", "pwd",
+    "readline", "resource", "spwd", "syslog", "termios", "tty",
+}  # fmt: skip
+"""Modules of the standard library that Windows lacks."""
+
 
 def module_name(path: Path, package_root: Path) -> str:
     parts = path.relative_to(package_root).with_suffix("").parts
@@ -161,6 +167,44 @@ def test_no_cycles(sources):
 def test_light_packages_do_without_keras(sources):
     heavy = {name: heavy_imports(sources[name]) for name in light(sources)}
     assert {name: found for name, found in heavy.items() if found} == {}
+
+
+def posix_imports(source: str) -> list[str]:
+    """What a module imports that Windows lacks, outside `try` and platform checks."""
+    tree = ast.parse(source)
+    guards = [
+        node
+        for node in ast.walk(tree)
+        if (isinstance(node, ast.Try) and "ImportError" in catches(node))
+        or (isinstance(node, ast.If) and "sys.platform" in ast.unparse(node.test))
+    ]
+    guarded = {inner for guard in guards for inner in ast.walk(guard)}
+    return [
+        name
+        for node, name in imports(tree)
+        if node not in guarded and name.split(".")[0] in POSIX
+    ]
+
+
+def catches(node: ast.Try) -> str:
+    """What a `try` statement catches, as text."""
+    return " ".join(ast.unparse(it.type) for it in node.handlers if it.type)
+
+
+def test_light_packages_import_nothing_that_windows_lacks(sources):
+    found = {name: posix_imports(sources[name]) for name in light(sources)}
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_posix_imports_are_found():
+    assert posix_imports("import fcntl") == ["fcntl"]
+    assert posix_imports("def f():\n from resource import getrusage") == [
+        "resource.getrusage"
+    ]
+    assert posix_imports("try:\n import pwd\nexcept ImportError:\n pwd = None") == []
+    assert posix_imports("try:\n import pwd\nexcept ValueError: pass") == ["pwd"]
+    assert posix_imports("if sys.platform != 'win32':\n import termios") == []
+    assert posix_imports("import signal") == []
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Request:
     normalizer: str | None
     lowercase: bool
     batch_seconds: float
+    threads: int | None
     by: tuple[str, ...]
     errors: int
     alignments: Path | None
@@ -70,6 +71,7 @@ class Request:
 @options.normalizer(None, "Normalise texts with this.  [default: that of training]")
 @option("--lowercase", bool, "Compute BLEU and chrF in lower case.")
 @options.decoding
+@options.threads
 @options.error_rates
 @option("--calibrate", bool, "Calibrate word confidence here, and store it in MODEL.")
 @option(
@@ -99,8 +101,11 @@ def command(**given: Any) -> None:
         return
     if request.calibrate:
         raise UsageError("--calibrate applies only to models that take recordings")
-    if request.predictions and task == LANGUAGE_MODEL:
-        raise UsageError("--predictions: a language model writes no texts")
+    if task == LANGUAGE_MODEL:
+        if request.predictions:
+            raise UsageError("--predictions: a language model writes no texts")
+        if request.threads:
+            raise UsageError("--threads: a language model has no network")
     options.refuse_error_rates(
         by=request.by,
         errors=request.errors,
@@ -119,7 +124,7 @@ def _score_speech(request: Request) -> None:
     utterances = list(islice(_utterances(request), request.limit))
     check_groups(request.by, [utterance.facts for utterance in utterances])
 
-    recognizer = asr.load(request.model)
+    recognizer = asr.load(request.model, threads=request.threads)
     if request.calibrate and not recognizer.times_words:
         raise UsageError("--calibrate needs a model with a CTC head")
     evaluation = asr.evaluate(
@@ -167,7 +172,7 @@ def _score_texts(request: Request) -> TextEvaluation:
         raise UsageError(f"{request.data}: name the part to score, --subset")
     read = text_corpus(request.corpus or "pairs")
     pairs = list(islice(read(request.data, request.subset or ""), request.limit))
-    generator = asr.load_text(request.model)
+    generator = asr.load_text(request.model, threads=request.threads)
     decoding = options.decoding_config(generator.decoding, request.search)
     evaluation = asr.evaluate_texts(
         generator, pairs, lowercase=request.lowercase, decoding=decoding

@@ -120,6 +120,11 @@ def model_named(name: str) -> Callable[[F], F]:
 model = model_named("english")
 
 
+threads = option(
+    "--threads", COUNT, "Processor threads of the network.  [default: all cores]"
+)
+
+
 def n_best(text: str) -> Callable[[F], F]:
     """Return the option of n-best hypotheses."""
     return option("--n-best", click.IntRange(1, 256), text, default=1)

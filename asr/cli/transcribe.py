@@ -51,6 +51,7 @@ class Request:
     resume: bool
     json_progress: bool
     batch_seconds: float
+    threads: int | None
     search: dict[str, Any]
 
     @property
@@ -98,6 +99,7 @@ class Request:
 )
 @option("--prefix", str, "Begin each transcript with this text.", metavar="TEXT")
 @options.decoding
+@options.threads
 def command(**given: Any) -> int:
     """Transcribe recordings.
 
@@ -149,7 +151,7 @@ def _check(request: Request) -> None:
 
 def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     """Transcribe recordings, given with output names; return statuses of errors."""
-    recognizer = asr.load(request.model)
+    recognizer = asr.load(request.model, threads=request.threads)
     chosen = _recognizer_options(request, recognizer)
     layout = Layout(
         channel=request.channel or 1,

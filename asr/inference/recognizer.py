@@ -16,7 +16,7 @@ from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.files import model_path
 from asr.formats.transcript import Segment, Transcript
 from asr.inference.options import TranscribeKeywords, TranscribeOptions, takes_options
-from asr.inference.predictor import Predictor
+from asr.inference.predictor import Predictor, thread_count
 from asr.inference.scheduler import Scheduler
 from asr.inference.segments import SegmentBuilder
 from asr.inference.sources import (
@@ -251,17 +251,19 @@ class Recognizer(Predictor):
         )
 
 
-def load(name: str | Path = "english") -> Recognizer:
+def load(name: str | Path = "english", *, threads: int | None = None) -> Recognizer:
     """Load a model.
 
     Args:
         name: A bundled model, a model folder, or a run folder that has one.
+        threads: Processor threads of the network; all cores by default.
 
     Raises:
         ModelError: The model is missing, damaged, or not for speech.
+        UsageError: `threads` is below 1.
     """
     folder = model_path(name)
-    loaded = read_model(folder)
+    loaded = read_model(folder, thread_count(threads))
     if loaded.task.modality != "speech":
         raise ModelError(
             f"{name}: takes text, not audio (task {loaded.config.task}); use asr "

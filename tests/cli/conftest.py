@@ -56,6 +56,7 @@ class FakeRecognizer:
         default_factory=lambda: DecodingConfig(beam_size=4, ctc_weight=0.25)
     )
     calls: list[dict[str, Any]] = field(default_factory=list)
+    loaded: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     times_words = True
 
@@ -122,6 +123,11 @@ def public(monkeypatch):
 def recognizer(monkeypatch, public) -> FakeRecognizer:
     """What `asr.load` gives, whatever model is named."""
     fake = FakeRecognizer()
-    public("load", lambda name: fake)
+
+    def load(name, **options):
+        fake.loaded.append((name, options))
+        return fake
+
+    public("load", load)
     monkeypatch.setattr(terminal, "start_backend", lambda: None)
     return fake

@@ -175,6 +175,16 @@ def test_more_options_reach_the_recognizer(run, recognizer, wav):
     assert (second["vad"], second["word_timestamps"]) == (True, True)
 
 
+def test_threads_reach_the_network(run, recognizer, wav):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--threads", "3")
+    run("transcribe", "a.wav")
+    assert recognizer.loaded == [
+        ("english", {"threads": 3}),
+        ("english", {"threads": None}),
+    ]
+
+
 def test_layout_of_subtitles(run, recognizer, wav):
     wav("a b c.wav")
     sizes = ["--max-line-width", "1", "--max-line-count", "2", "--highlight-words"]
@@ -262,7 +272,7 @@ def test_no_samples_is_explained(run, recognizer, tmp_path):
 
 
 def test_the_model_is_named(run, public, wav, recognizer):
-    def load(name):
+    def load(name, **_):
         raise ModelError(f"no model {name}")
 
     public("load", load)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from asr.inference.generator import Generation, TextGenerator, load_text
     from asr.inference.options import TranscribeOptions
     from asr.inference.recognizer import Recognizer, load
+    from asr.inference.stream import Stream
     from asr.language_model.model import LanguageModel
     from asr.language_model.perplexity import perplexity
     from asr.language_model.storage import load_language_model
@@ -53,6 +54,7 @@ _HOMES = {
     "Recipe": "asr.config.schema",
     "Recognizer": "asr.inference.recognizer",
     "Segment": "asr.formats.transcript",
+    "Stream": "asr.inference.stream",
     "TextGenerator": "asr.inference.generator",
     "TranscribeOptions": "asr.inference.options",
     "Transcript": "asr.formats.transcript",
@@ -94,6 +96,7 @@ __all__ = [
     "Recipe",
     "Recognizer",
     "Segment",
+    "Stream",
     "TextGenerator",
     "TranscribeOptions",
     "Transcript",

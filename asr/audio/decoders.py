@@ -90,7 +90,7 @@ def _raw_chunks(
     """Decode samples as they arrive; drop half a sample at the end."""
     skip, left, odd = first, count, b""
     while left is None or left > 0:
-        read = source.file.read(source.rate)  # half a second
+        read = source.file.read(2 * max(1, source.rate // 10))  # a tenth of a second
         if not read:
             return
         data = odd + read

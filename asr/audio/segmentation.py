@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import soxr
 
 from asr.audio import vad
+from asr.audio.resampler import Resampler
 from asr.audio.speech_spans import MIN_PAUSE, OFFSET, hysteresis, split_long
 from asr.audio.vad import VoiceActivityDetector
 from asr.audio.windows import PAUSE_SECONDS, AudioSegment, quietest_sample
@@ -56,17 +56,12 @@ def speech_segments(
     Raises:
         UsageError: A number is out of its range.
     """
-    if rate <= 0 or not longest >= 5 or not pause >= MIN_PAUSE / _FRAME_RATE:
-        raise UsageError(
-            f"rate must be positive, longest >= 5 s and pause >= 0.1 s, got {rate}, "
-            f"{longest} and {pause}"
-        )
-    limit = int(longest * _FRAME_RATE) - 2 * _OVERLAP
-    overlap_frames = _OVERLAP if overlap else 0
-    segmenter = _Segmenter(rate, limit, round(pause * _FRAME_RATE), overlap_frames)
-    for probabilities in detector.stream(segmenter.feed(blocks)):
-        yield from segmenter.push(probabilities, final=False)
-    yield from segmenter.push(np.zeros(0, np.float32), final=True)
+    segmenter = SpeechSegmenter(
+        rate, detector, longest=longest, pause=pause, overlap=overlap
+    )
+    for block in blocks:
+        yield from segmenter.push(block)
+    yield from segmenter.finish()
 
 
 class _SampleBuffer:
@@ -108,43 +103,68 @@ class _Segment(NamedTuple):
     cut_after: bool = False
 
 
-class _Segmenter:
-    """State of the segmentation of one recording.
+class SpeechSegmenter:
+    """Segmentation of a recording that arrives block by block; see `speech_segments`.
 
     Args:
         rate: Samples per second.
-        limit: Longest segment in frames.
-        pause: Longest pause within a segment in frames.
-        overlap: Padding on both sides of a cut inside speech, in frames.
+        detector: Voice activity detector.
+        longest: Longest segment in seconds; at least 5.
+        pause: Longest pause within a segment in seconds; at least 0.1.
+        overlap: Segments overlap at a cut inside speech.
+
+    Raises:
+        UsageError: A number is out of its range.
     """
 
-    def __init__(self, rate: int, limit: int, pause: int, overlap: int) -> None:
-        self._rate, self._limit, self._pause = rate, limit, pause
-        self._overlap = overlap
+    def __init__(
+        self,
+        rate: int,
+        detector: VoiceActivityDetector,
+        *,
+        longest: float = 20.0,
+        pause: float = 1.0,
+        overlap: bool = True,
+    ) -> None:
+        if rate <= 0 or not longest >= 5 or not pause >= MIN_PAUSE / _FRAME_RATE:
+            raise UsageError(
+                "rate must be positive, longest >= 5 s and pause >= 0.1 s, got "
+                f"{rate}, {longest} and {pause}"
+            )
+        # The rest counts frames.
+        self._rate, self._pause = rate, round(pause * _FRAME_RATE)
+        self._limit = int(longest * _FRAME_RATE) - 2 * _OVERLAP
+        self._overlap = _OVERLAP if overlap else 0
+        self._resampler, self._detector = Resampler(rate, vad.RATE), detector.stream()
         self._buffer = _SampleBuffer()
         self._probabilities = np.zeros(0, np.float32)
         self._start = 0  # frame of the first probability
         self._previous: _Segment | None = None
 
     @property
+    def rest(self) -> np.ndarray:
+        """Samples after the last segment, without long silence, (N,) float32."""
+        return self._buffer.read(self._sample(self._start), self._buffer.end)
+
+    @property
     def _continued(self) -> bool:
         return self._previous is not None and self._previous.cut_after
 
-    def feed(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Keep blocks, and pass them on at the rate of the detector."""
-        if self._rate == vad.RATE:
-            for block in blocks:
-                self._buffer.append(block)
-                yield block
-            return
-        stream = soxr.ResampleStream(self._rate, vad.RATE, 1, dtype="float32")
-        for block in blocks:
-            self._buffer.append(block)
-            yield stream.resample_chunk(block)
-        yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    def push(self, block: np.ndarray) -> list[AudioSegment]:
+        """Add samples, (N,) float32; return the segments whose end is now known."""
+        self._buffer.append(block)
+        probabilities = self._detector.push(self._resampler.push(block))
+        return list(self._segments(probabilities, final=False))
 
-    def push(self, probabilities: np.ndarray, *, final: bool) -> Iterator[AudioSegment]:
-        """Add probabilities; yield the segments whose end is now known."""
+    def finish(self) -> list[AudioSegment]:
+        """Return the segments of the rest of the recording."""
+        last = self._detector.push(self._resampler.finish())
+        probabilities = np.concatenate([last, self._detector.finish()])
+        return list(self._segments(probabilities, final=True))
+
+    def _segments(
+        self, probabilities: np.ndarray, *, final: bool
+    ) -> Iterator[AudioSegment]:
         self._probabilities = np.concatenate([self._probabilities, probabilities])
         while (segment := self._next(final)) is not None:
             if self._continued or self._is_speech(segment):

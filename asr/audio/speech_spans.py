@@ -53,8 +53,12 @@ def hysteresis(
     right = np.minimum(frames + _REACH + 1, len(onsets))
     near = (sums[right] > sums[left]) | (continued & (frames < _REACH))
     active = (probabilities >= OFFSET) & near
-    # A later onset may still extend the last _REACH frames.
-    known = len(onsets) if final else max(0, len(onsets) - _REACH)
+    known = len(onsets)
+    if not final:
+        # A later onset may still extend speech to the last _REACH frames, over those
+        # that are high enough.
+        undecided = (probabilities >= OFFSET) & ~near & (frames >= known - _REACH)
+        known = int(np.argmax(undecided)) if undecided.any() else known
     edges = np.flatnonzero(np.diff(active[:known], prepend=False, append=False))
     starts, ends = edges[::2], edges[1::2]
     enough = sums[ends] - sums[starts] >= _MIN_ONSETS

@@ -48,7 +48,7 @@ class TranscribeOptions:
         on_progress: Called with the seconds of audio finished since the last call.
         on_segment: Called with each segment with text as soon as it is decoded, in
             order of recordings and time.
-        on_partial: Called about once a second with preliminary text of unfinished
+        on_partial: Called about twice a second with preliminary text of unfinished
             speech in `RawSamples`.
 
     Raises:

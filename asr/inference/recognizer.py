@@ -25,6 +25,7 @@ from asr.inference.sources import (
     open_source,
     source_name,
 )
+from asr.inference.stream import Stream
 from asr.inference.timestamps import has_word_boundaries
 from asr.storage.model_folder import read_card, read_model
 
@@ -134,6 +135,30 @@ class Recognizer(Predictor):
         """
         yield from self._scheduler(options, rate).segments(source)
 
+    def stream(
+        self,
+        *,
+        rate: int | None = None,
+        decoding: DecodingConfig | None = None,
+        vad: bool = True,
+        word_timestamps: bool = False,
+    ) -> Stream:
+        """Start to transcribe audio that arrives piece by piece.
+
+        Args:
+            rate: Sample rate of the pieces in hertz; the model's by default.
+            decoding: Beam, weights and hotwords; the model's own by default.
+            vad: Skip non-speech.
+            word_timestamps: Add words with their times to segments.
+
+        Raises:
+            UsageError: The rate is not positive, or word times need a CTC head.
+        """
+        scheduler = self._scheduler(
+            {"decoding": decoding, "vad": vad, "word_timestamps": word_timestamps}
+        )
+        return Stream(scheduler, self.rate, rate)
+
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Build the decoder and its ONNX sessions before the first recording."""
         self.search(decoding).hypotheses([np.zeros(self.rate, "float32")])
@@ -216,7 +241,7 @@ class Recognizer(Predictor):
             raise UsageError(
                 "word timestamps need a CTC head, which this model has not"
             )
-        return replace(options, decoding=options.decoding or self.decoding)
+        return options
 
     def _builder(self, options: TranscribeOptions) -> SegmentBuilder:
         hop = self.network.frame_seconds
@@ -235,7 +260,10 @@ class Recognizer(Predictor):
     ) -> Scheduler:
         options = self._options(keywords)
 
-        def recognize(samples: np.ndarray, decoding: DecodingConfig) -> str:
+        def recognize(samples: np.ndarray, is_first: bool) -> str:
+            decoding = options.decoding or self.decoding
+            if not is_first:  # the first segment has the prefix
+                decoding = replace(decoding, prefix="")
             return self.transcribe(samples, decoding=decoding, vad=options.vad).text
 
         # Word times tell which words of an overlap belong to which segment.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from asr.audio.decoders import RawSamples
@@ -16,13 +16,11 @@ from asr.inference.assembly import PendingTranscript
 from asr.inference.decoders import AnyDecoder
 from asr.inference.options import TranscribeOptions
 from asr.inference.segments import SegmentBuilder
-from asr.inference.sources import Source
+from asr.inference.sources import SegmentReader, Source
 
 _WINDOW_BATCHES = 4  # batches whose segments are sorted by length
 _C = None if sys.platform == "win32" else ctypes.CDLL(None)
 _malloc_trim = getattr(_C, "malloc_trim", None)
-
-SegmentReader = Callable[[PendingTranscript], Iterator[AudioSegment]]
 
 
 @dataclass
@@ -89,6 +87,13 @@ class Scheduler:
         for _, result in self._results([pending]):
             if isinstance(result, AsrError):
                 raise result
+
+    def decode(
+        self, pending: PendingTranscript, segments: Iterable[AudioSegment]
+    ) -> list[Segment]:
+        """Decode segments of a recording at once; return those with text in order."""
+        self._queue += [(pending, segment) for segment in segments]
+        return self._decode_queue()
 
     def _queued_seconds(self) -> float:
         return sum(segment.samples.size for _, segment in self._queue) / self.rate

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,18 +12,16 @@ import numpy as np
 
 from asr.audio import io as audio_io
 from asr.audio.decoders import RawSamples
-from asr.audio.segmentation import speech_segments
+from asr.audio.segmentation import SpeechSegmenter
 from asr.audio.track import check_channel
 from asr.audio.vad import load_detector
-from asr.audio.windows import AudioSegment, split_blocks
-from asr.config.schema import DecodingConfig
+from asr.audio.windows import AudioSegment, WindowSegmenter
 from asr.data.manifest import Utterance
 from asr.errors import AsrError, AudioError
 from asr.inference.assembly import PendingTranscript
 from asr.inference.options import TranscribeOptions
+from asr.inference.partial import PartialText
 from asr.tasks.base import Task
-
-_PARTIAL_SECONDS = 20.0  # audio that a partial transcript covers at most
 
 _MOST_CHANNELS = 64
 
@@ -65,7 +62,7 @@ def open_source(
         yield from audio_io.blocks(
             source,
             task.rate,
-            seconds=0.5 if isinstance(source, RawSamples) else 30.0,
+            seconds=0.1 if isinstance(source, RawSamples) else 30.0,
             offset=start,
             duration=None if end is None else end - start,
             channel=options.channel,
@@ -129,61 +126,45 @@ class SegmentReader:
         task: Task of the model.
         options: Part of the recording, VAD and callbacks.
         overlap: Segments overlap at a cut inside speech.
-        recognize: Text of samples, (N,) float32, for `on_partial`.
+        recognize: As in `PartialText`.
         rate: Sample rate of an array in hertz; the model's by default.
     """
 
     task: Task
     options: TranscribeOptions
     overlap: bool
-    recognize: Callable[[np.ndarray, DecodingConfig], str]
+    recognize: Callable[[np.ndarray, bool], str]
     rate: int | None = None
+
+    def segmenter(self) -> SpeechSegmenter | WindowSegmenter:
+        """Start to split a recording."""
+        rate = self.task.rate
+        if self.options.vad:
+            return SpeechSegmenter(rate, load_detector(), overlap=self.overlap)
+        return WindowSegmenter(rate)
+
+    def partial_text(self) -> PartialText:
+        """Start the partial text of a recording."""
+        detector = load_detector() if self.options.vad else None
+        return PartialText(self.recognize, self.task.rate, detector)
 
     def __call__(self, pending: PendingTranscript) -> Iterator[AudioSegment]:
         """Yield the segments of a recording; store its length or error in `pending`."""
-        options, rate = self.options, self.task.rate
+        on_partial = self.options.on_partial
+        if not isinstance(pending.source, RawSamples):
+            on_partial = None
+        segmenter = self.segmenter()
+        partial = self.partial_text() if on_partial else None
         try:
-            blocks = open_source(pending.source, self.task, options, self.rate)
-            blocks = pending.count(blocks)
-            if options.on_partial and isinstance(pending.source, RawSamples):
-                blocks = self._report_partials(blocks, pending, options.on_partial)
-            segments = (
-                speech_segments(blocks, rate, load_detector(), overlap=self.overlap)
-                if options.vad
-                else split_blocks(blocks, rate)
-            )
-            for segment in segments:
-                pending.segmented = segment.last
-                if np.any(segment.samples):
-                    if pending.first is None:
-                        pending.first = segment.start
-                    yield segment
+            blocks = open_source(pending.source, self.task, self.options, self.rate)
+            for block in pending.count(blocks):
+                segments = segmenter.push(block)
+                yield from pending.audible(segments)
+                if on_partial and partial:
+                    if segments:
+                        partial.segment_ended()
+                    if partial.update(segmenter.rest, block.size / self.task.rate):
+                        on_partial(partial.text)
+            yield from pending.audible(segmenter.finish())
         except AsrError as error:
             pending.error = error
-
-    def _report_partials(
-        self,
-        blocks: Iterable[np.ndarray],
-        pending: PendingTranscript,
-        on_partial: Callable[[str], object],
-    ) -> Iterator[np.ndarray]:
-        """Pass blocks on; report the text of speech after the last segment."""
-        rate, decoding = self.task.rate, self.options.decoding or DecodingConfig()
-        samples, start, waiting, interval = np.zeros(0, np.float32), 0, 0.0, 1.0
-        for block in blocks:
-            yield block
-            samples = np.concatenate([samples, block])
-            drop = max(
-                pending.segmented - start,
-                samples.size - round(_PARTIAL_SECONDS * rate),
-                0,
-            )
-            samples, start = samples[drop:], start + drop
-            waiting += block.size / rate
-            if waiting >= interval:
-                began = time.monotonic()
-                if pending.segmented:  # the first segment has the prefix
-                    decoding = replace(decoding, prefix="")
-                on_partial(self.recognize(samples, decoding))
-                # At most a third of the time is spent on partial transcripts.
-                waiting, interval = 0.0, max(1.0, 3 * (time.monotonic() - began))

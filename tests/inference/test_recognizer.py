@@ -21,14 +21,14 @@ import asr
 from asr.audio.decoders import RawSamples
 from asr.audio.io import AUDIO_EXTENSIONS
 from asr.audio.vad import HOP
-from asr.audio.windows import split_blocks
+from asr.audio.windows import WindowSegmenter
 from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
 from asr.data.manifest import Utterance, read_manifest
 from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation.speech import evaluate
 from asr.formats.transcript import Transcript
-from asr.inference import predictor, scheduler, sources
+from asr.inference import partial, predictor, scheduler, sources
 from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
 from asr.inference.decoders import build_decoder
 from asr.inference.options import TranscribeKeywords
@@ -99,13 +99,13 @@ def test_calibration_changes_confidence(recognizer, clips, monkeypatch):
 
 
 def test_partial_transcripts_of_live_audio(recognizer, clips, monkeypatch):
-    monkeypatch.setattr(sources.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(partial.time, "monotonic", lambda: 0.0)
     sounds = [soundfile.read(clip.audio, dtype="int16")[0] for clip in clips[:4]]
     data = np.concatenate(sounds).astype("<i2").tobytes()
     told: list[str] = []
     source = RawSamples(io.BytesIO(data), 16000)
     (segment,) = recognizer.segments(source, vad=False, on_partial=told.append)
-    assert len(told) == len(data) // 32000
+    assert len(told) == len(data) // 16000
     assert len(told) > 1
     # The beginning is known early.
     assert all(text[:2] == segment.text[:2] for text in told)
@@ -346,8 +346,9 @@ def test_word_timestamps(recognizer, clips, alone):
 
 def test_segment_bounds_include_its_words(recognizer, clips, monkeypatch):
     """Also those that were said just before and after what looked like speech."""
-    late = SimpleNamespace(stream=lambda blocks: map(_late, blocks))
-    monkeypatch.setattr(sources, "load_detector", lambda: late)
+    late = SimpleNamespace(push=_late, finish=lambda: np.zeros(0, "float32"))
+    detector = SimpleNamespace(stream=lambda: late)
+    monkeypatch.setattr(sources, "load_detector", lambda: detector)
     (clip,) = [clip for clip in clips if clip.text[1] == " "][:1]
     found = recognizer.transcribe(clip.audio, word_timestamps=True)
     (segment,) = found.segments
@@ -356,6 +357,8 @@ def test_segment_bounds_include_its_words(recognizer, clips, monkeypatch):
 
 
 def _late(block):
+    if not len(block):
+        return np.zeros(0, np.float32)
     speech = np.ones(len(block) // HOP + 1, np.float32)
     speech[:10] = 0
     return speech
@@ -371,6 +374,50 @@ def test_segments_come_while_audio_is_read(recognizer, long):
     for one, two in zip([first, *live], whole.segments, strict=True):
         assert (one.id, one.start, one.end) == (two.id, two.start, two.end)
         assert one.tokens == two.tokens
+
+
+@pytest.mark.parametrize("size", [999, 40_000])
+def test_pushed_audio_gives_the_same_segments(recognizer, long, size, all_speech):
+    samples, _ = soundfile.read(long, dtype="int16")
+    data = samples.astype("<i2").tobytes()
+    whole = recognizer.transcribe(long, word_timestamps=True)
+    stream = recognizer.stream(word_timestamps=True)
+    results = [stream.feed(data[i : i + size]) for i in range(0, len(data), size)]
+    finished = [segment for result in results for segment in result.finished]
+    assert finished  # before the end
+    finished += stream.finish()
+    for found, expected in zip(finished, whole.segments, strict=True):
+        assert (found.id, found.text) == (expected.id, expected.text)
+        assert (found.start, found.end) == (expected.start, expected.end)
+        assert found.tokens == expected.tokens
+        assert [word.word for word in found.words] == found.text.split()
+    assert stream.finish() == ()
+    with pytest.raises(UsageError, match="the stream is finished; start another"):
+        stream.feed(b"")
+
+
+def test_pushed_arrays_are_resampled(recognizer, clips, alone):
+    samples, rate = soundfile.read(clips[0].audio, dtype="float32")
+    doubled = np.interp(np.arange(0, len(samples), 0.5), range(len(samples)), samples)
+    stream = recognizer.stream(rate=2 * rate, vad=False)
+    for piece in np.array_split(np.stack([doubled, doubled], axis=1), 7):
+        assert stream.feed(piece).finished == ()
+    (segment,) = stream.finish()
+    assert (segment.text, segment.end) == (alone[0].text, alone[0].duration)
+    with pytest.raises(UsageError, match="rate must be positive, got 0"):
+        recognizer.stream(rate=0)
+
+
+def test_partial_text_of_pushed_audio(recognizer, clips, alone, monkeypatch):
+    monkeypatch.setattr(partial.time, "monotonic", lambda: 0.0)
+    samples, _ = soundfile.read(clips[0].audio, dtype="int16")
+    stream = recognizer.stream(vad=False)
+    told = [stream.feed(piece).partial for piece in np.array_split(samples, 12)]
+    assert told[0] == ""
+    assert any(told)
+    assert all(text[:2] == alone[0].text[:2] for text in filter(None, told))
+    (segment,) = stream.finish()
+    assert segment.text == alone[0].text
 
 
 def test_callbacks(recognizer, long):
@@ -475,11 +522,11 @@ def test_segments_overlap_only_with_word_boundaries(
 ):
     found = []
 
-    def segments(blocks, rate, _, *, overlap):
+    def segmenter(rate, _, *, overlap):
         found.append(overlap)
-        return split_blocks(blocks, rate)
+        return WindowSegmenter(rate)
 
-    monkeypatch.setattr(sources, "speech_segments", segments)
+    monkeypatch.setattr(sources, "SpeechSegmenter", segmenter)
     known = recognizer.task.tokenizer.characters
     spaced = CharacterTokenizer(tuple(space if c == " " else c for c in known))
     monkeypatch.setattr(recognizer, "task", replace(recognizer.task, tokenizer=spaced))

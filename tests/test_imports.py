@@ -275,7 +275,7 @@ def test_light_packages_load_no_tensorflow(sources):
         (["--help"], {"tensorflow", "keras", "numpy", "soundfile", "rich", "yaml"}),
         (["score", "--help"], {"tensorflow", "keras", "soundfile"}),
         (["prepare", "--help"], {"tensorflow", "keras", "matplotlib"}),
-        (["transcribe", "--help"], {"tensorflow", "keras"}),
+        (["transcribe", "--help"], {"tensorflow", "numpy", "soundfile", "rich"}),
         (["evaluate", "--help"], {"tensorflow", "keras"}),
         (["train", "--help"], {"tensorflow", "keras"}),
     ],
@@ -283,6 +283,20 @@ def test_light_packages_load_no_tensorflow(sources):
 def test_help_loads_little(arguments, absent):
     loaded = loaded_after(f"from asr.cli.main import main\nmain({arguments!r})")
     assert not loaded & absent
+
+
+def test_status_comes_before_what_takes_its_time():
+    program = """
+from asr.cli import terminal
+from asr.cli.main import main
+def status(text):
+    assert text == "loading english ...", text
+    raise KeyboardInterrupt
+terminal.status = status
+assert main(["transcribe", "data/samples/river.wav"]) == 130
+"""
+    loaded = loaded_after(program)
+    assert not loaded & {"numpy", "soundfile", "onnxruntime", "rich", "jiwer"}
 
 
 def test_importing_the_package_loads_nothing_heavy():

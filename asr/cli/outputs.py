@@ -13,7 +13,6 @@ from asr.cli import terminal
 from asr.errors import OutputError, UsageError
 from asr.files import atomic_write, check_folder
 from asr.formats.writers import WORD_FORMATS, WRITERS
-from asr.metrics.alignment import alignment_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -63,6 +62,8 @@ def write_alignments(
 def _alignment_texts(
     alignments: Iterable[tuple[str, Sequence[Aligned]]], *, coloured: bool
 ) -> Iterator[str]:
+    from asr.metrics.alignment import alignment_text  # noqa: PLC0415 - starts jiwer
+
     if not coloured:
         for name, steps in alignments:
             yield f"{name}\n{alignment_text(steps)}\n"
@@ -133,18 +134,23 @@ def print_transcript(
 
 def write_transcript(
     transcript: Transcript, output_format: str, layout: Layout, *, folder: Path
-) -> None:
+) -> list[Path]:
     """Write a transcript to `FOLDER/NAME.FORMAT`, complete or not at all.
 
     `layout.name` is the path below the folder, which is made if missing.
 
+    Returns:
+        The files.
+
     Raises:
         OutputError: A file cannot be written.
     """
-    for kind, path in _files(folder, layout.name, output_format).items():
+    files = _files(folder, layout.name, output_format)
+    for kind, path in files.items():
         make_folder(path.parent)
         with atomic_write(path) as file:
             file.write(WRITERS[kind](transcript, layout))
+    return list(files.values())
 
 
 def without_outputs(

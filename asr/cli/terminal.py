@@ -10,10 +10,14 @@ import logging
 import os
 import re
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from asr.errors import AsrError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -66,6 +70,19 @@ def _describe(error: Exception) -> tuple[str, int]:
 def _usage(error: click.ClickException) -> str:
     command = getattr(getattr(error, "ctx", None), "command_path", "asr")
     return f"{error.format_message().rstrip('.')}; see {command} --help"
+
+
+@contextlib.contextmanager
+def status(text: str) -> Iterator[None]:
+    """Show what goes on, if standard error is a terminal; remove it in the end."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    click.echo(escaped(text), nl=False, err=True)
+    try:
+        yield
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def prints_to_terminal() -> bool:

@@ -123,8 +123,8 @@ class Recognizer(Predictor):
         Args:
             source: As in `transcribe`.
             rate: As in `transcribe`.
-            options: See `TranscribeOptions`; `batch_seconds` of speech are decoded at
-                once, 0 for each segment as soon as it ends.
+            options: See `TranscribeOptions`; up to `batch_seconds` of speech are
+                decoded at once, 0 for each segment as soon as it ends.
 
         Yields:
             Segments with text, in order of time.

@@ -50,10 +50,10 @@ class Scheduler:
         self, sources: Iterable[Source]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         """Yield each source with its transcript or error, in order."""
-        # Sorting several batches by length saves padding, and bounds the memory. With
-        # `on_segment` each batch is reported at once.
-        batches = 1 if self.options.on_segment else _WINDOW_BATCHES
-        window = batches * self.options.batch_seconds
+        # Sorting several batches by length saves padding, and bounds the memory.
+        window = _WINDOW_BATCHES * self.options.batch_seconds
+        if self.options.on_segment:
+            window = 0.0  # report the first segment at once
         pending: list[PendingTranscript] = []
         for source in sources:
             live = isinstance(source, RawSamples)
@@ -64,8 +64,11 @@ class Scheduler:
             pending.append(PendingTranscript(source))
             for segment in self.read(pending[-1]):
                 self._queue.append((pending[-1], segment))
-                if live or self._queued_seconds() >= window:
+                queued = self._queued_seconds()
+                if live or queued >= window:
                     self._decode_queue()
+                    if self.options.on_segment:
+                        window = self._grown(queued)
                     yield from self._results(pending[:-1])
                     del pending[:-1]
         self._decode_queue()
@@ -78,10 +81,12 @@ class Scheduler:
             AsrError: The recording cannot be read; after its decoded segments.
         """
         pending = PendingTranscript(source)
-        live = isinstance(source, RawSamples)
+        live, window = isinstance(source, RawSamples), 0.0
         for segment in self.read(pending):
             self._queue.append((pending, segment))
-            if live or self._queued_seconds() >= self.options.batch_seconds:
+            queued = self._queued_seconds()
+            if live or queued >= window:
+                window = self._grown(queued)
                 yield from self._decode_queue()
         yield from self._decode_queue()
         for _, result in self._results([pending]):
@@ -94,6 +99,13 @@ class Scheduler:
         """Decode segments of a recording at once; return those with text in order."""
         self._queue += [(pending, segment) for segment in segments]
         return self._decode_queue()
+
+    def _grown(self, seconds: float) -> float:
+        """Return the seconds of the next batch: twice as many, up to the limit.
+
+        The first text of a long recording is there early, and later batches are large.
+        """
+        return min(2 * seconds, self.options.batch_seconds)
 
     def _queued_seconds(self) -> float:
         return sum(segment.samples.size for _, segment in self._queue) / self.rate

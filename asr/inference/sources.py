@@ -24,6 +24,7 @@ from asr.inference.partial import PartialText
 from asr.tasks.base import Task
 
 _MOST_CHANNELS = 64
+_BLOCK_SECONDS = 10.0  # longer ones would delay the first text
 
 Source = str | Path | bytes | BinaryIO | RawSamples | np.ndarray | Utterance
 """A recording: path, content or open file, samples, or entry of a manifest."""
@@ -62,7 +63,7 @@ def open_source(
         yield from audio_io.blocks(
             source,
             task.rate,
-            seconds=0.1 if isinstance(source, RawSamples) else 30.0,
+            seconds=0.1 if isinstance(source, RawSamples) else _BLOCK_SECONDS,
             offset=start,
             duration=None if end is None else end - start,
             channel=options.channel,

@@ -434,6 +434,24 @@ def test_callbacks(recognizer, long):
     assert told == list(found.segments)
 
 
+def test_the_first_segment_is_not_kept_waiting(recognizer, long, monkeypatch):
+    sizes = []
+    decode = BeamSearchDecoder.decode
+
+    def counted(self, sources, is_first=None):
+        sizes.append(len(sources))
+        return decode(self, sources, is_first)
+
+    monkeypatch.setattr(BeamSearchDecoder, "decode", counted)
+    told = []
+    whole = recognizer.transcribe(long, vad=False, on_segment=told.append)
+    assert sizes[0] == 1
+    assert sum(sizes) == len(told) == len(whole.segments)
+    sizes.clear()
+    first = next(recognizer.segments(long, vad=False))
+    assert (sizes, first) == ([1], told[0])
+
+
 def test_part_of_a_recording_keeps_its_times(recognizer, clips):
     clip = clips[0].audio
     found = recognizer.transcribe(

@@ -26,9 +26,13 @@ if TYPE_CHECKING:
     from asr.evaluation.text import evaluate_texts
     from asr.experiments.estimate import estimate
     from asr.experiments.run import run
+    from asr.formats.layout import Layout
     from asr.formats.transcript import Alternative, Segment, Transcript, Word
+    from asr.formats.writers import WRITERS
     from asr.inference.generator import Generation, TextGenerator, load_text
+    from asr.inference.options import TranscribeOptions
     from asr.inference.recognizer import Recognizer, load
+    from asr.inference.stream import Stream
     from asr.language_model.model import LanguageModel
     from asr.language_model.perplexity import perplexity
     from asr.language_model.storage import load_language_model
@@ -45,14 +49,18 @@ _HOMES = {
     "DecodingConfig": "asr.config.schema",
     "Generation": "asr.inference.generator",
     "LanguageModel": "asr.language_model.model",
+    "Layout": "asr.formats.layout",
     "Pair": "asr.data.pairs",
     "RawSamples": "asr.audio.decoders",
     "Recipe": "asr.config.schema",
     "Recognizer": "asr.inference.recognizer",
     "Segment": "asr.formats.transcript",
+    "Stream": "asr.inference.stream",
     "TextGenerator": "asr.inference.generator",
+    "TranscribeOptions": "asr.inference.options",
     "Transcript": "asr.formats.transcript",
     "Utterance": "asr.data.manifest",
+    "WRITERS": "asr.formats.writers",
     "Word": "asr.formats.transcript",
     "calibrate": "asr.evaluation.speech",
     "describe": "asr.storage.model_folder",
@@ -77,18 +85,22 @@ _HOMES = {
 }
 
 __all__ = [
+    "WRITERS",
     "Alternative",
     "AsrError",
     "Calibration",
     "DecodingConfig",
     "Generation",
     "LanguageModel",
+    "Layout",
     "Pair",
     "RawSamples",
     "Recipe",
     "Recognizer",
     "Segment",
+    "Stream",
     "TextGenerator",
+    "TranscribeOptions",
     "Transcript",
     "Utterance",
     "Word",

@@ -46,7 +46,8 @@ def model_path(name: str | Path) -> Path:
     """Find a model folder by its path, or by the name of a bundled model.
 
     Args:
-        name: A model folder, or a bundled model such as `english`.
+        name: A model folder, a run folder with the folder `model`, or a bundled model
+            such as `english`.
 
     Raises:
         ModelError: Neither a folder nor a bundled model has this name.
@@ -55,7 +56,9 @@ def model_path(name: str | Path) -> Path:
     bundled = bundled_models()
     # A run folder may have the name of a bundled model; it has no config.json.
     if path.is_dir() and ((path / "config.json").exists() or str(name) not in bundled):
-        return path
+        inner = path / "model"
+        is_run = (inner / "config.json").exists()
+        return inner if is_run and not (path / "config.json").exists() else path
     if str(name) in bundled:
         return bundled[str(name)]
     raise ModelError(

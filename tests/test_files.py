@@ -85,6 +85,16 @@ def test_a_run_of_a_bundled_name_is_no_model(shipped, tmp_path, monkeypatch):
     assert model_path("english") == Path("english")
 
 
+def test_a_run_folder_means_its_model(shipped, tmp_path):
+    run = tmp_path / "runs" / "own"
+    (run / "model").mkdir(parents=True)
+    assert model_path(run) == run  # has no model yet
+    (run / "model" / "config.json").touch()
+    assert model_path("runs/own") == Path("runs/own/model")
+    (run / "config.json").touch()  # a model folder itself
+    assert model_path(run) == run
+
+
 def test_unknown_model(shipped):
     with pytest.raises(ModelError, match=r"no model englsh; did you mean 'english'\?"):
         model_path("englsh")

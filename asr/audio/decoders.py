@@ -19,7 +19,7 @@ import soundfile
 
 from asr.audio.pyav_decoder import open_pyav
 from asr.audio.shard_clip import ShardClip
-from asr.audio.track import BLOCK, Track, warn_truncated
+from asr.audio.track import BLOCK, Track, check_channel, warn_truncated
 from asr.errors import AudioError, UsageError
 
 _SPOOL_BYTES = 64 << 20
@@ -71,10 +71,7 @@ def open_audio(source: Source, channel: int | None = None) -> Iterator[Track]:
             except (soundfile.LibsndfileError, TypeError) as error:
                 # TypeError: soundfile wants a rate for names that end in .raw.
                 track = open_pyav(name, file, error, stack)
-        if channel is not None and not 1 <= channel <= track.channels:
-            raise AudioError(
-                f"{track.name}: no channel {channel}; it has {track.channels}"
-            )
+        check_channel(track.name, channel, track.channels)
 
         def chunks(first: int, count: int | None) -> Iterator[np.ndarray]:
             for block in track.chunks(first, count):
@@ -112,7 +109,7 @@ def _raw_chunks(
     """Decode samples as they arrive; drop half a sample at the end."""
     skip, left, odd = first, count, b""
     while left is None or left > 0:
-        read = source.file.read(source.rate)  # half a second
+        read = source.file.read(2 * max(1, source.rate // 10))  # a tenth of a second
         if not read:
             return
         data = odd + read

@@ -16,6 +16,7 @@ import numpy as np
 import soxr
 
 from asr.audio.decoders import Source, open_audio
+from asr.audio.resampler import QUALITY, Resampler
 from asr.errors import AudioError, UsageError
 
 _log = logging.getLogger(__name__)
@@ -24,8 +25,6 @@ _LIBSNDFILE = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .sph .w64 .w
 _PYAV = ".3gp .aac .amr .avi .m4a .m4b .mkv .mov .mp4 .mpeg .mpg .ts .webm .wma .wmv"
 AUDIO_EXTENSIONS = frozenset(f"{_LIBSNDFILE} {_PYAV}".split())
 """File endings of recordings in a folder, in lower case."""
-
-_QUALITY = "HQ"
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
     samples = np.asarray(samples, np.float32)
     if from_rate == to_rate:
         return samples
-    return soxr.resample(samples, from_rate, to_rate, quality=_QUALITY)
+    return soxr.resample(samples, from_rate, to_rate, quality=QUALITY)
 
 
 def inspect(source: Source) -> AudioInfo:
@@ -224,15 +223,10 @@ def resample_stream(
     chunks: Iterable[np.ndarray], from_rate: int, to_rate: int
 ) -> Iterator[np.ndarray]:
     """Resample chunks of a recording, (N,) float32 each, as `resample` the whole."""
-    if from_rate == to_rate:
-        yield from chunks
-        return
-    stream = soxr.ResampleStream(
-        from_rate, to_rate, 1, dtype="float32", quality=_QUALITY
-    )
+    resampler = Resampler(from_rate, to_rate)
     for chunk in chunks:
-        yield stream.resample_chunk(chunk)
-    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
+        yield resampler.push(chunk)
+    yield resampler.finish()
 
 
 def _regroup(chunks: Iterator[np.ndarray], size: int) -> Iterator[np.ndarray]:

@@ -8,18 +8,15 @@ from typing import NamedTuple
 import numpy as np
 
 from asr.audio import vad
-from asr.audio.io import resample_stream
+from asr.audio.resampler import Resampler
+from asr.audio.speech_spans import MIN_PAUSE, OFFSET, hysteresis, split_long
 from asr.audio.vad import VoiceActivityDetector
 from asr.audio.windows import PAUSE_SECONDS, AudioSegment, quietest_sample
 from asr.errors import UsageError
 
 _FRAME_RATE = vad.RATE // vad.HOP  # frames per second
 _MIN_MEAN, _MIN_QUARTILE = 0.7, 0.65  # probabilities of speech; music has less
-_ONSET, _OFFSET = 0.5, 0.35  # probabilities that start speech, and that extend it
-# The rest counts frames of 20 ms.
-_MIN_PAUSE = 5  # shortest pause to cut in
-_REACH = 25  # distance from a frame of _ONSET up to which _OFFSET extends speech
-_MIN_ONSETS = 5  # frames of _ONSET in a span of speech
+# The rest counts frames.
 _PADDING = 10  # silence kept on each side of speech
 _EDGE = 50  # silence kept whole at the ends of a recording
 _OVERLAP = 50  # padding on both sides of a cut inside speech
@@ -59,119 +56,115 @@ def speech_segments(
     Raises:
         UsageError: A number is out of its range.
     """
-    if rate <= 0 or not longest >= 5 or not pause >= _MIN_PAUSE / _FRAME_RATE:
-        raise UsageError(
-            f"rate must be positive, longest >= 5 s and pause >= 0.1 s, got {rate}, "
-            f"{longest} and {pause}"
-        )
-    limit = int(longest * _FRAME_RATE) - 2 * _OVERLAP
-    overlap_frames = _OVERLAP if overlap else 0
-    segmenter = _Segmenter(rate, limit, round(pause * _FRAME_RATE), overlap_frames)
-    for probabilities in detector.stream(segmenter.feed(blocks)):
-        yield from segmenter.push(probabilities, final=False)
-    yield from segmenter.push(np.zeros(0, np.float32), final=True)
+    segmenter = SpeechSegmenter(
+        rate, detector, longest=longest, pause=pause, overlap=overlap
+    )
+    for block in blocks:
+        yield from segmenter.push(block)
+    yield from segmenter.finish()
 
 
-class Spans(NamedTuple):
-    """Spans of speech in frames, and the number of frames that are decided.
+class _SampleBuffer:
+    """Samples of a recording from `start` on; positions count from its beginning."""
 
-    Attributes:
-        starts: First frame of each, (S,) int.
-        ends: Frame after the last of each, (S,) int.
-        known: Later frames may still change with more probabilities.
-    """
+    def __init__(self) -> None:
+        self.start = 0
+        self._samples = np.zeros(0, np.float32)
 
-    starts: np.ndarray
-    ends: np.ndarray
-    known: int
+    @property
+    def end(self) -> int:
+        return self.start + len(self._samples)
 
+    def append(self, block: np.ndarray) -> None:
+        self._samples = np.concatenate([self._samples, block])
 
-def hysteresis(
-    probabilities: np.ndarray, *, continued: bool = False, final: bool = True
-) -> Spans | None:
-    """Threshold probabilities twice: a high one starts speech, a low one extends it.
+    def read(self, first: int, last: int) -> np.ndarray:
+        return self._samples[first - self.start : last - self.start]
 
-    Args:
-        probabilities: Probability of speech of each frame, (T,) float32.
-        continued: Frame 0 continues speech that was cut before it.
-        final: No more probabilities follow.
-
-    Returns:
-        Spans of speech with at least 0.1 s above the high threshold; None if the last
-        span may still reach that.
-    """
-    onsets = probabilities >= _ONSET
-    sums = np.concatenate([[0], np.cumsum(onsets)])
-    frames = np.arange(len(onsets))
-    left = np.maximum(frames - _REACH, 0)
-    right = np.minimum(frames + _REACH + 1, len(onsets))
-    near = (sums[right] > sums[left]) | (continued & (frames < _REACH))
-    active = (probabilities >= _OFFSET) & near
-    # A later onset may still extend the last _REACH frames.
-    known = len(onsets) if final else max(0, len(onsets) - _REACH)
-    edges = np.flatnonzero(np.diff(active[:known], prepend=False, append=False))
-    starts, ends = edges[::2], edges[1::2]
-    enough = sums[ends] - sums[starts] >= _MIN_ONSETS
-    if continued and len(enough):
-        enough[0] = True
-    if not final and len(ends) and ends[-1] == known and not enough[-1]:
-        return None
-    return Spans(starts[enough], ends[enough], known)
-
-
-def split_long(starts: np.ndarray, ends: np.ndarray, limit: int) -> int | None:
-    """Choose the pause to cut in: the longest in the second half of the limit.
-
-    Args:
-        starts: Starts of the spans of one segment, (S,) int.
-        ends: Their ends, (S,) int.
-        limit: Longest segment in frames.
-
-    Returns:
-        Index of the span before the pause; None without a pause of 0.1 s.
-    """
-    low, high = starts[0] + limit // 2, starts[0] + limit
-    inside = (starts[1:] > low) & (ends[:-1] <= high)
-    pauses = np.where(inside, starts[1:] - ends[:-1], 0)
-    return int(np.argmax(pauses)) if pauses.max(initial=0) >= _MIN_PAUSE else None
+    def drop_before(self, position: int) -> None:
+        count = max(0, position - self.start)
+        self._samples = self._samples[count:]
+        self.start += count
 
 
 class _Segment(NamedTuple):
-    """Speech from frame `first` to before `last`."""
+    """Segment in frames from the start of the recording.
+
+    Attributes:
+        first: First frame of speech.
+        last: Frame after the last of speech.
+        padding: Frames to keep after `last`.
+        cut_after: The speech continues after `last`.
+    """
 
     first: int
     last: int
-    padding: int  # frames to keep after `last`
-    cut_after: bool = False  # the speech continues after `last`
+    padding: int
+    cut_after: bool = False
 
 
-class _Segmenter:
-    """State of the segmentation of one recording; the limits count frames."""
+class SpeechSegmenter:
+    """Segmentation of a recording that arrives block by block; see `speech_segments`.
 
-    def __init__(self, rate: int, limit: int, pause: int, overlap: int) -> None:
-        self._rate, self._limit, self._pause = rate, limit, pause
-        self._overlap = overlap
-        self._samples = np.zeros(0, np.float32)
-        self._position = 0  # of the first sample, from the start of the recording
+    Args:
+        rate: Samples per second.
+        detector: Voice activity detector.
+        longest: Longest segment in seconds; at least 5.
+        pause: Longest pause within a segment in seconds; at least 0.1.
+        overlap: Segments overlap at a cut inside speech.
+
+    Raises:
+        UsageError: A number is out of its range.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        detector: VoiceActivityDetector,
+        *,
+        longest: float = 20.0,
+        pause: float = 1.0,
+        overlap: bool = True,
+    ) -> None:
+        if rate <= 0 or not longest >= 5 or not pause >= MIN_PAUSE / _FRAME_RATE:
+            raise UsageError(
+                "rate must be positive, longest >= 5 s and pause >= 0.1 s, got "
+                f"{rate}, {longest} and {pause}"
+            )
+        # The rest counts frames.
+        self._rate, self._pause = rate, round(pause * _FRAME_RATE)
+        self._limit = int(longest * _FRAME_RATE) - 2 * _OVERLAP
+        self._overlap = _OVERLAP if overlap else 0
+        self._resampler, self._detector = Resampler(rate, vad.RATE), detector.stream()
+        self._buffer = _SampleBuffer()
         self._probabilities = np.zeros(0, np.float32)
         self._start = 0  # frame of the first probability
         self._previous: _Segment | None = None
 
     @property
+    def rest(self) -> np.ndarray:
+        """Samples after the last segment, without long silence, (N,) float32."""
+        return self._buffer.read(self._sample(self._start), self._buffer.end)
+
+    @property
     def _continued(self) -> bool:
         return self._previous is not None and self._previous.cut_after
 
-    def feed(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Keep blocks, and pass them on at the rate of the detector."""
-        return resample_stream(self._kept(blocks), self._rate, vad.RATE)
+    def push(self, block: np.ndarray) -> list[AudioSegment]:
+        """Add samples, (N,) float32; return the segments whose end is now known."""
+        self._buffer.append(block)
+        probabilities = self._detector.push(self._resampler.push(block))
+        return list(self._segments(probabilities, final=False))
 
-    def _kept(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        for block in blocks:
-            self._samples = np.concatenate([self._samples, block])
-            yield block
+    def finish(self) -> list[AudioSegment]:
+        """Return the segments of the rest of the recording."""
+        last = self._detector.push(self._resampler.finish())
+        probabilities = np.concatenate([last, self._detector.finish()])
+        return list(self._segments(probabilities, final=True))
 
-    def push(self, probabilities: np.ndarray, *, final: bool) -> Iterator[AudioSegment]:
-        """Add probabilities; yield the segments whose end is now known."""
+    def _segments(
+        self, probabilities: np.ndarray, *, final: bool
+    ) -> Iterator[AudioSegment]:
         self._probabilities = np.concatenate([self._probabilities, probabilities])
         while (segment := self._next(final)) is not None:
             if self._continued or self._is_speech(segment):
@@ -222,7 +215,7 @@ class _Segmenter:
         # Leaves a second of speech for the next segment.
         high = min(first + self._limit, int(ends[-1]) - _OVERLAP)
         low = self._sample(first + self._limit // 2)
-        samples = self._read(low, self._sample(high))
+        samples = self._buffer.read(low, self._sample(high))
         width = max(1, round(PAUSE_SECONDS * self._rate))
         position = low + quietest_sample(samples, width)
         frame = int(position * _FRAME_RATE / self._rate)
@@ -236,7 +229,7 @@ class _Segmenter:
     def _is_speech(self, segment: _Segment) -> bool:
         """Reject music: parts of it look like speech, but few are certain."""
         probabilities = self._inside(segment)
-        mean = probabilities[probabilities >= _OFFSET].mean()
+        mean = probabilities[probabilities >= OFFSET].mean()
         quartile = np.quantile(probabilities, 0.75)
         return bool(mean >= _MIN_MEAN or quartile >= _MIN_QUARTILE)
 
@@ -254,7 +247,7 @@ class _Segmenter:
         return AudioSegment(
             start=start,
             # A copy: a view would keep the whole buffer in memory.
-            samples=self._read(start, end).copy(),
+            samples=self._buffer.read(start, end).copy(),
             first=self._sample(segment.first),
             last=self._sample(segment.last),
             cut_before=self._continued,
@@ -264,16 +257,10 @@ class _Segmenter:
 
     def _sample(self, frame: int) -> int:
         """Return the position of a frame's first sample, at most the last one's."""
-        last = self._position + len(self._samples)
-        return min(max(0, round(frame * self._rate / _FRAME_RATE)), last)
-
-    def _read(self, first: int, last: int) -> np.ndarray:
-        return self._samples[first - self._position : last - self._position]
+        return min(max(0, round(frame * self._rate / _FRAME_RATE)), self._buffer.end)
 
     def _drop_before(self, frame: int) -> None:
         """Drop probabilities before a frame, and samples that no overlap needs."""
         self._probabilities = self._probabilities[frame - self._start :]
         self._start = frame
-        position = max(self._position, self._sample(frame - _OVERLAP))
-        self._samples = self._samples[position - self._position :]
-        self._position = position
+        self._buffer.drop_before(self._sample(frame - _OVERLAP))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asr.errors import AudioError
+
 BLOCK = 1 << 18
 """Frames decoded at a time."""
 
@@ -36,6 +38,16 @@ class Track:
     format: str
     subtype: str
     chunks: Callable[[int, int | None], Iterator[np.ndarray]]
+
+
+def check_channel(name: str, channel: int | None, channels: int) -> None:
+    """Check that a recording has a channel, counted from 1.
+
+    Raises:
+        AudioError: It has fewer channels.
+    """
+    if channel is not None and not 1 <= channel <= channels:
+        raise AudioError(f"{name}: no channel {channel}; it has {channels}")
 
 
 def warn_truncated(name: str, seconds: float) -> None:

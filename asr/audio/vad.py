@@ -5,7 +5,7 @@ The network runs on NumPy, without TensorFlow. `recipes/voice_activity.py` train
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
 from functools import cache
 from zipfile import BadZipFile
 
@@ -78,31 +78,14 @@ class VoiceActivityDetector:
         Returns:
             Probability of speech within each `HOP` samples, (ceil(N / 320),) float32.
         """
-        return np.concatenate([np.zeros(0, np.float32), *self.stream([samples])])
+        stream = self.stream()
+        return np.concatenate([stream.push(samples), stream.finish()])
 
-    def stream(self, blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Process a recording block by block; the result is that of the whole.
+    def stream(self) -> ProbabilityStream:
+        """Start a recording that arrives block by block."""
+        return ProbabilityStream(self.probabilities)
 
-        Args:
-            blocks: Samples in order, (N,) float32 each, of any length.
-
-        Yields:
-            Probabilities, (T,) float32 each, 0.8 s behind the samples. A short block
-            may yield none.
-        """
-        held = np.zeros(0, np.float32)
-        before = 0  # probabilities of `held` that were yielded already
-        for block in blocks:
-            held = np.concatenate([held, block])
-            while (ahead := len(held) // HOP - before - _CONTEXT) >= _SMALLEST_CHUNK:
-                size = before + min(ahead, _LARGEST_CHUNK)
-                yield self._probabilities(held[: (size + _CONTEXT) * HOP])[before:size]
-                drop = max(0, size - _CONTEXT)
-                held, before = held[drop * HOP :], size - drop
-        if len(held) > before * HOP:
-            yield self._probabilities(held)[before:]
-
-    def _probabilities(self, samples: np.ndarray) -> np.ndarray:
+    def probabilities(self, samples: np.ndarray) -> np.ndarray:
         """Run the network on a chunk, with silence around it."""
         weights = self._weights
         whole = np.pad(samples, (0, -len(samples) % HOP))
@@ -116,6 +99,43 @@ class VoiceActivityDetector:
             states = states + np.maximum(change, 0.0)
         logits = _convolve(states, weights, "last", 1, 1)[:, 0]
         return (0.5 + 0.5 * np.tanh(0.5 * logits)).astype(np.float32)
+
+
+class ProbabilityStream:
+    """Probabilities of a recording block by block; they are those of the whole.
+
+    Args:
+        probabilities: Probabilities of a chunk with silence around it.
+    """
+
+    def __init__(self, probabilities: Callable[[np.ndarray], np.ndarray]) -> None:
+        self._probabilities = probabilities
+        self._held = np.zeros(0, np.float32)
+        self._before = 0  # probabilities of `_held` that were returned already
+
+    def push(self, block: np.ndarray) -> np.ndarray:
+        """Add samples, (N,) float32 of any length.
+
+        Returns:
+            New probabilities, (T,) float32, 0.8 s behind the samples; T is often 0.
+        """
+        self._held = np.concatenate([self._held, block])
+        parts = [np.zeros(0, np.float32)]
+        while True:
+            ahead = len(self._held) // HOP - self._before - _CONTEXT
+            if ahead < _SMALLEST_CHUNK:
+                return np.concatenate(parts)
+            size = self._before + min(ahead, _LARGEST_CHUNK)
+            chunk = self._held[: (size + _CONTEXT) * HOP]
+            parts.append(self._probabilities(chunk)[self._before : size])
+            drop = max(0, size - _CONTEXT)
+            self._held, self._before = self._held[drop * HOP :], size - drop
+
+    def finish(self) -> np.ndarray:
+        """Return the probabilities of the last samples, (T,) float32."""
+        if len(self._held) <= self._before * HOP:
+            return np.zeros(0, np.float32)
+        return self._probabilities(self._held)[self._before :]
 
 
 def _convolve(

@@ -94,18 +94,48 @@ def split_blocks(
         Segments that cover every sample once. At most a block and 1.25 times `longest`
         are in memory.
     """
-    limit = max(1, int(longest * rate))
-    start, rest = 0, np.zeros(0, "float32")
+    segmenter = WindowSegmenter(rate, longest=longest)
     for block in blocks:
-        rest = np.concatenate([rest, block])
+        yield from segmenter.push(block)
+    yield from segmenter.finish()
+
+
+class WindowSegmenter:
+    """Windows of a recording that arrives block by block; see `split_blocks`.
+
+    Args:
+        rate: Samples per second.
+        longest: Longest segment in seconds.
+
+    Attributes:
+        rest: Samples after the last segment, (N,) float32.
+    """
+
+    def __init__(self, rate: int, *, longest: float = 20.0) -> None:
+        self._rate, self._longest = rate, longest
+        self._start, self.rest = 0, np.zeros(0, "float32")
+
+    def push(self, block: np.ndarray) -> list[AudioSegment]:
+        """Add samples, (N,) float32; return the segments whose end is now known."""
+        self.rest = np.concatenate([self.rest, block])
+        limit = max(1, int(self._longest * self._rate))
+        segments = []
         # Later samples can no longer move the next cut.
-        while rest.size > limit + limit // 4:
-            known = rest[: limit + limit // 4 + 1]
-            (_, end), *_ = split_samples(known, rate, longest=longest)
-            yield AudioSegment(start, rest[:end], start, start + end)
-            start, rest = start + end, rest[end:]
-    for first, end in split_samples(rest, rate, longest=longest):
-        yield AudioSegment(start + first, rest[first:end], start + first, start + end)
+        while self.rest.size > limit + limit // 4:
+            known = self.rest[: limit + limit // 4 + 1]
+            _, end = split_samples(known, self._rate, longest=self._longest)[0]
+            segments.append(self._segment(0, end))
+            self._start, self.rest = self._start + end, self.rest[end:]
+        return segments
+
+    def finish(self) -> list[AudioSegment]:
+        """Return the segments of the rest of the recording."""
+        windows = split_samples(self.rest, self._rate, longest=self._longest)
+        return [self._segment(first, end) for first, end in windows]
+
+    def _segment(self, first: int, end: int) -> AudioSegment:
+        start, last = self._start + first, self._start + end
+        return AudioSegment(start, self.rest[first:end], start, last)
 
 
 def quietest_sample(samples: np.ndarray, width: int) -> int:

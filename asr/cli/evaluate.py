@@ -11,6 +11,7 @@ import click
 
 import asr
 from asr.cli import corpora, options, outputs, terminal
+from asr.cli.alignments import write_alignments
 from asr.cli.options import COUNT, option
 from asr.config.schema import LANGUAGE_MODEL, LINES, SourceConfig
 from asr.corpora import corpus as known
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 @options.normalizer(None, "Normalise texts with this.  [default: that of training]")
 @option("--lowercase", bool, "Compute BLEU and chrF in lower case.")
 @options.decoding
+@options.threads
 @options.error_rates
 @option("--calibrate", bool, "Calibrate word confidence here, and store it in MODEL.")
 @option(
@@ -75,8 +77,11 @@ def command(**given: Any) -> None:
         return
     if request.calibrate:
         raise UsageError("--calibrate applies only to models that take recordings")
-    if request.predictions and task == LANGUAGE_MODEL:
-        raise UsageError("--predictions: a language model writes no texts")
+    if task == LANGUAGE_MODEL:
+        if request.predictions:
+            raise UsageError("--predictions: a language model writes no texts")
+        if request.threads:
+            raise UsageError("--threads: a language model has no network")
     options.refuse_error_rates(request)
     score = _score_language_model if task == LANGUAGE_MODEL else _score_texts
     terminal.print_scores(score(request), as_json=request.as_json)
@@ -88,7 +93,7 @@ def _score_speech(request: SimpleNamespace) -> None:
     utterances = list(islice(_utterances(request), request.limit))
     check_groups(request.by, [utterance.facts for utterance in utterances])
 
-    recognizer = asr.load(request.model)
+    recognizer = asr.load(request.model, threads=request.threads)
     if request.calibrate and not recognizer.times_words:
         raise UsageError("--calibrate needs a model with a CTC head")
     evaluation = asr.evaluate(
@@ -106,7 +111,7 @@ def _score_speech(request: SimpleNamespace) -> None:
             (result.name, align(result.reference, result.hypothesis))
             for result in evaluation.results
         )
-        outputs.write_alignments(request.alignments, alignments)
+        write_alignments(request.alignments, alignments)
     if request.report:
         from asr.evaluation.page import page  # noqa: PLC0415 - draws with matplotlib
 
@@ -136,7 +141,7 @@ def _score_texts(request: SimpleNamespace) -> TextEvaluation:
         raise UsageError(f"{request.data}: name the part to score, --subset")
     read = text_corpus(request.corpus or "pairs")
     pairs = list(islice(read(request.data, request.subset or ""), request.limit))
-    generator = asr.load_text(request.model)
+    generator = asr.load_text(request.model, threads=request.threads)
     decoding = options.decoding_config(generator.decoding, request.search)
     evaluation = asr.evaluate_texts(
         generator, pairs, lowercase=request.lowercase, decoding=decoding

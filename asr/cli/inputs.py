@@ -5,17 +5,18 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeAlias
 
-from asr.audio.decoders import RawSamples
-from asr.audio.io import find_audio, inspect
-from asr.errors import AsrError, UsageError
+import asr
+from asr.errors import AsrError, AudioError, UsageError
 from asr.formats.writers import WRITERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-Source = Path | BinaryIO | RawSamples
+    from asr.audio.decoders import RawSamples
+
+Source: TypeAlias = "Path | BinaryIO | RawSamples"
 
 FORMATS = [*WRITERS, "all"]
 
@@ -30,8 +31,11 @@ def find_recordings(
         rate: Sample rate of raw audio on standard input; None if it has a header.
 
     Yields:
-        Recordings in the order of the arguments; an error for an argument without any.
+        Recordings in the order of the arguments; an error for an argument without any,
+        and for a file that is no recording.
     """
+    from asr.audio.io import find_audio  # noqa: PLC0415 - NumPy; `--help` needs none
+
     seen: set[Source] = set()
     for argument in arguments:
         sources: Sequence[Source]
@@ -43,12 +47,27 @@ def find_recordings(
         for source in sources:
             if source not in seen:
                 seen.add(source)
-                yield source
+                yield _error(source) or source
+
+
+def _error(source: Source) -> AsrError | None:
+    """Return the error of a file that no decoder accepts; a pipe is read only once."""
+    from asr.audio.decoders import open_audio  # noqa: PLC0415 - as above
+
+    try:
+        if isinstance(source, Path) and source.is_file():
+            with open_audio(source):
+                pass
+    except AsrError as error:
+        return error
+    except OSError as error:
+        return AudioError(f"{source}: {error.strerror}")
+    return None
 
 
 def _stdin(rate: int | None) -> Source:
     piped = sys.stdin.buffer
-    return piped if rate is None else RawSamples(piped, rate)
+    return piped if rate is None else asr.RawSamples(piped, rate)
 
 
 def total_seconds(
@@ -59,6 +78,8 @@ def total_seconds(
     Returns:
         Seconds; None if a source is a pipe, which can be read only once.
     """
+    from asr.audio.io import inspect  # noqa: PLC0415 - as above
+
     total = 0.0
     for source in sources:
         try:

@@ -18,14 +18,15 @@ from asr.cli.options import option
 @option(
     "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
-def command(model: str, device: str | None) -> None:
+@options.threads
+def command(model: str, device: str | None, threads: int | None) -> None:
     """Transcribe the microphone until Ctrl-C.
 
     Prints a line after each pause. A terminal also shows the partial text of the
     current line. Needs the extra `mic`.
     """
     sound_library()  # fail before the model is loaded
-    recognizer = asr.load(model)
+    recognizer = asr.load(model, threads=threads)
     recognizer.warm_up()
     interactive = sys.stderr.isatty()
     with microphone(recognizer.rate, device) as source:

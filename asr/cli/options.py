@@ -106,11 +106,16 @@ def normalizer(name: str | None, text: str) -> Callable[[F], F]:
 
 def model_named(name: str) -> Callable[[F], F]:
     """Return the option of a model with a bundled default."""
-    text = "Use this bundled model or model folder."
+    text = "Use this bundled model, model folder or run folder."
     return option("--model", str, text, default=name, metavar="NAME|DIR")
 
 
 model = model_named("english")
+
+
+threads = option(
+    "--threads", COUNT, "Processor threads of the network.  [default: all cores]"
+)
 
 
 def n_best(text: str) -> Callable[[F], F]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,17 +12,13 @@ from asr.cli import terminal
 from asr.errors import OutputError, UsageError
 from asr.files import atomic_write, check_folder
 from asr.formats.writers import WORD_FORMATS, WRITERS
-from asr.metrics.alignment import Aligned, alignment_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
 
     from asr.cli.inputs import Source
     from asr.formats.layout import Layout
     from asr.formats.transcript import Segment, Transcript
-    from asr.metrics.alignment import Operation
-
-_COLOURS = {"S": "yellow", "D": "red", "I": "cyan"}
 
 
 def check_overwritable(*paths: Path | None) -> None:
@@ -41,27 +36,6 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         return
     with atomic_write(path) as file:
         file.writelines(f"{line}\n" for line in lines)
-
-
-def write_alignments(
-    path: Path, alignments: Iterable[tuple[str, Sequence[Aligned]]]
-) -> None:
-    """Write each named alignment; on a terminal in colour and in its width."""
-    coloured = path == Path("-") and terminal.prints_to_terminal()
-    show = _coloured if coloured else alignment_text
-    name_of = terminal.escaped if coloured else str
-    write_lines(path, (f"{name_of(name)}\n{show(x)}\n" for name, x in alignments))
-
-
-def _coloured(steps: Sequence[Aligned]) -> str:
-    escaped = terminal.escaped
-    printable = [Aligned(x[0], escaped(x[1]), escaped(x[2])) for x in steps]
-    columns = shutil.get_terminal_size().columns
-    return alignment_text(printable, columns=columns, paint=_paint)
-
-
-def _paint(operation: Operation, word: str) -> str:
-    return click.style(word, fg=_COLOURS[operation]) if operation != "C" else word
 
 
 def wants_word_times(output_format: str, times_words: bool) -> bool:
@@ -112,18 +86,23 @@ def print_transcript(
 
 def write_transcript(
     transcript: Transcript, output_format: str, layout: Layout, *, folder: Path
-) -> None:
+) -> list[Path]:
     """Write a transcript to `FOLDER/NAME.FORMAT`, complete or not at all.
 
     `layout.name` is the path below the folder, which is made if missing.
 
+    Returns:
+        The files.
+
     Raises:
         OutputError: A file cannot be written.
     """
-    for kind, path in _files(folder, layout.name, output_format).items():
+    files = _files(folder, layout.name, output_format)
+    for kind, path in files.items():
         make_folder(path.parent)
         with atomic_write(path) as file:
             file.write(WRITERS[kind](transcript, layout))
+    return list(files.values())
 
 
 def without_outputs(

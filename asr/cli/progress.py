@@ -6,6 +6,7 @@ import contextlib
 import json
 import sys
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -14,40 +15,48 @@ from rich.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+
+@dataclass(frozen=True)
+class AudioProgress:
+    """Progress of a transcription.
+
+    Attributes:
+        advance: To call with seconds of finished audio.
+        hidden: Context in which results may be printed to the terminal of the bar.
+    """
+
+    advance: Callable[[float], None]
+    hidden: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
 @contextlib.contextmanager
-def progress(
-    total: int | None, unit: str, *, quiet: bool = False
-) -> Iterator[Callable[[], None]]:
-    """Show a bar of items on a terminal; yield a function to call for each.
-
-    `quiet` shows nothing, because results go to the same terminal.
-    """
-    with _bar(quiet, bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
+def progress(total: int | None, unit: str) -> Iterator[Callable[[], None]]:
+    """Show a bar of items on a terminal; yield a function to call for each."""
+    with _bar(bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
         task = bar.add_task(unit, total=total)
         yield lambda: bar.advance(task)
 
 
 @contextlib.contextmanager
 def audio_progress(
-    total: float | None, *, quiet: bool = False, as_json: bool = False
-) -> Iterator[Callable[[float], None]]:
+    total: float | None, *, as_json: bool = False
+) -> Iterator[AudioProgress]:
     """Show seconds of finished audio, with speed and remaining time.
 
     Args:
         total: Seconds of audio; None if unknown.
-        quiet: As in `progress`.
         as_json: Write JSON lines instead of a bar, at most one a second and one at the
             end. Keys: `done`, `total`, `left` (seconds) and `speed`.
 
     Yields:
-        A function to call with seconds of finished audio.
+        What to report to.
     """
     if as_json:
         lines = _JsonProgress(total)
         try:
-            yield lines.advance
+            yield AudioProgress(lines.advance)
         finally:
             lines.write()
         return
@@ -56,7 +65,7 @@ def audio_progress(
         bars.TextColumn("{task.fields[speed]}"),
         bars.TimeRemainingColumn(),
     )
-    with _bar(quiet, *columns) as bar:
+    with _bar(*columns) as bar:
         task = bar.add_task("transcribing", total=total, clock="", speed="")
         started = time.monotonic()
         ends = f" of {_clock(total)}" if total else ""
@@ -67,7 +76,18 @@ def audio_progress(
             speed = done / max(time.monotonic() - started, 1e-3)
             bar.update(task, clock=_clock(done) + ends, speed=f"{speed:.0f}x")
 
-        yield advance
+        @contextlib.contextmanager
+        def hidden() -> Iterator[None]:
+            if bar.disable:
+                yield
+                return
+            bar.stop()
+            try:
+                yield
+            finally:
+                bar.start()
+
+        yield AudioProgress(advance, hidden)
 
 
 def _clock(seconds: float) -> str:
@@ -110,17 +130,17 @@ class _JsonProgress:
 def download(total: int) -> Iterator[Callable[[int], None]]:
     """Show downloaded bytes of a total, 0 if unknown, and their rate."""
     speed = bars.TransferSpeedColumn()
-    with _bar(False, bars.DownloadColumn(), speed, bars.TimeRemainingColumn()) as bar:
+    with _bar(bars.DownloadColumn(), speed, bars.TimeRemainingColumn()) as bar:
         task = bar.add_task("downloading", total=total or None)
         yield lambda amount: bar.advance(task, amount)
 
 
-def shows_bar(quiet: bool) -> bool:
+def shows_bar() -> bool:
     """Return whether `progress` shows a bar."""
-    return not quiet and sys.stderr.isatty()
+    return sys.stderr.isatty()
 
 
-def _bar(quiet: bool, *columns: bars.ProgressColumn) -> bars.Progress:
+def _bar(*columns: bars.ProgressColumn) -> bars.Progress:
     console = Console(stderr=True)
     # rich must not redirect standard output: results go there.
     return bars.Progress(
@@ -129,6 +149,6 @@ def _bar(quiet: bool, *columns: bars.ProgressColumn) -> bars.Progress:
         *columns,
         console=console,
         transient=True,
-        disable=quiet or not console.is_terminal,
+        disable=not console.is_terminal or console.is_dumb_terminal,
         redirect_stdout=False,
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from asr.cli import options, outputs, terminal
+from asr.cli.alignments import write_alignments
 from asr.cli.options import option
 from asr.errors import UsageError
 from asr.formats.readers import (
@@ -143,7 +144,7 @@ def _error_rates(
         results.append(show(request.by, request.errors))
         if request.alignments:
             steps = map(aligner or align, texts, hypotheses)
-            outputs.write_alignments(request.alignments, zip(names, steps, strict=True))
+            write_alignments(request.alignments, zip(names, steps, strict=True))
         if request.report:
             policy = {"missing and empty hypotheses": systems[0].policy()}
             page = html_report(report, names, title="Scores", facts=policy)

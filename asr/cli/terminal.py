@@ -12,11 +12,14 @@ import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from asr.errors import AsrError, OutputError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -79,6 +82,19 @@ def _describe(error: Exception) -> tuple[str, int]:
         return "out of memory; use a smaller --batch-seconds", 1
     name = type(error).__name__
     return f"{name}: {error} (a fault in asr; asr --debug shows the traceback)", 1
+
+
+@contextlib.contextmanager
+def status(text: str) -> Iterator[None]:
+    """Show what goes on, if standard error is a terminal; remove it in the end."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    click.echo(escaped(text), nl=False, err=True)
+    try:
+        yield
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def prints_to_terminal() -> bool:

@@ -28,6 +28,7 @@ def arguments(model: str) -> Callable[[F], F]:
         options.model_named(model),
         options.n_best("Print n-best hypotheses as number, score and text."),
         options.beam_size,
+        options.threads,
         option("--json as_json", bool, "Print one JSON object a line, with scores."),
     )
 
@@ -73,10 +74,11 @@ def write(
     model: str,
     n_best: int,
     beam_size: int | None,
+    threads: int | None,
     as_json: bool,
 ) -> None:
     """Print the output of a model for each text of `read` as soon as it is ready."""
-    generator = asr.load_text(model)
+    generator = asr.load_text(model, threads=threads)
     search = {"beam_size": beam_size, "n_best": n_best}
     decoding = options.decoding_config(generator.decoding, search)
     texts = read(sources, whole=whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,6 @@ import click
 
 import asr
 from asr.cli import inputs, options, outputs, terminal
-from asr.cli import progress as progress_bars
 from asr.cli.options import COUNT, option
 from asr.errors import AsrError, UsageError
 from asr.formats.layout import Layout
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from asr.formats.transcript import Transcript
+    from asr.cli.progress import AudioProgress
+    from asr.formats.transcript import Segment, Transcript
     from asr.inference.options import TranscribeKeywords
     from asr.inference.recognizer import Recognizer
 
@@ -51,6 +52,7 @@ class Request:
     resume: bool
     json_progress: bool
     batch_seconds: float
+    threads: int | None
     search: dict[str, Any]
 
     @property
@@ -98,6 +100,7 @@ class Request:
 )
 @option("--prefix", str, "Begin each transcript with this text.", metavar="TEXT")
 @options.decoding
+@options.threads
 def command(**given: Any) -> int:
     """Transcribe recordings.
 
@@ -107,7 +110,8 @@ def command(**given: Any) -> int:
     """
     request = options.request(Request, given)
     _check(request)
-    sources = list(inputs.find_recordings(request.sources, request.rate))
+    with _loading(request):
+        sources = list(inputs.find_recordings(request.sources, request.rate))
     failures = [terminal.report(x) for x in sources if isinstance(x, AsrError)]
     recordings = [x for x in sources if not isinstance(x, AsrError)]
     names = inputs.output_names(recordings, request.sources, resume=request.resume)
@@ -120,6 +124,13 @@ def command(**given: Any) -> int:
     names = {source: names[source] for source in recordings}
     failures += _transcribe(request, names) if names else []
     return next(iter(failures), 0)
+
+
+def _loading(request: Request) -> AbstractContextManager[None]:
+    """Say within a blink that the program works: its libraries take their time."""
+    if request.json_progress:
+        return nullcontext()
+    return terminal.status(f"loading {request.model} ...")
 
 
 def _check(request: Request) -> None:
@@ -149,8 +160,10 @@ def _check(request: Request) -> None:
 
 def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     """Transcribe recordings, given with output names; return statuses of errors."""
-    recognizer = asr.load(request.model)
-    chosen = _recognizer_options(request, recognizer)
+    with _loading(request):
+        recognizer = asr.load(request.model, threads=request.threads)
+        chosen = _recognizer_options(request, recognizer)
+        recognizer.search(chosen["decoding"])  # loads its language model
     layout = Layout(
         channel=request.channel or 1,
         max_line_width=request.max_line_width,
@@ -158,14 +171,21 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         highlight_words=request.highlight_words,
     )
     failures = []
-    with _progress(request, list(names)) as advance:
-        chosen["on_progress"] = advance
+    with _progress(request, list(names)) as progress:
+
+        def print_segment(segment: Segment) -> None:
+            with progress.hidden():
+                outputs.print_segment(segment)
+
+        chosen["on_progress"] = progress.advance
+        chosen["on_segment"] = print_segment if request.prints_segments else None
         results = recognizer.transcribe_many(list(names), **chosen)
         for (source, name), (_, result) in zip(names.items(), results, strict=True):
-            if isinstance(result, AsrError):
-                failures.append(terminal.report(result))
-            else:
-                _output(request, result, replace(layout, name=name), source)
+            with progress.hidden():
+                if isinstance(result, AsrError):
+                    failures.append(terminal.report(result))
+                else:
+                    _output(request, result, replace(layout, name=name), source)
     return failures
 
 
@@ -186,18 +206,18 @@ def _recognizer_options(request: Request, recognizer: Recognizer) -> TranscribeK
         "end": request.end,
         "channel": request.channel,
         "batch_seconds": request.batch_seconds,
-        "on_segment": outputs.print_segment if request.prints_segments else None,
     }
 
 
 def _progress(
     request: Request, recordings: list[inputs.Source]
-) -> AbstractContextManager[Any]:
-    quiet = request.folder is None and terminal.prints_to_terminal()
-    as_json, total = request.json_progress, None
-    if as_json or progress_bars.shows_bar(quiet):
+) -> AbstractContextManager[AudioProgress]:
+    from asr.cli import progress  # noqa: PLC0415 - starts rich
+
+    total = None
+    if request.json_progress or progress.shows_bar():
         total = inputs.total_seconds(recordings, request.start, request.end)
-    return progress_bars.audio_progress(total, quiet=quiet, as_json=as_json)
+    return progress.audio_progress(total, as_json=request.json_progress)
 
 
 def _output(
@@ -207,7 +227,12 @@ def _output(
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
-        outputs.write_transcript(transcript, kind, layout, folder=request.folder)
+        files = outputs.write_transcript(
+            transcript, kind, layout, folder=request.folder
+        )
+        if not request.json_progress:  # whose reader takes each line for JSON
+            for file in files:
+                click.echo(f"wrote {terminal.escaped(str(file))}", err=True)
     elif not request.prints_segments:
         shown_name = name if request.several else None
         outputs.print_transcript(transcript, kind, layout, name=shown_name)

@@ -122,7 +122,7 @@ class LexiconSearch:
     def _start_word(self, step: _Step, histories: _Histories) -> _Entries:
         """Go on from nodes where words end to the first phones of the next word."""
         tree, node = self.tree, step.beam.node
-        # No next word scores better than the best first phone: most ends need no history.
+        # No next word is better than the best first phone: most ends need no history.
         first = slice(1, 1 + tree.children[ROOT])
         start = (step.frame[tree.phones[first]] + self.lookahead[first]).max()
         best = step.total + start + step.score + self.lookahead[node]

@@ -79,6 +79,7 @@ class Transcript:
         duration: Second up to which the recording was read; by default its end.
         alternatives: N-best hypotheses, best first, if requested.
         reason: Reason for an empty `text`, or None.
+        model: Name of the model, or None if unknown.
     """
 
     text: str
@@ -87,3 +88,4 @@ class Transcript:
     duration: float
     alternatives: tuple[Alternative, ...] = ()
     reason: str | None = None
+    model: str | None = None

@@ -15,6 +15,7 @@ from functools import partial
 from itertools import count
 from typing import Any
 
+from asr import __version__
 from asr.errors import UsageError
 from asr.formats.layout import (
     DEFAULT,
@@ -41,7 +42,7 @@ def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
 
 
 def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
-    """Write one JSON object: text, segments, language.
+    """Write one JSON object: text, segments, language, duration, model, version.
 
     `confidence`, `words` and `doubt` of segments, and `alternatives` and `reason` of
     the object, are written only if present. Infinite numbers are null.
@@ -53,6 +54,9 @@ def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
         "text": transcript.text,
         "segments": [_segment_json(segment) for segment in timed_segments(transcript)],
         "language": transcript.language,
+        "duration": to_milliseconds(transcript.duration) / 1000,
+        "model": transcript.model,
+        "version": __version__,
     }
     if transcript.alternatives:
         values["alternatives"] = [

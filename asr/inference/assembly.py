@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from asr.audio.windows import AudioSegment
 from asr.errors import AsrError
 from asr.formats.transcript import Alternative, Segment, Transcript
 
@@ -21,7 +22,6 @@ class PendingTranscript:
         size: Samples read so far.
         silent: All samples so far are zero.
         first: First sample of the first audio segment.
-        segmented: Samples up to the end of the last audio segment.
         reported: Samples reported as finished.
         decoded: Segments decoded but not yet numbered, by first sample.
         count_decoded: Number of segments decoded.
@@ -34,7 +34,6 @@ class PendingTranscript:
     size: int = 0
     silent: bool = True
     first: int | None = None
-    segmented: int = 0
     reported: int = 0
     decoded: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
         default_factory=dict
@@ -50,6 +49,14 @@ class PendingTranscript:
             self.size += block.size
             self.silent = self.silent and not np.any(block)
             yield block
+
+    def audible(self, segments: Iterable[AudioSegment]) -> Iterator[AudioSegment]:
+        """Pass segments on that are not all zero; update `first`."""
+        for segment in segments:
+            if np.any(segment.samples):
+                if self.first is None:
+                    self.first = segment.start
+                yield segment
 
     def take(self) -> list[Segment]:
         """Number the decoded segments; return those with text in order of time."""
@@ -71,7 +78,7 @@ class PendingTranscript:
         return added
 
     def result(
-        self, rate: int, *, skipped: float, language: str | None
+        self, rate: int, *, skipped: float, language: str | None, model: str
     ) -> Transcript | AsrError:
         """Return the transcript, or the reason why there is none.
 
@@ -79,6 +86,7 @@ class PendingTranscript:
             rate: Samples per second.
             skipped: Seconds before the first sample that was read.
             language: Language code.
+            model: Name of the model.
         """
         if self.error is not None:
             return self.error
@@ -98,4 +106,5 @@ class PendingTranscript:
             duration=skipped + self.size / rate,
             alternatives=self.alternatives,
             reason=reason,
+            model=model,
         )

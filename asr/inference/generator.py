@@ -15,7 +15,7 @@ from asr.errors import DataError, ModelError
 from asr.files import model_path
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder
-from asr.inference.predictor import Predictor, distinct_texts, n_best
+from asr.inference.predictor import Predictor, distinct_texts, n_best, thread_count
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.text import TextTask
 
@@ -179,20 +179,22 @@ class TextGenerator(Predictor):
         return generations
 
 
-def load_text(name: str | Path) -> TextGenerator:
+def load_text(name: str | Path, *, threads: int | None = None) -> TextGenerator:
     """Load a model that translates or summarises.
 
     Args:
         name: A bundled model, such as `en-fr` or `title`, or a model folder.
+        threads: Processor threads of the network; all cores by default.
 
     Raises:
         ModelError: The model is missing, damaged, or not for text.
+        UsageError: `threads` is below 1.
     """
     folder = model_path(name)
-    loaded: LoadedModel = read_model(folder)
+    loaded: LoadedModel = read_model(folder, thread_count(threads))
     if loaded.task.modality != "text":
         raise ModelError(
             f"{name}: takes audio, not text (task {loaded.config.task}); use asr "
             "transcribe, or asr.load"
         )
-    return TextGenerator(loaded, read_card(folder))
+    return TextGenerator(loaded, read_card(folder), str(name))

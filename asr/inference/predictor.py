@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from threading import Lock
 
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses
 from asr.decoding.scorers import NEVER
+from asr.errors import UsageError
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder, build_decoder
 from asr.runtime.network import Network
@@ -19,23 +21,25 @@ _KEPT = 8  # decoders in memory; each has its own language model
 
 
 class Predictor:
-    """A model that predicts hypotheses.
+    """A model that predicts hypotheses. Threads may share it.
 
     Args:
         loaded: A model folder in memory.
         card: Text of its model card.
+        name: Name of a bundled model, or path of the folder.
 
     Attributes:
         decoding: The model's own decoding options.
     """
 
-    def __init__(self, loaded: LoadedModel, card: str = "") -> None:
+    def __init__(self, loaded: LoadedModel, card: str = "", name: str = "") -> None:
         self.network: Network = loaded.network
         self.task: Task = loaded.task
         self.config = loaded.config
         self.decoding: DecodingConfig = loaded.config.decoding
-        self.card = card
+        self.card, self.name = card, name
         self._decoders: dict[DecodingConfig, AnyDecoder] = {}
+        self._lock = Lock()
 
     def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:
         """Return the decoder for some options; by default for the model's own.
@@ -47,13 +51,25 @@ class Predictor:
         options = to_dict(decoding or self.decoding)
         config = from_dict(DecodingConfig, options, "decoding")
         config = replace(config, n_best=min(config.n_best, config.beam_size))
-        decoder = self._decoders.get(config)
-        if decoder is None:
-            decoder = build_decoder(self.network, self.task, config)
-            self._decoders[config] = decoder
-            for oldest in list(self._decoders)[:-_KEPT]:
-                self._decoders.pop(oldest, None)  # another thread may have been first
+        with self._lock:  # threads that ask for the same decoder share it
+            decoder = self._decoders.get(config)
+            if decoder is None:
+                decoder = build_decoder(self.network, self.task, config)
+                self._decoders[config] = decoder
+                for oldest in list(self._decoders)[:-_KEPT]:
+                    self._decoders.pop(oldest)
         return decoder
+
+
+def thread_count(threads: int | None) -> int:
+    """Return the number of threads that ONNX Runtime is given; 0 for all cores.
+
+    Raises:
+        UsageError: The number is below 1.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be 1 or more, got {threads}")
+    return threads or 0
 
 
 def n_best(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -15,8 +15,8 @@ from asr.decoding.ctc_alignment import align_labels
 from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.files import model_path
 from asr.formats.transcript import Segment, Transcript
-from asr.inference.options import TranscribeKeywords, TranscribeOptions
-from asr.inference.predictor import Predictor
+from asr.inference.options import TranscribeKeywords, TranscribeOptions, takes_options
+from asr.inference.predictor import Predictor, thread_count
 from asr.inference.scheduler import Scheduler
 from asr.inference.segments import SegmentBuilder
 from asr.inference.sources import (
@@ -25,6 +25,7 @@ from asr.inference.sources import (
     open_source,
     source_name,
 )
+from asr.inference.stream import Stream
 from asr.inference.timestamps import has_word_boundaries
 from asr.storage.model_folder import read_card, read_model
 
@@ -52,7 +53,7 @@ class AttentionMap:
 
 
 class Recognizer(Predictor):
-    """A loaded model that transcribes recordings."""
+    """A loaded model that transcribes recordings. Threads may share it."""
 
     @property
     def rate(self) -> int:
@@ -64,6 +65,7 @@ class Recognizer(Predictor):
         """True if the model has a CTC head, which gives word times."""
         return self.config.model.ctc
 
+    @takes_options
     def transcribe(
         self,
         source: Source,
@@ -74,8 +76,9 @@ class Recognizer(Predictor):
         """Transcribe one recording.
 
         Args:
-            source: A path, a binary file object, `RawSamples`, a manifest entry, or
-                samples in [-1, 1], (N,) float.
+            source: A path, the content of an audio file or a binary file object,
+                `RawSamples`, a manifest entry, or samples: float in [-1, 1] or int16,
+                (N,) or (N, channels).
             rate: Sample rate of an array in hertz; the model's by default.
             options: See `TranscribeOptions`.
 
@@ -88,6 +91,7 @@ class Recognizer(Predictor):
             raise result
         return result
 
+    @takes_options
     def transcribe_many(
         self, sources: Iterable[Source], **options: Unpack[TranscribeKeywords]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
@@ -106,6 +110,7 @@ class Recognizer(Predictor):
         """
         yield from self._scheduler(options).transcripts(sources)
 
+    @takes_options
     def segments(
         self,
         source: Source,
@@ -118,8 +123,8 @@ class Recognizer(Predictor):
         Args:
             source: As in `transcribe`.
             rate: As in `transcribe`.
-            options: See `TranscribeOptions`; `batch_seconds` of speech are decoded at
-                once, 0 for each segment as soon as it ends.
+            options: See `TranscribeOptions`; up to `batch_seconds` of speech are
+                decoded at once, 0 for each segment as soon as it ends.
 
         Yields:
             Segments with text, in order of time.
@@ -129,6 +134,30 @@ class Recognizer(Predictor):
             UsageError: As in `transcribe`.
         """
         yield from self._scheduler(options, rate).segments(source)
+
+    def stream(
+        self,
+        *,
+        rate: int | None = None,
+        decoding: DecodingConfig | None = None,
+        vad: bool = True,
+        word_timestamps: bool = False,
+    ) -> Stream:
+        """Start to transcribe audio that arrives piece by piece.
+
+        Args:
+            rate: Sample rate of the pieces in hertz; the model's by default.
+            decoding: Beam, weights and hotwords; the model's own by default.
+            vad: Skip non-speech.
+            word_timestamps: Add words with their times to segments.
+
+        Raises:
+            UsageError: The rate is not positive, or word times need a CTC head.
+        """
+        scheduler = self._scheduler(
+            {"decoding": decoding, "vad": vad, "word_timestamps": word_timestamps}
+        )
+        return Stream(scheduler, self.rate, rate)
 
     def warm_up(self, decoding: DecodingConfig | None = None) -> None:
         """Build the decoder and its ONNX sessions before the first recording."""
@@ -172,7 +201,8 @@ class Recognizer(Predictor):
         text = self.task.decode(tokens)
         mean = float(spans.log_probs.mean()) if tokens else 0.0
         segment = Segment(0, 0.0, seconds, text, tokens, mean, 0.0, words)
-        return Transcript(text, (segment,), self.config.language, seconds)
+        language = self.config.language
+        return Transcript(text, (segment,), language, seconds, model=self.name)
 
     def attention(self, source: Source, *, rate: int | None = None) -> AttentionMap:
         """Return the attention weights of the best hypothesis, for up to 20 s of audio.
@@ -206,7 +236,7 @@ class Recognizer(Predictor):
         return np.concatenate([np.zeros(0, np.float32), *blocks])
 
     def _options(self, keywords: TranscribeKeywords) -> TranscribeOptions:
-        options = TranscribeOptions.from_keywords(keywords, self.decoding)
+        options = TranscribeOptions.from_keywords(keywords)
         if options.word_timestamps and not self.times_words:
             raise UsageError(
                 "word timestamps need a CTC head, which this model has not"
@@ -215,11 +245,12 @@ class Recognizer(Predictor):
 
     def _builder(self, options: TranscribeOptions) -> SegmentBuilder:
         hop = self.network.frame_seconds
+        decoding = options.decoding or self.decoding
         return SegmentBuilder(
             self.task,
             self.config.calibration,
             hop * self.config.model.encoder.reduction,
-            n_best=options.n_best,
+            n_best=min(decoding.n_best, decoding.beam_size),
             word_timestamps=options.word_timestamps,
             skipped=options.start,
         )
@@ -229,7 +260,10 @@ class Recognizer(Predictor):
     ) -> Scheduler:
         options = self._options(keywords)
 
-        def recognize(samples: np.ndarray, decoding: DecodingConfig) -> str:
+        def recognize(samples: np.ndarray, is_first: bool) -> str:
+            decoding = options.decoding or self.decoding
+            if not is_first:  # the first segment has the prefix
+                decoding = replace(decoding, prefix="")
             return self.transcribe(samples, decoding=decoding, vad=options.vad).text
 
         # Word times tell which words of an overlap belong to which segment.
@@ -241,23 +275,26 @@ class Recognizer(Predictor):
             options,
             self.rate,
             self.config.language,
+            self.name,
         )
 
 
-def load(name: str | Path = "english") -> Recognizer:
+def load(name: str | Path = "english", *, threads: int | None = None) -> Recognizer:
     """Load a model.
 
     Args:
-        name: A bundled model or a model folder.
+        name: A bundled model, a model folder, or a run folder that has one.
+        threads: Processor threads of the network; all cores by default.
 
     Raises:
         ModelError: The model is missing, damaged, or not for speech.
+        UsageError: `threads` is below 1.
     """
     folder = model_path(name)
-    loaded = read_model(folder)
+    loaded = read_model(folder, thread_count(threads))
     if loaded.task.modality != "speech":
         raise ModelError(
             f"{name}: takes text, not audio (task {loaded.config.task}); use asr "
             "translate or asr summarize, or asr.load_text"
         )
-    return Recognizer(loaded, read_card(folder))
+    return Recognizer(loaded, read_card(folder), str(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from asr.audio.decoders import RawSamples
@@ -16,13 +16,11 @@ from asr.inference.assembly import PendingTranscript
 from asr.inference.decoders import AnyDecoder
 from asr.inference.options import TranscribeOptions
 from asr.inference.segments import SegmentBuilder
-from asr.inference.sources import Source
+from asr.inference.sources import SegmentReader, Source
 
 _WINDOW_BATCHES = 4  # batches whose segments are sorted by length
 _C = None if sys.platform == "win32" else ctypes.CDLL(None)
 _malloc_trim = getattr(_C, "malloc_trim", None)
-
-SegmentReader = Callable[[PendingTranscript], Iterator[AudioSegment]]
 
 
 @dataclass
@@ -36,6 +34,7 @@ class Scheduler:
         options: Size of batches and callbacks.
         rate: Samples per second.
         language: Language code of the transcripts.
+        model: Name of the model.
     """
 
     read: SegmentReader
@@ -44,16 +43,17 @@ class Scheduler:
     options: TranscribeOptions
     rate: int
     language: str | None
+    model: str
     _queue: list[tuple[PendingTranscript, AudioSegment]] = field(default_factory=list)
 
     def transcripts(
         self, sources: Iterable[Source]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         """Yield each source with its transcript or error, in order."""
-        # Sorting several batches by length saves padding, and bounds the memory. With
-        # `on_segment` each batch is reported at once.
-        batches = 1 if self.options.on_segment else _WINDOW_BATCHES
-        window = batches * self.options.batch_seconds
+        # Sorting several batches by length saves padding, and bounds the memory.
+        window = _WINDOW_BATCHES * self.options.batch_seconds
+        if self.options.on_segment:
+            window = 0.0  # report the first segment at once
         pending: list[PendingTranscript] = []
         for source in sources:
             live = isinstance(source, RawSamples)
@@ -64,8 +64,11 @@ class Scheduler:
             pending.append(PendingTranscript(source))
             for segment in self.read(pending[-1]):
                 self._queue.append((pending[-1], segment))
-                if live or self._queued_seconds() >= window:
+                queued = self._queued_seconds()
+                if live or queued >= window:
                     self._decode_queue()
+                    if self.options.on_segment:
+                        window = self._grown(queued)
                     yield from self._results(pending[:-1])
                     del pending[:-1]
         self._decode_queue()
@@ -78,15 +81,31 @@ class Scheduler:
             AsrError: The recording cannot be read; after its decoded segments.
         """
         pending = PendingTranscript(source)
-        live = isinstance(source, RawSamples)
+        live, window = isinstance(source, RawSamples), 0.0
         for segment in self.read(pending):
             self._queue.append((pending, segment))
-            if live or self._queued_seconds() >= self.options.batch_seconds:
+            queued = self._queued_seconds()
+            if live or queued >= window:
+                window = self._grown(queued)
                 yield from self._decode_queue()
         yield from self._decode_queue()
         for _, result in self._results([pending]):
             if isinstance(result, AsrError):
                 raise result
+
+    def decode(
+        self, pending: PendingTranscript, segments: Iterable[AudioSegment]
+    ) -> list[Segment]:
+        """Decode segments of a recording at once; return those with text in order."""
+        self._queue += [(pending, segment) for segment in segments]
+        return self._decode_queue()
+
+    def _grown(self, seconds: float) -> float:
+        """Return the seconds of the next batch: twice as many, up to the limit.
+
+        The first text of a long recording is there early, and later batches are large.
+        """
+        return min(2 * seconds, self.options.batch_seconds)
 
     def _queued_seconds(self) -> float:
         return sum(segment.samples.size for _, segment in self._queue) / self.rate
@@ -95,9 +114,12 @@ class Scheduler:
         self, recordings: list[PendingTranscript]
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         for pending in recordings:
-            self.options.on_progress(pending.advance(pending.size) / self.rate)
+            self._report(pending.advance(pending.size))
             result = pending.result(
-                self.rate, skipped=self.options.start, language=self.language
+                self.rate,
+                skipped=self.options.start,
+                language=self.language,
+                model=self.model,
             )
             yield pending.source, result
 
@@ -140,7 +162,12 @@ class Scheduler:
             first[pending] = min(first.get(pending, segment.first), segment.first)
         for pending, segment in batch:
             end = min(segment.last, first.get(pending, segment.last))
-            self.options.on_progress(pending.advance(end) / self.rate)
+            self._report(pending.advance(end))
+
+    def _report(self, samples: int) -> None:
+        """Report finished audio."""
+        if self.options.on_progress:
+            self.options.on_progress(samples / self.rate)
 
 
 def _release_memory() -> None:

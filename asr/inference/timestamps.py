@@ -60,8 +60,8 @@ def timed_words(
     return [
         TimedWord(
             Word(
-                min(start + first_frame * frame_seconds, end),
-                min(start + last_frame * frame_seconds, end),
+                float(min(start + first_frame * frame_seconds, end)),
+                float(min(start + last_frame * frame_seconds, end)),
                 text,
                 float(np.exp(spans.log_probs[first:last].mean())),
             ),

@@ -145,8 +145,12 @@ def _write_sums(folder: Path) -> None:
             file.write(f"{_digest(folder / name)}  {name}\n")
 
 
-def read_model(folder: Path) -> LoadedModel:
+def read_model(folder: Path, threads: int = 0) -> LoadedModel:
     """Verify a model folder and load the model.
+
+    Args:
+        folder: The model folder.
+        threads: Processor threads of each operation of the network; 0 for all cores.
 
     Raises:
         ModelError: A file is missing, altered, too large, or inconsistent.
@@ -173,6 +177,7 @@ def read_model(folder: Path) -> LoadedModel:
             arrays,
             vocabulary=task.vocabulary,
             text=task.modality == "text",
+            threads=threads,
         )
     except RecipeError as error:
         raise ModelError(f"{folder / CONFIG}: {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asr.audio.segmentation import hysteresis, speech_segments, split_long
+from asr.audio.segmentation import SpeechSegmenter, speech_segments
+from asr.audio.speech_spans import hysteresis, split_long
 from asr.audio.vad import HOP
 from asr.audio.windows import split_blocks, split_samples
 from asr.errors import UsageError
@@ -94,17 +96,23 @@ def test_blocks_are_cut_where_the_whole_is(seconds, block):
     np.testing.assert_array_equal(joined, samples)
 
 
+@dataclass
 class Told:
     """A detector that knows where speech is: where samples are positive."""
 
-    def stream(self, blocks):
-        held = np.zeros(0)
-        for block in blocks:
-            held = np.concatenate([held, block])
-            whole = len(held) // HOP
-            yield self.probabilities(held[: whole * HOP])
-            held = held[whole * HOP :]
-        yield self.probabilities(held)
+    held: np.ndarray = field(default_factory=lambda: np.zeros(0))
+
+    def stream(self):
+        return replace(self)
+
+    def push(self, block):
+        whole = (len(self.held) + len(block)) // HOP * HOP
+        joined = np.concatenate([self.held, block])
+        self.held = joined[whole:]
+        return self.probabilities(joined[:whole])
+
+    def finish(self):
+        return self.probabilities(self.held)
 
     def probabilities(self, samples):
         frames = np.pad(samples, (0, -len(samples) % HOP)).reshape(-1, HOP)
@@ -133,6 +141,19 @@ def test_speech_is_found_with_some_silence_around():
     assert [len(piece.samples) for piece in pieces] == [38400, 22400]
     assert [piece.start for piece in pieces] == [28800, 92800]
     assert pieces[0].speech == pytest.approx(0.9 * 1.5 / 2)
+
+
+def test_a_segment_is_known_as_soon_as_its_pause_is_over():
+    samples = speaking((2, 3), seconds=9)
+    segmenter = SpeechSegmenter(16000, Told())
+    ends = [
+        (start + HOP) / 16000
+        for start in range(0, len(samples), HOP)
+        for _ in segmenter.push(samples[start : start + HOP])
+    ]
+    assert ends == [4.02]  # a pause of more than a second
+    assert 1.0 <= len(segmenter.rest) / 16000 <= 2.0  # not all of the silence
+    assert segmenter.finish() == []
 
 
 def test_the_ends_of_a_recording_are_read_whole():

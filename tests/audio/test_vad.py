@@ -28,7 +28,8 @@ def test_blocks_say_what_the_whole_says(size):
     sound = rng.normal(scale=0.1, size=5 * RATE + 123).astype("float32")
     sound[RATE : 2 * RATE] *= np.sin(np.arange(RATE) / 500)
     blocks = (sound[i : i + size] for i in range(0, len(sound), size))
-    found = np.concatenate(list(load_detector().stream(blocks)))
+    stream = load_detector().stream()
+    found = np.concatenate([*map(stream.push, blocks), stream.finish()])
     np.testing.assert_allclose(found, load_detector()(sound), atol=1e-5)
 
 

@@ -56,6 +56,8 @@ class FakeRecognizer:
         default_factory=lambda: DecodingConfig(beam_size=4, ctc_weight=0.25)
     )
     calls: list[dict[str, Any]] = field(default_factory=list)
+    searches: list[DecodingConfig] = field(default_factory=list)
+    loaded: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     times_words = True
 
@@ -82,6 +84,9 @@ class FakeRecognizer:
             Alternative(text, -float(rank)) for rank in range(decoding.n_best)
         )
         return Transcript(text, (segment,), "en", seconds, alternatives)
+
+    def search(self, decoding):
+        self.searches.append(decoding)
 
     def align(self, source, text) -> Transcript:
         seconds = len(audio_io.read(source)) / 16000
@@ -122,6 +127,11 @@ def public(monkeypatch):
 def recognizer(monkeypatch, public) -> FakeRecognizer:
     """What `asr.load` gives, whatever model is named."""
     fake = FakeRecognizer()
-    public("load", lambda name: fake)
+
+    def load(name, **options):
+        fake.loaded.append((name, options))
+        return fake
+
+    public("load", load)
     monkeypatch.setattr(terminal, "start_backend", lambda: None)
     return fake

@@ -52,6 +52,14 @@ def test_manifest(run, calls, manifest):
     assert call["ids"] == ["river", "morning", "letter", "house", "friends"]
 
 
+def test_threads_reach_the_network(run, calls, recognizer, manifest):
+    run("evaluate", "english", manifest, "--threads", "1")
+    assert recognizer.loaded == [("english", {"threads": 1})]
+    ended = run("evaluate", "english-lm", manifest, "--threads", "1")
+    assert (ended.status, ended.out) == (2, "")
+    assert "--threads: a language model has no network" in ended.err
+
+
 def test_json_is_one_object(run, calls, manifest):
     ended = run("evaluate", "english", manifest, "--json")
     (line,) = ended.out.splitlines()

@@ -42,7 +42,7 @@ def listener(monkeypatch):
 
     monkeypatch.setattr(listen, "microphone", microphone)
     monkeypatch.setattr(listen, "sound_library", lambda: None)
-    monkeypatch.setattr(asr, "load", lambda _: Listener())
+    monkeypatch.setattr(asr, "load", lambda _, threads: Listener())
     return devices
 
 
@@ -64,7 +64,7 @@ def test_a_terminal_shows_what_is_understood(run, listener, monkeypatch):
 
 def test_without_the_extra_no_model_is_loaded(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", None)
-    monkeypatch.setattr(asr, "load", lambda _: pytest.fail("loaded"))
+    monkeypatch.setattr(asr, "load", lambda *_, **__: pytest.fail("loaded"))
     ended = run("listen")
     assert (ended.status, ended.out) == (2, "")
     assert "asr-attention[mic]" in ended.err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
@@ -31,12 +32,42 @@ def test_bar_on_a_terminal(monkeypatch, capsys):
     assert "1/2" in err
 
 
-def test_no_bar_when_quiet(monkeypatch, capsys):
+def test_results_are_printed_without_the_bar(monkeypatch, capsys):
+    """The bar is removed before a line and drawn again after it."""
     monkeypatch.setenv("FORCE_COLOR", "1")
     monkeypatch.setenv("TERM", "xterm")
-    with progress_bars.progress(2, "clips", quiet=True) as advance:
-        advance()
-    assert "clips" not in capsys.readouterr().err
+    monkeypatch.setattr(sys, "stdout", sys.stderr)  # one terminal
+    with progress_bars.audio_progress(10.0) as progress:
+        progress.advance(5.0)
+        with progress.hidden():
+            sys.stdout.write("result\n")
+    before, after = capsys.readouterr().err.split("result\n")
+    erased = "\x1b[1A\x1b[2K"
+    assert "0:05 of 0:10" in before
+    assert before.endswith(erased)
+    assert "0:05 of 0:10" in after
+    assert after.endswith(erased)
+
+
+def test_hidden_without_a_bar(capsys):
+    for as_json in (False, True):
+        with (
+            progress_bars.audio_progress(1.0, as_json=as_json) as progress,
+            progress.hidden(),
+        ):
+            progress.advance(1.0)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert json.loads(line)["done"] == 1.0
+
+
+def test_status_is_shown_and_removed_on_a_terminal(monkeypatch, capsys):
+    with terminal.status("loading"):
+        pass
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with terminal.status("loading \x07"):
+        assert capsys.readouterr().err == "loading \\x07"
+    assert capsys.readouterr().err == "\r\x1b[K"
 
 
 PROGRAM = """

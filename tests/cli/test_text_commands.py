@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+import asr
+
 
 @pytest.fixture
 def model(tiny_text_run):
@@ -39,6 +41,16 @@ def test_standard_input(run, model, stdin):
     assert run("summarize", "--model", model).out == "b a!\n"
     stdin(b"a\nb\n")
     assert run("summarize", "-", "--lines", "--model", model).out == "a!\nb!\n"
+
+
+@pytest.mark.parametrize("command", ["translate", "summarize"])
+def test_threads_reach_the_network(run, model, public, command):
+    loaded, load = [], asr.load_text
+    public("load_text", lambda *a, **b: loaded.append(load(*a, **b)) or loaded[-1])
+    assert run(command, "a b", "--model", model, "--threads", 1).out == "b a!\n"
+    (generator,) = loaded
+    options = generator.network._encoder.get_session_options()
+    assert options.intra_op_num_threads == 1
 
 
 def test_json_and_n_best(run, model):

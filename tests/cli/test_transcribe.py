@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import sys
 import threading
 import types
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import asr
 from asr.cli import inputs
 from asr.config.schema import BATCH_SECONDS
 from asr.errors import ModelError, UsageError
@@ -85,7 +87,9 @@ def test_standard_input_beside_a_file(run, recognizer, wav, tmp_path, monkeypatc
 def test_json_of_one_file(run, recognizer, wav):
     wav("a.wav")
     (line,) = run("transcribe", "a.wav", "-f", "json").out.splitlines()
-    assert json.loads(line)["text"] == "A"
+    found = json.loads(line)
+    assert found["text"] == "A"
+    assert (found["duration"], found["version"]) == (2.99, asr.__version__)
     assert "audio_filepath" not in line
 
 
@@ -133,7 +137,8 @@ def test_contradicting_options_are_refused(run, recognizer, wav, arguments, mess
 def test_files_by_stem(run, recognizer, wav, tmp_path):
     wav("in/a.wav", "in/deep/b.wav", "c.wav")
     ended = run("transcribe", "in", "c.wav", "-o", "new/out")
-    assert ended == (0, "", "")
+    names = ("a.txt", "deep/b.txt", "c.txt")
+    assert ended == (0, "", "".join(f"wrote new/out/{name}\n" for name in names))
     found = sorted((tmp_path / "new" / "out").rglob("*.txt"))
     names = [str(path.relative_to(tmp_path / "new" / "out")) for path in found]
     assert names == ["a.txt", "c.txt", "deep/b.txt"]
@@ -142,7 +147,9 @@ def test_files_by_stem(run, recognizer, wav, tmp_path):
 
 def test_all_formats(run, recognizer, wav, tmp_path):
     wav("a.wav")
-    run("transcribe", "a.wav", "-o", "out", "-f", "all")
+    ended = run("transcribe", "a.wav", "-o", "out", "-f", "all")
+    wrote = "".join(f"wrote out/a.{kind}\n" for kind in WRITERS)
+    assert ended == (0, "", wrote)
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {f"a.{kind}" for kind in WRITERS}
 
@@ -172,6 +179,16 @@ def test_more_options_reach_the_recognizer(run, recognizer, wav):
     assert (second["vad"], second["word_timestamps"]) == (True, True)
 
 
+def test_threads_reach_the_network(run, recognizer, wav):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--threads", "3")
+    run("transcribe", "a.wav")
+    assert recognizer.loaded == [
+        ("english", {"threads": 3}),
+        ("english", {"threads": None}),
+    ]
+
+
 def test_layout_of_subtitles(run, recognizer, wav):
     wav("a b c.wav")
     sizes = ["--max-line-width", "1", "--max-line-count", "2", "--highlight-words"]
@@ -188,6 +205,32 @@ def test_a_model_that_cannot_time_words(run, recognizer, wav, monkeypatch):
         assert (ended.status, recognizer.calls) == (2, [])
         assert f"{kind} needs times of words" in ended.err
     assert run("transcribe", "a.wav", "-f", "srt").status == 0
+
+
+def test_a_terminal_says_what_is_loaded(run, recognizer, wav, monkeypatch):
+    wav("a.wav")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("TERM", "dumb")  # without a bar
+    ended = run("transcribe", "a.wav", "--model", "x", "-o", "out")
+    shown = "loading x ...\r\x1b[K"
+    assert ended == (0, "", f"{shown}{shown}wrote out/a.txt\n")
+    assert recognizer.searches == [recognizer.calls[0]["decoding"]]
+    ended = run("transcribe", "a.wav", "--json-progress", "-o", "out")
+    assert [json.loads(line)["total"] for line in ended.err.splitlines()] == [2.991]
+
+
+def test_bad_files_are_refused_before_a_model_is_loaded(
+    run, recognizer, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.wav").write_bytes(b"no sound at all")
+    (tmp_path / "empty.wav").touch()
+    ended = run("transcribe", "bad.wav", "empty.wav", "gone.wav")
+    assert (ended.status, ended.out, recognizer.loaded) == (4, "", [])
+    bad, empty, gone = ended.err.splitlines()
+    assert bad.startswith("error: bad.wav: ")
+    assert empty == "error: empty.wav: the file is empty (0 bytes)"
+    assert gone == "error: gone.wav: no such file or folder"
 
 
 def test_a_named_pipe_is_read_once(run, recognizer, samples, tmp_path):
@@ -259,7 +302,7 @@ def test_no_samples_is_explained(run, recognizer, tmp_path):
 
 
 def test_the_model_is_named(run, public, wav, recognizer):
-    def load(name):
+    def load(name, **_):
         raise ModelError(f"no model {name}")
 
     public("load", load)

@@ -14,6 +14,7 @@ import webvtt
 from hypothesis import given
 from hypothesis import strategies as st
 
+import asr
 from asr.errors import UsageError
 from asr.formats.layout import Layout
 from asr.formats.transcript import Alternative, Segment, Transcript, Word
@@ -97,6 +98,9 @@ def test_json() -> None:
             }
         ],
         "language": "en",
+        "duration": 1e6,
+        "model": None,
+        "version": asr.__version__,
     }
     assert "É" in written
     assert written.count("\n") == 1
@@ -104,16 +108,32 @@ def test_json() -> None:
 
 def test_json_has_words_alternatives_and_reason_only_where_they_are() -> None:
     plain = json.loads(WRITERS["json"](transcript(segment(0, 1))))
-    assert set(plain) == {"text", "segments", "language"}
+    assert set(plain) == {
+        *("text", "segments", "language", "duration", "model", "version")
+    }
     assert "words" not in plain["segments"][0]
-    rich = Transcript("", (), None, 0.0, (Alternative("A", -math.inf),), "no samples")
+    alternatives = (Alternative("A", -math.inf),)
+    rich = Transcript("", (), None, 0.0, alternatives, "no samples", "english")
     assert json.loads(WRITERS["json"](rich)) == {
         "text": "",
         "segments": [],
         "language": None,
+        "duration": 0.0,
+        "model": "english",
+        "version": asr.__version__,
         "alternatives": [{"text": "A", "score": None}],
         "reason": "no samples",
     }
+
+
+def test_json_times_are_whole_milliseconds() -> None:
+    words = (Word(0.1 + 0.2, 1.23456, "A", 0.123456),)
+    given = transcript(segment(0.1 + 0.2, 1.23456, words=words), duration=2.9908125)
+    written = json.loads(WRITERS["json"](given))
+    (part,) = written["segments"]
+    (word,) = part["words"]
+    assert (part["start"], part["end"], written["duration"]) == (0.3, 1.234, 2.99)
+    assert (word["start"], word["end"], word["probability"]) == (0.3, 1.234, 0.123456)
 
 
 def test_json_has_confidence_and_doubt_where_they_are() -> None:

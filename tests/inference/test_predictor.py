@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 import asr
-from asr.errors import ModelError, RecipeError
+from asr.errors import ModelError, RecipeError, UsageError
 from asr.formats.transcript import Alternative
 from asr.inference.predictor import distinct_texts
 
@@ -34,6 +34,15 @@ def test_the_oldest_decoder_is_dropped(recognizer):
     found = [search(bonus) for bonus in range(2, 10)]
     assert [search(bonus) for bonus in range(2, 10)] == found
     assert search(1.0) is not first
+
+
+def test_threads_of_the_network(tiny_run):
+    network = asr.load(tiny_run, threads=2).network
+    assert network._encoder.get_session_options().intra_op_num_threads == 2
+    assert asr.load(tiny_run).network.threads == 0  # ONNX Runtime's own choice
+    for load in (asr.load, asr.load_text):
+        with pytest.raises(UsageError, match="threads must be 1 or more, got 0"):
+            load(tiny_run, threads=0)
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import math
+import subprocess
+import sys
 import tracemalloc
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from itertools import pairwise
 from types import SimpleNamespace
 
@@ -15,16 +19,20 @@ import soundfile
 
 import asr
 from asr.audio.decoders import RawSamples
+from asr.audio.io import AUDIO_EXTENSIONS
 from asr.audio.vad import HOP
-from asr.audio.windows import split_blocks
-from asr.config.schema import Calibration, DecodingConfig
+from asr.audio.windows import WindowSegmenter
+from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
 from asr.data.manifest import Utterance, read_manifest
 from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation.speech import evaluate
 from asr.formats.transcript import Transcript
-from asr.inference import scheduler, sources
+from asr.inference import partial, predictor, scheduler, sources
 from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
+from asr.inference.decoders import build_decoder
+from asr.inference.options import TranscribeKeywords
+from asr.inference.sources import to_mono
 from asr.text.tokenizers import CharacterTokenizer
 
 DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
@@ -91,13 +99,13 @@ def test_calibration_changes_confidence(recognizer, clips, monkeypatch):
 
 
 def test_partial_transcripts_of_live_audio(recognizer, clips, monkeypatch):
-    monkeypatch.setattr(sources.time, "monotonic", lambda: 0.0)
+    monkeypatch.setattr(partial.time, "monotonic", lambda: 0.0)
     sounds = [soundfile.read(clip.audio, dtype="int16")[0] for clip in clips[:4]]
     data = np.concatenate(sounds).astype("<i2").tobytes()
     told: list[str] = []
     source = RawSamples(io.BytesIO(data), 16000)
     (segment,) = recognizer.segments(source, vad=False, on_partial=told.append)
-    assert len(told) == len(data) // 32000
+    assert len(told) == len(data) // 16000
     assert len(told) > 1
     # The beginning is known early.
     assert all(text[:2] == segment.text[:2] for text in told)
@@ -118,7 +126,8 @@ def test_batches_give_the_same_transcripts(recognizer, clips, alone, batch_secon
 def test_every_kind_of_source(recognizer, clips, alone):
     path = clips[0].audio
     samples, rate = soundfile.read(path, dtype="float32")
-    for source in (str(path), clips[0], io.BytesIO(path.read_bytes()), samples):
+    content = path.read_bytes()
+    for source in (str(path), clips[0], content, io.BytesIO(content), samples):
         same(recognizer.transcribe(source, vad=False), alone[0])
     doubled = np.interp(np.arange(0, len(samples), 0.5), range(len(samples)), samples)
     assert (
@@ -126,6 +135,38 @@ def test_every_kind_of_source(recognizer, clips, alone):
     )
     part = Utterance(path, None, duration=0.4, offset=0.2)
     assert recognizer.transcribe(part, vad=False).duration == pytest.approx(0.4)
+
+
+def test_arrays_become_mono_floats():
+    values = np.array([[-32768, 0], [16384, 16384]], "int16")
+    np.testing.assert_array_equal(to_mono(values), np.float32([-0.5, 0.5]))
+    np.testing.assert_array_equal(to_mono(values, 1), np.float32([-1.0, 0.5]))
+    np.testing.assert_array_equal(to_mono(values[:, 1]), np.float32([0.0, 0.5]))
+    stereo = np.array([[1.0, -0.5], [0.25, 0.75]])
+    np.testing.assert_array_equal(to_mono(stereo), np.float32([0.25, 0.5]))
+    assert to_mono(stereo).dtype == np.float32
+    with pytest.raises(AudioError, match="the samples: no channel 3; it has 2"):
+        to_mono(stereo, 3)
+
+
+def test_integers_and_channels_give_the_same_text(recognizer, clips, alone):
+    samples, _ = soundfile.read(clips[0].audio, dtype="int16")
+    assert recognizer.transcribe(samples, vad=False).text == alone[0].text
+    stereo = np.stack([samples, np.zeros_like(samples)], axis=1)
+    found = recognizer.transcribe(stereo, vad=False, channel=1)
+    assert found.text == alone[0].text
+    assert found.duration == alone[0].duration
+
+
+def test_content_that_is_no_audio(recognizer):
+    with pytest.raises(AudioError, match="the audio stream: "):
+        recognizer.transcribe(b"no sound", vad=False)
+
+
+def test_run_folder_is_its_model(recognizer, clips, alone, tiny_run):
+    whole = asr.load(tiny_run)
+    found = whole.transcribe(clips[0].audio, vad=False, decoding=DECODING)
+    assert found.text == alone[0].text
 
 
 def test_alternatives_are_there_where_they_were_asked_for(recognizer, clips):
@@ -167,8 +208,10 @@ def test_one_loud_sample(recognizer):
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (np.zeros((2, 100), "float32"), r"shape \(N,\), got float32 \(2, 100\)"),
-        (np.zeros(100, "int16"), r"must be floating point .* got int16"),
+        (np.zeros((2, 100), "float32"), r"\(N, channels\), .* got \(2, 100\); trans"),
+        (np.zeros((5, 0), "float32"), r"\(N, channels\), .* got \(5, 0\)"),
+        (np.zeros((5, 2, 1), "float32"), r"\(N, channels\), .* got \(5, 2, 1\)"),
+        (np.zeros(100, "int32"), r"must be floating point or int16, got int32"),
         (np.array([0.0, np.nan]), "must be finite, got NaN"),
     ],
 )
@@ -292,6 +335,7 @@ def test_word_timestamps(recognizer, clips, alone):
     assert [word.word for word in segment.words] == clip.text.split()
     place = 0
     for word in segment.words:
+        assert type(word.start) is type(word.end) is float
         assert word.start == pytest.approx(0.1 * place, abs=0.09)
         place += len(word.word)
         assert word.end == pytest.approx(0.1 * place, abs=0.09)
@@ -302,8 +346,9 @@ def test_word_timestamps(recognizer, clips, alone):
 
 def test_segment_bounds_include_its_words(recognizer, clips, monkeypatch):
     """Also those that were said just before and after what looked like speech."""
-    late = SimpleNamespace(stream=lambda blocks: map(_late, blocks))
-    monkeypatch.setattr(sources, "load_detector", lambda: late)
+    late = SimpleNamespace(push=_late, finish=lambda: np.zeros(0, "float32"))
+    detector = SimpleNamespace(stream=lambda: late)
+    monkeypatch.setattr(sources, "load_detector", lambda: detector)
     (clip,) = [clip for clip in clips if clip.text[1] == " "][:1]
     found = recognizer.transcribe(clip.audio, word_timestamps=True)
     (segment,) = found.segments
@@ -312,6 +357,8 @@ def test_segment_bounds_include_its_words(recognizer, clips, monkeypatch):
 
 
 def _late(block):
+    if not len(block):
+        return np.zeros(0, np.float32)
     speech = np.ones(len(block) // HOP + 1, np.float32)
     speech[:10] = 0
     return speech
@@ -329,6 +376,50 @@ def test_segments_come_while_audio_is_read(recognizer, long):
         assert one.tokens == two.tokens
 
 
+@pytest.mark.parametrize("size", [999, 40_000])
+def test_pushed_audio_gives_the_same_segments(recognizer, long, size, all_speech):
+    samples, _ = soundfile.read(long, dtype="int16")
+    data = samples.astype("<i2").tobytes()
+    whole = recognizer.transcribe(long, word_timestamps=True)
+    stream = recognizer.stream(word_timestamps=True)
+    results = [stream.feed(data[i : i + size]) for i in range(0, len(data), size)]
+    finished = [segment for result in results for segment in result.finished]
+    assert finished  # before the end
+    finished += stream.finish()
+    for found, expected in zip(finished, whole.segments, strict=True):
+        assert (found.id, found.text) == (expected.id, expected.text)
+        assert (found.start, found.end) == (expected.start, expected.end)
+        assert found.tokens == expected.tokens
+        assert [word.word for word in found.words] == found.text.split()
+    assert stream.finish() == ()
+    with pytest.raises(UsageError, match="the stream is finished; start another"):
+        stream.feed(b"")
+
+
+def test_pushed_arrays_are_resampled(recognizer, clips, alone):
+    samples, rate = soundfile.read(clips[0].audio, dtype="float32")
+    doubled = np.interp(np.arange(0, len(samples), 0.5), range(len(samples)), samples)
+    stream = recognizer.stream(rate=2 * rate, vad=False)
+    for piece in np.array_split(np.stack([doubled, doubled], axis=1), 7):
+        assert stream.feed(piece).finished == ()
+    (segment,) = stream.finish()
+    assert (segment.text, segment.end) == (alone[0].text, alone[0].duration)
+    with pytest.raises(UsageError, match="rate must be positive, got 0"):
+        recognizer.stream(rate=0)
+
+
+def test_partial_text_of_pushed_audio(recognizer, clips, alone, monkeypatch):
+    monkeypatch.setattr(partial.time, "monotonic", lambda: 0.0)
+    samples, _ = soundfile.read(clips[0].audio, dtype="int16")
+    stream = recognizer.stream(vad=False)
+    told = [stream.feed(piece).partial for piece in np.array_split(samples, 12)]
+    assert told[0] == ""
+    assert any(told)
+    assert all(text[:2] == alone[0].text[:2] for text in filter(None, told))
+    (segment,) = stream.finish()
+    assert segment.text == alone[0].text
+
+
 def test_callbacks(recognizer, long):
     done, told = [], []
     found = recognizer.transcribe(
@@ -341,6 +432,24 @@ def test_callbacks(recognizer, long):
     assert sum(done) == pytest.approx(45.0)
     assert len([seconds for seconds in done if seconds]) > 1
     assert told == list(found.segments)
+
+
+def test_the_first_segment_is_not_kept_waiting(recognizer, long, monkeypatch):
+    sizes = []
+    decode = BeamSearchDecoder.decode
+
+    def counted(self, sources, is_first=None):
+        sizes.append(len(sources))
+        return decode(self, sources, is_first)
+
+    monkeypatch.setattr(BeamSearchDecoder, "decode", counted)
+    told = []
+    whole = recognizer.transcribe(long, vad=False, on_segment=told.append)
+    assert sizes[0] == 1
+    assert sum(sizes) == len(told) == len(whole.segments)
+    sizes.clear()
+    first = next(recognizer.segments(long, vad=False))
+    assert (sizes, first) == ([1], told[0])
 
 
 def test_part_of_a_recording_keeps_its_times(recognizer, clips):
@@ -431,11 +540,11 @@ def test_segments_overlap_only_with_word_boundaries(
 ):
     found = []
 
-    def segments(blocks, rate, _, *, overlap):
+    def segmenter(rate, _, *, overlap):
         found.append(overlap)
-        return split_blocks(blocks, rate)
+        return WindowSegmenter(rate)
 
-    monkeypatch.setattr(sources, "speech_segments", segments)
+    monkeypatch.setattr(sources, "SpeechSegmenter", segmenter)
     known = recognizer.task.tokenizer.characters
     spaced = CharacterTokenizer(tuple(space if c == " " else c for c in known))
     monkeypatch.setattr(recognizer, "task", replace(recognizer.task, tokenizer=spaced))
@@ -504,9 +613,62 @@ def test_unknown_option_names_the_nearest(recognizer, clips):
         recognizer.transcribe(clips[0].audio, word_times=True)
 
 
+@pytest.mark.parametrize("method", ["transcribe", "transcribe_many", "segments"])
+def test_options_are_in_the_signature(recognizer, method):
+    parameters = inspect.signature(getattr(recognizer, method)).parameters
+    options = {field.name: field.default for field in fields(asr.TranscribeOptions)}
+    assert set(options) == set(TranscribeKeywords.__annotations__)
+    named = {name: parameters[name].default for name in parameters if name in options}
+    assert named == options
+    assert named["batch_seconds"] == BATCH_SECONDS
+    kinds = {parameter.kind for parameter in parameters.values()}
+    assert inspect.Parameter.VAR_KEYWORD not in kinds
+
+
+def test_options_are_passed_on(recognizer, clips):
+    options = asr.TranscribeOptions(vad=False, start=0.1, end=0.4)
+    found = recognizer.transcribe(clips[0].audio, **vars(options))
+    expected = recognizer.transcribe(clips[0].audio, vad=False, start=0.1, end=0.4)
+    assert (found, found.duration) == (expected, pytest.approx(0.4))
+
+
 def test_card_and_rate(recognizer):
     assert recognizer.card.startswith("# tiny\n")
     assert recognizer.rate == 16000
+
+
+def test_transcripts_name_their_model(recognizer, clips, tiny_run):
+    found = recognizer.transcribe(clips[0].audio, vad=False)
+    assert found.model == str(tiny_run / "model")
+    assert recognizer.align(clips[0].audio, "A").model == found.model
+
+
+def test_loading_is_silent(root):
+    program = "import asr; asr.load('english').warm_up()"
+    command = [sys.executable, "-c", program]
+    ended = subprocess.run(command, cwd=root, capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == (b"", b"")
+
+
+def test_threads_share_a_recognizer(samples, monkeypatch):
+    """With the language model, whose search has the most state."""
+    paths = sorted(
+        path for path in samples.iterdir() if path.suffix in AUDIO_EXTENSIONS
+    )
+    alone = asr.load("english")
+    expected = [alone.transcribe(path).text for path in paths]
+    assert len(set(expected)) == len(paths) == 5
+    shared, built = asr.load("english"), []
+
+    def build(*arguments):
+        built.append(arguments)
+        return build_decoder(*arguments)
+
+    monkeypatch.setattr(predictor, "build_decoder", build)
+    with ThreadPoolExecutor(8) as threads:
+        found = threads.map(lambda path: shared.transcribe(path).text, 3 * paths)
+        assert list(found) == 3 * expected
+    assert len(built) == 1
 
 
 def test_model_that_is_not_there():

@@ -1,9 +1,9 @@
-"""Speech recognition: recording -> text."""
+"""Tasks that read recordings: speech recognition and classification."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ class SpeechRecognition(Task):
     modality = "speech"
     unit = "s"
     monotonic = True
+    read, write = staticmethod(read_manifest), staticmethod(write_manifest)
 
     @staticmethod
     def read_source(source: SourceConfig, root: Path) -> Iterator[Utterance]:
@@ -40,25 +41,12 @@ class SpeechRecognition(Task):
         report = preparation.report
         log.info("%s %s: %s", source.path, source.subset, report.summary())
         for reason, names in report.dropped.items():
+            examples = f"{names[0]}, ..." if len(names) > 1 else names[0]
             log.warning(
-                "%s: left out %d clips: %s (%s%s)",
-                source.path,
-                len(names),
-                reason,
-                names[0],
-                ", ..." if len(names) > 1 else "",
+                "%s: left out %d clips: %s (%s)",
+                *(source.path, len(names), reason, examples),
             )
         return utterances
-
-    @staticmethod
-    def read(path: Path) -> Iterable[Utterance]:
-        """Read a manifest."""
-        return read_manifest(path)
-
-    @staticmethod
-    def write(path: Path, records: Iterable[Utterance]) -> object:
-        """Write a manifest."""
-        return write_manifest(path, records)
 
     @staticmethod
     def texts(record: Utterance) -> Sequence[str]:
@@ -88,11 +76,27 @@ class SpeechRecognition(Task):
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
         """Return word and character error rates against normalised references."""
-        score = wer.score(
-            [self.normalize(reference) for reference in references], hypotheses
-        )
+        score = wer.score([self.normalize(text) for text in references], hypotheses)
         return {"wer": score.wer, "cer": score.cer}
 
     def cost(self, scores: Mapping[str, float]) -> float:
         """Return the word error rate."""
         return scores["wer"]
+
+
+class Classification(SpeechRecognition):
+    """Assigns a label to a recording; needs `data.tokenizer: labels`."""
+
+    monotonic = False
+
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the share of correct labels."""
+        pairs = zip(references, hypotheses, strict=True)
+        correct = sum(self.normalize(label) == predicted for label, predicted in pairs)
+        return {"accuracy": correct / len(references)}
+
+    def cost(self, scores: Mapping[str, float]) -> float:
+        """Return the share of wrong labels."""
+        return 1.0 - scores["accuracy"]

@@ -6,6 +6,7 @@ import lzma
 import tokenize
 import zipfile
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,7 @@ import numpy as np
 from asr.errors import ModelError
 
 LARGEST_WEIGHTS = 4_000_000_000  # bytes
-# Errors of zipfile and NumPy for damaged, encrypted or pickled archives.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
@@ -25,6 +25,7 @@ _UNREADABLE = (
     lzma.LZMAError,
     tokenize.TokenError,
 )
+"""Errors of zipfile and NumPy for damaged, encrypted or pickled archives."""
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -40,5 +41,18 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             raise ModelError(f"{path}: unpacks to more than {LARGEST_WEIGHTS:,} bytes")
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name]) for name in stored.files}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
+
+
+def check_numbers(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Check that all arrays of a file hold finite numbers.
+
+    Raises:
+        ModelError: An array does not.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu":
+            raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")
+        if not np.all(np.isfinite(array)):
+            raise ModelError(f"{path}: {name} holds values that are not finite numbers")

@@ -26,7 +26,7 @@ PACKAGES = [
 HEAVY = ("asr.model", "asr.training", "asr.experiments", "asr.storage.keras_model")
 """Packages and modules that import Keras; all others run without it."""
 
-MODEL_IMPORTS = {"arrays", "config", "errors", "model"}
+MODEL_IMPORTS = {"arrays", "audio", "config", "errors", "model"}
 """What the network may import."""
 
 

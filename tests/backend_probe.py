@@ -60,7 +60,7 @@ def attentions() -> dict[str, np.ndarray]:
     results = {}
     for kind in ATTENTIONS:
         config = AttentionConfig(kind=kind, units=8, heads=2, window=2)
-        decoder = Decoder(CONFIG.decoder, config, VOCABULARY)
+        decoder = Decoder(replace(CONFIG, attention=config), VOCABULARY)
         lengths = np.array([9, 4, 2], "int32")
         decoder(inputs["tokens"], memory, lengths)  # creates the weights
         numbers = np.random.default_rng(2)

@@ -31,7 +31,7 @@ HEAVY = (
 )  # fmt: skip
 """Packages and modules that import Keras; all others run without it."""
 
-MODEL_IMPORTS = {"arrays", "config", "errors", "model"}
+MODEL_IMPORTS = {"arrays", "audio", "config", "errors", "model"}
 """What the network may import."""
 
 POSIX = {

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from asr.audio.mel import mel_filters
 from asr.deployment import examples
 from asr.deployment.contents import (
     Contents,
@@ -20,7 +21,7 @@ from asr.deployment.contents import (
 from asr.deployment.keras_functions import Function, KerasFunctions
 from asr.errors import ModelError
 from asr.files import atomic_write
-from asr.runtime.frontend import LogMel, mel_filters
+from asr.runtime.frontend import LogMel
 from asr.storage.model_folder import LoadedModel
 
 _ENCODER = (

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnxruntime
 
+from asr.audio.mel import mel_filters
 from asr.config.schema import FrontendConfig
 from asr.deployment import examples
 from asr.deployment.contents import (
@@ -20,7 +21,7 @@ from asr.deployment.contents import (
 from asr.files import atomic_write
 from asr.runtime.decoder import rescore_graph, step_graph
 from asr.runtime.encoder import encoder_graph
-from asr.runtime.frontend import EPSILON, FLOOR, LogMel, mel_filters
+from asr.runtime.frontend import EPSILON, FLOOR, LogMel
 from asr.runtime.layers import mask_of, size_of
 from asr.runtime.onnx_graph import Graph
 from asr.storage.model_folder import LoadedModel

@@ -84,10 +84,7 @@ class Attention(keras.layers.Layer):
         raise NotImplementedError
 
     def noise(self, shape: tuple[Any, ...], dropout: float, seed: Any) -> Tensor:
-        """Return random numbers for training, one for each weight.
-
-        Here they are a dropout mask: factors that are 0 or 1 / (1 - dropout), or None.
-        """
+        """Return random numbers for training: here a dropout mask, or None."""
         if not dropout:
             return None
         return keras.random.dropout(ops.ones(shape), dropout, seed=seed)
@@ -137,17 +134,13 @@ class BahdanauAttention(Attention):
     def prepare(self, memory: Tensor, mask: Tensor) -> BahdanauMemory:
         """Project the memory; see `Attention.prepare`."""
         keys = ops.matmul(memory, self.key_kernel) + self.bias
-        bias = mask_bias(mask)
+        located: tuple[Any, ...] = ()
         # Slices: a custom gradient must not capture TensorFlow variables.
-        prepared = BahdanauMemory(
-            keys, memory, bias, self.query_kernel[:], self.energy[:]
-        )
-        if not self.config.location_filters:
-            return prepared
-        return prepared._replace(
-            location=self._location_matrix(ops.shape(memory)[1]),
-            filter_kernel=self.filter_kernel[:],
-        )
+        kernels = self.query_kernel[:], self.energy[:]
+        if self.config.location_filters:
+            matrix = self._location_matrix(ops.shape(memory)[1])
+            located = matrix, self.filter_kernel[:]
+        return BahdanauMemory(keys, memory, mask_bias(mask), *kernels, *located)
 
     def initial_state(self, memory: BahdanauMemory, beam: int) -> Tensor:
         """Return the accumulated weights before the first step, (B, K, S)."""
@@ -191,7 +184,7 @@ def activations(
     """Compute tanh(W q + V m_s + b + L f_s) for all frames.
 
     Args:
-        query: Projected query, (B, K, A).
+        query: Projected query, W q, (B, K, A).
         state: Sum of earlier weights, (B, K, S).
         memory: Result of `BahdanauAttention.prepare`.
 

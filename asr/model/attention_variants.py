@@ -108,12 +108,10 @@ class LocalAttention(LuongAttention):
     def build(self, query_units: int, memory_units: int) -> None:
         """Create the weights of the energies, and of a predicted centre."""
         super().build(query_units, memory_units)
+        units, add = self.config.units, self.add_weight
         if self.config.centre == "predicted":
-            units = self.config.units
-            self.place_kernel = self.add_weight(
-                (query_units, units), name="place_kernel"
-            )
-            self.place = self.add_weight((units, 1), name="place")
+            self.place_kernel = add((query_units, units), name="place_kernel")
+            self.place = add((units, 1), name="place")
 
     def attend(
         self, query: Tensor, memory: Keys, state: Tensor, dropout_mask: Tensor = None

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.config.schema import AttentionConfig, DecoderConfig
+from asr.config.schema import ModelConfig
 from asr.model.attention import mask_bias
+from asr.model.decoder import Decoder
 from asr.model.ops import sequence_mask
-
-
-class Pooled(NamedTuple):
-    """Tensors that all steps share."""
-
-    logits: Tensor  # of the class, (B, 1, V)
-    weights: Tensor  # of the frames, (B, 1, S)
 
 
 class PoolingDecoder(keras.layers.Layer):
@@ -29,8 +23,8 @@ class PoolingDecoder(keras.layers.Layer):
     attention maps work as for every task.
 
     Args:
-        config: Dropout before the output layer.
-        attention: `units`, the size of the space in which frames are weighed.
+        config: `attention.units`, the size of the space in which frames are weighed,
+            and `decoder.dropout`, before the output layer.
         vocabulary: Number of tokens.
         seed: Seed of the dropout.
 
@@ -42,23 +36,16 @@ class PoolingDecoder(keras.layers.Layer):
     """
 
     def __init__(
-        self,
-        config: DecoderConfig,
-        attention: AttentionConfig,
-        vocabulary: int,
-        *,
-        seed: int = 0,
-        **kwargs: Any,
+        self, config: ModelConfig, vocabulary: int, *, seed: int = 0, **kwargs: Any
     ) -> None:
         super().__init__(dtype="float32", **kwargs)
-        self.config = config
         self.vocabulary = vocabulary
         layers, exact = keras.layers, {"dtype": "float32"}
-        units = attention.units
+        units = config.attention.units
         self.keys = layers.Dense(units, activation="tanh", name="keys", **exact)
         self.energy = layers.Dense(1, use_bias=False, name="energy", **exact)
         self.output_layer = layers.Dense(vocabulary, name="logits", **exact)
-        self.dropout = layers.Dropout(config.dropout, seed=seed, **exact)
+        self.dropout = layers.Dropout(config.decoder.dropout, seed=seed, **exact)
 
     def build(self, tokens_shape: Any, memory_shape: Any, *_: Any) -> None:  # noqa: ARG002 - Keras shapes
         """Create the weights."""
@@ -67,31 +54,7 @@ class PoolingDecoder(keras.layers.Layer):
         self.output_layer.build((None, None, memory_shape[-1]))
         self.following = self.add_weight((self.vocabulary,), "zeros", name="following")
 
-    def compute_output_spec(self, tokens: Any, memory: Any, *_: Any, **__: Any) -> Any:
-        """Return symbolic outputs."""
-        return (
-            keras.KerasTensor((*tokens.shape, self.vocabulary)),
-            keras.KerasTensor((*tokens.shape, memory.shape[1])),
-        )
-
-    def prepare(
-        self, memory: Tensor, memory_lengths: Tensor, *, training: bool = False
-    ) -> Pooled:
-        """Compute the logits of the class and the weights of the frames."""
-        mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
-        energy = ops.transpose(self.energy(self.keys(memory)), (0, 2, 1))  # (B, 1, S)
-        weights = ops.softmax(energy + mask_bias(mask), axis=-1)
-        pooled = self.dropout(ops.matmul(weights, memory), training=training)
-        return Pooled(self.output_layer(pooled), weights)
-
-    def initial_state(self, prepared: Pooled, beam: int = 1) -> Tensor:
-        """Return the number of tokens so far, (B, K, 1)."""
-        return ops.zeros((ops.shape(prepared.logits)[0], beam, 1))
-
-    def step(self, _: Tensor, state: Tensor, prepared: Pooled) -> tuple[Any, Any]:
-        """Return logits of the next token, (B, K, V), and the state after it."""
-        logits = ops.where(state < 0.5, prepared.logits, self.following)
-        return logits, state + 1.0
+    compute_output_spec = Decoder.compute_output_spec
 
     def call(
         self,
@@ -101,7 +64,10 @@ class PoolingDecoder(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[Any, Any]:
         """See the class."""
-        pooled = self.prepare(memory, memory_lengths, training=training)
+        mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
+        energy = ops.transpose(self.energy(self.keys(memory)), (0, 2, 1))  # (B, 1, S)
+        weights = ops.softmax(energy + mask_bias(mask), axis=-1)
+        pooled = self.dropout(ops.matmul(weights, memory), training=training)
         step = ops.arange(ops.shape(tokens)[1])[None, :, None]
-        logits = ops.where(step == 0, pooled.logits, self.following)
-        return logits, pooled.weights + ops.zeros_like(logits[..., :1])
+        logits = ops.where(step == 0, self.output_layer(pooled), self.following)
+        return logits, weights + ops.zeros_like(logits[..., :1])

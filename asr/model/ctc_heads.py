@@ -7,7 +7,6 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import ModelConfig
@@ -21,6 +20,9 @@ class CTCHead(keras.layers.Dense):
     Attributes:
         output: Key of the logits in the outputs of `Seq2Seq`.
         metric: Name of the loss in the logs.
+        labels: Key of the labels.
+        lengths: Key of their lengths.
+        closing: End symbols of each label sequence.
 
     Args:
         symbols: Number of tokens, the blank included.
@@ -28,6 +30,7 @@ class CTCHead(keras.layers.Dense):
     """
 
     output, metric = "ctc_logits", "ctc_loss"
+    labels, lengths, closing = "labels", "label_lengths", 1
 
     def __init__(self, symbols: int, name: str = "ctc") -> None:
         super().__init__(symbols, dtype="float32", name=name)
@@ -38,10 +41,11 @@ class CTCHead(keras.layers.Dense):
         Args:
             y_pred: Outputs of `Seq2Seq`.
             y: `labels` (B, U), each closed by the end symbol, and `label_lengths` (B,)
-                that count it. CTC itself needs no end symbol.
+                that count it. CTC itself needs no end symbol. For phones, `phones`
+                (B, W), from 1 on and without an end symbol, and `phone_lengths` (B,).
         """
-        lengths = y["label_lengths"] - 1
-        return ctc(y_pred[self.output], y_pred["ctc_lengths"], y["labels"], lengths)
+        lengths = y[self.lengths] - self.closing
+        return ctc(y_pred[self.output], y_pred["ctc_lengths"], y[self.labels], lengths)
 
 
 class PhoneHead(CTCHead):
@@ -61,6 +65,7 @@ class PhoneHead(CTCHead):
     """
 
     output, metric = "phone_logits", "phone_loss"
+    labels, lengths, closing = "phones", "phone_lengths", 0
 
     def __init__(self, phones: int) -> None:
         super().__init__(1 + phones, name="phones")
@@ -68,7 +73,7 @@ class PhoneHead(CTCHead):
     def build(self, input_shape: Any) -> None:  # noqa: D102 - Keras signature
         super().build(input_shape)
         self.log_prior = self.add_weight(
-            shape=(self.units,), initializer="zeros", trainable=False, name="log_prior"
+            (self.units,), "zeros", trainable=False, name="log_prior"
         )
 
     def count_prior(self, texts: Sequence[Sequence[int]]) -> None:
@@ -79,25 +84,6 @@ class PhoneHead(CTCHead):
             counts[0] += len(phones) + 1
         counts = np.maximum(counts, 1)  # phones that never occur: no log of 0
         self.log_prior.assign(np.log(counts / counts.sum()))
-
-    def log_probs(self, states: Tensor, prior: float) -> Tensor:
-        """Return log posteriors divided by priors and normalised, (B, R, P).
-
-        Args:
-            states: Encoder states, (B, R, 2H).
-            prior: Exponent of the priors; 0 leaves the posteriors as they are.
-        """
-        return ops.log_softmax(self(states) - prior * self.log_prior, axis=-1)
-
-    def loss(self, y_pred: dict[str, Any], y: dict[str, Any]) -> Tensor:
-        """Return the CTC loss per phone, () float32.
-
-        Args:
-            y_pred: Outputs of `Seq2Seq`.
-            y: `phones` (B, W), from 1 on, and `phone_lengths` (B,).
-        """
-        frames, lengths = y_pred["ctc_lengths"], y["phone_lengths"]
-        return ctc(y_pred[self.output], frames, y["phones"], lengths)
 
 
 def build_heads(config: ModelConfig, vocabulary: int) -> dict[str, CTCHead]:

@@ -28,6 +28,15 @@ class Cell(NamedTuple):
     bias: Tensor  # bias of the recurrent projection, (3H,)
 
 
+class DecoderInputs(NamedTuple):
+    """All tensors that the loop over tokens reads."""
+
+    cell: Cell
+    projected: Tensor  # projected embeddings, (U, B, 3H)
+    memory: Memory  # result of `Attention.prepare`
+    dropout_mask: Tensor = None  # result of `Attention.noise`, (U, B, S), or None
+
+
 class DecoderOutputs(NamedTuple):
     """Results of all steps."""
 
@@ -36,73 +45,47 @@ class DecoderOutputs(NamedTuple):
     weights: Tensor  # attention weights, (U, B, S)
 
 
-def initial_state(
-    cell: Cell, attention: Attention, memory: Memory, beam: int
-) -> DecoderState:
-    """Return the state before the first step for K hypotheses."""
-    batch = ops.shape(memory.values)[0]
-    return DecoderState(
-        hidden=ops.zeros((batch, beam, cell.recurrent_kernel.shape[0])),
-        context=ops.zeros((batch, beam, cell.context_kernel.shape[0])),
-        attention=attention.initial_state(memory, beam),
-    )
-
-
 def advance(
-    cell: Cell,
-    attention: Attention,
-    projected: Tensor,
-    state: DecoderState,
-    memory: Memory,
-    dropout_mask: Tensor = None,
+    attention: Attention, inputs: DecoderInputs, state: DecoderState
 ) -> tuple[DecoderState, Any]:
     """Advance by one token: the GRU makes the query, attention the context.
 
     Args:
-        cell: Weights of the GRU.
         attention: Kind of attention.
-        projected: Projected embedding of the token, (B, K, 3H).
+        inputs: Those of one step of K hypotheses, (B, K, n) in the place of (U, B, n).
         state: State before the step.
-        memory: Result of `attention.prepare`.
-        dropout_mask: Factors for attention weights, (B, K, S), or None.
 
     Returns:
         The state after the step, and attention weights, (B, K, S).
     """
-    inputs = projected + product(state.context, cell.context_kernel)
-    hidden = gru_step(inputs, state.hidden, cell.recurrent_kernel, cell.bias)
+    cell, projected, memory, dropout_mask = inputs
+    projected = projected + product(state.context, cell.context_kernel)
+    hidden = gru_step(projected, state.hidden, cell.recurrent_kernel, cell.bias)
     context, weights, following = attention.attend(
         hidden, memory, state.attention, dropout_mask
     )
     return DecoderState(branch(hidden), context, following), weights
 
 
-def read_tokens(
-    cell: Cell,
-    attention: Attention,
-    projected: Tensor,
-    memory: Memory,
-    dropout_mask: Tensor = None,
-) -> DecoderOutputs:
-    """Advance over known tokens (teacher forcing), one sequence per utterance.
-
-    Args:
-        cell: Weights of the GRU.
-        attention: Kind of attention.
-        projected: Projected embeddings, (U, B, 3H).
-        memory: Result of `attention.prepare`.
-        dropout_mask: Factors for attention weights, (U, B, S), or None.
-    """
+def read_tokens(attention: Attention, inputs: DecoderInputs) -> DecoderOutputs:
+    """Advance over known tokens (teacher forcing), one sequence per utterance."""
+    cell, projected, memory, dropout_mask = inputs
+    batch = ops.shape(memory.values)[0]
+    start = DecoderState(
+        hidden=ops.zeros((batch, 1, cell.recurrent_kernel.shape[0])),
+        context=ops.zeros((batch, 1, cell.context_kernel.shape[0])),
+        attention=attention.initial_state(memory, 1),
+    )
+    weights = ops.zeros_like(memory.values[:, None, :, 0])  # (B, 1, S)
     one = None if dropout_mask is None else dropout_mask[:, :, None]
 
-    def step(carry: Any, inputs: Any) -> tuple[Any, Any]:
-        token, mask = inputs
-        following = advance(cell, attention, token, carry[0], memory, mask)
+    def step(carry: Any, token: Any) -> tuple[Any, Any]:
+        projected, mask = token
+        now = inputs._replace(projected=projected, dropout_mask=mask)
+        following = advance(attention, now, carry[0])
         return following, following  # `scan` needs outputs like the carry
 
-    weights = ops.zeros_like(memory.values[:, None, :, 0])  # (B, 1, S)
-    start = initial_state(cell, attention, memory, 1), weights
-    _, (states, weights) = scan(step, start, (projected[:, :, None], one))
+    _, (states, weights) = scan(step, (start, weights), (projected[:, :, None], one))
     return DecoderOutputs(
         states.hidden[:, :, 0], states.context[:, :, 0], weights[:, :, 0]
     )

@@ -71,7 +71,16 @@ class Encoder(keras.layers.Layer):
             )
             for i in range(config.convolutions)
         ]
-        self.layers = self._sequence_layers(seed)
+        # The layers after the convolutions take time first.
+        if config.kind == "self":
+            self.layers: list[Any] = [
+                Transformer(config, seed, dtype=policy, name="transformer")
+            ]
+        else:
+            self.layers = [
+                BidirectionalGRU(config.units, dtype=policy, name=f"gru_{i}")
+                for i in range(config.layers)
+            ]
         self.norms = [
             LayerNormalization(dtype="float32", name=f"norm_{i}")
             for i in range(len(self.layers) + 1)
@@ -83,21 +92,6 @@ class Encoder(keras.layers.Layer):
         self.output_layer = keras.layers.Dense(
             config.memory_units, dtype=policy, name="memory"
         )
-
-    def _sequence_layers(self, seed: int) -> list[keras.layers.Layer]:
-        """Return the layers after the convolutions; they take time first."""
-        config, policy = self.config, self.dtype_policy
-        if config.kind == "self":
-            return [Transformer(config, seed, dtype=policy, name="transformer")]
-        return [
-            BidirectionalGRU(config.units, dtype=policy, name=f"gru_{i}")
-            for i in range(config.layers)
-        ]
-
-    @property
-    def frames_per_memory(self) -> int:
-        """Input frames per memory frame."""
-        return self.config.reduction * self.config.memory_stride
 
     def build(self, features_shape: Any, *_: Any) -> None:
         """Create the weights of all layers."""

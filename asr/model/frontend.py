@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
@@ -10,6 +9,7 @@ import numpy as np
 from keras import ops
 
 from asr.arrays import Tensor
+from asr.audio.mel import mel_filters
 from asr.config.schema import FrontendConfig
 from asr.model.ops import sequence_mask
 
@@ -19,35 +19,6 @@ _EPSILON = 1e-5
 # In float32, bands 90 dB below the loudest of a frame, as in MP3, are off by 1e-3
 # nepers. JAX has float64 only behind a switch for the whole process.
 _TRANSFORM = "float32" if keras.backend.backend() == "jax" else "float64"
-
-
-def mel_filters(rate: int, fft_size: int, mels: int) -> np.ndarray:
-    """Return triangular filters of equal area, from 0 Hz to half the rate.
-
-    Their corners are equally spaced in mels: 200/3 Hz each up to 1 kHz, then a factor
-    of 6.4 every 27 mels.
-
-    Args:
-        rate: Sample rate in hertz, above 2 kHz.
-        fft_size: Length of the Fourier transform in samples.
-        mels: Number of bands.
-
-    Returns:
-        Weights of the power spectrum, (fft_size // 2 + 1, mels) float32; those of
-        `librosa.filters.mel`, but for the last bit.
-
-    Reference:
-        M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research.
-    """
-    step = math.log(6.4) / 27.0
-    corners = np.linspace(0.0, 15.0 + np.log(rate / 2000.0) / step, mels + 2)
-    logarithmic = 1000.0 * np.exp(step * (np.maximum(corners, 15.0) - 15.0))
-    hertz = np.where(corners >= 15.0, logarithmic, corners * 200.0 / 3.0)
-    bins = np.linspace(0.0, rate / 2.0, fft_size // 2 + 1)
-    rising = (bins[:, None] - hertz[:-2]) / np.diff(hertz)[:-1]
-    falling = (hertz[2:] - bins[:, None]) / np.diff(hertz)[1:]
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return (triangles * 2.0 / (hertz[2:] - hertz[:-2])).astype("float32")
 
 
 class LogMel(keras.layers.Layer):
@@ -79,11 +50,6 @@ class LogMel(keras.layers.Layer):
         after = self.fft_size - self.window - before
         self._window = np.pad(periodic, (before, after)).astype(_TRANSFORM)
         self._filters = mel_filters(config.rate, self.fft_size, config.mels)
-
-    @property
-    def frame_seconds(self) -> float:
-        """Time between two frames, in seconds."""
-        return self.hop / self.config.rate
 
     def compute_output_spec(self, samples: Any, lengths: Any) -> Any:
         """Return symbolic outputs without tracing; JAX cannot with open lengths."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -38,21 +39,13 @@ class BidirectionalGRU(keras.layers.Layer):
     def build(self, inputs_shape: Any, *_: Any) -> None:
         """Create the weights of both directions."""
         units, wide = self.units, 3 * self.units
+        add = functools.partial(self.add_weight, autocast=False)
         self.kernels, self.recurrent_kernels, self.biases = [], [], []
         for way in ("forward", "backward"):
-            kernel = self.add_weight((inputs_shape[-1], wide), name=f"{way}_kernel")
-            recurrent = self.add_weight(
-                (units, wide),
-                "orthogonal",
-                autocast=False,
-                name=f"{way}_recurrent_kernel",
-            )
-            bias = self.add_weight(
-                (2, wide), "zeros", autocast=False, name=f"{way}_bias"
-            )
-            self.kernels.append(kernel)
-            self.recurrent_kernels.append(recurrent)
-            self.biases.append(bias)
+            self.kernels.append(add((inputs_shape[-1], wide), name=f"{way}_kernel"))
+            name = f"{way}_recurrent_kernel"
+            self.recurrent_kernels.append(add((units, wide), "orthogonal", name=name))
+            self.biases.append(add((2, wide), "zeros", name=f"{way}_bias"))
 
     def call(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """See the class."""

@@ -12,8 +12,8 @@ from asr.config.schema import AugmentConfig, ModelConfig, TrainConfig
 from asr.errors import RecipeError
 from asr.model.classifier import PoolingDecoder
 from asr.model.ctc_heads import build_heads
-from asr.model.decoder import Decoder, Prepared
-from asr.model.encoder import Encoded, Encoder
+from asr.model.decoder import Decoder
+from asr.model.encoder import Encoder
 from asr.model.losses import cross_entropy
 from asr.model.pointer_generator import coverage_loss
 from asr.model.spec_augment import SpecAugment
@@ -62,14 +62,10 @@ class Seq2Seq(keras.Model):
         masking = SpecAugment(augment or AugmentConfig(), seed=seed, name="augment")
         encoder = Encoder(config.encoder, seed=seed + 100, name="encoder")
         decoder = DECODERS[config.decoder.kind](
-            config.decoder,
-            config.attention,
-            vocabulary,
-            seed=seed + 200,
-            name="decoder",
+            config, vocabulary, seed=seed + 200, name="decoder"
         )
         if config.decoder.copy:
-            _check_copying(config, encoder, frontend)
+            _check_copying(config, frontend)
         features, feature_lengths = frontend(source, lengths)
         encoded = encoder(masking(features, feature_lengths), feature_lengths)
         copied = (frontend.tokens(source),) if config.decoder.copy else ()
@@ -80,14 +76,13 @@ class Seq2Seq(keras.Model):
         # Made last: the order of layers decides which initial weights a seed gives.
         heads = build_heads(config, vocabulary)
         for head in heads.values():
-            outputs |= {head.output: head(encoded.states)}
-            outputs |= {"ctc_lengths": encoded.state_lengths}
+            outputs[head.output] = head(encoded.states)
+            outputs["ctc_lengths"] = encoded.state_lengths
         super().__init__(
             {"source": source, "source_lengths": lengths, "tokens": tokens},
             outputs,
             name="seq2seq",
         )
-        self.copies = config.decoder.copy
         self.frontend = frontend
         self.masking = masking
         self.encoder = encoder
@@ -110,27 +105,6 @@ class Seq2Seq(keras.Model):
         if not self.decoder.trainable:
             results.pop("attention_loss", None)
         return results
-
-    def encode(
-        self, source: Tensor, lengths: Tensor
-    ) -> tuple[Encoded, Prepared, Tensor]:
-        """Encode a source and prepare the decoder, without decoding.
-
-        Args:
-            source: (B, N).
-            lengths: (B,) int32.
-
-        Returns:
-            Encoder outputs, the tensors that all decoder steps share, and CTC log
-            probabilities, (B, R, V), or None without a CTC head.
-        """
-        encoded = self.encoder(*self.frontend(source, lengths))
-        copied = (self.frontend.tokens(source),) if self.copies else ()
-        prepared = self.decoder.prepare(encoded.memory, encoded.memory_lengths, *copied)
-        if "ctc" not in self.heads:
-            return encoded, prepared, None
-        log_probs = ops.log_softmax(self.heads["ctc"](encoded.states), axis=-1)
-        return encoded, prepared, log_probs
 
     def compute_loss(
         self,
@@ -181,12 +155,11 @@ class Seq2Seq(keras.Model):
         return loss
 
 
-def _check_copying(
-    config: ModelConfig, encoder: Encoder, frontend: keras.layers.Layer
-) -> None:
+def _check_copying(config: ModelConfig, frontend: keras.layers.Layer) -> None:
+    encoder = config.encoder
     if config.decoder.kind != "gru":
         raise RecipeError("model.decoder.copy: only the kind gru can copy")
-    if encoder.frames_per_memory > 1 or not hasattr(frontend, "tokens"):
+    if encoder.reduction * encoder.memory_stride > 1 or not hasattr(frontend, "tokens"):
         raise RecipeError(
             "model.decoder.copy: the memory has no frame for each token of a "
             "text; set encoder.stride and encoder.memory_stride to 1"

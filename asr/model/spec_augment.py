@@ -69,14 +69,7 @@ class SpecAugment(keras.layers.Layer):
         )
 
     def _mask(self, size: Tensor, count: int, sizes: Tensor, widest: Tensor) -> Tensor:
-        """Return 0 inside `count` random spans and 1 elsewhere, (B, size).
-
-        Args:
-            size: Padded size of the axis.
-            count: Number of spans in each example.
-            sizes: Real size of each example, (B,) int32.
-            widest: Largest width of a span, (B,) float32.
-        """
+        """Return 0 in `count` spans up to `widest` (B,) inside `sizes` (B,), else 1."""
         batch = ops.shape(sizes)[0]
         if not count:
             return ops.ones((batch, size))

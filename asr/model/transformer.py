@@ -29,37 +29,27 @@ class TransformerBlock(keras.layers.Layer):
     """Self-attention and two dense layers, each with a residual connection.
 
     Args:
-        units: Size of a frame.
-        heads: Number of heads; must divide `units`.
-        dropout: Dropout before each addition.
+        config: `heads`, `dropout`, and `units`, half the size of a frame.
         seed: Seed of the dropout.
 
     Call arguments:
-        inputs: (B, T, units) float32.
+        inputs: (B, T, 2 * units) float32.
         mask: True at real frames, (B, T) bool.
         training: Whether dropout is active.
 
     Returns:
-        (B, T, units) float32.
+        (B, T, 2 * units) float32.
 
     Reference:
         A. Vaswani et al., NeurIPS 2017, section 3.1, normalised before each part, as
         in R. Xiong et al., ICML 2020.
     """
 
-    def __init__(
-        self,
-        units: int,
-        heads: int,
-        *,
-        dropout: float = 0.0,
-        seed: int = 0,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
-        self.units = units
-        config = AttentionConfig(kind="multi_head", units=units, heads=heads)
-        self.attention = MultiHeadAttention(config, name="attention")
+        self.units = units = 2 * config.units
+        heads = AttentionConfig(kind="multi_head", units=units, heads=config.heads)
+        self.attention = MultiHeadAttention(heads, name="attention")
         layers, policy = keras.layers, self.dtype_policy
         self.wide = layers.Dense(4 * units, "gelu", dtype=policy, name="wide")
         self.narrow = layers.Dense(units, dtype=policy, name="narrow")
@@ -67,7 +57,8 @@ class TransformerBlock(keras.layers.Layer):
             LayerNormalization(dtype="float32", name=f"norm_{i}") for i in range(2)
         ]
         self.dropouts = [
-            layers.Dropout(dropout, seed=seed + i, dtype="float32") for i in range(2)
+            layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
+            for i in range(2)
         ]
 
     def build(self, *_: Any) -> None:
@@ -123,12 +114,7 @@ class Transformer(keras.layers.Layer):
         )
         self.blocks = [
             TransformerBlock(
-                self.units,
-                config.heads,
-                dropout=config.dropout,
-                seed=seed + 10 * i,
-                dtype=self.dtype_policy,
-                name=f"block_{i}",
+                config, seed + 10 * i, dtype=self.dtype_policy, name=f"block_{i}"
             )
             for i in range(config.layers)
         ]

@@ -4,34 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from asr.audio.mel import mel_filters
 from asr.config.schema import FrontendConfig
 
 FLOOR, EPSILON = 1e-10, 1e-5
 _AT_ONCE = 1000  # frames whose transforms are in memory at the same time
-
-
-def mel_filters(rate: int, fft_size: int, mels: int) -> np.ndarray:
-    """Return Slaney's triangular filters of equal area, (fft_size // 2 + 1, mels).
-
-    Reference:
-        M. Slaney, Auditory Toolbox, Technical Report 1998-010, Interval Research.
-    """
-    step = np.log(6.4) / 27.0
-
-    def to_mel(hertz: float) -> float:
-        if hertz < 1000.0:
-            return hertz * 3.0 / 200.0
-        return float(15.0 + np.log(hertz / 1000.0) / step)
-
-    edges = np.linspace(0.0, to_mel(rate / 2.0), mels + 2)
-    edges = np.where(
-        edges >= 15.0, 1000.0 * np.exp(step * (edges - 15.0)), edges * 200.0 / 3.0
-    )
-    bins = np.linspace(0.0, rate / 2.0, fft_size // 2 + 1)[:, None]
-    rising = (bins - edges[:-2]) / np.diff(edges)[:-1]
-    falling = (edges[2:] - bins) / np.diff(edges)[1:]
-    triangles = np.maximum(0.0, np.minimum(rising, falling))
-    return (triangles * 2.0 / (edges[2:] - edges[:-2])).astype("float32")
 
 
 class LogMel:

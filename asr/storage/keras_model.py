@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from asr.model.seq2seq import Seq2Seq
 from asr.model.token_embedding import TokenEmbedding
 from asr.runtime.network import Network
 from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, verify
-from asr.storage.weights import read_arrays
+from asr.storage.weights import check_numbers, read_arrays
 from asr.tasks.base import Task
 from asr.text.tokenizers import read_tokenizer
 
@@ -65,37 +64,16 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
 
     path = folder / WEIGHTS
     arrays = {name: array for name, array in read_arrays(path).items() if shared(name)}
-    weights = [weight for weight in model.weights if shared(weight.path)]
-    assign_arrays(weights, arrays, path)
-    model.masking.batches.assign(0)  # restart the schedule of masks and smoothing
-
-
-def assign_arrays(
-    weights: Iterable[Any], arrays: Mapping[str, np.ndarray], path: Path
-) -> None:
-    """Assign arrays to weights; names and shapes must match exactly.
-
-    Args:
-        weights: Weights of a network.
-        arrays: Arrays by weight path.
-        path: File of the arrays, for messages.
-
-    Raises:
-        ModelError: An array is missing, left over, or has a wrong shape or content.
-    """
-    by_path = {weight.path: weight for weight in weights}
-    if unmatched := sorted(by_path.keys() ^ arrays.keys()):
+    weights = {weight.path: weight for weight in model.weights if shared(weight.path)}
+    if unmatched := sorted(weights.keys() ^ arrays.keys()):
         raise ModelError(f"{path}: not of a model of this shape: {unmatched[0]}")
-    for name, weight in by_path.items():
-        array = arrays[name]
-        if array.dtype.kind not in "fiu":
-            raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")
-        if array.shape != tuple(weight.shape):
+    check_numbers(arrays, path)
+    for name, weight in weights.items():
+        found, needed = arrays[name].shape, tuple(weight.shape)
+        if found != needed:
             raise ModelError(
-                f"{path}: {name} has shape {array.shape}, "
-                f"but the model needs {tuple(weight.shape)}"
+                f"{path}: {name} has shape {found}, but the model needs {needed}"
             )
-        if not np.all(np.isfinite(array)):
-            raise ModelError(f"{path}: {name} holds values that are not finite numbers")
         # Bundled models are stored in half precision.
-        weight.assign(array.astype(weight.dtype))
+        weight.assign(arrays[name].astype(weight.dtype))
+    model.masking.batches.assign(0)  # restart the schedule of masks and smoothing

@@ -33,7 +33,12 @@ from asr.config.schema import (
 from asr.errors import ModelError, RecipeError
 from asr.files import atomic_write
 from asr.runtime.network import Network
-from asr.storage.weights import LARGEST_WEIGHTS, mapped_arrays, write_arrays
+from asr.storage.weights import (
+    LARGEST_WEIGHTS,
+    check_numbers,
+    mapped_arrays,
+    write_arrays,
+)
 from asr.tasks import TASKS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
@@ -165,11 +170,7 @@ def read_model(folder: Path, threads: int = 0) -> LoadedModel:
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     path = folder / WEIGHTS
     arrays = dict(mapped_arrays(path))
-    for name, array in arrays.items():
-        if array.dtype.kind not in "fiu":
-            raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")
-        if not np.all(np.isfinite(array)):
-            raise ModelError(f"{path}: {name} holds values that are not finite numbers")
+    check_numbers(arrays, path)
     try:
         normalizer(config.normalizer)
         network = Network(
@@ -206,7 +207,10 @@ def read_config(folder: Path) -> FolderConfig:
         ModelError: `config.json` is missing or invalid.
     """
     path = folder / CONFIG
-    tree = _read_json(path)
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: not a readable JSON file: {error}") from error
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
         raise ModelError(
             f"{path}: not of format {FORMAT}; it may need a newer release of asr"
@@ -278,10 +282,3 @@ def read_card(folder: Path) -> str:
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{path}: not a readable JSON file: {error}") from error

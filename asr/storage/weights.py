@@ -19,8 +19,7 @@ from asr.errors import ModelError
 
 LARGEST_WEIGHTS = 4_000_000_000  # bytes
 _ALIGNMENT = 64  # bytes
-# Errors of zipfile and NumPy for damaged, encrypted or pickled archives.
-_UNREADABLE = (
+UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
@@ -31,6 +30,7 @@ _UNREADABLE = (
     lzma.LZMAError,
     tokenize.TokenError,
 )
+"""Errors of zipfile and NumPy for damaged, encrypted or pickled archives."""
 
 
 def read_arrays(path: Path) -> dict[str, np.ndarray]:
@@ -44,8 +44,21 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
             _check_size(path, archive)
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name]) for name in stored.files}
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelError(f"{path}: not a readable weights file: {error}") from error
+
+
+def check_numbers(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Check that all arrays of a file hold finite numbers.
+
+    Raises:
+        ModelError: An array does not.
+    """
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu":
+            raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")
+        if not np.all(np.isfinite(array)):
+            raise ModelError(f"{path}: {name} holds values that are not finite numbers")
 
 
 def _check_size(path: Path, archive: zipfile.ZipFile) -> None:
@@ -95,7 +108,7 @@ class _MappedArrays(Mapping[str, np.ndarray]):
                     for member in archive.infolist()
                 }
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise ModelError(f"{path}: not a readable weights file: {error}") from error
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -105,7 +118,7 @@ class _MappedArrays(Mapping[str, np.ndarray]):
                 with np.load(self._path, allow_pickle=False) as stored:
                     return np.asarray(stored[name])
             return self._mapped(member)
-        except (*_UNREADABLE, struct.error) as error:
+        except (*UNREADABLE, struct.error) as error:
             raise ModelError(
                 f"{self._path}: not a readable weights file: {name}: {error}"
             ) from error

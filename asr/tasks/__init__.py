@@ -1,10 +1,8 @@
 """Tasks: preprocessing, postprocessing and metrics around one model."""
 
 from asr.tasks.base import Task
-from asr.tasks.classification import Classification
-from asr.tasks.speech_recognition import SpeechRecognition
-from asr.tasks.summarization import Summarization
-from asr.tasks.translation import Translation
+from asr.tasks.speech_recognition import Classification, SpeechRecognition
+from asr.tasks.text import Summarization, Translation
 
 TASKS: dict[str, type[Task]] = {
     "speech_recognition": SpeechRecognition,

@@ -58,12 +58,12 @@ class Task(ABC):
 
     @staticmethod
     @abstractmethod
-    def read(path: Path) -> Iterable[Any]:
+    def read(path: Path, /) -> Iterable[Any]:
         """Read records from a file that `write` wrote."""
 
     @staticmethod
     @abstractmethod
-    def write(path: Path, records: Iterable[Any]) -> object:
+    def write(path: Path, records: Iterable[Any], /) -> object:
         """Write records to a file."""
 
     @staticmethod

@@ -1,9 +1,9 @@
-"""Speech recognition: recording -> text."""
+"""Tasks that read recordings: speech recognition and classification."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,7 @@ import numpy as np
 
 from asr.audio import io as audio_io
 from asr.config.schema import SourceConfig
-from asr.corpora import corpus
-from asr.corpora.prepare import Preparation
 from asr.data.manifest import Utterance, read_manifest, write_manifest
-from asr.metrics import wer
 from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
@@ -26,39 +23,31 @@ class SpeechRecognition(Task):
     modality = "speech"
     unit = "s"
     monotonic = True
+    read, write = staticmethod(read_manifest), staticmethod(write_manifest)
 
     @staticmethod
     def read_source(source: SourceConfig, root: Path) -> Iterator[Utterance]:
         """Yield all utterances of a subset of a corpus below a folder."""
+        from asr.corpora import corpus  # noqa: PLC0415 - transcribing needs none
+
         return corpus(source.corpus).read(root / source.path, source.subset)
 
     @classmethod
     def prepare(cls, source: SourceConfig, root: Path) -> Sequence[Utterance]:
         """Return the usable utterances of a subset of a corpus below a folder."""
+        from asr.corpora.prepare import Preparation  # noqa: PLC0415 - as above
+
         preparation = Preparation(source.corpus, root / source.path, source.subset)
         utterances = list(preparation)
         report = preparation.report
         log.info("%s %s: %s", source.path, source.subset, report.summary())
         for reason, names in report.dropped.items():
+            examples = f"{names[0]}, ..." if len(names) > 1 else names[0]
             log.warning(
-                "%s: left out %d clips: %s (%s%s)",
-                source.path,
-                len(names),
-                reason,
-                names[0],
-                ", ..." if len(names) > 1 else "",
+                "%s: left out %d clips: %s (%s)",
+                *(source.path, len(names), reason, examples),
             )
         return utterances
-
-    @staticmethod
-    def read(path: Path) -> Iterable[Utterance]:
-        """Read a manifest."""
-        return read_manifest(path)
-
-    @staticmethod
-    def write(path: Path, records: Iterable[Utterance]) -> object:
-        """Write a manifest."""
-        return write_manifest(path, records)
 
     @staticmethod
     def texts(record: Utterance) -> Sequence[str]:
@@ -88,11 +77,29 @@ class SpeechRecognition(Task):
         self, references: Sequence[str], hypotheses: Sequence[str]
     ) -> dict[str, Any]:
         """Return word and character error rates against normalised references."""
-        score = wer.score(
-            [self.normalize(reference) for reference in references], hypotheses
-        )
+        from asr.metrics import wer  # noqa: PLC0415 - starts jiwer
+
+        score = wer.score([self.normalize(text) for text in references], hypotheses)
         return {"wer": score.wer, "cer": score.cer}
 
     def cost(self, scores: Mapping[str, float]) -> float:
         """Return the word error rate."""
         return scores["wer"]
+
+
+class Classification(SpeechRecognition):
+    """Assigns a label to a recording; needs `data.tokenizer: labels`."""
+
+    monotonic = False
+
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return the share of correct labels."""
+        pairs = zip(references, hypotheses, strict=True)
+        correct = sum(self.normalize(label) == predicted for label, predicted in pairs)
+        return {"accuracy": correct / len(references)}
+
+    def cost(self, scores: Mapping[str, float]) -> float:
+        """Return the share of wrong labels."""
+        return 1.0 - scores["accuracy"]

@@ -1,25 +1,26 @@
-"""Common code of tasks from text to text."""
+"""Tasks from text to text: translation and summarisation."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from asr.config.schema import SourceConfig
-from asr.corpora.text import text_corpus
 from asr.data.pairs import Pair, read_pairs, write_pairs
 from asr.errors import DataError
 from asr.tasks.base import Task
 
 log = logging.getLogger(__name__)
 
+_ROUGE = ("rouge1", "rouge2", "rougeL")
+
 
 class TextTask(Task):
-    """Turns texts into texts, with one tokenizer for source and target.
+    """Base of such tasks, with one tokenizer for source and target.
 
     `model.text.longest` limits the length of sources.
     """
@@ -27,10 +28,14 @@ class TextTask(Task):
     modality = "text"
     unit = "tokens"
     monotonic = False
+    rate = 1  # lengths are counted in tokens
+    read, write = staticmethod(read_pairs), staticmethod(write_pairs)
 
     @staticmethod
     def read_source(source: SourceConfig, root: Path) -> Iterator[Pair]:
         """Yield all pairs of a subset of a corpus below a folder."""
+        from asr.corpora.text import text_corpus  # noqa: PLC0415 - translating needs none
+
         return text_corpus(source.corpus)(root / source.path, source.subset)
 
     @classmethod
@@ -47,24 +52,9 @@ class TextTask(Task):
         return pairs
 
     @staticmethod
-    def read(path: Path) -> Iterable[Pair]:
-        """Read a file of pairs."""
-        return read_pairs(path)
-
-    @staticmethod
-    def write(path: Path, records: Iterable[Pair]) -> None:
-        """Write a file of pairs."""
-        write_pairs(path, records)
-
-    @staticmethod
     def texts(record: Pair) -> Sequence[str]:
         """Return both texts of a pair."""
         return record.source, record.text
-
-    @property
-    def rate(self) -> int:
-        """1: lengths are counted in tokens."""
-        return 1
 
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return the number of pairs and of source tokens."""
@@ -82,3 +72,37 @@ class TextTask(Task):
         """Return the source tokens, cut to `model.text.longest`, (N,) int32."""
         tokens = self.source_tokens(record.source)[: self.model.text.longest]
         return np.array(tokens, dtype="int32")
+
+
+class Translation(TextTask):
+    """Translates sentences; scored by BLEU and chrF."""
+
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return BLEU and chrF (0-100) against normalised references."""
+        from asr.metrics.bleu_rouge import bleu  # noqa: PLC0415 - translating needs none
+
+        scores = bleu([self.normalize(text) for text in references], hypotheses)
+        return {"bleu": scores.bleu, "chrf": scores.chrf}
+
+    def cost(self, scores: Mapping[str, float]) -> float:
+        """Return the negative BLEU score."""
+        return -scores["bleu"]
+
+
+class Summarization(TextTask):
+    """Writes headlines; scored by ROUGE."""
+
+    def metrics(
+        self, references: Sequence[str], hypotheses: Sequence[str]
+    ) -> dict[str, Any]:
+        """Return ROUGE-1, ROUGE-2 and ROUGE-L (0-1) against normalised references."""
+        from asr.metrics.bleu_rouge import rouge  # noqa: PLC0415 - as above
+
+        scores = rouge([self.normalize(text) for text in references], hypotheses)
+        return {name: getattr(scores, name) for name in _ROUGE}
+
+    def cost(self, scores: Mapping[str, float]) -> float:
+        """Return the negative mean of the three ROUGE scores."""
+        return -sum(scores[name] for name in _ROUGE) / 3

@@ -5,11 +5,9 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import rich.progress
 from rich.console import Console
@@ -22,91 +20,13 @@ log = logging.getLogger(__name__)
 _DEAD_MONOTONICITY = 0.6
 _DEAD_FOCUS = 0.15
 
+_LINE_SECONDS = 120.0  # between two lines
 # Figure of a batch -> its label in the progress bar.
 _SHOWN = {"loss": "loss", "ctc_loss": "ctc", "phone_loss": "phones"}
 
 
-class StepMonitor(keras.callbacks.Callback):
-    """Counts the steps of an epoch and moves the progress bar.
-
-    Args:
-        bar: The progress bar.
-        length_of_batch: Total source length of each batch of this epoch.
-        before: Called before the first batch, after metrics are reset.
-        after_step: Called after each batch with the mean figures so far.
-    """
-
-    def __init__(
-        self,
-        bar: ProgressBar,
-        length_of_batch: Sequence[float],
-        *,
-        before: Callable[[], None],
-        after_step: Callable[[dict[str, float]], None],
-    ) -> None:
-        super().__init__()
-        self.bar = bar
-        self.length_of_batch = length_of_batch
-        self.before = before
-        self.after_step = after_step
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002 - Keras signature
-        """See the class."""
-        self.before()
-
-    def on_train_batch_end(
-        self, batch: int, logs: dict[str, Any] | None = None
-    ) -> None:
-        """See the class."""
-        figures = {name: float(value) for name, value in (logs or {}).items()}
-        self.bar.advance(self.length_of_batch[batch], figures)
-        self.after_step(figures)
-
-
-class ProgressLines:
-    """Writes a line every few minutes within an epoch, for logs without a terminal.
-
-    Args:
-        epochs: Number of epochs.
-        write: Writes a line.
-        minutes: Time between two lines.
-        clock: Time in seconds.
-    """
-
-    def __init__(
-        self,
-        epochs: int,
-        write: Callable[[str], None],
-        *,
-        minutes: float = 2.0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self.epochs, self.write = epochs, write
-        self.seconds, self.clock = 60 * minutes, clock
-
-    def start_epoch(self, epoch: int, total: float, done: float) -> None:
-        """Begin an epoch of sources of length `total`, of which `done` is trained."""
-        self._epoch, self._total = epoch, total
-        self._done = self._before = done
-        self._started = self._written = self.clock()
-
-    def advance(self, length: float, loss: float) -> None:
-        """Count a batch of sources of that length, and write a line if it is time."""
-        self._done += length
-        now = self.clock()
-        if now - self._written < self.seconds:
-            return
-        self._written = now
-        rate = (self._done - self._before) / (now - self._started)
-        left = max(self._total - self._done, 0.0) / rate / 60
-        self.write(
-            f"epoch {self._epoch + 1}/{self.epochs}  {self._done / self._total:.0%}  "
-            f"loss {loss:.3f}  {left:.0f} min left in this epoch"
-        )
-
-
 class ProgressBar:
-    """A bar for the epoch in progress on a terminal, `ProgressLines` elsewhere.
+    """A bar for the epoch in progress; without a terminal, a line every two minutes.
 
     Each finished epoch gets a line.
 
@@ -126,8 +46,7 @@ class ProgressBar:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._lines = ProgressLines(epochs, self._print)
-        self._started = time.monotonic()
+        self._started = self._written = time.monotonic()
         self._read = 0.0
 
     def __enter__(self) -> ProgressBar:
@@ -147,15 +66,12 @@ class ProgressBar:
             f"epoch {epoch + 1}/{self.epochs}", total=total, facts=""
         )
         self._progress.update(self._task, completed=done)
-        self._lines.start_epoch(epoch, total, done)
-        self._started, self._read = time.monotonic(), 0.0
+        self._started = self._written = time.monotonic()
+        self._read = 0.0
 
     def advance(self, length: float, logs: dict[str, float]) -> None:
         """Move on by one batch of sources of that length."""
         self._read += length
-        if not self.console.is_terminal:
-            self._lines.advance(length, logs["loss"])
-            return
         facts = "  ".join(
             f"{label} {logs[name]:.3f}"
             for name, label in _SHOWN.items()
@@ -163,6 +79,16 @@ class ProgressBar:
         )
         facts += f"  {self.rate:.0f} {self.unit}/s"
         self._progress.update(self._task, advance=length, facts=facts)
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self._written >= _LINE_SECONDS:
+            self._written = now
+            task = self._progress.tasks[0]
+            done, total = task.completed, task.total or 0.0
+            left = max(total - done, 0.0) / self.rate / 60
+            self._print(
+                f"{task.description}  {done / total:.0%}  loss {logs['loss']:.3f}  "
+                f"{left:.0f} min left in this epoch"
+            )
 
     @property
     def rate(self) -> float:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import numpy as np
 
 from asr.errors import TrainingError
 from asr.files import atomic_write
+from asr.storage.weights import UNREADABLE
 from asr.training.backend import sync
 from asr.training.optimizers import WeightAverage
 from asr.training.run_folder import CHECKPOINT, RECIPE, report_failed_writes
@@ -81,7 +81,8 @@ def save_state(
     sync(model)
     check_weights(folder, model, progress)
     progress.metrics = [float(np.asarray(v)) for v in model.metrics_variables]
-    arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(_variables(model))}
+    variables = [*model.variables, *model.optimizer.variables]
+    arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
     arrays |= {f"a{i}": value for i, value in enumerate(average.values)}
     facts = {"progress": asdict(progress), "averaged": average.count}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
@@ -100,7 +101,7 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
     path = folder / CHECKPOINT
     if not path.is_file():
         return Progress()
-    variables = _variables(model)
+    variables = [*model.variables, *model.optimizer.variables]
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
@@ -111,24 +112,11 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
         average.values, average.count = averages, facts["averaged"]
-    except _UNREADABLE as error:
+    except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{path}: damaged, or made for another model; train again in another folder"
         ) from error
     return progress
-
-
-# Errors of NumPy, zipfile and json for a damaged file.
-_UNREADABLE = (
-    OSError,
-    EOFError,
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    NotImplementedError,
-    zipfile.BadZipFile,
-)
 
 
 def restore_metrics(model: keras.Model, progress: Progress) -> None:
@@ -146,7 +134,3 @@ def _progress(stored: dict[str, Any]) -> Progress:
     for retired in ("stale", "factor"):
         stored.pop(retired, None)
     return Progress(**stored)
-
-
-def _variables(model: keras.Model) -> list[Any]:
-    return [*model.variables, *model.optimizer.variables]

@@ -42,8 +42,19 @@ def export_model(training: Training) -> None:
     Raises:
         OutputError: It cannot be written.
     """
-    recipe, task = training.recipe, training.task
-    facts = _facts(training)
+    recipe, task, progress = training.recipe, training.task, training.progress
+    facts = {
+        "name": recipe.name,
+        "parameters": training.model.count_params(),
+        "vocabulary": task.vocabulary,
+        **task.facts(training.data.lengths),
+        "epochs": progress.epoch,
+        "steps": progress.step,
+        "minutes": round(progress.seconds / 60, 1),
+        "start": recipe.train.start,
+        "sources": _sources(training),
+        "scores": progress.history[-1],
+    }
     config = FolderConfig(
         task=recipe.task,
         normalizer=recipe.data.normalizer,
@@ -60,23 +71,6 @@ def export_model(training: Training) -> None:
             weights=weights_of(training.model),
             card=model_card(facts),
         )
-
-
-def _facts(training: Training) -> dict[str, Any]:
-    """Return what the model card tells of a training."""
-    recipe, task, progress = training.recipe, training.task, training.progress
-    return {
-        "name": recipe.name,
-        "parameters": training.model.count_params(),
-        "vocabulary": task.vocabulary,
-        **task.facts(training.data.lengths),
-        "epochs": progress.epoch,
-        "steps": progress.step,
-        "minutes": round(progress.seconds / 60, 1),
-        "start": recipe.train.start,
-        "sources": _sources(training),
-        "scores": progress.history[-1],
-    }
 
 
 def _sources(training: Training) -> list[dict[str, Any]]:

@@ -58,19 +58,17 @@ def build_optimizer(
         config: The recipe's `train` section.
         total_steps: Updates in the whole training.
     """
-    classes = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
     options: dict[str, Any] = {
         "learning_rate": WarmupSchedule(config, total_steps),
         # Keras clips on each device, before the gradients of all are added.
         "global_clipnorm": config.clip_norm / replicas(),
     }
-    if config.optimizer == "adamw":
-        options["weight_decay"] = config.weight_decay
     if config.accumulate > 1:
         options["gradient_accumulation_steps"] = config.accumulate
-    optimizer = classes[config.optimizer](**options)
-    if config.optimizer == "adamw":
-        optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    if config.optimizer == "adam":
+        return keras.optimizers.Adam(**options)
+    optimizer = keras.optimizers.AdamW(weight_decay=config.weight_decay, **options)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
 
 

@@ -84,7 +84,13 @@ def build(recipe: Recipe, output: Path) -> Training:
     """
     tokenizer = load_run_tokenizer(output)
     task = task_of(recipe)(tokenizer, recipe.model, recipe.data.normalizer)
-    data = _data(recipe, output, task)
+    lexicon = load_run_lexicon(recipe, output)
+    examples = usable(task.read(output / TRAIN), recipe, task, lexicon)
+    distort = None
+    if task.modality == "speech":
+        distort = WaveformAugmentation(recipe.augment, task.rate)
+    loader = _loader(recipe, task)
+    data = TrainingData(recipe, examples, loader, task.start, distort)
     keras.utils.set_random_seed(recipe.seed)
     with devices(), precision(recipe.train.precision):
         model = _model(recipe, task, data)
@@ -105,17 +111,6 @@ def build(recipe: Recipe, output: Path) -> Training:
     if phones := model.heads.get("phones"):
         phones.count_prior([example.phones for example in data.examples])
     return Training(recipe, output, task, data, model, average, progress, validation)
-
-
-def _data(recipe: Recipe, output: Path, task: Task) -> TrainingData:
-    lexicon = load_run_lexicon(recipe, output)
-    examples = usable(task.read(output / TRAIN), recipe, task, lexicon)
-    distort = (
-        WaveformAugmentation(recipe.augment, task.rate)
-        if task.modality == "speech"
-        else None
-    )
-    return TrainingData(recipe, examples, _loader(recipe, task), task.start, distort)
 
 
 def _loader(recipe: Recipe, task: Task) -> SourceLoader:

@@ -16,7 +16,7 @@ import numpy as np
 from asr.data import batching
 from asr.errors import DataError
 from asr.training.backend import on, sync
-from asr.training.callbacks import ProgressBar, StepMonitor, TensorBoard, warn_if_dead
+from asr.training.callbacks import ProgressBar, TensorBoard, warn_if_dead
 from asr.training.checkpoint import check_weights, lost, restore_metrics, save_state
 from asr.training.export import averaged_weights, export_model, write_history
 from asr.training.run_folder import MODEL, report_failed_writes
@@ -62,29 +62,30 @@ class Trainer:
     def _train_epoch(self, bar: ProgressBar) -> None:
         """Train the rest of the epoch in progress."""
         data, progress = self.training.data, self.training.progress
-        plan = data.plan(progress.epoch)
+        model, plan = self.training.model, data.plan(progress.epoch)
         amounts = [data.length(batch) for batch in plan]
-        bar.start_epoch(progress.epoch, sum(amounts), sum(amounts[: progress.batch]))
+        first = progress.batch
+        bar.start_epoch(progress.epoch, sum(amounts), sum(amounts[:first]))
         counted = saved = time.monotonic()
 
-        def after_step(logs: dict[str, float]) -> None:
+        def after_batch(batch: int, logs: dict[str, Any]) -> None:
             nonlocal counted, saved
+            figures = {name: float(value) for name, value in logs.items()}
+            bar.advance(amounts[first + batch], figures)
             now = time.monotonic()
             progress.seconds += now - counted
             counted = now
-            self._count_step(plan, logs)
+            self._count_step(plan, figures)
             if now - saved > 60 * self.training.recipe.train.checkpoint_minutes:
                 self._save()
                 saved = time.monotonic()
 
-        monitor = StepMonitor(
-            bar,
-            amounts[progress.batch :],
-            before=lambda: restore_metrics(self.training.model, progress),
-            after_step=after_step,
-        )
-        if plan[progress.batch :]:
-            self.fit(plan[progress.batch :], monitor)
+        if first < len(plan):
+            monitor = keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda *_: restore_metrics(model, progress),
+                on_train_batch_end=after_batch,
+            )
+            self.fit(plan[first:], monitor)
 
     def _count_step(self, plan: list[np.ndarray], logs: dict[str, float]) -> None:
         """Note a batch that was trained on."""
@@ -147,8 +148,7 @@ class Trainer:
             if scores:
                 plain = {key.removeprefix("dev_"): v for key, v in scores.items()}
                 cost = training.task.cost(plain)
-            progress.epoch, progress.batch = progress.epoch + 1, 0
-            progress.logs = {}
+            progress.epoch, progress.batch, progress.logs = progress.epoch + 1, 0, {}
             if training.data.loader.unreadable:
                 record["unreadable"] = len(training.data.loader.unreadable)
             record["minutes"] = round(progress.seconds / 60, 2)
@@ -172,9 +172,7 @@ class Trainer:
         if self.board:
             self.board.write(record["epoch"], record, image)
         bar.finish_epoch(record)
-        if (
-            "focus" in record
-            and record["epoch"] > training.recipe.data.ascending_epochs
-        ):
+        shuffled = record["epoch"] > training.recipe.data.ascending_epochs
+        if shuffled and "focus" in record:
             monotonic = record["monotonicity"] if training.task.monotonic else 1.0
             warn_if_dead(monotonic, record["focus"])

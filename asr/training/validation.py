@@ -92,11 +92,8 @@ class DevScorer:
             `focus` of the attention over references (see `alignment_quality`). They
             are empty for an empty dev part.
         """
-        pairs = []
-        for record in self.records:
-            source = self.loader.load(record)
-            if source is not None:
-                pairs.append((record, source))
+        loaded = ((record, self.loader.load(record)) for record in self.records)
+        pairs = [(record, source) for record, source in loaded if source is not None]
         if not pairs:
             return {}, None
         pairs.sort(key=lambda pair: len(pair[1]))

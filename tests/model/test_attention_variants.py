@@ -9,10 +9,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from asr.config.schema import AttentionConfig, DecoderConfig
+from asr.config.schema import AttentionConfig, DecoderConfig, ModelConfig
 from asr.errors import RecipeError
 from asr.model.attention_variants import ATTENTIONS
 from asr.model.decoder import Decoder
+from asr.model.decoder_cell import (
+    Cell,
+    DecoderInputs,
+    DecoderState,
+    advance,
+    read_tokens,
+)
 from asr.model.ops import sequence_mask
 from tests.layer_checks import AttentionChecks
 
@@ -112,23 +119,32 @@ def test_hypotheses_and_neighbours_do_not_matter(config):
 
 @everywhere
 def test_the_loop_over_tokens_is_made_of_steps(config):
-    keras.utils.set_random_seed(0)
-    decoder = Decoder(DecoderConfig(units=QUERY, embedding=4, dropout=0.0), config, 7)
-    tokens = np.array([[1, 3, 4, 6], [1, 5, 0, 0], [1, 3, 3, 2]], "int32")
     memory, _ = numbers(config)
-    logits, weights = decoder(tokens, memory, LENGTHS)
-    prepared = decoder.prepare(memory, LENGTHS)
-    state = decoder.initial_state(prepared)
-    for place in range(tokens.shape[1]):
-        found, state = decoder.step(tokens[:, place : place + 1], state, prepared)
-        np.testing.assert_allclose(found[:, 0], logits[:, place], atol=1e-5)
-    assert weights.shape == (3, 4, FRAMES)
+    layer, width, random = build(config), memory.shape[-1], np.random.default_rng(2)
+
+    def normal(*shape):
+        return tf.constant(0.5 * random.normal(size=shape), "float32")
+
+    cell = Cell(normal(width, 3 * QUERY), normal(QUERY, 3 * QUERY), normal(3 * QUERY))
+    projected = normal(4, 3, 3 * QUERY)
+    prepared = layer.prepare(memory, sequence_mask(LENGTHS, FRAMES))
+    outputs = read_tokens(layer, DecoderInputs(cell, projected, prepared))
+    zeros = tf.zeros((3, 1, QUERY)), tf.zeros((3, 1, width))
+    state = DecoderState(*zeros, layer.initial_state(prepared, 1))
+    for step in range(4):
+        now = DecoderInputs(cell, projected[step][:, None], prepared)
+        state, weights = advance(layer, now, state)
+        for found, expected in zip(
+            outputs, (state.hidden, state.context, weights), strict=True
+        ):
+            np.testing.assert_allclose(found[step], expected[:, 0], atol=1e-5)
 
 
 @everywhere
 def test_all_weights_learn(config):
     keras.utils.set_random_seed(0)
-    decoder = Decoder(DecoderConfig(units=QUERY, embedding=4, dropout=0.0), config, 7)
+    sizes = DecoderConfig(units=QUERY, embedding=4, dropout=0.0)
+    decoder = Decoder(ModelConfig(decoder=sizes, attention=config), 7)
     tokens = tf.constant([[1, 3, 4, 6], [1, 5, 3, 4], [1, 3, 3, 2]])
     memory, _ = numbers(config)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import tensorflow as tf
 
-from asr.config.schema import AttentionConfig, DecoderConfig
+from asr.config.schema import AttentionConfig, DecoderConfig, ModelConfig
 from asr.model.classifier import PoolingDecoder
 from tests.layer_checks import LayerChecks
 
@@ -22,7 +22,8 @@ class TestPoolingDecoder(LayerChecks):
     lengths = (9, 4, 2)
 
     def make(self, config):
-        return PoolingDecoder(config, ATTENTION, VOCABULARY)
+        model = ModelConfig(decoder=config, attention=ATTENTION)
+        return PoolingDecoder(model, VOCABULARY)
 
     def example(self, random, length):
         return random.normal(size=(length, MEMORY))

@@ -1,4 +1,4 @@
-"""Decoder: one step is what the teacher-forced call is made of."""
+"""Decoder: what it may know, its weights, dropout; steps are in `test_decoder_scan`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from asr.config.schema import AttentionConfig, DecoderConfig
+from asr.config.schema import AttentionConfig, DecoderConfig, ModelConfig
 from asr.errors import RecipeError
 from asr.model.decoder import Decoder
 from tests.layer_checks import LayerChecks
@@ -23,7 +23,7 @@ LENGTHS = np.array([9, 4, 1], "int32")
 
 def build(config=CONFIG, attention=ATTENTION):
     keras.utils.set_random_seed(0)
-    return Decoder(config, attention, VOCABULARY)
+    return Decoder(ModelConfig(decoder=config, attention=attention), VOCABULARY)
 
 
 @pytest.fixture(scope="module")
@@ -31,40 +31,6 @@ def memory():
     memory = np.random.default_rng(0).normal(size=(3, 9, MEMORY)).astype("float32")
     memory[np.arange(9) >= LENGTHS[:, None]] = 0.0
     return memory
-
-
-@pytest.mark.parametrize("filters", [0, 2])
-def test_step_by_step_equals_teacher_forced(memory, filters):
-    decoder = build(attention=replace(ATTENTION, location_filters=filters))
-    logits, weights = decoder(TOKENS, memory, LENGTHS)
-    prepared = decoder.prepare(memory, LENGTHS)
-    state = decoder.initial_state(prepared)
-    used = np.zeros((3, 9), "float32")
-    for place in range(TOKENS.shape[1]):
-        found, state = decoder.step(TOKENS[:, place : place + 1], state, prepared)
-        np.testing.assert_allclose(found[:, 0], logits[:, place], atol=1e-5)
-        used += np.asarray(weights[:, place])
-        np.testing.assert_allclose(state.attention[:, 0], used, atol=1e-5)
-
-
-def test_hypotheses_of_a_beam_do_not_mix(memory):
-    """K prefixes of an utterance at once are what they are one by one."""
-    decoder = build()
-    prefixes = np.array([[[1, 3], [1, 4], [1, 6]]] * 3, "int32")  # (B, K, U)
-    logits = np.stack(
-        [decoder(prefixes[:, k], memory, LENGTHS)[0][:, -1] for k in range(3)], axis=1
-    )
-    prepared = decoder.prepare(memory, LENGTHS)
-    state = decoder.initial_state(prepared, 3)
-    for place in range(2):
-        found, state = decoder.step(prefixes[:, :, place], state, prepared)
-    np.testing.assert_allclose(found, logits, atol=1e-5)
-    # Reordered states are states: every leaf begins with (B, K).
-    swapped = keras.tree.map_structure(lambda leaf: tf.reverse(leaf, [1]), state)
-    tokens = np.full((3, 3), 5, "int32")
-    expected, _ = decoder.step(tokens, state, prepared)
-    found, _ = decoder.step(tokens, swapped, prepared)
-    np.testing.assert_allclose(found, tf.reverse(expected, [1]), atol=1e-6)
 
 
 def test_the_future_is_unknown(memory):
@@ -114,7 +80,7 @@ class TestDecoder(LayerChecks):
     lengths = (9, 4, 2)
 
     def make(self, config):
-        return Decoder(config, ATTENTION, VOCABULARY)
+        return build(config)
 
     def example(self, random, length):
         return random.normal(size=(length, MEMORY))

@@ -11,7 +11,13 @@ import tensorflow as tf
 
 from asr.config.schema import AttentionConfig
 from asr.model.attention import BahdanauAttention
-from asr.model.decoder_cell import Cell, advance, initial_state, read_tokens
+from asr.model.decoder_cell import (
+    Cell,
+    DecoderInputs,
+    DecoderState,
+    advance,
+    read_tokens,
+)
 from asr.model.kernels.decoder_scan import scan_tokens
 from asr.model.ops import sequence_mask
 
@@ -25,14 +31,15 @@ def numbers(*shape, seed):
     return tf.constant(0.5 * random.normal(size=shape), "float32")
 
 
-def one_by_one(cell, attention, projected, memory, dropout_mask):
+def one_by_one(attention, inputs):
     """`read_tokens` without a graph loop, left to automatic differentiation."""
-    state, outputs = initial_state(cell, attention, memory, 1), []
+    cell, projected, memory, dropout_mask = inputs
+    zeros = tf.zeros((BATCH, 1, UNITS)), tf.zeros((BATCH, 1, WIDTH))
+    state, outputs = DecoderState(*zeros, attention.initial_state(memory, 1)), []
     for step in range(STEPS):
         factors = None if dropout_mask is None else dropout_mask[step][:, None]
-        state, weights = advance(
-            cell, attention, projected[step][:, None], state, memory, factors
-        )
+        now = DecoderInputs(cell, projected[step][:, None], memory, factors)
+        state, weights = advance(attention, now, state)
         outputs.append((state.hidden[:, 0], state.context[:, 0], weights[:, 0]))
     return tuple(tf.stack(parts) for parts in zip(*outputs, strict=True))
 
@@ -40,7 +47,8 @@ def one_by_one(cell, attention, projected, memory, dropout_mask):
 def compiled(function):
     """The function as a graph that knows no lengths, as in training."""
 
-    def call(cell, attention, projected, memory, dropout_mask):
+    def call(attention, inputs):
+        cell, projected, memory, dropout_mask = inputs
         unknown = [
             tf.TensorSpec([None, None, projected.shape[-1]]),
             tf.TensorSpec([None, None, WIDTH]),
@@ -50,7 +58,8 @@ def compiled(function):
         @tf.function(input_signature=unknown)
         def graph(projected, memory, dropout_mask):
             prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-            return function(cell, attention, projected, prepared, dropout_mask)
+            given = DecoderInputs(cell, projected, prepared, dropout_mask)
+            return function(attention, given)
 
         return graph(projected, memory.values, dropout_mask)
 
@@ -75,7 +84,8 @@ def values_and_gradients(function, attention, dropped):
         for tensor in watched:
             tape.watch(tensor)
         prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-        outputs = function(cell, attention, projected, prepared, dropout_mask)
+        inputs = DecoderInputs(cell, projected, prepared, dropout_mask)
+        outputs = function(attention, inputs)
         # Each output counts, the weights among them, and each number differently.
         loss = sum(
             tf.reduce_sum(output * numbers(*output.shape, seed=7 + i))

@@ -38,7 +38,6 @@ def test_lengths(frames, states, stride):
     assert encoded.memory.shape == (1, joined, CONFIG.memory_units)
     assert np.asarray(encoded.state_lengths).tolist() == [states]
     assert np.asarray(encoded.memory_lengths).tolist() == [joined]
-    assert encoder.frames_per_memory == 4 * stride
 
 
 @pytest.mark.parametrize(
@@ -52,7 +51,6 @@ def test_other_reductions(convolutions, stride, reduction):
     together = encoder(*features_of(21, 6))
     states = [-(-frames // reduction) for frames in (21, 6)]
     assert np.asarray(together.state_lengths).tolist() == states
-    assert encoder.frames_per_memory == reduction * CONFIG.memory_stride
     alone = encoder(features_of(21, 6)[0][1:, :6], np.array([6], "int32"))
     np.testing.assert_allclose(
         together.states[1, : states[1]], alone.states[0], atol=1e-5

@@ -11,17 +11,18 @@ import pytest
 
 from asr.model.frontend import LogMel
 from asr.model.seq2seq import Seq2Seq
-from asr.storage.model_folder import read_config
+from asr.storage.model_folder import read_config, read_model
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "model.md"
+FOLDER = ROOT / "data" / "models" / "english"
 ROW = re.compile(r"^\| `([\w/.]+)` \|.*\| (\([\d, ]+\)) \| ([\d,]*) ?\|$", re.MULTILINE)
 SECONDS, TOKENS = 3, 40
 
 
 @pytest.fixture(scope="module")
 def config():
-    return read_config(ROOT / "data" / "models" / "english")
+    return read_config(FOLDER)
 
 
 @pytest.fixture(scope="module")
@@ -52,20 +53,20 @@ def outputs_of_layers(model, inputs):
     return shapes | {name: tuple(value.shape) for name, value in outputs.items()}
 
 
-def shapes_of_a_step(model, inputs, beam):
-    """The tensors of one step of the decoder with a beam."""
-    _, prepared, _ = model.encode(inputs["source"], inputs["source_lengths"])
-    state = model.decoder.initial_state(prepared, beam)
-    tokens = np.ones((1, beam), "int32")
-    logits, following = model.decoder.step(tokens, state, prepared)
-    return {
-        "memory.keys": prepared.memory.keys.shape,
-        "memory.location": prepared.memory.location.shape,
-        "state.hidden": following.hidden.shape,
-        "state.context": following.context.shape,
-        "state.attention": following.attention.shape,
-        "step.logits": logits.shape,
-    }
+def shapes_of_a_step(network, samples, beam):
+    """The tensors of one step of the search, with a beam."""
+    encoded = network.encode([np.zeros(samples, "float32")])
+    state = network.initial_state(encoded, beam)
+    log_probs, _, following = network.step(np.ones((1, beam), "int32"), state, encoded)
+    shapes = {f"state.{name}": value.shape for name, value in following.items()}
+    return shapes | {"step.log_probs": log_probs.shape}
+
+
+def shapes_of_the_memory(attention, shape):
+    """What the attention keeps of a memory (B, S, D) for all steps."""
+    memory = attention.prepare(np.zeros(shape, "float32"), np.ones(shape[:2], bool))
+    fields = memory._asdict().items()
+    return {f"memory.{name}": value.shape for name, value in fields}
 
 
 def parameters(model):
@@ -93,7 +94,9 @@ def test_shapes_and_parameters_of_every_layer(model, config, page):
     }
     shapes = {name: value.shape for name, value in inputs.items()}
     shapes |= outputs_of_layers(model, inputs)
-    shapes |= shapes_of_a_step(model, inputs, config.decoding.beam_size)
+    shapes |= shapes_of_the_memory(model.decoder.attention, shapes["memory"])
+    network = read_model(FOLDER).network
+    shapes |= shapes_of_a_step(network, samples, config.decoding.beam_size)
     counts = parameters(model)
     rows = ROW.findall(page)
     for name, shape, count in rows:

@@ -92,40 +92,49 @@ def padded(sources):
     return rows, lengths
 
 
+def log_softmax(logits):
+    return np.asarray(ops.log_softmax(logits, axis=-1))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_are_those_of_keras(kind):
     model, network = made(kind)
     random = np.random.default_rng(5)
     sources = sources_for(network, random)
-    encoded, prepared, ctc = model.encode(*padded(sources))
+    rows, sizes = padded(sources)
+    encoded = model.encoder(*model.frontend(rows, sizes))
     found = network.encode(sources, phone_prior=0.7)
     np.testing.assert_array_equal(found.memory_lengths, encoded.memory_lengths)
-    if ctc is None:
+    if "ctc" not in model.heads:
         assert found.ctc is None
     else:
+        ctc = log_softmax(model.heads["ctc"](encoded.states))
         lengths = np.asarray(encoded.state_lengths)
         np.testing.assert_array_equal(found.state_lengths, lengths)
         for row, length in enumerate(lengths):
             real = row, slice(length)
             np.testing.assert_allclose(found.ctc[real], ctc[real], atol=TOLERANCE)
-    if network.config.phones:
-        phones = model.heads["phones"].log_probs(encoded.states, 0.7)
+    if "phones" in model.heads:
+        head = model.heads["phones"]
+        phones = log_softmax(head(encoded.states) - 0.7 * head.log_prior)
         np.testing.assert_allclose(found.phones, phones, atol=TOLERANCE)
-    # Steps, and the same tokens in one scan.
+    # Steps, and the same tokens in one scan; Keras reads one hypothesis of each source.
     tokens = random.integers(3, 9, (2, 3, 4))
     tokens[..., 0] = 1
     labels = np.roll(tokens, -1, axis=-1)
     scores, weights = network.rescore(tokens, labels, found)
-    theirs = model.decoder.initial_state(prepared, 3)
-    ours = network.initial_state(found, 3)
+    inputs = {"source": rows, "source_lengths": sizes}
+    outputs = [
+        model({**inputs, "tokens": tokens[:, k].astype("int32")}) for k in range(3)
+    ]
+    theirs = np.stack([log_softmax(one["logits"]) for one in outputs], axis=1)
+    attended = np.stack([one["weights"] for one in outputs], axis=1)
+    np.testing.assert_allclose(weights, attended, atol=TOLERANCE)
+    state = network.initial_state(found, 3)
     for step in range(4):
-        logits, theirs = model.decoder.step(
-            ops.convert_to_tensor(tokens[..., step].astype("int32")), theirs, prepared
-        )
-        expected = np.asarray(ops.log_softmax(logits, axis=-1))
-        log_probs, seen, ours = network.step(tokens[..., step], ours, found)
+        expected = theirs[:, :, step]
+        log_probs, seen, state = network.step(tokens[..., step], state, found)
         np.testing.assert_allclose(log_probs, expected, atol=TOLERANCE)
-        np.testing.assert_allclose(ours["context"], theirs.context, atol=TOLERANCE)
         picked = np.take_along_axis(expected, labels[..., step, None], -1)[..., 0]
         np.testing.assert_allclose(scores[..., step], picked, atol=TOLERANCE)
         np.testing.assert_allclose(weights[..., step, :], seen, atol=1e-6)
@@ -135,11 +144,13 @@ def test_pooling():
     tree = {"decoder": {"kind": "pooling"}, "ctc": False}
     model, network = made(tree)
     sources = sources_for(network, np.random.default_rng(6))
-    _, prepared, _ = model.encode(*padded(sources))
+    rows, sizes = padded(sources)
+    tokens = np.ones((2, 1), "int32")
+    outputs = model({"source": rows, "source_lengths": sizes, "tokens": tokens})
     found = network.encode(sources).memory
-    expected = ops.log_softmax(prepared.logits, axis=-1)
+    expected = log_softmax(outputs["logits"])
     np.testing.assert_allclose(found["log_probs"], expected, atol=TOLERANCE)
-    np.testing.assert_allclose(found["weights"], prepared.weights, atol=TOLERANCE)
+    np.testing.assert_allclose(found["weights"], outputs["weights"], atol=TOLERANCE)
 
 
 def test_neighbours_and_padding_do_not_matter():

@@ -12,7 +12,7 @@ import asr
 from asr.config.schema import ModelConfig
 from asr.data.manifest import Utterance, write_manifest
 from asr.errors import DataError, ModelError
-from asr.tasks.classification import Classification
+from asr.tasks.speech_recognition import Classification
 from asr.text.special_tokens import END
 from asr.text.tokenizers import LabelTokenizer, tokenizer_from_json
 

@@ -11,8 +11,7 @@ from asr.errors import DataError, UsageError
 from asr.model.token_embedding import TokenEmbedding
 from asr.storage.keras_model import build
 from asr.tasks import TASKS
-from asr.tasks.summarization import Summarization
-from asr.tasks.translation import Translation
+from asr.tasks.text import Summarization, Translation
 from asr.text.sentencepiece import train_subwords
 from asr.text.special_tokens import END
 from asr.text.tokenizers import CharacterTokenizer

@@ -12,7 +12,6 @@ import tensorflow as tf
 from asr.errors import OutputError
 from asr.training.callbacks import (
     ProgressBar,
-    ProgressLines,
     TensorBoard,
     alignment_quality,
     warn_if_dead,
@@ -52,14 +51,17 @@ def test_bar_on_a_terminal(monkeypatch):
     assert " s/s" in drawn
 
 
-def test_lines_within_an_epoch():
-    times, lines = iter([0.0, 60.0, 120.0, 180.0, 300.0]), []
-    log = ProgressLines(3, lines.append, clock=lambda: next(times))
-    log.start_epoch(1, total=100.0, done=20.0)
-    for loss in (4.0, 3.0, 2.0, 1.5):  # after 1, 2, 3 and 5 minutes
-        log.advance(10.0, loss)
+def test_lines_within_an_epoch(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    bar = ProgressBar(3)
+    bar.start_epoch(1, total=100.0, done=20.0)
+    for minutes, loss in ((1, 4.0), (2, 3.0), (3, 2.0), (5, 1.5)):
+        clock[0] = 60.0 * minutes
+        bar.advance(10.0, {"loss": loss})
     # 20 in 2 minutes leave 60 for 6 minutes; 40 in 5 minutes leave 40 for 5 minutes.
-    assert lines == [
+    assert sys.stderr.getvalue().splitlines() == [
         "epoch 2/3  40%  loss 3.000  6 min left in this epoch",
         "epoch 2/3  60%  loss 1.500  5 min left in this epoch",
     ]

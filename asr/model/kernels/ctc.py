@@ -19,8 +19,6 @@ All values are logarithms: probabilities of long sequences are below the float32
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from keras import ops
 
 from asr.arrays import Tensor
@@ -28,14 +26,6 @@ from asr.model.ops import scan, sequence_mask
 
 # Log probability of the impossible: finite, so that differences stay numbers.
 _NEVER = -1e9
-
-
-class Lattice(NamedTuple):
-    """States of 2B sequences: B forward, then B reversed."""
-
-    emitted: Tensor  # log probability of the symbol of each state, (2B, S, 2U + 1)
-    skip: Tensor  # 0 where a path may come from two states before, (2B, 2U + 1)
-    real: Tensor  # 1 at real frames and 0 in the padding, (2B, S)
 
 
 @ops.custom_gradient
@@ -59,23 +49,23 @@ def ctc_losses(
     batch, states = ops.shape(labels)[0], 2 * ops.shape(labels)[1] + 1
     labels = ops.where(sequence_mask(lengths, ops.shape(labels)[1]), labels, 0)
     time = ops.cast(sequence_mask(frames, ops.shape(log_probs)[1]), "float32")
-    lattice = _lattice(log_probs, time, labels, lengths)
+    symbols, emitted, skip = _lattice(log_probs, labels, lengths)
     # Before the first frame a path is in front of state 0.
     start = ops.where(ops.arange(states)[None] == 0, 0.0, _NEVER)
-    start = start + ops.zeros_like(lattice.skip)
+    start = start + ops.zeros_like(skip)
 
     def advance(alpha: Tensor, step: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         real, emitted = step
         padded = ops.pad(alpha, ((0, 0), (2, 0)), constant_values=_NEVER)
-        one, two = padded[:, 1:-1], padded[:, :-2] + lattice.skip
+        one, two = padded[:, 1:-1], padded[:, :-2] + skip
         top = ops.maximum(ops.maximum(alpha, one), two)
         total = ops.exp(alpha - top) + ops.exp(one - top) + ops.exp(two - top)
         alpha = ops.where(real > 0, top + ops.log(total) + emitted, alpha)
         return alpha, alpha
 
     # One loop computes alpha and beta: beta is the second half of the batch.
-    by_time = ops.transpose(lattice.emitted, (1, 0, 2))
-    real = ops.transpose(lattice.real)[..., None]
+    by_time = ops.transpose(emitted, (1, 0, 2))
+    real = ops.transpose(ops.concatenate([time, ops.flip(time, 1)]))[..., None]
     final, alphas = scan(advance, start, (real, by_time))
     total = _total(final[:batch], lengths)
     possible = total > 0.5 * _NEVER
@@ -90,31 +80,31 @@ def ctc_losses(
         betas = _columns(ops.flip(both[batch:], 1), ops.maximum(mirror, 0))
         betas = ops.where(mirror[:, None] >= 0, betas, _NEVER)
         # alpha and beta both count the frame itself: once too often.
-        joint = both[:batch] + betas - lattice.emitted[:batch] - total[:, None, None]
+        joint = both[:batch] + betas - emitted[:batch] - total[:, None, None]
         posterior = ops.exp(ops.minimum(joint, 0.0)) * time[..., None]
-        symbols = ops.one_hot(_with_blanks(labels), log_probs.shape[-1])
+        by_state = ops.one_hot(symbols[:batch], log_probs.shape[-1])
         scale = ops.where(possible, upstream, 0.0)[:, None, None]
-        return -ops.matmul(posterior, symbols) * scale, None, None, None
+        return -ops.matmul(posterior, by_state) * scale, None, None, None
 
     return ops.where(possible, -total, 0.0), gradient
 
 
 def _lattice(
-    log_probs: Tensor, time: Tensor, labels: Tensor, lengths: Tensor
-) -> Lattice:
-    """Return the lattice of the labels, and of the reversed labels and frames."""
-    halves = []
-    for sequence, scores, real in (
-        (labels, log_probs, time),
-        (_reverse(labels, lengths), ops.flip(log_probs, 1), ops.flip(time, 1)),
-    ):
-        symbols = _with_blanks(sequence)  # (B, 2U + 1)
-        before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
-        skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
-        halves.append((_columns(scores, symbols), skip, real))
-    return Lattice(
-        *(ops.concatenate(pair, axis=0) for pair in zip(*halves, strict=True))
-    )
+    log_probs: Tensor, labels: Tensor, lengths: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the states of 2B sequences: B forward, then B reversed.
+
+    Returns:
+        Symbol of each state (2B, 2U + 1), its log probabilities (2B, S, 2U + 1), and 0
+        where a path may come from two states before, (2B, 2U + 1).
+    """
+    batch = ops.shape(labels)[0]
+    symbols = _with_blanks(ops.concatenate([labels, _reverse(labels, lengths)]))
+    before = ops.pad(symbols, ((0, 0), (2, 0)))[:, :-2]
+    skip = ops.where((symbols != 0) & (symbols != before), 0.0, _NEVER)
+    ahead = _columns(log_probs, symbols[:batch])
+    back = _columns(ops.flip(log_probs, 1), symbols[batch:])
+    return symbols, ops.concatenate([ahead, back]), skip
 
 
 def _columns(values: Tensor, index: Tensor) -> Tensor:

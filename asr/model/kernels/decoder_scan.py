@@ -25,33 +25,17 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.model.attention import Attention, BahdanauAttention, BahdanauMemory, Memory
-from asr.model.decoder_cell import Cell, DecoderOutputs, DecoderState, read_tokens
-from asr.model.kernels.bahdanau import (
-    AttentionSteps,
-    BahdanauBackward,
-    GradientSums,
-    StepGradients,
+from asr.model.attention import Attention, BahdanauAttention
+from asr.model.decoder_cell import (
+    Cell,
+    DecoderInputs,
+    DecoderOutputs,
+    DecoderState,
+    read_tokens,
 )
-from asr.model.kernels.gru import Slopes, gru_gradients, gru_slopes
+from asr.model.kernels.bahdanau import BahdanauBackward, GradientSums, StepGradients
+from asr.model.kernels.gru import gru_gradients, gru_slopes
 from asr.model.ops import delayed, fill, outer_sum, present, product, scan
-
-
-class Inputs(NamedTuple):
-    """All tensors that the loop reads; fields as in `read_tokens`."""
-
-    cell: Cell
-    projected: Tensor
-    memory: BahdanauMemory
-    dropout_mask: Tensor
-
-
-class BackwardInputs(NamedTuple):
-    """Inputs of the backward loop, (U, B, n) each."""
-
-    upstream: DecoderOutputs  # gradients of the outputs
-    slopes: Slopes  # derivatives of the GRU
-    attention: AttentionSteps  # forward values of the attention
 
 
 class BackwardStep(NamedTuple):
@@ -62,25 +46,18 @@ class BackwardStep(NamedTuple):
     sums: GradientSums  # carry: over the steps so far; output: zeros
 
 
-def scan_tokens(
-    cell: Cell,
-    attention: Attention,
-    projected: Tensor,
-    memory: Memory,
-    dropout_mask: Tensor = None,
-) -> DecoderOutputs:
+def scan_tokens(attention: Attention, inputs: DecoderInputs) -> DecoderOutputs:
     """Compute `read_tokens`, with a faster derivative for Bahdanau's attention.
 
     The other kinds of attention are left to automatic differentiation.
     """
     if not isinstance(attention, BahdanauAttention):
-        return read_tokens(cell, attention, projected, memory, dropout_mask)
-    inputs = Inputs(cell, projected, memory, dropout_mask)
+        return read_tokens(attention, inputs)
 
     @ops.custom_gradient
     def run(*tensors: Tensor) -> tuple[Any, Any]:
-        given: Inputs = fill(inputs, tensors)
-        outputs = read_tokens(given.cell, attention, *given[1:])
+        given: DecoderInputs = fill(inputs, tensors)
+        outputs = read_tokens(attention, given)
 
         def gradient(*upstream: Any) -> tuple[Any, ...]:
             # TensorFlow passes three tensors, JAX the three as one tuple.
@@ -93,38 +70,31 @@ def scan_tokens(
 
 
 def _backward(
-    inputs: Inputs, outputs: DecoderOutputs, upstream: DecoderOutputs
-) -> Inputs:
+    inputs: DecoderInputs, outputs: DecoderOutputs, upstream: DecoderOutputs
+) -> DecoderInputs:
     """Return the gradients of all inputs."""
-    cell = inputs.cell
+    cell, projected, memory, dropout_mask = inputs
     # Derivatives of the GRU at all steps, from the stored states and contexts.
     hidden, contexts = delayed(outputs.hidden), delayed(outputs.context)
-    projected = inputs.projected + product(contexts, cell.context_kernel)
+    projected = projected + product(contexts, cell.context_kernel)
     recurrent = product(hidden, cell.recurrent_kernel) + cell.bias
     slopes = gru_slopes(projected, recurrent, hidden)
-    attention = BahdanauBackward(
-        inputs.memory, outputs.hidden, outputs.weights, inputs.dropout_mask
-    )
+    attention = BahdanauBackward(memory, outputs.hidden, outputs.weights, dropout_mask)
     to_state = ops.transpose(cell.recurrent_kernel)  # (3H, H)
     to_context = ops.transpose(cell.context_kernel)  # (3H, D)
 
-    def step(
-        carry: BackwardStep, inputs: BackwardInputs
-    ) -> tuple[BackwardStep, BackwardStep]:
+    def step(carry: BackwardStep, inputs: Any) -> tuple[BackwardStep, BackwardStep]:
+        given, slopes, forward = inputs
         # Attention is last in a step, so its derivative is first.
-        d_context = inputs.upstream.context + carry.state.context
+        d_context = given.context + carry.state.context
         d_query, d_attention, gradients, sums = attention.step(
-            inputs.attention,
-            carry.sums,
-            d_context,
-            inputs.upstream.weights,
-            carry.state.attention,
+            forward, carry.sums, d_context, given.weights, carry.state.attention
         )
         # The new state is an output, the next step's state, and the query.
-        d_hidden = inputs.upstream.hidden + carry.state.hidden + d_query
-        d_inputs, d_recurrent = gru_gradients(d_hidden, inputs.slopes.gates)
+        d_hidden = given.hidden + carry.state.hidden + d_query
+        d_inputs, d_recurrent = gru_gradients(d_hidden, slopes.gates)
         before = DecoderState(
-            d_hidden * inputs.slopes.previous + ops.matmul(d_recurrent, to_state),
+            d_hidden * slopes.previous + ops.matmul(d_recurrent, to_state),
             ops.matmul(d_inputs, to_context),
             d_attention,
         )
@@ -135,12 +105,9 @@ def _backward(
         )
 
     zeros = DecoderState(*(ops.zeros_like(output[0]) for output in outputs))
-    last, steps = scan(
-        step,
-        BackwardStep(zeros, attention.no_gradients, attention.no_sums),
-        BackwardInputs(upstream, slopes, attention.steps),
-        reverse=True,
-    )
+    start = BackwardStep(zeros, attention.no_gradients, attention.no_sums)
+    by_step = upstream, slopes, attention.steps
+    last, steps = scan(step, start, by_step, reverse=True)
     # Sums over all steps as one product each.
     d_inputs, d_recurrent = gru_gradients(steps.state.hidden, slopes.gates)
     d_cell = Cell(
@@ -149,7 +116,6 @@ def _backward(
         ops.sum(d_recurrent, axis=(0, 1)),
     )
     d_memory = attention.finish(steps.state.context, steps.gradients, last.sums)
-    d_mask = None
-    if inputs.dropout_mask is not None:  # random numbers need no gradient
-        d_mask = ops.zeros_like(inputs.dropout_mask)
-    return Inputs(d_cell, d_inputs, d_memory, d_mask)
+    # Random numbers need no gradient.
+    d_mask = None if dropout_mask is None else ops.zeros_like(dropout_mask)
+    return DecoderInputs(d_cell, d_inputs, d_memory, d_mask)

@@ -23,7 +23,7 @@ The backward loop holds the last line only; the gradient of R is one product aft
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from keras import ops
 
@@ -63,13 +63,6 @@ def gru_gradients(deltas: Tensor, slopes: Tensor) -> tuple[Tensor, Tensor]:
     return ops.concatenate([both, by_input], axis=-1), all_four[..., : 3 * units]
 
 
-class Step(NamedTuple):
-    """Carry and output of the forward loop."""
-
-    hidden: Tensor  # new state, (B, H)
-    recurrent: Tensor  # r, stored for the derivative, (B, 3H)
-
-
 # Added to the update gate of a masked step: z becomes 1 and the state stays, exactly.
 _SHUT = 1e4
 
@@ -93,38 +86,34 @@ def gru_sequence(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> 
     shut = ops.concatenate([ops.full((units,), _SHUT), ops.zeros((2 * units,))])
     inputs = ops.where(mask > 0, inputs, shut)
 
-    def forward(carry: Step, projected: Tensor) -> tuple[Step, Step]:
-        recurrent = ops.matmul(carry.hidden, kernel) + bias
+    def forward(carry: Any, projected: Tensor) -> tuple[Any, Any]:
+        hidden, _ = carry
+        recurrent = ops.matmul(hidden, kernel) + bias  # stored for the derivative
         update, _, candidate = gates(projected, recurrent)
-        hidden = carry.hidden + (1.0 - update) * (candidate - carry.hidden)
-        following = Step(hidden, recurrent)
+        following = hidden + (1.0 - update) * (candidate - hidden), recurrent
         return following, following  # `scan` needs outputs like the carry
 
-    _, steps = scan(forward, Step(start, ops.zeros_like(inputs[0])), inputs)
+    _, (states, recurrent) = scan(forward, (start, ops.zeros_like(inputs[0])), inputs)
 
-    def gradient(
-        *args: Tensor, upstream: Tensor = None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def gradient(*args: Tensor, upstream: Tensor = None) -> tuple[Any, ...]:
         upstream = args[0] if upstream is None else upstream
-        previous = delayed(steps.hidden)
-        slopes = gru_slopes(inputs, steps.recurrent, previous)
+        previous = delayed(states)
+        slopes = gru_slopes(inputs, recurrent, previous)
         transposed = ops.transpose(kernel)
 
-        def backward(
-            carry: Tensor, step: tuple[Tensor, Slopes]
-        ) -> tuple[Tensor, Tensor]:
+        def backward(carry: Tensor, step: Any) -> tuple[Tensor, Tensor]:
             outer, slopes = step
             delta = outer + carry  # (B, H)
             d_recurrent = ops.tile(delta, (1, 3)) * slopes.gates
             return delta * slopes.previous + ops.matmul(d_recurrent, transposed), delta
 
         # Without xc: it does not lead to the previous state.
-        recurrent = slopes._replace(gates=slopes.gates[..., : 3 * units])
-        _, deltas = scan(backward, start, (upstream, recurrent), reverse=True)
+        shorter = slopes._replace(gates=slopes.gates[..., : 3 * units])
+        _, deltas = scan(backward, start, (upstream, shorter), reverse=True)
         # One product over all steps, instead of a running sum in the loop.
         d_inputs, d_recurrent = gru_gradients(deltas, slopes.gates)
         d_kernel = outer_sum(previous, d_recurrent)
         d_bias = ops.sum(d_recurrent, axis=(0, 1))
         return d_inputs, ops.zeros_like(mask), d_kernel, d_bias
 
-    return steps.hidden, gradient
+    return states, gradient

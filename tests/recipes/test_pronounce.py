@@ -49,7 +49,10 @@ def test_words_without_pronunciation_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake = tmp_path / "espeak-ng"
-    fake.write_text("#!/bin/sh\ncase $5 in zzz) ;; *) echo tʃitʃ;; esac\n")
+    fake.write_text(
+        "#!/bin/sh\nwhile read word; do\n"
+        "case $word in zzz) ;; *) echo tʃitʃ;; esac\ndone\n"
+    )
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
     result, output = written(tmp_path, "the church zzz")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
-from rich import progress as bars
-from rich.console import Console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+
+    from rich.progress import Progress
+
+_TIME_LEFT = "TimeRemainingColumn"
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,10 @@ class AudioProgress:
 @contextlib.contextmanager
 def progress(total: int | None, unit: str) -> Iterator[Callable[[], None]]:
     """Show a bar of items on a terminal; yield a function to call for each."""
-    with _bar(bars.MofNCompleteColumn(), bars.TimeRemainingColumn()) as bar:
+    if not shows_bar():
+        yield lambda: None
+        return
+    with _bar("MofNCompleteColumn", _TIME_LEFT) as bar:
         task = bar.add_task(unit, total=total)
         yield lambda: bar.advance(task)
 
@@ -60,12 +66,10 @@ def audio_progress(
         finally:
             lines.write()
         return
-    columns = (
-        bars.TextColumn("{task.fields[clock]}"),
-        bars.TextColumn("{task.fields[speed]}"),
-        bars.TimeRemainingColumn(),
-    )
-    with _bar(*columns) as bar:
+    if not shows_bar():
+        yield AudioProgress(lambda _: None)
+        return
+    with _bar("{task.fields[clock]}", "{task.fields[speed]}", _TIME_LEFT) as bar:
         task = bar.add_task("transcribing", total=total, clock="", speed="")
         started = time.monotonic()
         ends = f" of {_clock(total)}" if total else ""
@@ -78,9 +82,6 @@ def audio_progress(
 
         @contextlib.contextmanager
         def hidden() -> Iterator[None]:
-            if bar.disable:
-                yield
-                return
             bar.stop()
             try:
                 yield
@@ -129,26 +130,33 @@ class _JsonProgress:
 @contextlib.contextmanager
 def download(total: int) -> Iterator[Callable[[int], None]]:
     """Show downloaded bytes of a total, 0 if unknown, and their rate."""
-    speed = bars.TransferSpeedColumn()
-    with _bar(bars.DownloadColumn(), speed, bars.TimeRemainingColumn()) as bar:
+    if not shows_bar():
+        yield lambda _: None
+        return
+    with _bar("DownloadColumn", "TransferSpeedColumn", _TIME_LEFT) as bar:
         task = bar.add_task("downloading", total=total or None)
         yield lambda amount: bar.advance(task, amount)
 
 
 def shows_bar() -> bool:
     """Return whether `progress` shows a bar."""
-    return sys.stderr.isatty()
+    terminal = sys.stderr.isatty() or bool(os.environ.get("FORCE_COLOR"))
+    return terminal and os.environ.get("TERM") != "dumb"
 
 
-def _bar(*columns: bars.ProgressColumn) -> bars.Progress:
-    console = Console(stderr=True)
-    # rich must not redirect standard output: results go there.
+def _bar(*columns: str) -> Progress:
+    """Return a bar with columns: names of classes of `rich.progress`, or formats."""
+    from rich import progress as bars  # noqa: PLC0415 - slow to start, mostly not needed
+    from rich.console import Console  # noqa: PLC0415
+
     return bars.Progress(
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
-        *columns,
-        console=console,
+        *(
+            bars.TextColumn(name) if "{" in name else getattr(bars, name)()
+            for name in columns
+        ),
+        console=Console(stderr=True),
         transient=True,
-        disable=not console.is_terminal or console.is_dumb_terminal,
-        redirect_stdout=False,
+        redirect_stdout=False,  # results go there
     )

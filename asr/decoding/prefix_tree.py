@@ -108,8 +108,8 @@ class PhoneTree(NamedTuple):
             ValueError: The arrays are not those of a tree.
         """
         children, count = children.astype(np.int32), len(phones)
-        first = 1 + np.cumsum(children) - children
-        begin = np.concatenate([[0], np.cumsum(ends, dtype=np.int64)])
+        first = 1 + np.cumsum(children, dtype=np.int32) - children
+        begin = np.concatenate([[0], np.cumsum(ends)], dtype=np.int32)
         fits = (
             all(x.ndim == 1 and x.dtype.kind == "u" for x in (phones, ends, words))
             and len(children) == len(ends) == count
@@ -121,7 +121,7 @@ class PhoneTree(NamedTuple):
         )
         if not fits:
             raise ValueError("not a tree of phones")
-        return cls(phones, first, children, words.astype(np.int64), begin)
+        return cls(phones, first, children, words.astype(np.int32), begin)
 
     def lookahead(self, scores: np.ndarray) -> np.ndarray:
         """Return the best score of the words behind each node, (N,); 0 at the root.
@@ -129,7 +129,7 @@ class PhoneTree(NamedTuple):
         Args:
             scores: Expected score of each word, by its number.
         """
-        best = np.full(len(self.phones), -np.inf)
+        best = np.full(len(self.phones), -np.inf, np.float32)
         ends = np.flatnonzero(self.begin[1:] > self.begin[:-1])
         best[ends] = np.maximum.reduceat(scores[self.words], self.begin[ends])
         depths, below = [], slice(0, 1)

@@ -38,6 +38,8 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
         ModelError: There is no such language model, it has other characters, or the
             model has no CTC head of phones where `phone_weight` asks for one.
     """
+    # Before the language model, which then fits into the memory that this frees.
+    network.start()
     language_model = None
     if config.language_model:
         language_model = load_language_model(config.language_model)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from asr.language_model.model import (
     FIRST,
     UNKNOWN,
     LanguageModel,
+    Names,
     PhoneLexicon,
     Words,
 )
@@ -136,7 +138,7 @@ def lexicon_search(
     tree = _tree(words, words.lexicon, phones, writable)
     if not len(tree.words):
         return None
-    names = [""] * FIRST + list(words.vocabulary)
+    names = _TokenNames(words.vocabulary)
     unigrams = words.ngrams.unigrams.astype(np.float64)
     scores = np.log(np.maximum(unigrams, _TINY)) * weight
     rewards = _rewards(hotwords, names, tokenizer) if hotwords else None
@@ -153,13 +155,40 @@ def lexicon_search(
     )
 
 
+class _TokenNames(Sequence[str]):
+    """Spelling of each token of a vocabulary; those before the first word have none."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        self._vocabulary = vocabulary
+
+    def __len__(self) -> int:
+        return FIRST + len(self._vocabulary)
+
+    def __getitem__(self, token: Any) -> Any:
+        return "" if token < FIRST else self._vocabulary[token - FIRST]
+
+
+def _characters(vocabulary: Sequence[str]) -> set[str]:
+    """Return the characters of all words."""
+    text = (
+        Names.of(vocabulary).text
+        if not isinstance(vocabulary, Names)
+        else (vocabulary.text)
+    )
+    if text.max() < 128:  # of ASCII alone, which is much faster
+        characters = {chr(code) for code in np.flatnonzero(np.bincount(text))}
+    else:
+        characters = set(text.tobytes().decode())
+    return characters - {"\n"}
+
+
 def _tree(
     words: Words, lexicon: PhoneLexicon, phones: Sequence[str], writable: set[str]
 ) -> PhoneTree:
     """Return the tree of the words that a model can write and whose phones it knows."""
     numbers = {phone: number for number, phone in enumerate(phones, start=1)}
     table = np.array([0, *(numbers.get(phone, 0) for phone in lexicon.phones)])
-    if table[1:].all() and writable.issuperset("".join(words.vocabulary)):
+    if table[1:].all() and writable.issuperset(_characters(words.vocabulary)):
         return lexicon.tree._replace(phones=table.astype(np.uint8)[lexicon.tree.phones])
     entries = [
         ([int(table[phone]) for phone in spoken], word)

@@ -6,10 +6,12 @@ predicted by the two words before it as well; an unknown word is still spelled o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+import numpy as np
 
 from asr.decoding.prefix_tree import PhoneTree, phone_tree
 from asr.decoding.word_ngrams import WordNGrams
@@ -19,6 +21,55 @@ from asr.text.tokenizers import CharacterTokenizer
 
 UNKNOWN = 3  # token of all words that the vocabulary lacks
 FIRST = 4  # token of the first word of the vocabulary
+
+
+class Names(Sequence[str]):
+    """Names in one buffer, each decoded when it is looked up.
+
+    Args:
+        text: UTF-8, a name on each line, (N,) uint8; may be memory-mapped.
+    """
+
+    def __init__(self, text: np.ndarray) -> None:
+        self._text = text
+        breaks = np.flatnonzero(text == ord("\n")).astype(np.int32)
+        self._begin = np.concatenate([[0], breaks + 1, [len(text) + 1]], dtype=np.int32)
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Names:
+        """Return names that are at hand."""
+        return cls(np.frombuffer("\n".join(names).encode(), np.uint8))
+
+    @property
+    def text(self) -> np.ndarray:
+        """All names, a line each, UTF-8."""
+        return self._text
+
+    @property
+    def sizes(self) -> np.ndarray:
+        """Bytes of each name."""
+        return np.diff(self._begin) - 1
+
+    def __len__(self) -> int:
+        return len(self._begin) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
+        if isinstance(index, slice):
+            return tuple(self)[index]
+        first, last = self._begin[index], self._begin[index + 1] - 1
+        return self._text[first:last].tobytes().decode()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._text.tobytes().decode().split("\n"))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Iterable) and tuple(self) == tuple(other)
+
+    __hash__ = None  # type: ignore[assignment]  # as a list
 
 
 class PhoneLexicon(NamedTuple):
@@ -43,7 +94,7 @@ class Words:
         lexicon: Pronunciations of the words that have any.
     """
 
-    vocabulary: tuple[str, ...]
+    vocabulary: Sequence[str]
     ngrams: WordNGrams
     lexicon: PhoneLexicon | None = None
 
@@ -85,7 +136,7 @@ class LanguageModel:
         return self._ngrams if isinstance(self._ngrams, NGrams) else self._ngrams()
 
 
-def phone_lexicon(vocabulary: tuple[str, ...], lexicon: Lexicon) -> PhoneLexicon | None:
+def phone_lexicon(vocabulary: Sequence[str], lexicon: Lexicon) -> PhoneLexicon | None:
     """Return the pronunciations of a vocabulary, or None if the lexicon has none."""
     entries = [
         (phones, token)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from asr.files import model_path, replaced_folder
 from asr.language_model.model import (
     FIRST,
     LanguageModel,
+    Names,
     PhoneLexicon,
     Words,
     phone_lexicon,
@@ -31,7 +32,7 @@ from asr.storage.model_folder import (
     verify,
     write_model,
 )
-from asr.storage.weights import mapped_arrays
+from asr.storage.weights import MappedArrays
 from asr.text.tokenizers import CharacterTokenizer, read_tokenizer
 
 _WORDS = "words_"  # before the names of the arrays of words
@@ -73,28 +74,26 @@ def _arrays(model: LanguageModel) -> dict[str, np.ndarray]:
     """Return the arrays that a language model folder stores."""
     arrays = model.ngrams.arrays()
     if model.words:
-        words = {"vocabulary": _from_names(model.words.vocabulary)}
+        words = {"vocabulary": Names.of(model.words.vocabulary).text}
         words |= model.words.ngrams.arrays()
         if model.words.lexicon:
             phones, tree = model.words.lexicon
-            words["phone_names"] = _from_names(phones)
+            words["phone_names"] = Names.of(phones).text
             words |= {f"tree_{name}": array for name, array in tree.arrays().items()}
         arrays |= {f"{_WORDS}{name}": array for name, array in words.items()}
     return arrays
 
 
-def _from_names(names: Iterable[str]) -> np.ndarray:
-    return np.frombuffer("\n".join(names).encode(), np.uint8)
-
-
-def _names(array: np.ndarray, what: str) -> tuple[str, ...]:
+def _names(array: np.ndarray, what: str) -> Names:
     """Read names, a line each, none empty or too long."""
+    names = Names(array)
+    sizes = names.sizes
+    if not (sizes.min() > 0 and sizes.max() <= LONGEST):
+        raise DataError(f"not {what}: words of no or over {LONGEST} bytes")
     try:
-        names = tuple(array.tobytes().decode().split("\n"))
+        array.tobytes().decode()
     except UnicodeDecodeError as error:
         raise DataError(f"not {what}: {error}") from error
-    if not all(0 < len(name) <= LONGEST for name in names):
-        raise DataError(f"not {what}: words of no or over {LONGEST} characters")
     return names
 
 
@@ -117,8 +116,7 @@ def _read_words(arrays: Mapping[str, np.ndarray]) -> Words | None:
     if "vocabulary" not in own:
         raise DataError("not a vocabulary: it is missing")
     vocabulary = _names(own["vocabulary"], "a vocabulary")
-    fits = len(ngrams.unigrams) == FIRST + len(vocabulary)
-    if not fits or len(set(vocabulary)) < len(vocabulary):
+    if len(ngrams.unigrams) != FIRST + len(vocabulary):
         raise DataError("not a vocabulary: its words do not fit the n-grams")
     if "pronunciations" in own:  # folders of older releases
         lexicon = _read_pronunciations(own["pronunciations"], vocabulary)
@@ -146,11 +144,11 @@ def _read_lexicon(
         or words.min(initial=FIRST) < FIRST
     ):
         raise DataError("not a lexicon: it does not fit the vocabulary")
-    return PhoneLexicon(names, tree)
+    return PhoneLexicon(tuple(names), tree)
 
 
 def _read_pronunciations(
-    array: np.ndarray, vocabulary: tuple[str, ...]
+    array: np.ndarray, vocabulary: Sequence[str]
 ) -> PhoneLexicon | None:
     """Read pronunciations: a line for each word, with tabs between them."""
     try:
@@ -184,7 +182,7 @@ def load_language_model(name: str | Path) -> LanguageModel:
     tokenizer = read_tokenizer(folder / TOKENIZER)
     if not isinstance(tokenizer, CharacterTokenizer):
         raise ModelError(f"{folder}: {WEIGHTS} does not fit {TOKENIZER}")
-    arrays = mapped_arrays(folder / WEIGHTS)
+    arrays = MappedArrays(folder / WEIGHTS)
 
     def characters() -> NGrams:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -78,6 +78,7 @@ class Network:
         vocabulary: Number of tokens.
         text: Whether sources are tokens of texts; otherwise they are waveforms.
         threads: Processor threads of each operation; 0 for all cores.
+        release: Called when the weights have been copied; gives their memory back.
 
     Raises:
         ModelError: The weights are not those of such a network.
@@ -92,8 +93,10 @@ class Network:
         vocabulary: int,
         text: bool,
         threads: int = 0,
+        release: Callable[[], None] = lambda: None,
     ) -> None:
         self.config, self.text, self.threads = config, text, threads
+        self._release = release
         self.weights = weights
         self.frontend = None if text else LogMel(config.frontend)
         self._check(vocabulary)
@@ -116,6 +119,10 @@ class Network:
         weights = _SinglePrecision(self.weights)
         return self._session(encoder_graph(self.config, weights, text=self.text))
 
+    def start(self) -> None:
+        """Make the encoder ready, which the first use does otherwise."""
+        _ = self._encoder
+
     @functools.cached_property
     def _step(self) -> onnxruntime.InferenceSession:
         return self._session(step_graph(self.config, _SinglePrecision(self.weights)))
@@ -136,6 +143,7 @@ class Network:
             for array in weights.values()
         ]
         options.add_external_initializers(list(weights), values)
+        self._release()
         return onnxruntime.InferenceSession(
             graph.model(external=True), options, providers=["CPUExecutionProvider"]
         )

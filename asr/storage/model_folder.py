@@ -35,8 +35,8 @@ from asr.files import atomic_write
 from asr.runtime.network import Network
 from asr.storage.weights import (
     LARGEST_WEIGHTS,
+    MappedArrays,
     check_numbers,
-    mapped_arrays,
     write_arrays,
 )
 from asr.tasks import TASKS
@@ -169,7 +169,7 @@ def read_model(folder: Path, threads: int = 0) -> LoadedModel:
     tokenizer = read_tokenizer(folder / TOKENIZER)
     task = TASKS[config.task](tokenizer, config.model, config.normalizer)
     path = folder / WEIGHTS
-    arrays = dict(mapped_arrays(path))
+    arrays = MappedArrays(path)
     check_numbers(arrays, path)
     try:
         normalizer(config.normalizer)
@@ -178,6 +178,7 @@ def read_model(folder: Path, threads: int = 0) -> LoadedModel:
             arrays,
             vocabulary=task.vocabulary,
             text=task.modality == "text",
+            release=arrays.release,
             threads=threads,
         )
     except RecipeError as error:

@@ -86,18 +86,18 @@ def write_arrays(
                 np.lib.format.write_array(content, array, allow_pickle=False)
 
 
-def mapped_arrays(path: Path) -> Mapping[str, np.ndarray]:
-    """Open an archive of arrays; those that are not compressed are memory-mapped.
+class MappedArrays(Mapping[str, np.ndarray]):
+    """Archive of arrays; those that are not compressed are memory-mapped.
 
     Compressed arrays are read when they are looked up. Pickled arrays are refused.
+
+    Args:
+        path: The archive.
 
     Raises:
         ModelError: The file is damaged.
     """
-    return _MappedArrays(path)
 
-
-class _MappedArrays(Mapping[str, np.ndarray]):
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
@@ -137,6 +137,11 @@ class _MappedArrays(Mapping[str, np.ndarray]):
         if offset - start + count * dtype.itemsize != member.file_size:
             raise ValueError("cut off")
         return np.frombuffer(self._bytes, dtype, count, offset).reshape(shape)
+
+    def release(self) -> None:
+        """Give back the memory of what was read; it is read again when needed."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self._bytes.madvise(mmap.MADV_DONTNEED)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)

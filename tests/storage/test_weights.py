@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from asr.errors import ModelError
-from asr.storage.weights import mapped_arrays, write_arrays
+from asr.storage.weights import MappedArrays, write_arrays
 
 ARRAYS = {
     "codes": np.arange(7, dtype=np.uint8),
@@ -25,7 +25,7 @@ def path(tmp_path):
 
 
 def test_arrays_are_those_of_numpy(path):
-    found = mapped_arrays(path)
+    found = MappedArrays(path)
     with np.load(path) as loaded:
         assert sorted(found) == sorted(loaded.files) == sorted(ARRAYS)
         for name, array in ARRAYS.items():
@@ -55,4 +55,4 @@ def test_the_same_arrays_give_the_same_bytes(path, tmp_path):
 def test_damaged_files(path, damage):
     path.write_bytes(damage(path.read_bytes()))
     with pytest.raises(ModelError, match="not a readable weights file"):
-        mapped_arrays(path)["large"]
+        MappedArrays(path)["large"]

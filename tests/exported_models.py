@@ -14,12 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+import asr
 from asr.config.parsing import from_dict
 from asr.config.schema import DecodingConfig, ModelConfig
 from asr.decoding.beam_search import Tokens
 from asr.inference.beam_search_decoder import BeamSearchDecoder
 from asr.runtime.shapes import weight_shapes
-from asr.storage.model_folder import FolderConfig, LoadedModel, write_model
+from asr.storage.model_folder import (
+    FolderConfig,
+    LoadedModel,
+    read_model,
+    write_model,
+)
 from asr.tasks import TASKS
 from asr.text.tokenizers import CharacterTokenizer, LabelTokenizer
 
@@ -140,3 +146,10 @@ def run_example_here(
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         exec(program_of(folder), {})
     return printed.getvalue().removesuffix("\n")
+
+
+def exported(kind: dict[str, Any], form: str, folder: Path) -> tuple[Path, LoadedModel]:
+    """Write a random model of a kind and export it; return the export and the model."""
+    write_random_model(folder / "model", kind, keras=True)
+    output = asr.export(folder / "model", form, folder / "out")
+    return output, read_model(folder / "model")

@@ -7,18 +7,16 @@ entries with the same future only the best stays (recombination).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.prefix_tree import ROOT, PhoneTree
 from asr.decoding.scorers import NEVER
+from asr.decoding.word_histories import TINY, Histories, WordModel, ranges
 from asr.text.special_tokens import END
-
-_TINY = 1e-30
 
 
 class Hypothesis(NamedTuple):
@@ -35,18 +33,6 @@ class Hypothesis(NamedTuple):
     acoustic: float
     language: float
     reward: float = 0.0
-
-
-class WordModel(Protocol):
-    """Predicts words; `asr.decoding.word_ngrams.WordNGrams` is one."""
-
-    def start(self) -> np.ndarray:
-        """Return the history before a text, (1, H) int64."""
-
-    def extend(
-        self, histories: np.ndarray, words: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return probabilities of words (N,) after histories (N, H), and the next."""
 
 
 class LexiconSearch:
@@ -92,7 +78,8 @@ class LexiconSearch:
             log_probs: Log probability of each phone at each frame, (R, P); 0: blank.
             count: Maximum number of hypotheses.
         """
-        root, histories = np.zeros(1, np.int64), _Histories(self)
+        root = np.zeros(1, np.int64)
+        histories = Histories(self.tree, self.language, self.weight, self.hotwords)
         beam = _Beam(root, root, blank=np.zeros(1), phone=np.full(1, NEVER))
         for frame in log_probs.astype(np.float64):
             step = self._stay(beam, histories, frame)
@@ -101,7 +88,7 @@ class LexiconSearch:
             beam = self._recombine(step.stayed, inside, begun, histories)
         return self._n_best(beam, histories, count)
 
-    def _stay(self, beam: _Beam, histories: _Histories, frame: np.ndarray) -> _Step:
+    def _stay(self, beam: _Beam, histories: Histories, frame: np.ndarray) -> _Step:
         """Let each entry stay at its node, and set the score that others must reach."""
         total = np.logaddexp(beam.blank, beam.phone)
         own = self.tree.phones[beam.node]
@@ -119,7 +106,7 @@ class LexiconSearch:
         beam, rows = step.beam, np.arange(len(step.total))
         return self._children(step, rows, beam.history, step.score, beam.node)
 
-    def _start_word(self, step: _Step, histories: _Histories) -> _Entries:
+    def _start_word(self, step: _Step, histories: Histories) -> _Entries:
         """Go on from nodes where words end to the first phones of the next word."""
         tree, node = self.tree, step.beam.node
         # No next word is better than the best first phone: most ends need no history.
@@ -145,7 +132,7 @@ class LexiconSearch:
 
         The new entries have the given histories, with their scores; (N,) each.
         """
-        index, child = _ranges(self.tree.first[node], self.tree.children[node])
+        index, child = ranges(self.tree.first[node], self.tree.children[node])
         row, phone = rows[index], self.tree.phones[child]
         # CTC needs a blank between two phones that are the same.
         before = np.where(phone == step.own[row], step.beam.blank[row], step.total[row])
@@ -154,7 +141,7 @@ class LexiconSearch:
         return _Entries(child[good], history[index[good]], log_prob[good])
 
     def _recombine(
-        self, stayed: _Beam, inside: _Entries, begun: _Entries, histories: _Histories
+        self, stayed: _Beam, inside: _Entries, begun: _Entries, histories: Histories
     ) -> _Beam:
         """Add up paths to the same entry, and keep the best entries."""
         nodes = len(self.tree.phones)
@@ -176,7 +163,7 @@ class LexiconSearch:
         return _Beam(node[good], history[good], blank[good], phone[good])
 
     def _n_best(
-        self, beam: _Beam, histories: _Histories, count: int
+        self, beam: _Beam, histories: Histories, count: int
     ) -> list[Hypothesis]:
         """End the texts of entries at the root or at the end of a word.
 
@@ -196,7 +183,7 @@ class LexiconSearch:
         rows = histories.rows[ids]
         end = np.full(len(ids), END)
         probs, _ = self.language.extend(rows["context"], end)
-        language = rows["log_prob"] + np.log(np.maximum(probs, _TINY))
+        language = rows["log_prob"] + np.log(np.maximum(probs, TINY))
         reward = rows["reward"]
         if self.hotwords:
             reward = reward + self.hotwords.end_scores(rows["state"])
@@ -204,7 +191,10 @@ class LexiconSearch:
         best = np.argsort(-scores, kind="stable")
         best = best[acoustic[best] > 0.5 * NEVER][:count]
         return [
-            Hypothesis(histories.words(int(history)), *map(float, scores))
+            Hypothesis(
+                tuple(self.names[word] for word in histories.words(int(history))),
+                *map(float, scores),
+            )
             for history, *scores in zip(
                 ids[best], acoustic[best], language[best], reward[best], strict=True
             )
@@ -238,77 +228,3 @@ class _Step(NamedTuple):
     score: np.ndarray  # of the history
     stayed: _Beam
     least: float  # score that new entries must reach
-
-
-class _Histories:
-    """Table of all word sequences of a search; row 0 is the empty one."""
-
-    def __init__(self, search: LexiconSearch) -> None:
-        self.search, self.count = search, 1
-        self.numbers: dict[tuple[int, int], int] = {}  # (parent, word) -> row
-        self.futures: dict[bytes, int] = {}  # context and state -> number
-        context = search.language.start()
-        fields = [
-            ("parent", np.int64),  # history without its last word
-            ("word", np.int64),  # last word
-            ("context", np.int64, context.shape[1:]),  # of the language model
-            ("state", np.int64),  # of the automaton of hotwords
-            ("future", np.int64),  # the same for all that score what follows alike
-            ("log_prob", np.float64),  # of all words
-            ("reward", np.float64),  # of hotwords
-            ("score", np.float64),  # weighted sum of both
-        ]
-        self.rows = np.zeros(1024, fields)
-        self.rows["context"][0] = context[0]
-        if search.hotwords:
-            self.rows["state"][0] = search.hotwords.automaton.start
-
-    def extended(
-        self, histories: np.ndarray, nodes: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Append the words that end at nodes; return old indices and new histories."""
-        tree, begin = self.search.tree, self.search.tree.begin[nodes]
-        index, places = _ranges(begin, tree.begin[nodes + 1] - begin)
-        words = tree.words[places].tolist()
-        pairs = list(zip(histories[index].tolist(), words, strict=True))
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in self.numbers]
-        if new:
-            self.numbers.update(zip(new, itertools.count(self.count), strict=False))
-            self._add(np.array(new))
-        return index, np.array([self.numbers[pair] for pair in pairs], np.int64)
-
-    def _add(self, pairs: np.ndarray) -> None:
-        """Add rows for (parent, word) pairs."""
-        search, (parents, words) = self.search, pairs.T
-        old, new = self.rows[parents], np.zeros(len(pairs), self.rows.dtype)
-        new["parent"], new["word"] = parents, words
-        probs, new["context"] = search.language.extend(old["context"], words)
-        new["log_prob"] = old["log_prob"] + np.log(np.maximum(probs, _TINY))
-        if search.hotwords:
-            new["state"], gains = search.hotwords.follow(old["state"], words)
-            new["reward"] = old["reward"] + gains
-        new["score"] = search.weight * new["log_prob"] + new["reward"]
-        keys = np.column_stack([new["context"], new["state"]])
-        futures = keys.view(f"V{keys.itemsize * keys.shape[1]}").ravel().tolist()
-        numbers = itertools.count(self.count)
-        new["future"] = [*map(self.futures.setdefault, futures, numbers)]
-        end = self.count + len(new)
-        while end > len(self.rows):
-            self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
-        self.rows[self.count : end] = new
-        self.count = end
-
-    def words(self, history: int) -> tuple[str, ...]:
-        """Return the words of a history."""
-        words: tuple[str, ...] = ()
-        while history:
-            words = (self.search.names[self.rows["word"][history]], *words)
-            history = int(self.rows["parent"][history])
-        return words
-
-
-def _ranges(first: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return all numbers of ranges, and before them the index of each one's range."""
-    index = np.repeat(np.arange(len(first)), counts)
-    before = np.cumsum(counts) - counts
-    return index, np.arange(len(index)) - before[index] + first[index]

@@ -37,12 +37,7 @@ _DECODER = (
 
 
 def write(source: Path, loaded: LoadedModel, folder: Path) -> Contents:
-    """Write the LiteRT files of a model.
-
-    Args:
-        source: Model folder.
-        loaded: Its content.
-        folder: Where the files go.
+    """Write the LiteRT files of a model; see `asr.deployment.onnx_files.write`.
 
     Raises:
         ModelError: LiteRT lacks an operation of the model, or the weights are too

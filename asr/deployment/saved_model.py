@@ -25,12 +25,7 @@ _GREEDY = (
 
 
 def write(source: Path, loaded: LoadedModel, folder: Path) -> Contents:
-    """Write the SavedModel of a model.
-
-    Args:
-        source: Model folder.
-        loaded: Its content.
-        folder: Where the files go.
+    """Write the SavedModel of a model; see `asr.deployment.onnx_files.write`.
 
     Raises:
         UsageError: Keras runs on another backend than TensorFlow.

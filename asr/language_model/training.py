@@ -93,11 +93,8 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     scores = perplexity(model, read_texts(data.dev)).to_json() if data.dev else {}
     training = {
         "name": recipe.name,
-        "order": len(ngrams.levels) + 1,
-        "contexts": 1 + sum(len(level.contexts) for level in ngrams.levels),
-        "words": len(words.vocabulary) if words else 0,
+        **_sizes(model),
         "lexicon": data.lexicon,
-        "pronounced": len(words.pronunciations) if words else 0,
         "texts": count,
         "characters": sum(len(text) for domain in spelled for text in domain),
         "minutes": round((time.monotonic() - started) / 60, 1),
@@ -109,6 +106,17 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     )
     write_language_model(output / "model", model, config, language_model_card(training))
     return output / "model"
+
+
+def _sizes(model: LanguageModel) -> dict[str, Any]:
+    """Return the order and the numbers of contexts and words."""
+    words = model.words
+    return {
+        "order": len(model.ngrams.levels) + 1,
+        "contexts": 1 + sum(len(level.contexts) for level in model.ngrams.levels),
+        "words": len(words.vocabulary) if words else 0,
+        "pronounced": len(words.pronunciations) if words else 0,
+    }
 
 
 def _ngrams(

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from asr.config.schema import ModelConfig
-from asr.runtime.attention import ATTENTIONS, Attention, Memory
+from asr.runtime.attention import Attention, Memory
+from asr.runtime.attention_variants import ATTENTIONS
 from asr.runtime.layers import (
     Weights,
     dense,

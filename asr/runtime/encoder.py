@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from asr.config.schema import AttentionConfig, EncoderConfig, ModelConfig
-from asr.runtime.attention import ATTENTIONS, MultiHead
+from asr.runtime.attention_variants import ATTENTIONS, MultiHead
 from asr.runtime.layers import (
     Weights,
     counting,

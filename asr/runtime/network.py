@@ -11,7 +11,7 @@ import onnxruntime
 
 from asr.config.schema import ModelConfig
 from asr.errors import ModelError
-from asr.runtime.attention import ATTENTIONS
+from asr.runtime.attention_variants import ATTENTIONS
 from asr.runtime.decoder import STATE_SHAPES, rescore_graph, step_graph
 from asr.runtime.encoder import encoder_graph
 from asr.runtime.frontend import LogMel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asr.config.schema import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
 from asr.errors import RecipeError, did_you_mean
-from asr.runtime.attention import ATTENTIONS
+from asr.runtime.attention_variants import ATTENTIONS
 
 Shapes = dict[str, tuple[int, ...]]
 

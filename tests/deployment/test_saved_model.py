@@ -7,13 +7,11 @@ import pytest
 
 import asr
 from asr.errors import UsageError
-from asr.storage.model_folder import read_model
 from tests.exported_models import (
     CLASSIFIER,
     TEXT,
+    exported,
     greedy_text,
-    run_example,
-    run_example_here,
     sources_of,
     write_random_model,
 )
@@ -31,15 +29,9 @@ KINDS = {
 }
 
 
-def exported(kind, folder):
-    write_random_model(folder / "model", KINDS[kind], keras=True)
-    output = asr.export(folder / "model", "savedmodel", folder / "out")
-    return output, read_model(folder / "model")
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_numbers_are_ours(kind, tmp_path):
-    folder, loaded = exported(kind, tmp_path)
+    folder, loaded = exported(KINDS[kind], "savedmodel", tmp_path)
     saved, network = tf.saved_model.load(folder), loaded.network
     source, _ = sources_of(loaded)
     sources = [source, source[: len(source) // 2]]
@@ -71,21 +63,6 @@ def test_numbers_are_ours(kind, tmp_path):
     for row, one in enumerate(sources):
         text = texts["tokens"][row, : texts["lengths"][row]].numpy()
         assert loaded.task.decode(text.tolist()) == greedy_text(loaded, one)
-
-
-@pytest.mark.parametrize("kind", ["copying", "classifier"])
-def test_the_example_writes_our_text(kind, tmp_path, monkeypatch):
-    folder, loaded = exported(kind, tmp_path)
-    source, text = sources_of(loaded)
-    ours = greedy_text(loaded, source)
-    assert ours
-    assert run_example_here(folder, source, text, monkeypatch) == ours
-
-
-def test_the_example_runs_alone(tmp_path):
-    folder, loaded = exported("speech", tmp_path)
-    source, text = sources_of(loaded)
-    assert run_example(folder, source, text) == greedy_text(loaded, source)
 
 
 def test_another_backend_is_refused(tmp_path, monkeypatch):

@@ -13,7 +13,14 @@ from keras import ops
 
 from asr.deployment.contents import Signature, Tensor, sizes
 from asr.errors import UsageError
-from asr.model.decoder_cell import DecoderState
+from asr.model.attention import Memory
+from asr.model.decoder_cell import (
+    DecoderInputs,
+    DecoderOutputs,
+    DecoderState,
+    advance,
+)
+from asr.model.ops import sequence_mask
 from asr.storage.keras_model import build, start_from
 from asr.storage.model_folder import LoadedModel
 
@@ -125,9 +132,12 @@ class KerasFunctions:
         """Return what a program needs of the encoder."""
         encoded = self.model.encoder(features, lengths)
         if self._config.decoder.kind == "pooling":
-            pooled = self.model.decoder.prepare(encoded.memory, encoded.memory_lengths)
-            log_probs = ops.log_softmax(pooled.logits, axis=-1)
-            return {"log_probs": log_probs, "weights": pooled.weights}
+            one = ops.zeros_like(encoded.memory_lengths)[:, None]
+            logits, weights = self.model.decoder(
+                one, encoded.memory, encoded.memory_lengths
+            )
+            log_probs = ops.log_softmax(logits, axis=-1)
+            return {"log_probs": log_probs, "weights": weights}
         outputs = {
             "state_lengths": encoded.state_lengths,
             "memory": encoded.memory,
@@ -155,14 +165,38 @@ class KerasFunctions:
         **state: Any,
     ) -> Named:
         """Read one token of each hypothesis, (B, K)."""
-        copied = () if source is None else (source,)
-        prepared = self.model.decoder.prepare(memory, memory_lengths, *copied)
-        logits, after = self.model.decoder.step(tokens, DecoderState(**state), prepared)
+        prepared = self._prepared(memory, memory_lengths)
+        logits, after = self._advance(tokens, DecoderState(**state), prepared, source)
         following = zip(STATE, after, strict=True)
         return {
             "log_probs": ops.log_softmax(logits, axis=-1),
             **{f"next_{name}": value for name, value in following},
         }
+
+    def _prepared(self, memory: Any, memory_lengths: Any) -> Memory:
+        """Project the memory for the attention."""
+        mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
+        return self.model.decoder.attention.prepare(memory, mask)
+
+    def _advance(
+        self, tokens: Any, state: DecoderState, memory: Memory, source: Any
+    ) -> tuple[Any, DecoderState]:
+        """Read one token of each hypothesis; return logits and the state after it."""
+        decoder = self.model.decoder
+        projected = decoder.project(decoder.embedding(tokens))
+        inputs = DecoderInputs(decoder.cell, projected, memory)
+        state, weights = advance(decoder.attention, inputs, state)
+        outputs = DecoderOutputs(state.hidden, state.context, weights)
+        return decoder.logits(outputs, source), state
+
+    def _start(self, memory: Memory) -> DecoderState:
+        """Return the state before the first step of one hypothesis."""
+        decoder, (batch, _, width) = self.model.decoder, ops.shape(memory.values)
+        return DecoderState(
+            hidden=ops.zeros((batch, 1, decoder.config.units)),
+            context=ops.zeros((batch, 1, width)),
+            attention=decoder.attention.initial_state(memory, 1),
+        )
 
     def step_inputs(self, batch: int | str, beam: int | str) -> tuple[Tensor, ...]:
         """Return the inputs of `step`."""
@@ -185,7 +219,8 @@ class KerasFunctions:
         """Find the text of each source; see `asr.decoding.greedy`."""
         model, task = self.model, self._loaded.task
         decoding = self._loaded.config.decoding
-        encoded, prepared, _ = model.encode(source, source_lengths)
+        encoded = model.encoder(*model.frontend(source, source_lengths))
+        prepared = self._prepared(encoded.memory, encoded.memory_lengths)
         # In float64, as the search of `asr` has it.
         states = tf.cast(encoded.state_lengths, "float64")
         limits = tf.cast(tf.math.ceil(decoding.length_ratio * states), "int32")
@@ -199,7 +234,7 @@ class KerasFunctions:
             time: Any, last: Any, alive: Any, found: tuple[Any, Any, Any], state: Any
         ) -> tuple[Any, ...]:
             tokens, lengths, scores = found
-            logits, state = model.decoder.step(last[:, None], state, prepared)
+            logits, state = self._advance(last[:, None], state, prepared, source)
             log_probs = ops.log_softmax(logits, axis=-1)[:, 0] + forbidden
             full = (limits <= time)[:, None]
             log_probs = tf.where(full, log_probs + not_end, log_probs)
@@ -220,7 +255,7 @@ class KerasFunctions:
             nothing + task.start,
             limits >= 0,
             (nothing[:, None] + 0 * places, nothing, tf.cast(nothing, "float32")),
-            model.decoder.initial_state(prepared),
+            self._start(prepared),
         )
         *_, (tokens, lengths, scores), _ = tf.while_loop(
             lambda *values: tf.reduce_any(values[2]), body, start

@@ -10,7 +10,7 @@ from keras import ops
 from asr.arrays import Tensor
 from asr.config.schema import ModelConfig
 from asr.model.attention_variants import attention_class
-from asr.model.decoder_cell import Cell, DecoderInputs
+from asr.model.decoder_cell import Cell, DecoderInputs, DecoderOutputs
 from asr.model.kernels.decoder_scan import scan_tokens
 from asr.model.ops import sequence_mask
 from asr.model.pointer_generator import mixture
@@ -108,20 +108,33 @@ class Decoder(keras.layers.Layer):
         batch, frames, _ = ops.shape(memory)
         prepared = self.attention.prepare(memory, sequence_mask(memory_lengths, frames))
         embedded = self.embedding_dropout(self.embedding(tokens), training=training)
-        projected = ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
-        projected = ops.transpose(projected, (1, 0, 2))
         dropout_mask = None
         if training:
             shape = (ops.shape(tokens)[1], batch, frames)
             dropout = self.config.attention_dropout
             dropout_mask = self.attention.noise(shape, dropout, self.random)
-        # Slices: a custom gradient must not capture TensorFlow variables.
-        cell = Cell(self.context_kernel[:], self.recurrent_kernel[:], self.bias[1])
+        projected = ops.transpose(self.project(embedded), (1, 0, 2))
         outputs = scan_tokens(
-            self.attention, DecoderInputs(cell, projected, prepared, dropout_mask)
+            self.attention, DecoderInputs(self.cell, projected, prepared, dropout_mask)
         )
-        hidden, contexts, weights = (ops.transpose(it, (1, 0, 2)) for it in outputs)
-        both = ops.concatenate([hidden, contexts], axis=-1)  # (B, U, H + D)
+        outputs = DecoderOutputs(*(ops.transpose(it, (1, 0, 2)) for it in outputs))
+        return self.logits(outputs, source, training), outputs.weights
+
+    @property
+    def cell(self) -> Cell:
+        """Weights of the GRU."""
+        # Slices: a custom gradient must not capture TensorFlow variables.
+        return Cell(self.context_kernel[:], self.recurrent_kernel[:], self.bias[1])
+
+    def project(self, embedded: Tensor) -> Any:
+        """Project embedded tokens into the GRU, (B, U, E) -> (B, U, 3H)."""
+        return ops.matmul(embedded, self.embedding_kernel) + self.bias[0]
+
+    def logits(
+        self, outputs: DecoderOutputs, source: Tensor, training: bool = False
+    ) -> Any:
+        """Return the logits of steps, (B, U, V), from outputs with the batch first."""
+        both = ops.concatenate([outputs.hidden, outputs.context], axis=-1)
         bridge = self.dropout(self.bridge(both), training=training)
         if self.config.tied:
             kernel = ops.transpose(self.embedding.embeddings)
@@ -129,5 +142,5 @@ class Decoder(keras.layers.Layer):
         else:
             logits = self.output_layer(bridge)
         if self.config.copy:
-            logits = mixture(logits, weights, self.gate(both), source)
-        return logits, weights
+            logits = mixture(logits, outputs.weights, self.gate(both), source)
+        return logits

@@ -17,6 +17,7 @@ from asr.training.run_folder import load_run_recipe
 @pytest.fixture
 def here(tones, tiny_texts, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tones))
+    monkeypatch.setattr("asr.experiments.estimate._TIMED", 3)  # steps are slow here
 
 
 def test_available_data(tiny_run, tiny_recipe, here):

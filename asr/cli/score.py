@@ -17,8 +17,8 @@ from asr.formats.readers import (
     FORMS,
     STM_CTM,
     References,
-    read_hypotheses,
     read_references,
+    read_systems,
     read_vocabulary,
 )
 from asr.metrics import sclite
@@ -71,15 +71,21 @@ def command(**given: Any) -> None:
     request = SimpleNamespace(**given)
     _check(request)
     references = read_references(request.reference, form=request.form)
-    paths = filter(None, (request.hypothesis, request.other))
-    systems = [_read(path, references, request) for path in paths]
+    paths = [path for path in (request.hypothesis, request.other) if path]
+    references, read = read_systems(paths, references, form=request.form)
+    systems = [_pairs(system.texts, references, request) for system in read]
     score = _error_rates if request.metric == "wer" else _text_scores
     results = score(request, references, systems)
-    for index, pairs in enumerate(systems):
+    for index, (pairs, system) in enumerate(zip(systems, read, strict=True)):
+        forms = {"reference": references.form, "hypothesis": system.form}
         if request.as_json:
             counts = {"missing": len(pairs.missing), "extra": len(pairs.extra)}
-            results[index] |= {"normalizer": request.normalizer, **counts}
+            results[index] |= {"normalizer": request.normalizer, "formats": forms}
+            results[index] |= counts
         else:
+            known = "" if request.form else " (guessed)"
+            shown = ", ".join(f"{side} {form}" for side, form in forms.items())
+            results[index] += f"\nformat     {shown}{known}"
             results[index] += f"\nnormalizer {request.normalizer}; {pairs.policy()}"
     if not request.as_json:
         click.echo(terminal.escaped("\n\n".join(results)))
@@ -105,8 +111,11 @@ def _check(request: SimpleNamespace) -> None:
         raise UsageError("--fragments and --optional need --sclite")
 
 
-def _read(path: Path, references: References, request: SimpleNamespace) -> Pairs:
-    texts = read_hypotheses(path, references, form=request.form)
+def _pairs(
+    texts: dict[str, str], references: References, request: SimpleNamespace
+) -> Pairs:
+    if request.sclite_ and not references.segments:
+        texts = sclite.rename(references.texts, texts)
     pairs = pair(references.texts, texts, allow_extra=request.allow_extra)
     if request.metric == "wer" and not request.sclite_:
         for text in (*pairs.references, *pairs.hypotheses):

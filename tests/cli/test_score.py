@@ -86,6 +86,52 @@ def test_translations_and_summaries(run, texts):
     assert shown.startswith("ROUGE-1 92.86, ROUGE-2 ")
 
 
+def test_formats_are_said(run, texts):
+    texts(ref="one (u1)\n", hyp="u1 one\n")
+    assert "\nformat     reference trn, hypothesis kaldi (guessed)\n" in (
+        run("score", "ref", "hyp").out
+    )
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert found["formats"] == {"reference": "trn", "hypothesis": "kaldi"}
+    out = run("score", "ref", "ref", "--format", "trn").out
+    assert "\nformat     reference trn, hypothesis trn\n" in out
+
+
+def test_one_odd_line_is_an_error(run, texts):
+    lines = "".join(f"one two (u{i})\n" for i in range(20))
+    texts(ref=lines, hyp=lines + "one two\n")
+    for arguments in (("ref", "hyp"), ("hyp", "ref")):
+        ended = run("score", *arguments)
+        assert (ended.status, ended.out) == (5, "")
+        assert "hyp: guessed trn, but 1 of 21 lines" in ended.err
+
+
+def test_a_device_without_end(run, texts):
+    texts(ref="one (u1)\n")
+    for arguments in (("ref", "/dev/zero"), ("/dev/zero", "ref")):
+        ended = run("score", *arguments)
+        assert (ended.status, ended.out) == (5, "")
+        assert ended.err.startswith("error: /dev/zero:1: ")
+
+
+def test_ctm_as_reference(run, texts):
+    texts(
+        ref="r A 0.1 0.2 one\nr A 0.4 0.2 two\nr A 0.8 0.2 three\n",
+        hyp="r A 0.1 0.2 one\nr A 0.4 0.2 too\n",
+    )
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert [found[x] for x in ("hits", "substitutions", "deletions")] == [1, 1, 1]
+    found = json.loads(run("score", "ref", "hyp", "hyp", "--json").out)
+    assert found["comparison"]["difference"] == 0.0
+
+
+def test_names_in_another_case_with_sclite(run, texts):
+    texts(ref="one (4T0C-1)\n", hyp="one (4t0c-1)\n")
+    assert run("score", "ref", "hyp").status == 5
+    found = json.loads(run("score", "ref", "hyp", "--sclite", "--json").out)
+    assert (found["hits"], found["missing"]) == (1, 0)
+
+
 def test_groups_errors_and_unknown_words(run, texts):
     texts(
         ref="".join(f"one two (ann-{i})\nthree (bob-{i})\n" for i in range(6)),

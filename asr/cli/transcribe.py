@@ -207,7 +207,9 @@ def _output(
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
-        outputs.write_transcript(transcript, kind, layout, folder=request.folder)
+        outputs.write_transcript(
+            transcript, kind, layout, folder=request.folder, name=name
+        )
     elif not request.prints_segments:
-        shown_name = name if request.several else None
+        shown_name = name if request.several or kind == "json" else None
         outputs.print_transcript(transcript, kind, layout, name=shown_name)

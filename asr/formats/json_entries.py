@@ -7,11 +7,14 @@ stretches of one recording differ.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any
 
 from asr.errors import DataError
+
+_LONGEST = 1e9  # seconds
 
 
 def string_field(entry: Mapping[str, Any], key: str) -> str | None:
@@ -30,6 +33,21 @@ def string_field(entry: Mapping[str, Any], key: str) -> str | None:
     return value
 
 
+def seconds_field(entry: Mapping[str, Any], key: str) -> float | None:
+    """Return a number of seconds, 0 or more; None if there is none.
+
+    Raises:
+        ValueError: The value is something else.
+    """
+    value = entry.get(key)
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value <= _LONGEST:
+        kind = "a number of seconds, 0 or more"
+        raise ValueError(f"{key} is {json.dumps(value)[:200]}; it must be {kind}")
+    return float(value)
+
+
 def entry_name(entry: Mapping[str, Any]) -> str | None:
     """Return the name of an entry; None if it has neither `id` nor `audio_filepath`.
 
@@ -38,7 +56,16 @@ def entry_name(entry: Mapping[str, Any]) -> str | None:
     """
     name = string_field(entry, "id")
     audio = string_field(entry, "audio_filepath")
-    return name or (audio and _stretch(audio, _offset(entry))) or None
+    offset = seconds_field(entry, "offset") or 0.0
+    shard = entry.get("shard")
+    if audio and isinstance(shard, dict):  # a part of a file with many recordings
+        audio = f"{audio}#{shard.get('position')}"
+    return name or (audio and stretch_name(audio, offset)) or None
+
+
+def stretch_name(audio: str, offset: float) -> str:
+    """Name a stretch of a recording by its begin in seconds, unless that is 0."""
+    return f"{audio}@{round(offset, 3)}" if offset else audio
 
 
 def pair_by_recording(
@@ -47,9 +74,10 @@ def pair_by_recording(
 ) -> dict[str, str]:
     """Name hypotheses as the references of their recordings.
 
-    A hypothesis whose name no reference has belongs to the reference with the same
-    recording and offset, or else with the same file name without folder and suffix,
-    which may also be the reference's own name.
+    A hypothesis whose name no reference has belongs to the reference named as its
+    recording without folder and suffix, or to the one with such a recording; of several
+    to the one in the same folder, as far as both paths name folders. Stretches of a
+    recording have the same offset too.
 
     Args:
         references: Name -> facts, with `audio_filepath` and `offset` if known.
@@ -61,15 +89,20 @@ def pair_by_recording(
     Raises:
         DataError: Two hypotheses belong to one reference.
     """
-    by_path = _unique((_path(facts), name) for name, facts in references.items())
-    by_stem = _unique((_stem(facts), name) for name, facts in references.items())
+    recordings: defaultdict[str, list[tuple[PurePath, str]]] = defaultdict(list)
+    for name, facts in references.items():
+        if path := _path(facts):
+            recordings[path.name].append((path, name))
     renamed, owners = {}, {name: name for name in hypotheses if name in references}
     for name, facts in hypotheses.items():
         target = name
-        if name not in references:
-            path, stem = _path(facts), _stem(facts)
-            own = stem if stem in references else None
-            target = by_path.get(path) or own or by_stem.get(stem) or name
+        path = None if name in references else _path(facts)
+        if path:
+            found = [other for known, other in recordings[path.name]]
+            if len(found) > 1:
+                found = [x for p, x in recordings[path.name] if _agree(p, path)]
+            own = path.name if path.name in references else name
+            target = found[0] if len(found) == 1 else own
         owner = owners.setdefault(target, name)
         if owner != name:
             raise DataError(
@@ -80,36 +113,16 @@ def pair_by_recording(
     return renamed
 
 
-def _stretch(audio: str, offset: float) -> str:
-    return f"{audio}@{round(offset, 3)}" if offset else audio
-
-
-def _offset(entry: Mapping[str, Any]) -> float:
-    value = entry.get("offset")
-    if value is None:
-        return 0.0
-    if type(value) not in (int, float):
-        raise ValueError(f"offset is {json.dumps(value)[:200]}; it must be a number")
-    return float(value)
-
-
-def _path(facts: Mapping[str, str]) -> str | None:
-    """Return recording and offset, if the recording is known."""
-    audio = facts.get("audio_filepath")
-    return _stretch(audio, float(facts.get("offset", 0))) if audio else None
-
-
-def _stem(facts: Mapping[str, str]) -> str | None:
-    """Return `_path` without folder and suffix."""
-    audio = facts.get("audio_filepath")
-    if not audio:
+def _path(facts: Mapping[str, str]) -> PurePath | None:
+    """Return the recording without its suffix but with the offset, if it is known."""
+    if not facts.get("audio_filepath"):
         return None
-    return _stretch(PurePath(audio).stem, float(facts.get("offset", 0)))
+    path = PurePath(facts["audio_filepath"])
+    offset = float(facts.get("offset", 0))
+    return path.parent / stretch_name(path.stem, offset)
 
 
-def _unique(items: Iterable[tuple[str | None, str]]) -> dict[str | None, str]:
-    """Return the items whose key occurs once."""
-    names: dict[str | None, str | None] = {None: None}
-    for key, name in items:
-        names[key] = None if key in names else name
-    return {key: name for key, name in names.items() if name is not None}
+def _agree(one: PurePath, other: PurePath) -> bool:
+    """Return whether two paths are equal, or one is the end of the other."""
+    length = min(len(one.parts), len(other.parts))
+    return one.parts[-length:] == other.parts[-length:]

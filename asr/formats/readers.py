@@ -225,6 +225,8 @@ def _jsonl(line: Line, predicted: bool) -> Entry:
     if any("\ud800" <= character <= "\udfff" for character in utterance + text):
         raise line.error("half of a surrogate pair, which is not a character")
     facts = {name: str(x) for name, x in record.items() if type(x) in _FACTS}
+    if isinstance(record.get("shard"), dict):  # not the only recording of its file
+        facts.pop("audio_filepath", None)
     return utterance, text, facts
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -117,11 +118,27 @@ def _pairs(
     if request.sclite_ and not references.segments:
         texts = sclite.rename(references.texts, texts)
     pairs = pair(references.texts, texts, allow_extra=request.allow_extra)
-    if request.metric == "wer" and not request.sclite_:
-        for text in (*pairs.references, *pairs.hypotheses):
-            if _ALTERNATIVES.search(text):
-                raise UsageError(f"alternatives, as in {text!r}, need --sclite")
+    plain = request.metric == "wer" and not request.sclite_
+    if plain and (text := _alternatives([pairs])):
+        raise UsageError(f"alternatives, as in {text[:200]!r}, need --sclite")
     return pairs.mapped(normalizer_of(request.normalizer))
+
+
+def _alternatives(systems: Sequence[Pairs]) -> str | None:
+    """Return the first text with alternatives, as in `{ a / b }`."""
+    texts = chain.from_iterable((*x.references, *x.hypotheses) for x in systems)
+    return next(filter(_ALTERNATIVES.search, texts), None)
+
+
+def _page_facts(request: SimpleNamespace, pairs: Pairs) -> dict[str, Any]:
+    return {
+        "normalizer": request.normalizer,
+        "counts": "as NIST sclite" if request.sclite_ else "fewest errors",
+        "reference": request.reference,
+        "hypothesis": request.hypothesis,
+        "missing and empty hypotheses": pairs.policy(),
+        "command": terminal.command_line(),
+    }
 
 
 def _text_scores(
@@ -145,17 +162,19 @@ def _error_rates(
     words = request.vocabulary
     vocabulary = read_vocabulary(words, normalize) if words else None
     facts, names = list(references.facts.values()), list(references.texts)
+    # A hint would take alternatives for words.
+    hinted = None if _alternatives(systems) else request.normalizer
     results: list[Any] = []
     for texts, hypotheses, *_ in systems:
-        report = ScoreReport(texts, hypotheses, facts, aligner, vocabulary)
+        report = ScoreReport(texts, hypotheses, facts, aligner, vocabulary, hinted)
         show = report.to_json if as_json else report.summary
         results.append(show(request.by, request.errors))
         if request.alignments:
             steps = map(aligner or align, texts, hypotheses)
             outputs.write_alignments(request.alignments, zip(names, steps, strict=True))
         if request.report:
-            policy = {"missing and empty hypotheses": systems[0].policy()}
-            page = html_report(report, names, title="Scores", facts=policy)
+            shown = _page_facts(request, systems[0])
+            page = html_report(report, names, title="Scores", facts=shown)
             outputs.write_lines(request.report, page)
     if len(systems) > 1:
         speakers = [fact.get("speaker", "") for fact in facts]

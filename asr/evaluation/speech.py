@@ -187,7 +187,7 @@ def evaluate(
     hypotheses = [result.hypothesis for result in results]
     facts = [utterance.facts for utterance in utterances]
     return Evaluation(
-        report=ScoreReport(references, hypotheses, facts),
+        report=ScoreReport(references, hypotheses, facts, normalizer=normalizer),
         audio_seconds=audio_seconds,
         rtf=elapsed / max(audio_seconds, 1e-9),
         normalizer=normalizer,

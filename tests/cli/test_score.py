@@ -184,7 +184,9 @@ def test_two_systems(run, texts):
     assert found["comparison"]["difference"] == 0.25
     assert found["comparison"]["p_bootstrap"] < 0.01
     out = run("score", "ref", "hyp", "other").out
-    assert "difference +25.00%" in out
+    assert "difference +25.00 points" in out
+    assert "bootstrap: p = 0.002" in out
+    assert "(MAPSSWE): p < 0.001" in out
     assert "MAPSSWE" in out
 
 
@@ -200,6 +202,50 @@ def test_a_page_with_all_of_it(run, texts, tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "<s class=S><i>two</i><b>too</b></s>" in page
     assert "missing hypotheses scored as empty: 0" in page
+    for part in (
+        "normalizer: none-1", "reference: ref", "hypothesis: hyp",
+        "command: asr score ref hyp --report page.html",
+    ):  # fmt: skip
+        assert f"<li>{part}" in page
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "name", "wer"),
+    [
+        ("IT'S A TEST", "it's a test.", "english-1", 0.0),
+        ("He paid $5 today", "he paid five dollar today.", "english-1", 0.2),
+        ("Это тест", "это, тест.", "basic-1", 0.0),
+        ("ONE TWO THREE FOUR", "one too three five", "english-1", 0.5),
+    ],
+)
+def test_a_hint_where_case_and_punctuation_differ(
+    run, texts, reference, hypothesis, name, wer
+):
+    texts(ref=f"{reference} (u1)\n", hyp=f"{hypothesis} (u1)\n")
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert found["hint"] == {"normalizer": name, "wer": pytest.approx(wer)}
+    said = f"\nhint       normalised with {name} the WER would be {100 * wer:.1f} %\n"
+    assert said in run("score", "ref", "hyp").out
+    again = run("score", "ref", "hyp", "--normalizer", name, "--json").out
+    assert json.loads(again)["wer"] == pytest.approx(wer)
+    assert "hint" not in json.loads(again)
+
+
+def test_no_hint_where_words_differ(run, texts):
+    texts(ref="one two three (u1)\n", hyp="one too three (u1)\n")
+    assert "hint" not in run("score", "ref", "hyp").out
+    texts(ref="{ Um / uh } one (u1)\n", hyp="two (u1)\n")
+    assert "hint" not in run("score", "ref", "hyp", "--sclite").out
+
+
+def test_a_hint_at_rates_above_100_percent(run, texts):
+    texts(ref="5 (u1)\n", hyp="it is five (u1)\n")
+    out = run("score", "ref", "hyp").out
+    assert out.startswith("WER 300.00%")
+    assert "\nhint       normalised with english-1 the WER would be 200.0 %\n" in out
+    texts(ref="a (u1)\n", hyp="x y z (u1)\n")
+    out = run("score", "ref", "hyp").out
+    assert "\nhint       a rate above 100 % has more errors than words" in out
 
 
 def test_alternatives_as_sclite(run, texts):

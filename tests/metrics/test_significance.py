@@ -144,7 +144,7 @@ def test_the_same_system_twice() -> None:
     found = compare(texts, first, first)
     assert (found.difference, found.interval) == (0.0, None)
     assert found.p_bootstrap == found.p_matched_pairs == 1.0
-    assert "difference +0.00%" in found.summary()
+    assert "difference +0.00 points" in found.summary()
 
 
 def test_a_single_speaker_is_ignored() -> None:

@@ -20,11 +20,10 @@ import re
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from ctypes import c_float
 from itertools import accumulate, pairwise
 from operator import itemgetter
 from typing import NamedTuple
-
-import numpy as np
 
 from asr.formats.lines import Line
 
@@ -216,7 +215,7 @@ def _positions(
 ) -> Iterator[tuple[int, list[Word]]]:
     """Yield words and whole alternations with the position of their segment."""
     # sclite keeps these times as 32-bit numbers, which decides ties.
-    ends = [float(np.float32(end)) for end in ends]
+    ends = [c_float(end).value for end in ends]
     # The latest end so far, which makes the ends of overlapping segments ascend.
     ends = list(accumulate(ends, max))
     position = 0

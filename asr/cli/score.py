@@ -65,9 +65,11 @@ def command(**given: Any) -> None:
 
     Pairs texts by utterance. A missing hypothesis counts as empty; a duplicate
     utterance is an error. With OTHER, the texts of a second system, scores both and
-    tests their difference. Formats: trn, text (plain lines), jsonl (a manifest or
-    predictions), kaldi and stm-ctm. --sclite uses its costs, takes alternatives as in
-    { a / b } and ignores case.
+    tests their difference. Formats: trn, text (plain lines), jsonl (a manifest,
+    predictions or JSON of asr transcribe), kaldi and stm-ctm (words with times, against
+    stm or ctm). The format is that of most lines; if some lines do not have it, that is
+    an error. --sclite uses its costs, takes alternatives as in { a / b } and ignores
+    case: in names of ASCII letters, in texts of all letters of Unicode.
     """
     request = SimpleNamespace(**given)
     _check(request)

@@ -41,7 +41,7 @@ def guess(lines: Sequence[str], suffix: str = "") -> Guess:
     `jsonl`: the line is in braces. `trn`: it ends in `(utterance)`. `stm` and `ctm`:
     it has the fields of these forms, and times with a decimal point unless the file is
     named so. `kaldi`: it begins with a word that contains a digit, and another
-    character of `A-Za-z-_./:` or at least four digits; these words are different.
+    character of `A-Za-z-_./:` or at least four digits; these words differ.
     Otherwise `text`.
 
     Args:
@@ -103,7 +103,7 @@ def trn_parts(line: str) -> tuple[str, str] | None:
 
 
 def _kaldi(lines: Sequence[str]) -> list[bool]:
-    """Tell lines that begin with a name; none if less than half differ."""
+    """Tell lines that begin with a name; none if few names differ, as in prose."""
     words = [line.split(maxsplit=1)[0] if line else "" for line in lines]
     fits = [
         bool(_NAME.fullmatch(word) and _DIGIT.search(word))
@@ -111,4 +111,6 @@ def _kaldi(lines: Sequence[str]) -> list[bool]:
         for word in words
     ]
     names = {word for word, fit in zip(words, fits, strict=True) if fit}
-    return fits if 2 * len(names) > len(lines) else [False] * len(lines)
+    # A file that holds each line twice is an error of kaldi, and no prose.
+    differ = len(names) == sum(fits) or (len(names) > 1 and 3 * len(names) > len(lines))
+    return fits if differ else [False] * len(lines)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
+import zlib
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from asr.errors import DataError
 
 _LONGEST_LINE = 50_000_000  # bytes; a device without line ends would fill the memory
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 class Line(NamedTuple):
@@ -32,6 +36,8 @@ class Line(NamedTuple):
 def read_lines(path: Path) -> list[Line]:
     """Read all lines but blank ones and comments, which begin with `;;` as in NIST's.
 
+    Files whose names end in `.gz` or `.xz` are compressed.
+
     Raises:
         DataError: The file cannot be read, or is no UTF-8 text.
     """
@@ -41,14 +47,13 @@ def read_lines(path: Path) -> list[Line]:
 def all_lines(path: Path) -> list[Line]:
     """Read all lines; errors as in `read_lines`."""
     try:
-        with path.open("rb") as file:
+        with _OPENERS.get(path.suffix, open)(path, "rb") as file:
             return _lines(file, path)
     except UnicodeDecodeError:
         raise DataError(f"{path}: not UTF-8 text; convert it to UTF-8") from None
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); check the path"
-        ) from error
+    except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
+        reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
+        raise DataError(f"{path}: cannot be read ({reason}); check the path") from error
 
 
 def _lines(file: BinaryIO, path: Path) -> list[Line]:

@@ -17,7 +17,6 @@ Reference:
 from __future__ import annotations
 
 import itertools
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -26,12 +25,11 @@ import numpy as np
 
 from asr.errors import DataError
 from asr.metrics.alignment import Aligned
+from asr.metrics.word_network import Arc, network
 
 # sclite's costs times 1,000: whole numbers have no rounding.
 _GAP, _OPTIONAL_GAP, _SUBSTITUTION, _NULL = 3000, 2000, 4000, 1
 _FAR = 1 << 30  # more than any alignment costs
-_TOKEN = re.compile(r"[{}]|[^\s{}]+")
-_MAX_DEPTH = 50  # of nested alternations
 _NO_WORD = "@"
 
 
@@ -48,52 +46,8 @@ class Rules(NamedTuple):
     optional: bool = False
 
 
-class _Arc(NamedTuple):
-    """Arc from a node; with an empty word it costs nothing."""
-
-    start: int
-    word: str
-
-
 _Transition = tuple[int, tuple[int, int], Aligned | None]
 """Cost, previous pair of nodes, and step; no step for an empty arc."""
-
-
-def _tokens(text: str) -> list[str]:
-    """Return words and braces, and slashes between braces."""
-    tokens: list[str] = []
-    depth = 0
-    for token in _TOKEN.findall(text):
-        depth += (token == "{") - (token == "}")
-        if not 0 <= depth <= _MAX_DEPTH:
-            wrong = "without an opening brace" if depth < 0 else "nested too deeply"
-            raise DataError(f"{text!r}: a brace is {wrong}")
-        tokens += filter(None, re.split("(/)", token)) if depth else [token]
-    if depth:
-        raise DataError(f"{text!r}: a brace is not closed")
-    return tokens
-
-
-def _network(text: str) -> list[list[_Arc]]:
-    """Return the incoming arcs of each node of a word network, in topological order."""
-    arcs: list[list[_Arc]] = [[]]
-    node = 0
-    open_: list[tuple[int, list[_Arc]]] = []  # first node and last arcs
-    for token in _tokens(text):
-        if token == "{":
-            open_.append((node, []))
-            continue
-        arc = [_Arc(node, _without_tags(token))]
-        if open_ and token in "/}":
-            start, ends = open_[-1]
-            ends.append(_Arc(node, ""))
-            if token == "/":
-                node = start
-                continue
-            _, arc = open_.pop()
-        arcs.append(arc)
-        node = len(arcs) - 1
-    return arcs
 
 
 def align(
@@ -114,7 +68,7 @@ def align(
     Raises:
         DataError: Braces do not match.
     """
-    one, other = _network(reference), _network(hypothesis)
+    one, other = network(reference), network(hypothesis)
     costs = _costs(one, other, rules)
     steps: list[Aligned] = []
     i, j = len(one) - 1, len(other) - 1
@@ -130,7 +84,7 @@ def align(
     return steps[::-1]
 
 
-def _costs(one: list[list[_Arc]], other: list[list[_Arc]], rules: Rules) -> np.ndarray:
+def _costs(one: list[list[Arc]], other: list[list[Arc]], rules: Rules) -> np.ndarray:
     """Return the minimum cost of each pair of nodes, row by row of the reference."""
     arcs = [arc for node in other for arc in node]
     starts = np.array([arc.start for arc in arcs], np.intp)
@@ -159,7 +113,7 @@ def _costs(one: list[list[_Arc]], other: list[list[_Arc]], rules: Rules) -> np.n
     return costs
 
 
-def _insert(row: np.ndarray, nodes: list[list[_Arc]], gaps: Sequence[int]) -> None:
+def _insert(row: np.ndarray, nodes: list[list[Arc]], gaps: Sequence[int]) -> None:
     """Lower the costs of a row by arcs of the hypothesis without a counterpart."""
     values = row.tolist()  # faster than the array, number by number
     gap = iter(gaps)
@@ -186,6 +140,10 @@ class _Substitutions:
         no_words = [numbers[word] for word in ("", _NO_WORD) if word in numbers]
         self._none = np.full(len(numbers), _SUBSTITUTION, np.int32)
         self._none[no_words] = _FAR // 2
+        self._words = [i for word, i in numbers.items() if word not in ("", _NO_WORD)]
+        self._fragments = [
+            i for i in self._words if _is_fragment(self._different[i], rules)
+        ]
         self._rows: dict[str, np.ndarray] = {}
 
     def row(self, word: str) -> np.ndarray:
@@ -200,13 +158,15 @@ class _Substitutions:
 
     def _candidates(self, word: str) -> Sequence[int]:
         """Return the words that may be the same."""
-        if self._rules.fragments:
-            return [i for i, cost in enumerate(self._none) if cost == _SUBSTITUTION]
-        return self._folded.get(_folded(word, self._rules), [])
+        equal = self._folded.get(_folded(word, self._rules), [])
+        if not self._rules.fragments:
+            return equal
+        fragment = _is_fragment(word, self._rules)
+        return self._words if fragment else equal + self._fragments
 
 
 def _transitions(
-    i: int, j: int, left: list[_Arc], right: list[_Arc], rules: Rules
+    i: int, j: int, left: list[Arc], right: list[Arc], rules: Rules
 ) -> Iterator[_Transition]:
     """Yield all transitions to a pair of nodes."""
     gaps: list[_Transition] = []
@@ -244,10 +204,14 @@ def _same(reference: str, hypothesis: str, rules: Rules) -> bool:
     one, other = _folded(reference, rules), _folded(hypothesis, rules)
     if one == other or not rules.fragments:
         return one == other
-    # sclite tests for a leading hyphen before it removes parentheses.
-    if reference[0] == "-" or one.endswith("-"):
+    if _is_fragment(reference, rules):
         return _holds(other, one, begins=reference[0] == "-")
     return _holds(one, other, begins=hypothesis[0] == "-")
+
+
+def _is_fragment(word: str, rules: Rules) -> bool:
+    # sclite tests for a leading hyphen before it removes parentheses.
+    return word[0] == "-" or _folded(word, rules).endswith("-")
 
 
 def _folded(word: str, rules: Rules) -> str:
@@ -261,12 +225,6 @@ def _holds(word: str, fragment: str, *, begins: bool) -> bool:
         (fragment.endswith("-") and word.startswith(rest))
         or (begins and word.endswith(rest))
     )
-
-
-def _without_tags(token: str) -> str:
-    r"""Return a word up to the `;` that begins its tags; `\;` is part of a word."""
-    word = re.split(r"(?<!\\);", token)[0] or token
-    return word.replace(r"\;", ";")
 
 
 def rename(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -129,6 +132,7 @@ def test_every_form_reads_the_same_texts(
         (None, b"\xff\xfe\x00", "not UTF-8"),
         (None, "A (u1)\nB (u1)\n", ":2: utterance 'u1' occurs a second time"),
         ("kaldi", "u1 A\nu1 B\n", ":2: utterance 'u1' occurs a second time"),
+        (None, "u1 A\nu2 B\n" * 2, ":3: utterance 'u1' occurs a second time"),
         ("trn", "A (u1)\n\nB\n", r":3: does not end in \(utterance\)"),
         (None, '{"id": "a", "text": "A"}\n{bad}\n', ":2: not JSON"),
         ("jsonl", "[1]\n", ":1: not a JSON object"),
@@ -153,6 +157,18 @@ def test_errors_name_the_line(
         read_texts(write(tmp_path, content), form=form)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("gz", gzip), ("xz", lzma)])
+def test_compressed_files(tmp_path: Path, suffix: str, compress: Any) -> None:
+    path = tmp_path / f"manifest.jsonl.{suffix}"
+    content = compress.compress(b'{"id": 1, "text": "A"}\n')
+    path.write_bytes(content)
+    assert read_texts(path) == {"1": "A"}
+    for damaged in (content[:-9], b"A"):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=f"{suffix}: cannot be read"):
+            read_texts(path)
 
 
 def test_a_missing_file_or_a_folder_is_a_data_error(tmp_path: Path) -> None:

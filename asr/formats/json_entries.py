@@ -106,7 +106,8 @@ def pair_by_recording(
         owner = owners.setdefault(target, name)
         if owner != name:
             raise DataError(
-                f"{owner!r} and {name!r} both belong to the reference {target!r}; "
+                f"{owner[:60]!r} and {name[:60]!r} both belong to the reference "
+                f"{target[:60]!r}; "
                 "give the hypotheses its ids"
             )
         renamed[name] = target

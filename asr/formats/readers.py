@@ -191,7 +191,9 @@ def _parse(path: Path, form: str | None, *, predicted: bool) -> References:
     for line in all_lines(path) if form == "text" else content:
         name, text, facts = FORMS[form](line, predicted)
         if name in references.texts:
-            raise line.error(f"utterance {name!r} occurs a second time; remove one")
+            raise line.error(
+                f"utterance {name[:200]!r} occurs a second time; remove one"
+            )
         references.texts[name], references.facts[name] = text, facts
     if not references.texts:
         raise DataError(f"{path}: has no transcript; give a file with texts")

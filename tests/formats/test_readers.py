@@ -452,6 +452,15 @@ def test_files_without_a_common_utterance_are_an_error() -> None:
         pair({"a": "A"}, {"x": "x"}, allow_extra=True)
 
 
+def test_messages_quote_a_part_of_long_names(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        pair({"a" * 9000: "A"}, {"x" * 9000: "x"})
+    assert len(str(caught.value)) < 300
+    with pytest.raises(DataError, match="occurs a second time") as caught:
+        read_texts(write(tmp_path, f"A ({'u' * 9000})\n" * 2))
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 def test_without_any_hypothesis_everything_is_missing() -> None:
     assert pair({"a": "A"}, {}) == (["A"], [""], ["a"], [])
 

@@ -11,7 +11,25 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import pytest
 
+from tests.skips import fail_if_unexpected
+
 ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Fail tests that are skipped in CI without an allowed reason."""
+    report = yield
+    fail_if_unexpected(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    """Fail files that are skipped in CI without an allowed reason."""
+    report = yield
+    fail_if_unexpected(report)
+    return report
 
 
 @pytest.fixture(scope="session")

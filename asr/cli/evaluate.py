@@ -116,7 +116,14 @@ def _score_speech(request: SimpleNamespace) -> None:
         from asr.evaluation.page import page  # noqa: PLC0415 - draws with matplotlib
 
         title = f"{request.model}: word error rate"
-        lines = page(title, request.model, recognizer, evaluation)
+        kind = request.corpus or detect(request.data)
+        facts = {
+            "corpus": f"{request.data} ({kind})",
+            "subset": request.subset or _only_subset(kind, request.data),
+            "limit": request.limit or "none",
+            "command": terminal.command_line(),
+        }
+        lines = page(title, request.model, recognizer, evaluation, **facts)
         outputs.write_lines(request.report, lines)
     shown = request.by, request.errors
     terminal.print_scores(evaluation, *shown, as_json=request.as_json)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     context: click.Context | None = None
     try:
-        context = cli.make_context("asr", arguments)
+        context = cli.make_context("asr", list(arguments))
+        context.meta[terminal.COMMAND] = shlex.join(["asr", *arguments])
         with context:
             status = int(cli.invoke(context) or 0)
         terminal.flush_stdout()  # a full disk or a closed pipe fails here, not at exit

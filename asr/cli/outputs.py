@@ -71,13 +71,12 @@ def print_transcript(
 ) -> None:
     """Print a transcript in a format of `WRITERS`.
 
-    If several are printed, `name` stands in front of the text, or in JSON as
+    If several are printed, `name` stands in front of the text. JSON has it as
     `audio_filepath`.
     """
     text = WRITERS[output_format](transcript, layout)
-    if name is not None and output_format == "json":
-        named = {"audio_filepath": name, **json.loads(text)}
-        text = json.dumps(named, ensure_ascii=False) + "\n"
+    if output_format == "json":
+        text = _named_json(text, name)
     elif name is not None and output_format == "txt":
         text = f"{name}: {transcript.text}".rstrip() + "\n"
     click.echo(_printable(text), nl=False)
@@ -85,11 +84,17 @@ def print_transcript(
 
 
 def write_transcript(
-    transcript: Transcript, output_format: str, layout: Layout, *, folder: Path
+    transcript: Transcript,
+    output_format: str,
+    layout: Layout,
+    *,
+    folder: Path,
+    name: str,
 ) -> list[Path]:
     """Write a transcript to `FOLDER/NAME.FORMAT`, complete or not at all.
 
-    `layout.name` is the path below the folder, which is made if missing.
+    `layout.name` is the path below the folder, which is made if missing. JSON has the
+    `name` of the recording as `audio_filepath`.
 
     Returns:
         The files.
@@ -101,8 +106,16 @@ def write_transcript(
     for kind, path in files.items():
         make_folder(path.parent)
         with atomic_write(path) as file:
-            file.write(WRITERS[kind](transcript, layout))
+            text = WRITERS[kind](transcript, layout)
+            file.write(_named_json(text, name) if kind == "json" else text)
     return list(files.values())
+
+
+def _named_json(text: str, name: str | None) -> str:
+    if name is None:
+        return text
+    named = {"audio_filepath": name, **json.loads(text)}
+    return json.dumps(named, ensure_ascii=False) + "\n"
 
 
 def without_outputs(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,8 @@ from asr.formats.readers import (
     FORMS,
     STM_CTM,
     References,
-    read_hypotheses,
     read_references,
+    read_systems,
     read_vocabulary,
 )
 from asr.metrics import sclite
@@ -65,22 +66,30 @@ def command(**given: Any) -> None:
 
     Pairs texts by utterance. A missing hypothesis counts as empty; a duplicate
     utterance is an error. With OTHER, the texts of a second system, scores both and
-    tests their difference. Formats: trn, text (plain lines), jsonl (a manifest or
-    predictions), kaldi and stm-ctm. --sclite uses its costs, takes alternatives as in
-    { a / b } and ignores case.
+    tests their difference. Formats: trn, text (plain lines), jsonl (a manifest,
+    predictions or JSON of asr transcribe), kaldi and stm-ctm (words with times, against
+    stm or ctm). The format is that of most lines; if some lines do not have it, that is
+    an error. --sclite uses its costs, takes alternatives as in { a / b } and ignores
+    case: in names of ASCII letters, in texts of all letters of Unicode.
     """
     request = SimpleNamespace(**given)
     _check(request)
     references = read_references(request.reference, form=request.form)
-    paths = filter(None, (request.hypothesis, request.other))
-    systems = [_read(path, references, request) for path in paths]
+    paths = [path for path in (request.hypothesis, request.other) if path]
+    references, read = read_systems(paths, references, form=request.form)
+    systems = [_pairs(system.texts, references, request) for system in read]
     score = _error_rates if request.metric == "wer" else _text_scores
     results = score(request, references, systems)
-    for index, pairs in enumerate(systems):
+    for index, (pairs, system) in enumerate(zip(systems, read, strict=True)):
+        forms = {"reference": references.form, "hypothesis": system.form}
         if request.as_json:
             counts = {"missing": len(pairs.missing), "extra": len(pairs.extra)}
-            results[index] |= {"normalizer": request.normalizer, **counts}
+            results[index] |= {"normalizer": request.normalizer, "formats": forms}
+            results[index] |= counts
         else:
+            known = "" if request.form else " (guessed)"
+            shown = ", ".join(f"{side} {form}" for side, form in forms.items())
+            results[index] += f"\nformat     {shown}{known}"
             results[index] += f"\nnormalizer {request.normalizer}; {pairs.policy()}"
     if not request.as_json:
         click.echo(terminal.escaped("\n\n".join(results)))
@@ -106,14 +115,33 @@ def _check(request: SimpleNamespace) -> None:
         raise UsageError("--fragments and --optional need --sclite")
 
 
-def _read(path: Path, references: References, request: SimpleNamespace) -> Pairs:
-    texts = read_hypotheses(path, references, form=request.form)
+def _pairs(
+    texts: dict[str, str], references: References, request: SimpleNamespace
+) -> Pairs:
+    if request.sclite_ and not references.segments:
+        texts = sclite.rename(references.texts, texts)
     pairs = pair(references.texts, texts, allow_extra=request.allow_extra)
-    if request.metric == "wer" and not request.sclite_:
-        for text in (*pairs.references, *pairs.hypotheses):
-            if _ALTERNATIVES.search(text):
-                raise UsageError(f"alternatives, as in {text!r}, need --sclite")
+    plain = request.metric == "wer" and not request.sclite_
+    if plain and (text := _alternatives([pairs])):
+        raise UsageError(f"alternatives, as in {text[:200]!r}, need --sclite")
     return pairs.mapped(normalizer_of(request.normalizer))
+
+
+def _alternatives(systems: Sequence[Pairs]) -> str | None:
+    """Return the first text with alternatives, as in `{ a / b }`."""
+    texts = chain.from_iterable((*x.references, *x.hypotheses) for x in systems)
+    return next(filter(_ALTERNATIVES.search, texts), None)
+
+
+def _page_facts(request: SimpleNamespace, pairs: Pairs) -> dict[str, Any]:
+    return {
+        "normalizer": request.normalizer,
+        "counts": "as NIST sclite" if request.sclite_ else "fewest errors",
+        "reference": request.reference,
+        "hypothesis": request.hypothesis,
+        "missing and empty hypotheses": pairs.policy(),
+        "command": terminal.command_line(),
+    }
 
 
 def _text_scores(
@@ -137,17 +165,19 @@ def _error_rates(
     words = request.vocabulary
     vocabulary = read_vocabulary(words, normalize) if words else None
     facts, names = list(references.facts.values()), list(references.texts)
+    # A hint would take alternatives for words.
+    hinted = None if _alternatives(systems) else request.normalizer
     results: list[Any] = []
     for texts, hypotheses, *_ in systems:
-        report = ScoreReport(texts, hypotheses, facts, aligner, vocabulary)
+        report = ScoreReport(texts, hypotheses, facts, aligner, vocabulary, hinted)
         show = report.to_json if as_json else report.summary
         results.append(show(request.by, request.errors))
         if request.alignments:
             steps = map(aligner or align, texts, hypotheses)
             write_alignments(request.alignments, zip(names, steps, strict=True))
         if request.report:
-            policy = {"missing and empty hypotheses": systems[0].policy()}
-            page = html_report(report, names, title="Scores", facts=policy)
+            shown = _page_facts(request, systems[0])
+            page = html_report(report, names, title="Scores", facts=shown)
             outputs.write_lines(request.report, page)
     if len(systems) > 1:
         speakers = [fact.get("speaker", "") for fact in facts]

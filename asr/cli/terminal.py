@@ -21,7 +21,15 @@ from asr.errors import AsrError, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+COMMAND = "asr.command"
+"""Key of the command line in the `meta` of click's context."""
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def command_line() -> str:
+    """Return the command line that is running, as for a shell."""
+    return str(click.get_current_context().find_root().meta.get(COMMAND, ""))
 
 
 def prepare_streams() -> None:

@@ -228,11 +228,11 @@ def _output(
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
         files = outputs.write_transcript(
-            transcript, kind, layout, folder=request.folder
+            transcript, kind, layout, folder=request.folder, name=name
         )
         if not request.json_progress:  # whose reader takes each line for JSON
             for file in files:
                 click.echo(f"wrote {terminal.escaped(str(file))}", err=True)
     elif not request.prints_segments:
-        shown_name = name if request.several else None
+        shown_name = name if request.several or kind == "json" else None
         outputs.print_transcript(transcript, kind, layout, name=shown_name)

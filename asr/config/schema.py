@@ -281,7 +281,9 @@ class TrainConfig:
         warmup_steps: Steps from zero to the peak.
         clip_norm: Maximum global norm of the gradient.
         weight_decay: Decoupled weight decay of `adamw`, without biases and gains.
-        accumulate: Batches for each update (gradient accumulation).
+        accumulate: Batches for each update (gradient accumulation). The update has the
+            mean of their gradients, each of which is a mean over labels: a label in a
+            short batch counts more than in one large batch.
         start: Start model: folder or bundled name; empty for random weights.
         ctc_weight: Share of the CTC loss, or of the mean of both CTC losses with
             `model.phones`; the cross-entropy has the rest. With 1 the decoder is not

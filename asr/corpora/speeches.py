@@ -22,8 +22,8 @@ from pathlib import Path
 
 from asr.corpora.base import Clips, corpus_of, folders_with, read_rows
 from asr.data.manifest import Utterance
+from asr.formats.lines import read_lines
 from asr.formats.nist import read_segments
-from asr.formats.readers import read_lines
 
 _STM = "stm/*.stm"
 _MARKS = re.compile(r"<[^>]*>|\{[^}]*\}|\(\d+\)")

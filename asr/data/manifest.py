@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 from asr.audio.shard_clip import ShardClip
 from asr.data.text_files import parse_json_object, text_lines, write_json_lines
 from asr.errors import DataError
+from asr.formats.json_entries import seconds_field, string_field
 
 
 class Record(Hashable, Protocol):
@@ -60,9 +60,6 @@ class Utterance:
         return {key: value for key, value in known.items() if value is not None}
 
 
-_LONGEST = 1e9  # seconds
-
-
 def read_manifest(path: str | Path) -> Iterator[Utterance]:
     """Read a manifest: one JSON object a line.
 
@@ -101,19 +98,19 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
 
 def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
     """Turn a line's object into an utterance; a ValueError names the wrong key."""
-    audio = _string(entry, "audio_filepath")
+    audio = string_field(entry, "audio_filepath")
     if not audio:
         raise ValueError("no audio_filepath; every line needs one")
     shard = entry.get("shard")
     clip = _clip(audio, shard, folder) if isinstance(shard, dict) else folder / audio
     return Utterance(
         audio=clip,
-        text=_string(entry, "text"),
-        duration=_seconds(entry, "duration"),
-        offset=_seconds(entry, "offset") or 0.0,
-        speaker=_string(entry, "speaker"),
-        lang=_string(entry, "lang"),
-        id=_string(entry, "id") or "",
+        text=string_field(entry, "text"),
+        duration=seconds_field(entry, "duration"),
+        offset=seconds_field(entry, "offset") or 0.0,
+        speaker=string_field(entry, "speaker"),
+        lang=string_field(entry, "lang"),
+        id=string_field(entry, "id") or "",
     )
 
 
@@ -164,22 +161,3 @@ def _clip(name: str, entry: dict[str, Any], folder: Path) -> ShardClip:
 def _absolute(path: Path) -> Path:
     # Not Path.resolve: links in a corpus stay links.
     return Path(os.path.abspath(path))  # noqa: PTH100
-
-
-def _string(entry: dict[str, Any], key: str) -> str | None:
-    value = entry.get(key)
-    if type(value) is int:
-        return str(value)  # speakers and ids are often plain numbers
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{key} is {json.dumps(value)}; it must be a string")
-    return value
-
-
-def _seconds(entry: dict[str, Any], key: str) -> float | None:
-    value = entry.get(key)
-    if value is None:
-        return None
-    if type(value) not in (int, float) or not 0 <= value <= _LONGEST:
-        kind = "a number of seconds, 0 or more"
-        raise ValueError(f"{key} is {json.dumps(value)}; it must be {kind}")
-    return float(value)

@@ -6,6 +6,7 @@ import io
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -21,11 +22,24 @@ _MAX_SECONDS = 60.0  # of an utterance; longer ones make pages too large
 
 
 def page(
-    title: str, model: str, recognizer: Recognizer, evaluation: Evaluation
+    title: str,
+    model: str,
+    recognizer: Recognizer,
+    evaluation: Evaluation,
+    **facts: Any,
 ) -> Iterator[str]:
-    """Yield the parts of a page with this title, on an evaluation of a model."""
+    """Yield the parts of a page on an evaluation of a model.
+
+    Args:
+        title: Heading of the page.
+        model: Name of the model.
+        recognizer: The evaluated model.
+        evaluation: Scores of the model.
+        facts: Further lines of the overview, such as the corpus.
+    """
     facts = {
         "model": model,
+        **facts,
         "normalizer": evaluation.normalizer,
         "audio": f"{evaluation.audio_seconds:.1f} s",
         "real-time factor": f"{evaluation.rtf:.4f}",

@@ -13,6 +13,7 @@ from typing import Any
 from asr.config.schema import BATCH_SECONDS, Calibration, DecodingConfig
 from asr.data.manifest import Utterance, audio_entry
 from asr.errors import AsrError, DataError
+from asr.formats.json_entries import stretch_name
 from asr.formats.transcript import Transcript, Word
 from asr.inference.recognizer import Recognizer
 from asr.metrics.alignment import align
@@ -44,15 +45,19 @@ class Result:
 
     @property
     def name(self) -> str:
-        """Name of the utterance, or its recording."""
-        return self.utterance.id or str(self.utterance.audio)
+        """Name of the utterance, or its recording with the offset of a stretch."""
+        return self.utterance.id or stretch_name(
+            str(self.utterance.audio), self.utterance.offset
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys of a manifest, with `pred_text`."""
+        offset = {"offset": self.utterance.offset} if self.utterance.offset else {}
         return {
             "id": self.utterance.id,
             **audio_entry(self.utterance.audio, None),
             "duration": self.seconds,
+            **offset,
             **self.utterance.facts,
             "text": self.reference,
             "pred_text": self.hypothesis,
@@ -182,7 +187,7 @@ def evaluate(
     hypotheses = [result.hypothesis for result in results]
     facts = [utterance.facts for utterance in utterances]
     return Evaluation(
-        report=ScoreReport(references, hypotheses, facts),
+        report=ScoreReport(references, hypotheses, facts, normalizer=normalizer),
         audio_seconds=audio_seconds,
         rtf=elapsed / max(audio_seconds, 1e-9),
         normalizer=normalizer,

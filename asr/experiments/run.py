@@ -208,6 +208,7 @@ def _score(
         return evaluate_texts(model, records, lowercase=lowercase)
     evaluation = evaluate(model, records)
     with atomic_write(output / SCORES / f"{name}.html") as file:
-        parts = page(name, recipe.name, model, evaluation)
+        facts = {"corpus": _test_file(output, name), "subset": name}
+        parts = page(name, recipe.name, model, evaluation, **facts)
         file.writelines(f"{part}\n" for part in parts)
     return evaluation

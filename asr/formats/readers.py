@@ -14,23 +14,27 @@ In trn and kaldi, the utterance name up to the first `-` or `_` is the speaker.
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from asr.errors import DataError, UsageError
+from asr.formats.ctm_chunks import chunks, whole_sides
+from asr.formats.guess import guess_form as guess_form  # part of this module for users
+from asr.formats.guess import guess_of, trn_parts
+from asr.formats.json_entries import entry_name, pair_by_recording, string_field
+from asr.formats.lines import Line, all_lines, read_lines
 from asr.formats.nist import (
-    Line,
     Segment,
+    Word,
     assign_words,
+    is_ctm,
     is_stm,
     read_segments,
     read_words,
 )
 
-_NAME = re.compile(r"[\w./:-]*\d[\w./:-]*")
 Entry: TypeAlias = tuple[str, str, Mapping[str, str]]
 """Utterance name, text and facts, such as its `speaker`."""
 
@@ -43,11 +47,23 @@ class References:
         texts: Utterance -> text, in the order of the file.
         facts: Utterance -> facts, such as its `speaker`.
         segments: Utterance -> segment of a recording (form `stm-ctm`); else empty.
+        words: Words with times of a reference in ctm; else empty. Only the hypotheses
+            divide them into utterances, see `read_systems`.
+        form: Form of the file: a key of `FORMS`, `stm` or `ctm`.
     """
 
     texts: dict[str, str]
     facts: dict[str, Mapping[str, str]]
-    segments: dict[str, Segment]
+    segments: dict[str, Segment] = field(default_factory=dict)
+    words: Sequence[Word] = ()
+    form: str = ""
+
+
+class System(NamedTuple):
+    """Hypotheses of a system: utterance -> text, and the form of their file."""
+
+    texts: dict[str, str]
+    form: str
 
 
 def read_references(path: str | Path, *, form: str | None = None) -> References:
@@ -63,28 +79,69 @@ def read_references(path: str | Path, *, form: str | None = None) -> References:
     """
     path = Path(path)
     lines = read_lines(path)
-    stm = form is None and lines and is_stm(lines, named=path.suffix == ".stm")
-    if form != STM_CTM and not stm:
+    if form not in (None, STM_CTM):
         return _parse(path, form, predicted=False)
+    guessed = guess_of(lines) if form is None else _timed(lines)
+    if guessed == "ctm":
+        words = read_words(lines)
+        texts, facts = whole_sides(words)
+        return References(texts, facts, words=words, form=guessed)
+    if guessed != "stm":
+        return _parse(path, guessed, predicted=False)
     segments = read_segments(lines)
     texts = {k: s.text for k, s in segments.items() if s.text is not None}
     if not texts:
         raise DataError(f"{path}: all segments are ignored in scoring")
-    facts: dict[str, Mapping[str, str]]
     facts = {name: {"speaker": segments[name].speaker} for name in texts}
-    return References(texts, facts, segments)
+    return References(texts, facts, segments, form=guessed)
+
+
+def read_systems(
+    paths: Sequence[str | Path], references: References, *, form: str | None = None
+) -> tuple[References, list[System]]:
+    """Read the hypotheses of one or several systems.
+
+    Words with times are assigned to the segments of the references. Where the
+    references are words with times too, one system divides them into utterances as in
+    sclite (`asr.formats.ctm_chunks`); with several, each channel of a recording is one.
+
+    Returns:
+        The references, divided; and the systems.
+
+    Raises:
+        DataError: As for `read_texts`.
+    """
+    if not references.words:
+        return references, [_read_system(Path(x), references, form) for x in paths]
+    systems = [read_words(read_lines(Path(path))) for path in paths]
+    if len(systems) > 1:
+        return references, [System(whole_sides(x)[0], "ctm") for x in systems]
+    texts, facts, hypotheses = chunks(references.words, systems[0])
+    divided = References(texts, facts, words=references.words, form="ctm")
+    return divided, [System(hypotheses, "ctm")]
 
 
 def read_hypotheses(
     path: str | Path, references: References, *, form: str | None = None
 ) -> dict[str, str]:
-    """Read hypotheses, utterance -> text; see `read_texts`.
+    """Read the hypotheses of one system, utterance -> text; see `read_systems`."""
+    _, (system,) = read_systems([path], references, form=form)
+    return system.texts
 
-    Words with times are assigned to the segments of the references.
-    """
+
+def _timed(lines: Sequence[Line]) -> str:
+    """Tell whether a file with times is stm or ctm."""
+    stm = sum(is_stm(line.text, named=True) for line in lines)
+    return "ctm" if sum(is_ctm(x.text, named=True) for x in lines) > stm else "stm"
+
+
+def _read_system(path: Path, references: References, form: str | None) -> System:
     if references.segments:
-        return assign_words(references.segments, read_words(read_lines(Path(path))))
-    return read_texts(path, form=form, predicted=True)
+        words = read_words(read_lines(path))
+        return System(assign_words(references.segments, words), "ctm")
+    read = _parse(path, form, predicted=True)
+    names = pair_by_recording(references.facts, read.facts)
+    return System({names[name]: text for name, text in read.texts.items()}, read.form)
 
 
 def read_texts(
@@ -115,7 +172,7 @@ def read_vocabulary(path: str | Path, normal: Callable[[str], str]) -> set[str]:
     Raises:
         DataError: The file cannot be read.
     """
-    lines = _all_lines(Path(path))
+    lines = all_lines(Path(path))
     return {word for line in lines for word in normal(line.text).split()}
 
 
@@ -124,72 +181,31 @@ def _parse(path: Path, form: str | None, *, predicted: bool) -> References:
         names = ", ".join([*FORMS, STM_CTM])
         raise UsageError(f"form must be one of {names}, got {form!r}")
     content = read_lines(path)
-    form = form or guess_form(line.text for line in content)
-    references = References({}, {}, {})
-    for line in _all_lines(path) if form == "text" else content:
+    form = form or guess_of(content)
+    if form not in FORMS:
+        raise DataError(
+            f"{path}: guessed {form}, which has times and no utterances; give the "
+            "references as stm or ctm, or name the format"
+        )
+    references = References({}, {}, form=form)
+    for line in all_lines(path) if form == "text" else content:
         name, text, facts = FORMS[form](line, predicted)
         if name in references.texts:
-            raise line.error(f"utterance {name!r} occurs a second time; remove one")
+            raise line.error(
+                f"utterance {name[:200]!r} occurs a second time; remove one"
+            )
         references.texts[name], references.facts[name] = text, facts
     if not references.texts:
         raise DataError(f"{path}: has no transcript; give a file with texts")
     return references
 
 
-def read_lines(path: Path) -> list[Line]:
-    """Read all lines but blank ones and comments, which begin with `;;` as in NIST's.
-
-    Raises:
-        DataError: The file cannot be read.
-    """
-    return [line for line in _all_lines(path) if line.text and line.text[:2] != ";;"]
-
-
-def guess_form(lines: Iterable[str]) -> str:
-    """Guess the form of transcripts from all lines.
-
-    `jsonl`: all lines are in braces. `trn`: all lines end in `(utterance)`. `kaldi`:
-    the first words are all different, contain a digit, and contain another character
-    of `A-Za-z-_./:` or at least four digits. Otherwise `text`.
-
-    Args:
-        lines: Lines that are not blank.
-
-    Returns:
-        A key of `FORMS`.
-    """
-    lines = [line.strip() for line in lines]
-    if not lines:
-        return "text"
-    if all(line.startswith("{") and line.endswith("}") for line in lines):
-        return "jsonl"
-    if all(_trn_parts(line) for line in lines):
-        return "trn"
-    names = {line.split(maxsplit=1)[0] for line in lines}
-    like_names = all(
-        _NAME.fullmatch(name) and (len(name) >= 4 or not name.isdigit())
-        for name in names
-    )
-    return "kaldi" if like_names and len(names) == len(lines) else "text"
-
-
 def _trn(line: Line, _: bool) -> Entry:
-    parts = _trn_parts(line.text)
+    parts = trn_parts(line.text)
     if parts is None:
         raise line.error("does not end in (utterance); add it or name the format")
     text, utterance = parts
     return utterance, text, _speaker(utterance)
-
-
-def _trn_parts(line: str) -> tuple[str, str] | None:
-    """Return text and utterance; None if the line does not end in an utterance."""
-    text, opening, utterance = line.removesuffix(")").rpartition("(")
-    named = line.endswith(")") and opening and utterance
-    if not named or ")" in utterance or utterance.split() != [utterance]:
-        return None
-    words = text.split()
-    first, last = words[:1] == ["<s>"], len(words) - (words[-1:] == ["</s>"])
-    return " ".join(words[first:last]), utterance
 
 
 def _jsonl(line: Line, predicted: bool) -> Entry:
@@ -199,17 +215,24 @@ def _jsonl(line: Line, predicted: bool) -> Entry:
         raise line.error("not JSON; write one JSON object a line") from None
     if not isinstance(record, dict):
         raise line.error("not a JSON object; write one a line")
-    utterance = record.get("id") or record.get("audio_filepath")
     key = "pred_text" if predicted and "pred_text" in record else "text"
-    text = record.get(key)
-    if not isinstance(utterance, str):
-        raise line.error("'id' or 'audio_filepath' must be a string")
-    if not isinstance(text, str):
+    try:
+        utterance, text = entry_name(record), string_field(record, key)
+    except ValueError as error:
+        raise line.error(str(error)) from None
+    if utterance is None:
+        raise line.error("'id' or 'audio_filepath' must be a string, got neither")
+    if text is None:
         raise line.error(f"{key!r} must be a string")
     if any("\ud800" <= character <= "\udfff" for character in utterance + text):
         raise line.error("half of a surrogate pair, which is not a character")
-    facts = {name: str(value) for name, value in record.items() if value is not None}
+    facts = {name: str(x) for name, x in record.items() if type(x) in _FACTS}
+    if isinstance(record.get("shard"), dict):  # not the only recording of its file
+        facts.pop("audio_filepath", None)
     return utterance, text, facts
+
+
+_FACTS = (str, int, float)
 
 
 def _kaldi(line: Line, _: bool) -> Entry:
@@ -232,17 +255,3 @@ FORMS: dict[str, Callable[[Line, bool], Entry]] = {
 
 STM_CTM = "stm-ctm"
 """The form in which hypotheses need the segments of the references."""
-
-
-def _all_lines(path: Path) -> list[Line]:
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DataError(f"{path}: not UTF-8 text; convert it to UTF-8") from None
-    except OSError as error:
-        raise DataError(
-            f"{path}: cannot be read ({error.strerror}); check the path"
-        ) from error
-    # Not splitlines(), which also splits at form feeds and other characters.
-    lines = content.removesuffix("\n").split("\n") if content else []
-    return [Line(i, text.strip(), path) for i, text in enumerate(lines, start=1)]

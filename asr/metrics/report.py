@@ -11,6 +11,7 @@ import numpy as np
 
 from asr.errors import UsageError
 from asr.metrics.alignment import Aligned, Aligner, align
+from asr.metrics.hints import Hint, normalization_hint
 from asr.metrics.significance import LEVEL, Interval, interval
 from asr.metrics.wer import Score, confusions, count, out_of_vocabulary, total, total_by
 
@@ -19,6 +20,11 @@ LENGTH = "length"
 
 _LENGTHS = {0: "0", 1: "1-5", 6: "6-10", 11: "11-20", 21: "21-40", 41: "41 or more"}
 """First length of each group in words -> its name."""
+
+_TOO_HIGH = (
+    "hint       a rate above 100 % has more errors than words; check that both files "
+    "hold the same recordings in one language"
+)
 
 
 def check_groups(keys: Iterable[str], facts: Sequence[Mapping[str, str]]) -> None:
@@ -45,6 +51,7 @@ class ScoreReport:
         aligner: Function from reference and hypothesis to steps, which is sclite's; by
             default the alignment with the fewest errors.
         vocabulary: Words of the system, if known; casefolded if an aligner is given.
+        normalizer: Name of the normaliser of the texts; without it there is no `hint`.
 
     Raises:
         UsageError: They have different lengths.
@@ -55,6 +62,7 @@ class ScoreReport:
     facts: Sequence[Mapping[str, str]]
     aligner: Aligner | None = None
     vocabulary: Container[str] | None = None
+    normalizer: str | None = None
 
     @cached_property
     def counts(self) -> np.ndarray:
@@ -114,6 +122,14 @@ class ScoreReport:
             ]
         return out_of_vocabulary(texts, self.vocabulary)
 
+    @cached_property
+    def hint(self) -> Hint | None:
+        """Normaliser with which the rate would be lower, if that is worth knowing."""
+        if self.normalizer is None:
+            return None
+        texts = self.references, self.hypotheses
+        return normalization_hint(*texts, self.score.wer, self.normalizer)
+
     def to_json(self, by: Sequence[str] = (), top: int = 0) -> dict[str, Any]:
         """Return all scores as JSON data.
 
@@ -128,6 +144,8 @@ class ScoreReport:
         }
         if self.out_of_vocabulary is not None:
             result["out_of_vocabulary"] = self.out_of_vocabulary
+        if self.hint:
+            result["hint"] = self.hint._asdict()
         if by:
             result["by"] = {
                 key: {name: part.to_json() for name, part in self.by(key).items()}
@@ -147,6 +165,10 @@ class ScoreReport:
             )
         if self.out_of_vocabulary is not None:
             lines.append(f"unknown    {self.out_of_vocabulary:.2%} of words")
+        if self.hint:
+            lines.append(f"hint       {self.hint}")
+        elif self.score.wer > 1:
+            lines.append(_TOO_HIGH)
         for key in by:
             lines += ["", *_table(key, self.by(key))]
         if top:

@@ -60,18 +60,23 @@ class Comparison:
         return asdict(self)
 
     def summary(self) -> str:
-        """Return all values as text, rates in percent."""
+        """Return all values as text, differences in percentage points."""
         between = ""
         if self.interval:
             low, high = self.interval
-            between = f", {LEVEL:.0%} between {low:+.2%} and {high:+.2%}"
+            between = f", {LEVEL:.0%} between {100 * low:+.2f} and {100 * high:+.2f}"
         return (
-            f"difference {self.difference:+.2%}{between}\n"
-            f"bootstrap: p = {self.p_bootstrap:.3f}, the second is better in "
+            f"difference {100 * self.difference:+.2f} points{between}\n"
+            f"bootstrap: {_p_value(self.p_bootstrap)}, the second is better in "
             f"{self.better:.1%} of draws\n"
-            f"matched pairs (MAPSSWE): p = {self.p_matched_pairs:.3f}, "
+            f"matched pairs (MAPSSWE): {_p_value(self.p_matched_pairs)}, "
             f"{self.segments} segments"
         )
+
+
+def _p_value(p: float) -> str:
+    """Format a p-value, which is never zero."""
+    return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
 def interval(

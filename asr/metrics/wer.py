@@ -24,6 +24,8 @@ from asr.metrics.alignment import Aligned, Aligner, align, check_lengths
 
 Group = TypeVar("Group", bound=Hashable)
 
+_QUOTED = 60  # characters of a name in a message
+
 
 @dataclass(frozen=True)
 class Score:
@@ -282,4 +284,4 @@ def pair(
 
 
 def _names(utterances: Sequence[str]) -> str:
-    return ", ".join(map(repr, utterances[:3])) or "none"
+    return ", ".join(repr(name[:_QUOTED]) for name in utterances[:3]) or "none"

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import html
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib import resources
+from itertools import chain, repeat
 from typing import Any
+
+import numpy as np
 
 from asr.metrics.alignment import Aligned, align
 from asr.metrics.report import LENGTH, ScoreReport
@@ -15,9 +20,13 @@ from asr.metrics.significance import LEVEL
 from asr.metrics.wer import Score, total
 
 _ERRORS = 50  # most frequent ones
+_LINKS = 5  # to utterances with an error
 _MISSING = "∅"
 _GROUP_HEAD = ("", "utterances", "words", "WER %", "CER %", "sub", "del", "ins")
+_ERROR_HEAD = ("times", "reference", "recognised", "in")
 _UTTERANCE_HEAD = ("utterance", "words", "errors", "WER %", "reference and hypothesis")
+
+_NUMBERS = {"times", "errors", *_GROUP_HEAD[1:]}
 
 
 @dataclass(frozen=True)
@@ -56,13 +65,19 @@ def html_report(
     for key in (LENGTH, "speaker") if speakers else (LENGTH,):
         yield f"<h2>By {key}</h2>\n"
         yield from table(_GROUP_HEAD, _group_rows(report.by(key)), first=key)
+    aligner = report.aligner or align
+    alignments = list(map(aligner, report.references, report.hypotheses))
     yield "<h2>Most frequent errors</h2>\n"
-    errors = report.errors(_ERRORS)
-    rows = ((str(n), _word(x.reference), _word(x.hypothesis)) for x, n in errors)
-    yield from table(("times", "reference", "recognised"), rows)
+    yield from table(_ERROR_HEAD, _error_rows(report, names, alignments))
     yield "<h2>Utterances</h2>\n<p><s class=S>substituted</s> "
-    yield "<s class=D>missing</s> <s class=I>inserted</s></p>"
-    yield from table(_UTTERANCE_HEAD, _utterance_rows(report, names, media or {}))
+    yield "<s class=D>missing</s> <s class=I>inserted</s>, worst first "
+    yield "<label><input type=checkbox id=errors-only> errors only</label></p>\n"
+    errors = report.counts[:, 1:4].sum(axis=1)
+    rates = errors / np.maximum(report.counts[:, :3].sum(axis=1), 1)
+    order = np.lexsort((-rates, -errors)).tolist()  # most errors first
+    rows = _utterance_rows(report, names, alignments, order, media or {})
+    marks = (f" id=u{i}{'' if errors[i] else ' class=correct'}" for i in order)
+    yield from table(_UTTERANCE_HEAD, rows, marks=marks)
     yield closing()
 
 
@@ -81,8 +96,13 @@ def _overview(report: ScoreReport, facts: Mapping[str, Any]) -> Iterator[str]:
     )
     if report.out_of_vocabulary is not None:
         yield f"<li>{report.out_of_vocabulary:.2%} of the words are unknown"
-    for key, value in facts.items():
-        yield f"<li>{html.escape(f'{key}: {value}')}"
+    if report.hint:
+        yield f"<li>{html.escape(str(report.hint))}"
+    date = datetime.now(UTC).astimezone().isoformat(" ", timespec="minutes")
+    for key, value in {**facts, "date": date}.items():
+        # Names of files need not be UTF-8.
+        text = f"{key}: {value}".encode(errors="backslashreplace").decode()
+        yield f"<li>{html.escape(text)}"
     yield "</ul>\n"
 
 
@@ -94,17 +114,37 @@ def _group_rows(scores: Mapping[str, Score]) -> Iterator[tuple[str, ...]]:
         yield html.escape(name), *map(str, numbers)
 
 
-def _utterance_rows(
-    report: ScoreReport, names: Sequence[str], media: Mapping[int, Media]
+def _error_rows(
+    report: ScoreReport, names: Sequence[str], alignments: Sequence[Sequence[Aligned]]
 ) -> Iterator[tuple[str, ...]]:
-    aligner = report.aligner or align
-    texts = zip(names, report.references, report.hypotheses, strict=True)
-    for position, (name, reference, hypothesis) in enumerate(texts):
+    """Yield the most frequent errors, with links to utterances that have them."""
+    places: defaultdict[Aligned, dict[int, None]] = defaultdict(dict)
+    for position, steps in enumerate(alignments):
+        for step in steps:
+            if step.operation != "C" and len(places[step]) < _LINKS:
+                places[step][position] = None
+    for error, times in report.errors(_ERRORS):
+        links = (
+            f"<a href='#u{position}'>{html.escape(names[position])}</a>"
+            for position in places[error]
+        )
+        words = _word(error.reference), _word(error.hypothesis)
+        yield str(times), *words, " ".join(links)
+
+
+def _utterance_rows(
+    report: ScoreReport,
+    names: Sequence[str],
+    alignments: Sequence[Sequence[Aligned]],
+    order: Iterable[int],
+    media: Mapping[int, Media],
+) -> Iterator[tuple[str, ...]]:
+    for position in order:
         score = total(report.counts[position : position + 1])
         figures = str(score.words), str(score.errors), f"{100 * score.wer:.1f}"
-        steps = _steps(aligner(reference, hypothesis))
+        steps = _steps(alignments[position])
         shown = "".join([*steps, *_media(media.get(position, Media()))])
-        yield html.escape(name), *figures, shown
+        yield html.escape(names[position]), *figures, shown
 
 
 def _steps(steps: Iterable[Aligned]) -> Iterator[str]:
@@ -145,13 +185,28 @@ def inline(content: bytes, kind: str) -> str:
 
 
 def table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], first: str = ""
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    first: str = "",
+    marks: Iterable[str] = (),
 ) -> Iterator[str]:
-    """Yield a sortable table; cells are HTML, the head is text."""
-    cells = "".join(f"<th>{html.escape(name or first)}" for name in head)
+    """Yield a sortable table, its numbers right-aligned.
+
+    Args:
+        head: Texts of the head.
+        rows: Cells of each row, as HTML.
+        first: Text in the place of an empty one of the head.
+        marks: Attributes of each row, as HTML.
+    """
+    numbers = [" class=number" if name in _NUMBERS else "" for name in head]
+    cells = "".join(
+        f"<th{number}>{html.escape(name or first)}"
+        for name, number in zip(head, numbers, strict=True)
+    )
     yield f"<table><thead><tr>{cells}</thead><tbody>\n"
-    for row in rows:
-        yield "<tr>" + "".join(f"<td>{cell}" for cell in row) + "\n"
+    for row, mark in zip(rows, chain(marks, repeat(""))):  # noqa: B905 - endless
+        cells = "".join(f"<td{x}>{cell}" for x, cell in zip(numbers, row, strict=True))
+        yield f"<tr{mark}>{cells}\n"
     yield "</tbody></table>\n"
 
 

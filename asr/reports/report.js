@@ -14,3 +14,10 @@ document.querySelectorAll('th').forEach(head => head.onclick = () => {
   const rows = [...body.rows].sort((a, b) => down ? compare(b, a) : compare(a, b));
   body.append(...rows);
 });
+
+// The box hides utterances without errors.
+const box = document.querySelector('#errors-only');
+if (box) box.onchange = () => {
+  const table = box.closest('p').nextElementSibling;
+  table.classList.toggle('errors-only', box.checked);
+};

@@ -27,17 +27,33 @@ _ORDINALS = {
 _CURRENCIES = {"$": "dollar", "£": "pound", "€": "euro"}
 _MOST_DIGITS = 15  # longer numbers are spelled digit by digit
 
-_FRACTIONS = {"½": "a half", "¼": "a quarter", "¾": "three quarters"}
+_FRACTIONS = {
+    "½": (1, 2), "⅓": (1, 3), "⅔": (2, 3), "¼": (1, 4), "¾": (3, 4), "⅕": (1, 5),
+    "⅖": (2, 5), "⅗": (3, 5), "⅘": (4, 5), "⅙": (1, 6), "⅚": (5, 6), "⅐": (1, 7),
+    "⅛": (1, 8), "⅜": (3, 8), "⅝": (5, 8), "⅞": (7, 8), "⅑": (1, 9), "⅒": (1, 10),
+}  # fmt: skip
+_DENOMINATORS = {2: "half", 4: "quarter"}
 
-_FRACTION = re.compile(r"(\d?)\s?([½¼¾])")
+_FRACTION = re.compile(rf"(\d?)\s?([{''.join(_FRACTIONS)}])")
+# A mixed number, as in `2 1/2`: without a whole number, 1/2 can be a date.
+_MIXED = re.compile(
+    r"(?<![\d.,/$£€])(\d[\d,]*)[\s-]([1-9]\d?)[/\u2044]([1-9]\d?)(?![\d/]|[.,]\d)"
+)
 _MONEY = re.compile(
     r"([$£€])\s?(\d[\d,]*)(?:\.(\d+))?"
     r"(?:\s(hundred|thousand|million|billion|trillion)\b)?(?!\d|[.,]\d)",
     re.IGNORECASE,
 )
 _CLOCK = re.compile(r"\b(\d{1,2}):([0-5]\d)\b")
-_ORDINAL = re.compile(r"\b(\d[\d,]*)(?:st|nd|rd|th)\b", re.IGNORECASE)
-_YEAR = re.compile(r"(?<![\d,.$£€])(1[1-9]\d\d|20[1-9]\d)(s?)(?![\d%]|[.,]\d)")
+# All digits, so that no search begins in the midst of them: that takes quadratic time.
+_ORDINAL = re.compile(r"(\d[\d,]*+)((?:st|nd|rd|th)\b)?", re.IGNORECASE)
+_AFTER_COMMA = re.compile(r"\d+,+(?=\d)")
+_YEAR = re.compile(
+    r"(?<![\d,.$£€])(1[1-9]\d\d|20[1-9]\d)((?:(?<=0)['\u2019](?=s\b))?s|)"
+    r"(?![\d%]|[.,]\d)",
+    re.IGNORECASE,
+)
+_DECADE = re.compile(r"(?<![\w,.$£€])([1-9]0)['\u2019]?s\b", re.IGNORECASE)
 _NUMBER = re.compile(r"(\d+(?:,\d{3})+|\d+)(?:\.(\d+))?")
 
 
@@ -77,21 +93,31 @@ def year(number: int) -> str:
 
 
 def spell_fractions(text: str) -> str:
-    """Spell `½`, `¼` and `¾` out, which Unicode normalisation would turn to digits."""
+    """Spell fractions such as `½` out, which Unicode would decompose to digits."""
 
     def spelled(match: re.Match[str]) -> str:
         before = f"{match[1]} and " if match[1] else " "
-        return f"{before}{_FRACTIONS[match[2]]} "
+        return f"{before}{_fraction(*_FRACTIONS[match[2]])} "
 
     return _FRACTION.sub(spelled, text)
+
+
+def _fraction(numerator: int, denominator: int) -> str:
+    """Spell a fraction below 1 out, as in `a half` and `two thirds`."""
+    unit = _DENOMINATORS.get(denominator) or ordinal(denominator)
+    if numerator == 1:
+        return f"an {unit}" if unit[0] == "e" else f"a {unit}"
+    return f"{cardinal(numerator)} {'halve' if unit == 'half' else unit}s"
 
 
 def spell_numbers(text: str) -> str:
     """Spell amounts of money, times, ordinals, years, percentages and numbers out."""
     text = _MONEY.sub(_money, text)
     text = _CLOCK.sub(_clock, text)
-    text = _ORDINAL.sub(lambda match: f" {_spell(match[1], ordinal)} ", text)
+    text = _MIXED.sub(_mixed, text)
+    text = _ORDINAL.sub(_ordinal, text)
     text = _YEAR.sub(lambda match: f" {_plural(year(int(match[1])), match[2])} ", text)
+    text = _DECADE.sub(lambda match: f" {_plural(cardinal(int(match[1])), 's')} ", text)
     text = re.sub(r"(?<=\d)\s?%", " percent ", text)
     return _NUMBER.sub(_number, text)
 
@@ -114,6 +140,27 @@ def _clock(match: re.Match[str]) -> str:
     if not minutes:
         return f" {cardinal(hour)} o'clock "
     return f" {cardinal(hour)} {_two_digits(minutes)} "
+
+
+def _mixed(match: re.Match[str]) -> str:
+    numerator, denominator = int(match[2]), int(match[3])
+    if numerator >= denominator:
+        return match[0]
+    return f" {_spell(match[1], cardinal)} and {_fraction(numerator, denominator)} "
+
+
+def _ordinal(match: re.Match[str]) -> str:
+    """Spell an ordinal out; one within a word begins after a comma."""
+    digits, before = match[1], match.string[max(0, match.start() - 1) : match.start()]
+    if not match[2]:
+        return match[0]
+    kept = ""
+    if before.isalnum() or before == "_":
+        inner = _AFTER_COMMA.match(digits)
+        if inner is None:
+            return match[0]
+        kept, digits = inner[0], digits[inner.end() :]
+    return f"{kept} {_spell(digits, ordinal)} "
 
 
 def _number(match: re.Match[str]) -> str:
@@ -187,6 +234,7 @@ _DOUBLED = (
 ).split()
 _SPELLINGS = {
     "aeroplane": "airplane", "aeroplanes": "airplanes", "aluminium": "aluminum",
+    "analogue": "analog", "analogues": "analogs",
     "analyse": "analyze", "analysed": "analyzed", "analysing": "analyzing",
     "catalogue": "catalog", "catalogues": "catalogs", "calibre": "caliber",
     "centre": "center", "centres": "centers", "centred": "centered",

@@ -177,3 +177,24 @@ def test_real_corpus(run, calls, speech_data):
     )
     assert ended.status == 0
     assert len(calls[0]["ids"]) == 3
+
+
+def test_a_page_names_corpus_and_command(run, calls, manifest, tmp_path, monkeypatch):
+    seen = {}
+
+    def page(*_, **facts):
+        seen.update(facts)
+        return iter(["page"])
+
+    monkeypatch.setattr("asr.evaluation.page.page", page)
+    options = ("--limit", 2, "--report", tmp_path / "p.html")
+    ended = run("evaluate", "english", manifest, *options)
+    assert (ended.status, ended.err) == (0, "")
+    subset = seen.pop("subset")
+    assert isinstance(subset, str)
+    assert seen == {
+        "corpus": f"{manifest} (jsonl)",
+        "limit": 2,
+        "command": f"asr evaluate english {manifest} --limit 2 "
+        f"--report {tmp_path / 'p.html'}",
+    }

@@ -86,6 +86,52 @@ def test_translations_and_summaries(run, texts):
     assert shown.startswith("ROUGE-1 92.86, ROUGE-2 ")
 
 
+def test_formats_are_said(run, texts):
+    texts(ref="one (u1)\n", hyp="u1 one\n")
+    assert "\nformat     reference trn, hypothesis kaldi (guessed)\n" in (
+        run("score", "ref", "hyp").out
+    )
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert found["formats"] == {"reference": "trn", "hypothesis": "kaldi"}
+    out = run("score", "ref", "ref", "--format", "trn").out
+    assert "\nformat     reference trn, hypothesis trn\n" in out
+
+
+def test_one_odd_line_is_an_error(run, texts):
+    lines = "".join(f"one two (u{i})\n" for i in range(20))
+    texts(ref=lines, hyp=lines + "one two\n")
+    for arguments in (("ref", "hyp"), ("hyp", "ref")):
+        ended = run("score", *arguments)
+        assert (ended.status, ended.out) == (5, "")
+        assert "hyp: guessed trn, but 1 of 21 lines" in ended.err
+
+
+def test_a_device_without_end(run, texts):
+    texts(ref="one (u1)\n")
+    for arguments in (("ref", "/dev/zero"), ("/dev/zero", "ref")):
+        ended = run("score", *arguments)
+        assert (ended.status, ended.out) == (5, "")
+        assert ended.err.startswith("error: /dev/zero:1: ")
+
+
+def test_ctm_as_reference(run, texts):
+    texts(
+        ref="r A 0.1 0.2 one\nr A 0.4 0.2 two\nr A 0.8 0.2 three\n",
+        hyp="r A 0.1 0.2 one\nr A 0.4 0.2 too\n",
+    )
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert [found[x] for x in ("hits", "substitutions", "deletions")] == [1, 1, 1]
+    found = json.loads(run("score", "ref", "hyp", "hyp", "--json").out)
+    assert found["comparison"]["difference"] == 0.0
+
+
+def test_names_in_another_case_with_sclite(run, texts):
+    texts(ref="one (4T0C-1)\n", hyp="one (4t0c-1)\n")
+    assert run("score", "ref", "hyp").status == 5
+    found = json.loads(run("score", "ref", "hyp", "--sclite", "--json").out)
+    assert (found["hits"], found["missing"]) == (1, 0)
+
+
 def test_groups_errors_and_unknown_words(run, texts):
     texts(
         ref="".join(f"one two (ann-{i})\nthree (bob-{i})\n" for i in range(6)),
@@ -138,7 +184,9 @@ def test_two_systems(run, texts):
     assert found["comparison"]["difference"] == 0.25
     assert found["comparison"]["p_bootstrap"] < 0.01
     out = run("score", "ref", "hyp", "other").out
-    assert "difference +25.00%" in out
+    assert "difference +25.00 points" in out
+    assert "bootstrap: p = 0.002" in out
+    assert "(MAPSSWE): p < 0.001" in out
     assert "MAPSSWE" in out
 
 
@@ -154,6 +202,50 @@ def test_a_page_with_all_of_it(run, texts, tmp_path):
     page = (tmp_path / "page.html").read_text()
     assert "<s class=S><i>two</i><b>too</b></s>" in page
     assert "missing hypotheses scored as empty: 0" in page
+    for part in (
+        "normalizer: none-1", "reference: ref", "hypothesis: hyp",
+        "command: asr score ref hyp --report page.html",
+    ):  # fmt: skip
+        assert f"<li>{part}" in page
+
+
+@pytest.mark.parametrize(
+    ("reference", "hypothesis", "name", "wer"),
+    [
+        ("IT'S A TEST", "it's a test.", "english-1", 0.0),
+        ("He paid $5 today", "he paid five dollar today.", "english-1", 0.2),
+        ("Это тест", "это, тест.", "basic-1", 0.0),
+        ("ONE TWO THREE FOUR", "one too three five", "english-1", 0.5),
+    ],
+)
+def test_a_hint_where_case_and_punctuation_differ(
+    run, texts, reference, hypothesis, name, wer
+):
+    texts(ref=f"{reference} (u1)\n", hyp=f"{hypothesis} (u1)\n")
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert found["hint"] == {"normalizer": name, "wer": pytest.approx(wer)}
+    said = f"\nhint       normalised with {name} the WER would be {100 * wer:.1f} %\n"
+    assert said in run("score", "ref", "hyp").out
+    again = run("score", "ref", "hyp", "--normalizer", name, "--json").out
+    assert json.loads(again)["wer"] == pytest.approx(wer)
+    assert "hint" not in json.loads(again)
+
+
+def test_no_hint_where_words_differ(run, texts):
+    texts(ref="one two three (u1)\n", hyp="one too three (u1)\n")
+    assert "hint" not in run("score", "ref", "hyp").out
+    texts(ref="{ Um / uh } one (u1)\n", hyp="two (u1)\n")
+    assert "hint" not in run("score", "ref", "hyp", "--sclite").out
+
+
+def test_a_hint_at_rates_above_100_percent(run, texts):
+    texts(ref="5 (u1)\n", hyp="it is five (u1)\n")
+    out = run("score", "ref", "hyp").out
+    assert out.startswith("WER 300.00%")
+    assert "\nhint       normalised with english-1 the WER would be 200.0 %\n" in out
+    texts(ref="a (u1)\n", hyp="x y z (u1)\n")
+    out = run("score", "ref", "hyp").out
+    assert "\nhint       a rate above 100 % has more errors than words" in out
 
 
 def test_alternatives_as_sclite(run, texts):

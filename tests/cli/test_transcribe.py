@@ -84,13 +84,29 @@ def test_standard_input_beside_a_file(run, recognizer, wav, tmp_path, monkeypatc
     }
 
 
-def test_json_of_one_file(run, recognizer, wav):
+def test_json_names_its_recording(run, recognizer, wav, tmp_path):
     wav("a.wav")
     (line,) = run("transcribe", "a.wav", "-f", "json").out.splitlines()
     found = json.loads(line)
     assert found["text"] == "A"
     assert (found["duration"], found["version"]) == (2.99, asr.__version__)
-    assert "audio_filepath" not in line
+    assert found["audio_filepath"] == "a.wav"
+    run("transcribe", "a.wav", "-f", "json", "-o", "out")
+    assert (tmp_path / "out" / "a.json").read_text() == f"{line}\n"
+
+
+def test_json_is_scored_against_a_manifest(run, recognizer, wav, tmp_path):
+    wav("a.wav", "b.wav")
+    out = run("transcribe", "a.wav", "b.wav", "-f", "json").out
+    (tmp_path / "hyp").write_text(out)
+    manifest = [
+        {"audio_filepath": "/far/a.flac", "text": "A B"},
+        {"id": 7, "audio_filepath": "/far/b.flac", "text": "B"},
+    ]
+    lines = [json.dumps(entry) + "\n" for entry in manifest]
+    (tmp_path / "ref").write_text("".join(lines))
+    found = json.loads(run("score", "ref", "hyp", "--json").out)
+    assert [found[x] for x in ("hits", "deletions", "missing")] == [2, 1, 0]
 
 
 def test_json_of_several_is_one_object_a_line(run, recognizer, wav):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from asr.config.schema import Calibration, DecodingConfig
-from asr.data.manifest import Utterance
+from asr.data.manifest import Utterance, read_manifest
+from asr.data.text_files import write_json_lines
 from asr.errors import AudioError, DataError, RecipeError
 from asr.evaluation.speech import calibrate, evaluate
+from asr.formats.readers import read_hypotheses, read_references
 from asr.formats.transcript import Segment, Transcript, Word
 from asr.metrics.calibration import calibrated, fit_calibration
 from asr.storage.model_folder import FolderConfig
@@ -115,6 +118,19 @@ def test_keys_of_the_json():
         "text": "ONE TWO",
         "pred_text": "ONE TWO",
     }
+
+
+def test_a_stretch_of_a_recording_keeps_its_offset(tmp_path):
+    recording = utterance("a", "one two")
+    stretches = [replace(recording, id="", offset=offset) for offset in (0.0, 2.5)]
+    found = evaluate(Recognizer(), stretches)
+    assert [result.name for result in found.results] == ["a.wav", "a.wav@2.5"]
+    assert [result.to_json().get("offset") for result in found.results] == [None, 2.5]
+    path = tmp_path / "predictions.jsonl"
+    write_json_lines(path, [result.to_json() for result in found.results])
+    references = read_references(path)
+    assert [*read_hypotheses(path, references)] == [*references.texts]
+    assert [x.offset for x in read_manifest(path)] == [0.0, 2.5]
 
 
 def test_options_are_passed_on():

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import lzma
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,7 @@ from asr.formats.readers import (
     guess_form,
     read_hypotheses,
     read_references,
+    read_systems,
     read_texts,
 )
 from asr.metrics.wer import pair
@@ -128,11 +132,19 @@ def test_every_form_reads_the_same_texts(
         (None, b"\xff\xfe\x00", "not UTF-8"),
         (None, "A (u1)\nB (u1)\n", ":2: utterance 'u1' occurs a second time"),
         ("kaldi", "u1 A\nu1 B\n", ":2: utterance 'u1' occurs a second time"),
+        (None, "u1 A\nu2 B\n" * 2, ":3: utterance 'u1' occurs a second time"),
         ("trn", "A (u1)\n\nB\n", r":3: does not end in \(utterance\)"),
         (None, '{"id": "a", "text": "A"}\n{bad}\n', ":2: not JSON"),
         ("jsonl", "[1]\n", ":1: not a JSON object"),
         (None, '{"text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
-        (None, '{"id": 1, "text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
+        (None, '{"id": true, "text": "A"}\n', ":1: id is true; it must be a string"),
+        (None, '{"id": "", "text": "A"}\n', ":1: 'id' or 'audio_filepath'"),
+        (
+            None,
+            '{"audio_filepath": "a", "offset": "1", "text": "A"}\n',
+            ":1: offset is",
+        ),
+        (None, "A\0B\n", ":1: holds NUL characters"),
         (None, '{"id": "a"}\n', ":1: 'text' must be a string"),
         (None, '{"id": "a", "text": null}\n', ":1: 'text' must be a string"),
         (None, '{"id": "a", "text": "\\ud800"}\n', ":1: half of a surrogate pair"),
@@ -145,6 +157,18 @@ def test_errors_name_the_line(
         read_texts(write(tmp_path, content), form=form)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("suffix", "compress"), [("gz", gzip), ("xz", lzma)])
+def test_compressed_files(tmp_path: Path, suffix: str, compress: Any) -> None:
+    path = tmp_path / f"manifest.jsonl.{suffix}"
+    content = compress.compress(b'{"id": 1, "text": "A"}\n')
+    path.write_bytes(content)
+    assert read_texts(path) == {"1": "A"}
+    for damaged in (content[:-9], b"A"):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=f"{suffix}: cannot be read"):
+            read_texts(path)
 
 
 def test_a_missing_file_or_a_folder_is_a_data_error(tmp_path: Path) -> None:
@@ -196,6 +220,85 @@ def test_numerals_are_not_times(tmp_path: Path, content: str) -> None:
 def test_a_long_line_takes_no_longer_than_its_length(tmp_path: Path) -> None:
     path = write(tmp_path, f"a{' ' * 300_000}b\n{'9' * 100_000} x\n")
     assert len(read_references(path).texts) == 2
+
+
+TRN = "".join(f"HELLO WORLD (s-{i})\n" for i in range(9))
+CTM_LINES = "".join(f"r A {i}.0 0.5 w{i} 0.9\n" for i in range(9))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (TRN + "HELLO\n", "guessed trn, but 1 of 10 lines .* such as line 10, 'HELLO'"),
+        ("HELLO\nYES\n" + TRN, "guessed trn, but 2 of 11 lines .* such as line 1,"),
+        (CTM_LINES + "r A oops\n", "guessed ctm, but 1 of 10 lines"),
+        ("u1 A\nu2 B\nno name\n", "guessed kaldi, but 1 of 3 lines"),
+        ('{"id": "a", "text": "A"}\n' * 3 + "A\n", "guessed jsonl, but 1 of 4 lines"),
+        ("r A s 1.0 2.0 x\n" * 3 + "x\n", "guessed stm, but 1 of 4 lines"),
+        ("A (u1)\nB (u2)\nC\nD\n", "a mixture of formats: 2 of 4 lines"),
+        ('A (u1)\n{"id": "a", "text": "A"}\nB\n', "a mixture of formats: 2 of 3"),
+    ],
+)
+def test_lines_of_another_form_are_refused(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    path = write(tmp_path, content)
+    for read in (read_references, read_texts):
+        with pytest.raises(DataError, match=message) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+        assert "name the format" in str(caught.value)
+    # A form that is named is taken.
+    assert len(read_texts(path, form="text")) == content.count("\n")
+
+
+def test_prose_may_end_in_brackets(tmp_path: Path) -> None:
+    path = write(tmp_path, "WELL (LAUGHS)\n" + "YES\nNO\nWHY\n")
+    assert read_texts(path)["1"] == "WELL (LAUGHS)"
+
+
+def test_words_with_times_are_no_hypotheses_of_utterances(tmp_path: Path) -> None:
+    references = read_references(write(tmp_path, TRN))
+    with pytest.raises(DataError, match="guessed ctm, which has times"):
+        read_hypotheses(write(tmp_path, CTM_LINES), references)
+
+
+def test_a_name_of_a_file_decides_about_whole_seconds(tmp_path: Path) -> None:
+    path = tmp_path / "a.ctm"
+    path.write_text("1 1 4 1 five\n2 1 5 1 six\n")
+    assert read_references(path).texts == {"1-1": "five", "2-1": "six"}
+    path.rename(tmp_path / "a.txt")
+    assert read_references(tmp_path / "a.txt").form == "text"
+
+
+@pytest.mark.parametrize("word", ["1" * 100_000, "a1" * 50_000 + "!", "(" * 100_000])
+def test_a_guess_takes_linear_time(tmp_path: Path, word: str) -> None:
+    # A quadratic pattern takes minutes for these.
+    assert read_references(write(tmp_path, f"{word} x\n")).texts
+
+
+def test_a_ctm_may_be_the_reference(tmp_path: Path) -> None:
+    # 60 words a channel: sclite divides them where both pause, before 50 words.
+    lines = [f"r {c} {i + (i > 30) * 5:.1f} 0.5 w{i}" for c in "AB" for i in range(60)]
+    references = read_references(write(tmp_path, "\n".join(lines)))
+    assert references.form == "ctm"
+    path = write(tmp_path, "\n".join(x for x in lines if not x.endswith(" w7")))
+    divided, (system,) = read_systems([path], references)
+    assert divided.texts.keys() == system.texts.keys()
+    assert [len(text.split()) for text in divided.texts.values()] == [51, 9, 51, 9]
+    assert system.texts["r-a-0000"].split()[6:8] == ["w6", "w8"]
+    assert divided.facts["r-a-0001"] == {"speaker": "r-a"}
+    # Two systems have the same references: whole channels.
+    whole, systems = read_systems([path, path], references)
+    assert [*whole.texts] == [*systems[1].texts] == ["r-a", "r-b"]
+
+
+def test_channels_of_one_side_alone(tmp_path: Path) -> None:
+    references = read_references(write(tmp_path, "r A 0.5 0.5 x\nr B 0.5 0.5 y\n"))
+    path = write(tmp_path, "r B 0.5 0.5 z\nq A 0.5 0.5 z\n")
+    divided, (system,) = read_systems([path], references)
+    assert divided.texts == {"r-a-0000": "x", "r-b-0000": "y"}
+    assert system.texts == {"r-b-0000": "z", "q-a": "z"}
 
 
 STM = """\
@@ -250,6 +353,47 @@ def test_words_are_assigned_to_segments_as_in_sclite(tmp_path: Path) -> None:
     assert references.facts["sp2-000"] == {"speaker": "sp2"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "IGNORE_TIME_SEGMENT_IN_SCORING",
+        "hm IgnoreTimeSegmentInScoring hm",
+        "<o> ignore_time_segment_in_scoring hm",
+    ],
+)
+def test_ignored_segments_have_no_number(tmp_path: Path, text: str) -> None:
+    stm = f"r 1 Ann 0 1 a\nr 1 Ann 1 2 {text}\nr 1 ann 2 3 b\n"
+    references = read_references(write(tmp_path, stm), form="stm-ctm")
+    assert references.texts == {"Ann-000": "a", "ann-001": "b"}
+    ctm = "r 1 0.1 0.1 a\nr 1 1.1 0.1 c\nr 1 2.1 0.1 b\n"
+    assert read_hypotheses(write(tmp_path, ctm), references) == references.texts
+
+
+def test_an_alternation_stands_at_its_latest_middle(tmp_path: Path) -> None:
+    stm = "r 1 ann 0.0 1.0 a\nr 1 ann 1.0 2.0 b\n"
+    references = read_references(write(tmp_path, stm))
+    ctm = (
+        "r 1 0.1 0.1 a\nr 1 * * <ALT_BEGIN>\nr 1 0.6 0.2 x\nr 1 * * <alt>\n"
+        "r 1 0.6 0.2 y\nr 1 0.9 0.4 z\nr 1 * * <ALT_END>\n"
+    )
+    assert read_hypotheses(write(tmp_path, ctm), references) == {
+        "ann-000": "a",
+        "ann-001": "{ x / y z }",
+    }
+
+
+def test_words_keep_their_order_unless_the_file_has_none(tmp_path: Path) -> None:
+    stm = "r 1 ann 0.0 1.0 a\nr 1 ann 1.0 9.0 b\n"
+    references = read_references(write(tmp_path, stm))
+    # `c` begins a little too early, as in sclite it does not go back.
+    ctm = "r 1 0.1 0.1 a\nr 1 1.1 0.1 b\nr 1 0.8 0.1 c\n"
+    found = read_hypotheses(write(tmp_path, ctm), references)
+    assert found == {"ann-000": "a", "ann-001": "b c"}
+    ctm = "r 1 5.1 0.1 b\nr 1 0.8 0.1 c\n"
+    found = read_hypotheses(write(tmp_path, ctm), references)
+    assert found == {"ann-000": "c", "ann-001": "b"}
+
+
 def test_another_recording_is_an_error(tmp_path: Path) -> None:
     references = read_references(write(tmp_path, STM))
     hypotheses = read_hypotheses(write(tmp_path, "f1.wav 1 0.1 0.2 x\n"), references)
@@ -271,6 +415,9 @@ def test_segments_may_overlap(tmp_path: Path) -> None:
         ("f1 A s 6 8 ignore_time_segment_in_scoring\n", "", "all segments are ignored"),
         (STM, "f1 a 0.10 before\n", ":1: not a ctm line"),
         (STM, "f1 a * * before\n", ":1: a word without its times"),
+        (STM, "f1 a * * <ALT_BEGIN>\nf1 a 1.0 0.1 a\n", ":1: an alternation is not"),
+        (STM, "f1 a * * <ALT>\n", ":1: <ALT> without the begin"),
+        (STM, "f1 a * * <ALT_BEGIN>\nf1 b 1.0 0.1 a\n", ":1: an alternation is not"),
     ],
 )
 def test_invalid_times(tmp_path: Path, stm: str, ctm: str, message: str) -> None:
@@ -303,6 +450,15 @@ def test_extra_hypotheses_are_an_error_unless_allowed() -> None:
 def test_files_without_a_common_utterance_are_an_error() -> None:
     with pytest.raises(DataError, match=r"no utterance .*'a'.*'x'"):
         pair({"a": "A"}, {"x": "x"}, allow_extra=True)
+
+
+def test_messages_quote_a_part_of_long_names(tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        pair({"a" * 9000: "A"}, {"x" * 9000: "x"})
+    assert len(str(caught.value)) < 300
+    with pytest.raises(DataError, match="occurs a second time") as caught:
+        read_texts(write(tmp_path, f"A ({'u' * 9000})\n" * 2))
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
 
 def test_without_any_hypothesis_everything_is_missing() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asr.errors import DataError
-from asr.formats.readers import read_texts
-from asr.metrics.sclite import Rules, align
+from asr.formats.readers import read_references, read_systems, read_texts
+from asr.metrics.sclite import Rules, align, rename
+from asr.metrics.wer import count, pair
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "sctk"
 WORDS = st.lists(st.sampled_from(["a", "b", "ab", "c"]), max_size=7).map(" ".join)
@@ -46,6 +49,47 @@ def test_counts_are_those_that_nist_publishes(column: str, rules: Rules) -> None
         name: counts(text, hypotheses[name], rules) for name, text in references.items()
     }
     assert found == expected
+
+
+with (GOLDEN / "pairs.tsv").open() as rows:
+    PAIRS = list(csv.DictReader(rows, delimiter="\t"))
+
+
+@pytest.mark.parametrize("row", PAIRS, ids=lambda row: row["reference"])
+@pytest.mark.parametrize(
+    ("column", "rules"),
+    [("none", NONE), ("-F", Rules(fragments=True)), ("-D", Rules(optional=True))],
+)
+def test_counts_of_whole_files(row: dict[str, str], column: str, rules: Rules) -> None:
+    references = read_references(GOLDEN / row["reference"])
+    references, (system,) = read_systems([GOLDEN / row["hypothesis"]], references)
+    texts = system.texts
+    if not references.segments:
+        texts = rename(references.texts, texts)
+    pairs = pair(references.texts, texts)
+    found = count(pairs.references, pairs.hypotheses, partial(align, rules=rules))
+    assert found[:, :4].sum(axis=0).tolist() == [int(n) for n in row[column].split()]
+
+
+def test_names_differ_in_ascii_case_alone() -> None:
+    assert rename({"A-1": "x", "É-1": "y"}, {"a-1": "x", "é-1": "y"}) == {
+        "A-1": "x",
+        "é-1": "y",
+    }
+    with pytest.raises(DataError, match="'a-1' occurs twice"):
+        rename({"A-1": "x"}, {"A-1": "x", "a-1": "y"})
+
+
+@pytest.mark.parametrize("rules", [NONE, Rules(fragments=True)])
+def test_long_lines_take_little_memory(rules: Rules) -> None:
+    words = [f"w{number % 700}" for number in range(2000)]
+    other = ["x" if number % 3 == 0 else word for number, word in enumerate(words)]
+    one = "{ um / uh } " + " ".join(words)
+    tracemalloc.start()
+    found = counts(one, " ".join(other), rules)
+    assert tracemalloc.get_traced_memory()[1] < 60e6
+    tracemalloc.stop()
+    assert found == [1333, 667, 1, 0]
 
 
 def test_costs_prefer_substitutions_to_gaps_of_the_same_cost() -> None:

@@ -270,6 +270,17 @@ def test_smoothing_by_hand():
     np.testing.assert_allclose(loss, -(target * np.log(probabilities)).sum(), rtol=1e-6)
 
 
+def test_gradient_with_smoothing_by_hand():
+    # Probabilities less targets: 0.1 of the mass is an even share of each token.
+    logits = np.log(np.array([[[0.5, 0.25, 0.25]]])).astype("float32")
+    labels = np.array([[0]], "int32")
+    _, gradient = with_gradient(
+        lambda values: smoothed_cross_entropy(values, labels, 0.3), logits
+    )
+    expected = [0.5 - 0.8, 0.25 - 0.1, 0.25 - 0.1]
+    np.testing.assert_allclose(gradient[0, 0], expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
 def test_cross_entropy_and_its_gradient_equal_the_definition(smoothing):
     random = np.random.default_rng(10)

@@ -45,7 +45,7 @@ def test_what_texts_hold_is_text_and_nothing_else():
     for part in ("<b>cat</b>", "u<0>", "A < B", "model: a&b"):
         assert part in reader.text
     assert "&amp;" in text.partition("u&lt;1&gt;")[2].partition("u&lt;2&gt;")[0]
-    assert reader.links == []
+    assert all(link.startswith("#u") for link in reader.links)
 
 
 def test_heads_of_tables_are_text():
@@ -56,9 +56,57 @@ def test_figures_are_those_of_the_report():
     text = page()
     assert "<p class=wer>50.00%" in text
     assert "drawn by speaker" in text
-    assert re.search(r"<h2>By speaker</h2>\n<table>.*<th>speaker<th>utterances", text)
+    assert re.search(
+        r"<h2>By speaker</h2>\n<table>.*<th>speaker<th class=number>utt", text
+    )
     assert "<s class=I><i>∅</i><b>down</b></s>" in text
-    assert text.count("<tr><td>u&lt;") == 12
+    assert len(re.findall(r"<tr id=u\d+( class=correct)?><td>u&lt;", text)) == 12
+
+
+def utterances(text: str) -> list[str]:
+    return re.findall(r"<tr id=u(\d+)", text.partition("<h2>Utterances")[2])
+
+
+def test_the_worst_utterances_come_first():
+    references = ["a b c d", "a b", "a", "a b c d e f", ""]
+    hypotheses = ["a x y d", "x y", "a", "x b c d e f", "z"]
+    report = ScoreReport(references, hypotheses, [{}] * 5)
+    text = "".join(html_report(report, list("ABCDE"), title="", facts={}))
+    # Of two errors in 4 and in 2 words, and of one in 6 and in none.
+    assert utterances(text) == ["1", "0", "4", "3", "2"]
+    assert re.findall(r"<tr id=u(\d) class=correct>", text) == ["2"]
+    assert "<input type=checkbox id=errors-only>" in text
+    assert "table.errors-only .correct { display: none }" in text
+
+
+def test_frequent_errors_link_to_utterances():
+    report = ScoreReport(["a b", "b", "c"], ["a x", "x", "c"], [{}] * 3)
+    text = "".join(html_report(report, ["<A>", "B", "C"], title="", facts={}))
+    row = "<td class=number>2<td>b<td>x<td><a href='#u0'>&lt;A&gt;</a> <a href='#u1'>B"
+    assert row in text
+    links = re.findall(r"href='#(u\d+)'", text)
+    assert set(links) <= set(re.findall(r"<tr id=(u\d+)", text))
+
+
+def test_numbers_are_right_aligned():
+    text = "".join(table(["name", "WER %"], [["7", "1.5"]]))
+    assert "<th>name<th class=number>WER %" in text
+    assert "<td>7<td class=number>1.5" in text
+    assert ".number { text-align: right }" in page()
+
+
+def test_a_page_names_its_origin_and_date():
+    text = "".join(
+        html_report(
+            ScoreReport(["It is"], ["it is."], [{}], normalizer="none-1"),
+            ["u"],
+            title="",
+            facts={"reference": "caf\udce9.trn"},
+        )
+    )
+    assert "<li>reference: caf\\udce9.trn" in text
+    assert re.search(r"<li>date: 20\d\d-\d\d-\d\d \d\d:\d\d[+-]", text)
+    assert "<li>normalised with english-1 the WER would be 0.0 %" in text
 
 
 def test_media_are_inside_of_the_page():
@@ -67,7 +115,8 @@ def test_media_are_inside_of_the_page():
     reader = Reader()
     reader.feed(text)
     assert reader.tags.count("audio") == reader.tags.count("img") == 1
-    assert reader.links == [
+    links = [link for link in reader.links if not link.startswith("#")]
+    assert links == [
         "data:audio/flac;base64,c291bmQ=",
         "data:image/png;base64,cG5n",
     ]

@@ -42,6 +42,22 @@ english = normalizer("english-1")
         ("caf\u00e9 \u2019til \u2018em", "CAFE 'TIL THEM"),
         ("it ain't so, is it? don't", "IT AIN'T SO IS IT DO NOT"),
         ("I rise wisely and exercise", "I RISE WISELY AND EXERCISE"),
+        ("the 90s, '80s, mid-70s and 10s", "THE NINETIES EIGHTIES MID SEVENTIES AND "
+         "TENS"),
+        ("THE 90S, the 90's, 1990S, 1990\u2019s", "THE NINETIES THE NINETIES NINETEEN "
+         "NINETIES NINETEEN NINETIES"),
+        ("$90s, 95s, 1984's", "NINETY DOLLARS S NINETY FIVE S NINETEEN EIGHTY FOUR 'S"),
+        ("2 1/2 miles, 1,250-3/4", "TWO AND A HALF MILES ONE THOUSAND TWO HUNDRED "
+         "FIFTY AND THREE QUARTERS"),
+        ("3 2/3, 1 1/8, 4 5/6", "THREE AND TWO THIRDS ONE AND AN EIGHTH FOUR AND FIVE "
+         "SIXTHS"),
+        ("1/2, 24/7, 2 5/4, 5 10/12/2020", "ONE TWO TWENTY FOUR SEVEN TWO FIVE FOUR "
+         "FIVE TEN TWELVE TWENTY TWENTY"),
+        ("12\u00bd, 2\u2153, \u215e", "TWELVE AND A HALF TWO AND A THIRD SEVEN "
+         "EIGHTHS"),
+        ("ANALOGUE and analogues", "ANALOG AND ANALOGS"),
+        ("x1,1st 1,2,3rd _1,2nd 1ST 2x3rd", "X ONE FIRST ONE HUNDRED TWENTY THIRD ONE "
+         "SECOND FIRST TWO X THREE RD"),
         ("", ""),
     ],
 )  # fmt: skip
@@ -78,6 +94,14 @@ def test_ordinals_and_years() -> None:
 @given(st.text(alphabet="0123456789,.:$%'abcstndrh -", max_size=30))
 def test_english_1_is_idempotent(text: str) -> None:
     assert english(english(text)) == english(text)
+
+
+@pytest.mark.parametrize(
+    "unit", ["1", "1,", "1,1", "1,000,", "$1,", "1 1/2 ", "90s ", "["]
+)
+def test_a_long_line_takes_linear_time(unit: str) -> None:
+    # Quadratic patterns take minutes here.
+    assert english(unit * (100_000 // len(unit)) + "x").endswith("X")
 
 
 def test_no_replacement_is_replaced_again() -> None:

@@ -95,6 +95,25 @@ def test_gradients_are_clipped_by_their_global_norm():
     assert not np.allclose(clipped, updated(small, [30.0, -40.0], [0.3, 0.1]))
 
 
+def test_the_norm_is_that_of_all_weights_together():
+    # 30, 40 and 120 have the norm 130. Clipped one by one, both would have the norm 1.
+    gradients = [[30.0, -40.0], [0.0, 120.0]]
+    small = [[0.3, 0.1], [0.2, -0.1]]
+
+    def moved(clip_norm: float, first: list[list[float]]) -> list[np.ndarray]:
+        weights = [keras.Variable([1.0, -2.0]) for _ in first]
+        config = dataclasses.replace(PLAIN, clip_norm=clip_norm)
+        optimizer = build_optimizer(config, 100)
+        for step in (first, small):
+            optimizer.apply([keras.ops.convert_to_tensor(x) for x in step], weights)
+        return [weight.numpy() for weight in weights]
+
+    scaled = [[x / 130 for x in gradient] for gradient in gradients]
+    np.testing.assert_allclose(moved(1.0, gradients), moved(1e6, scaled), rtol=1e-5)
+    one_by_one = [[0.6, -0.8], [0.0, 1.0]]
+    assert not np.allclose(moved(1.0, gradients), moved(1e6, one_by_one), rtol=1e-3)
+
+
 def test_the_bound_is_divided_among_devices(monkeypatch):
     monkeypatch.setattr(optimizers, "replicas", lambda: 2)
     config = dataclasses.replace(PLAIN, clip_norm=1.0)
@@ -107,7 +126,7 @@ def test_the_bound_is_divided_among_devices(monkeypatch):
     )
 
 
-def test_accumulation_is_one_large_batch():
+def test_accumulation_is_the_mean_of_batches_and_not_of_labels():
     config = dataclasses.replace(PLAIN, accumulate=3)
     parts = [[3.0, -1.0], [0.5, 2.0], [1.0, 5.0]]
     whole = np.mean(parts, axis=0).tolist()

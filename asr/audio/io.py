@@ -16,6 +16,7 @@ import numpy as np
 import soxr
 
 from asr.audio.decoders import Source, open_audio
+from asr.audio.track import Track
 from asr.errors import AudioError, UsageError
 
 _log = logging.getLogger(__name__)
@@ -30,7 +31,7 @@ _QUALITY = "HQ"
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Header of a recording.
+    """Length and form of a recording.
 
     Args:
         duration: Seconds.
@@ -38,6 +39,7 @@ class AudioInfo:
         channels: Number of channels.
         format: Container, such as `WAV` or `OGG`.
         subtype: Coding, such as `PCM_16` or `OPUS`.
+        tracks: Number of sound tracks.
     """
 
     duration: float
@@ -45,6 +47,7 @@ class AudioInfo:
     channels: int
     format: str
     subtype: str
+    tracks: int = 1
 
 
 def read(
@@ -54,6 +57,7 @@ def read(
     offset: float = 0.0,
     duration: float | None = None,
     channel: int | None = None,
+    track: int | None = None,
 ) -> np.ndarray:
     """Decode a recording, or a part of it, into memory.
 
@@ -66,17 +70,18 @@ def read(
         offset: Seconds to skip.
         duration: Longest part to return in seconds; None for the rest.
         channel: The channel to decode, from 1 on; None for the mean of all.
+        track: The sound track to decode, from 1 on; None for the first.
 
     Returns:
         Samples in [-1, 1], (N,) float32; N is 0 for a recording without samples.
 
     Raises:
         AudioError: The recording is missing, empty, cannot be decoded, holds NaN or
-            infinity, ends before `offset` or has no such channel.
+            infinity, ends before `offset`, or has no such channel or track.
         UsageError: A number is out of its range.
     """
     _check_span(rate, offset, duration)
-    parts = list(_stream(source, rate, offset, duration, channel))
+    parts = list(_stream(source, rate, offset, duration, channel, track))
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -88,6 +93,7 @@ def blocks(
     offset: float = 0.0,
     duration: float | None = None,
     channel: int | None = None,
+    track: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a recording block by block: the samples of `read` in bounded memory.
 
@@ -105,7 +111,7 @@ def blocks(
     size = round(seconds * rate)
     if size < 1:
         raise UsageError(f"seconds must be a sample or more, got {seconds}")
-    return _regroup(_stream(source, rate, offset, duration, channel), size)
+    return _regroup(_stream(source, rate, offset, duration, channel, track), size)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -126,23 +132,24 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def inspect(source: Source) -> AudioInfo:
-    """Read the header of a recording; decode it if the header has no length.
+    """Describe a recording; decode it if nothing else tells its length.
 
     Args:
         source: A file, or a binary file object.
 
     Returns:
-        The header; a truncated recording may be shorter.
+        The length of what is there, whatever the header says.
 
     Raises:
         AudioError: The recording is missing, empty or of no known format.
     """
     with open_audio(source) as track:
-        frames = track.frames
-        if frames is None:
+        if track.measure is None:
             frames = sum(len(chunk) for chunk in track.chunks(0, None))
+        else:
+            frames = track.measure()
         header = track.rate, track.channels, track.format, track.subtype
-        return AudioInfo(frames / track.rate, *header)
+        return AudioInfo(frames / track.rate, *header, track.tracks)
 
 
 def find_audio(path: str | Path) -> list[Path]:
@@ -207,17 +214,30 @@ def _stream(
     offset: float,
     duration: float | None,
     channel: int | None,
+    track: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode and resample, in chunks of any size."""
-    with open_audio(source, channel) as track:
-        first = round(offset * track.rate)
-        if track.frames is not None and first > track.frames:
-            end = track.frames / track.rate
-            raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
-        count = None if duration is None else round(duration * track.rate)
-        for chunk in resample_stream(track.chunks(first, count), track.rate, rate):
+    with open_audio(source, channel, track) as opened:
+        first = round(offset * opened.rate)
+        count = None if duration is None else round(duration * opened.rate)
+        chunks = _from(opened, opened.chunks(first, count), offset)
+        for chunk in resample_stream(chunks, opened.rate, rate):
             # Lossy codecs and resampling overshoot full scale.
             yield np.clip(chunk, -1.0, 1.0, out=chunk)
+
+
+def _from(
+    track: Track, chunks: Iterator[np.ndarray], offset: float
+) -> Iterator[np.ndarray]:
+    """Pass chunks on; if there are none, tell an offset past the end."""
+    given = False
+    for chunk in chunks:
+        given = True
+        yield chunk
+    if offset and not given and track.measure is not None:
+        end = track.measure() / track.rate
+        if round(offset * track.rate) > round(end * track.rate):
+            raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
 
 
 def resample_stream(

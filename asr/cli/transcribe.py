@@ -45,6 +45,7 @@ class Request:
     start: float
     end: float | None
     channel: int | None
+    track: int | None
     rate: int | None
     hotwords: str
     prefix: str | None
@@ -70,9 +71,10 @@ class Request:
     epilog="Example: asr transcribe talk.mp3 interviews/ --output-dir texts",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|-...")
-@option("--start", click.FloatRange(0), "Start at this second.", default=0.0)
-@option("--end", options.POSITIVE, "Stop at this second.  [default: the end]")
+@option("--start", options.TIME, "Start at this second, or 1:02:03.5.", default=0.0)
+@option("--end", options.TIME, "Stop at this second, or 1:02:03.5.  [default: the end]")
 @option("--channel", COUNT, "Use this channel, from 1.  [default: the mean of all]")
+@option("--track", COUNT, "Use this sound track, from 1.  [default: the first]")
 @option("--rate", COUNT, "Sample rate of raw 16-bit mono audio on standard input.")
 @option("--vad/--no-vad", None, "Skip non-speech.", default=True)
 @option(
@@ -185,6 +187,7 @@ def _recognizer_options(request: Request, recognizer: Recognizer) -> TranscribeK
         "start": request.start,
         "end": request.end,
         "channel": request.channel,
+        "track": request.track,
         "batch_seconds": request.batch_seconds,
         "on_segment": outputs.print_segment if request.prints_segments else None,
     }

@@ -38,6 +38,7 @@ class Utterance:
         speaker: Name of the speaker, unique in the corpus.
         lang: Language code, such as `en`.
         id: Name of the utterance, unique in the corpus.
+        channel: Channel of the recording, from 1 on, or None for the mean of all.
     """
 
     audio: Path | ShardClip
@@ -47,6 +48,7 @@ class Utterance:
     speaker: str | None = None
     lang: str | None = None
     id: str = ""
+    channel: int | None = None
 
     @property
     def name(self) -> str:
@@ -68,8 +70,8 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
 
     `audio_filepath` is required; its path is relative to the manifest. `shard` names
     the part of a shard (see `ShardClip`). Optional keys are `text`, `duration` and
-    `offset` (seconds), `speaker`, `lang` and `id`. Other keys (such as `pred_text`) and
-    blank lines are ignored.
+    `offset` (seconds), `speaker`, `lang`, `id` and `channel` (from 1). Other keys (such
+    as `pred_text`) and blank lines are ignored.
 
     Yields:
         The utterances, in the order of the manifest.
@@ -114,6 +116,7 @@ def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
         speaker=_string(entry, "speaker"),
         lang=_string(entry, "lang"),
         id=_string(entry, "id") or "",
+        channel=_channel(entry),
     )
 
 
@@ -126,6 +129,7 @@ def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "speaker": utterance.speaker,
         "lang": utterance.lang,
         "id": utterance.id or None,
+        "channel": utterance.channel,
     }
     return {key: value for key, value in entry.items() if value is not None}
 
@@ -172,6 +176,13 @@ def _string(entry: dict[str, Any], key: str) -> str | None:
         return str(value)  # speakers and ids are often plain numbers
     if value is not None and not isinstance(value, str):
         raise ValueError(f"{key} is {json.dumps(value)}; it must be a string")
+    return value
+
+
+def _channel(entry: dict[str, Any]) -> int | None:
+    value = entry.get("channel")
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"channel is {json.dumps(value)}; it must be 1 or more")
     return value
 
 

@@ -172,6 +172,50 @@ def test_more_options_reach_the_recognizer(run, recognizer, wav):
     assert (second["vad"], second["word_timestamps"]) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("shown", "seconds"),
+    [
+        ("0:30", 30.0),
+        ("1:02:03.5", 3723.5),
+        ("90", 90.0),
+        ("90.25", 90.25),
+        ("01:05", 65.0),
+        ("90:00", 5400.0),
+        (".5", 0.5),
+    ],
+)
+def test_times(run, recognizer, wav, shown, seconds):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--start", shown, "--end", "9999:00")
+    (call,) = recognizer.calls
+    assert (call["start"], call["end"]) == (seconds, 599940.0)
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        ("1:75", "'1:75': minutes and seconds must be below 60"),
+        ("1:60:00", "'1:60:00': minutes and seconds must be below 60"),
+        ("1:2:3:4", "'1:2:3:4' is no time; write 90, 1:30 or 1:02:03.5"),
+        ("-1", "'-1' is no time"),
+        ("nan", "'nan' is no time"),
+        ("soon", "'soon' is no time"),
+        ("", "'' is no time"),
+    ],
+)
+def test_what_is_no_time(run, recognizer, wav, shown, message):
+    wav("a.wav")
+    ended = run("transcribe", "a.wav", "--start", shown)
+    assert ended.status == 2
+    assert message in ended.err
+
+
+def test_sound_track(run, recognizer, wav):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--track", "2")
+    assert recognizer.calls[0]["track"] == 2
+
+
 def test_layout_of_subtitles(run, recognizer, wav):
     wav("a b c.wav")
     sizes = ["--max-line-width", "1", "--max-line-count", "2", "--highlight-words"]

@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
+from asr.errors import (
+    ModelError,
+    OutputError,
+    RecipeError,
+    address_in,
+    cannot_read,
+    did_you_mean,
+)
 
 _PACKAGE = Path(__file__).resolve().parent
 _NOT_CLOSE = "give a path or one of"
@@ -58,6 +65,8 @@ def model_path(name: str | Path) -> Path:
         return path
     if str(name) in bundled:
         return bundled[str(name)]
+    if address_in(name):
+        raise ModelError(cannot_read(name, ""))
     raise ModelError(
         f"no model {name}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
     )

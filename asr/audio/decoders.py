@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import select
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -20,9 +22,10 @@ from asr.audio.pyav_decoder import open_pyav
 from asr.audio.shard_clip import ShardClip
 from asr.audio.sound_file import open_soundfile
 from asr.audio.track import Track, forget_warnings, warn_once
-from asr.errors import AudioError, UsageError
+from asr.errors import AudioError, UsageError, cannot_read
 
 _SPOOL_BYTES = 64 << 20
+_PATIENCE = 10  # seconds
 _LOUDEST = 1000.0  # +60 dB over full scale: integers stored as floats
 _LOWEST_RATE, _HIGHEST_RATE = 4000, 768_000  # hertz
 _CANCELLED = 1e-3  # energy of the mean, relative to that of the channels
@@ -164,7 +167,7 @@ def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
         name, path = str(source), Path(source)
         mode = path.stat().st_mode
         if stat.S_ISFIFO(mode):
-            return name, _seekable(name, stack.enter_context(path.open("rb")), stack)
+            return name, _seekable(name, _open_pipe(path, stack), stack)
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "no plain file"
             raise AudioError(f"{name}: this is {kind}; name a recording")
@@ -172,8 +175,23 @@ def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
             _seekable(name, file, stack)
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
         reason = getattr(error, "strerror", None) or error
-        raise AudioError(f"{name}: {reason}") from error
+        raise AudioError(cannot_read(name, str(reason))) from error
     return name, path
+
+
+def _open_pipe(path: Path, stack: ExitStack) -> BinaryIO:
+    """Open a named pipe; wait for its writer for a while, not for ever."""
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = stack.enter_context(os.fdopen(pipe, "rb", buffering=0))
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    if not waiting.poll(1000 * _PATIENCE):
+        # A pipe with a slow writer would block; one without a writer is at its end.
+        with suppress(BlockingIOError):
+            os.read(pipe, 1)
+            raise AudioError(f"{path}: nobody writes to this named pipe")
+    os.set_blocking(pipe, True)
+    return file
 
 
 def _seekable(name: str, file: BinaryIO, stack: ExitStack) -> BinaryIO:

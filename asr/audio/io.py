@@ -6,8 +6,10 @@ extra `video`) decodes other formats. soxr resamples.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,7 @@ import soxr
 
 from asr.audio.decoders import Source, open_audio
 from asr.audio.track import Track
-from asr.errors import AudioError, UsageError
+from asr.errors import AudioError, UsageError, cannot_read
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +29,8 @@ AUDIO_EXTENSIONS = frozenset(f"{_LIBSNDFILE} {_PYAV}".split())
 """File endings of recordings in a folder, in lower case."""
 
 _QUALITY = "HQ"
+_NOT_FOUND = "no such file or folder"
+_NAMED = 5  # files left out that a warning names
 
 
 @dataclass(frozen=True)
@@ -157,8 +161,8 @@ def find_audio(path: str | Path) -> list[Path]:
 
     Args:
         path: A file of any name, or a folder, searched with all subfolders for
-            `AUDIO_EXTENSIONS`. Hidden files are skipped; unreadable subfolders are
-            skipped with a warning.
+            `AUDIO_EXTENSIONS`. Hidden files are skipped; unreadable subfolders, links
+            to nothing, pipes and sockets are skipped with a warning.
 
     Returns:
         The recordings, sorted by path.
@@ -170,19 +174,25 @@ def find_audio(path: str | Path) -> list[Path]:
     try:
         if not path.is_dir():
             if not path.exists():
-                raise AudioError(f"{path}: no such file or folder")
+                link = "a link to nothing" if path.is_symlink() else _NOT_FOUND
+                raise AudioError(cannot_read(path, link))
             return [path]
         next(path.iterdir(), None)  # fails without permission
-        recordings = sorted(
+        files = sorted(
             file
             for folder, _, names in os.walk(path, onerror=_warn)
             for file in (Path(folder, name) for name in names)
-            if file.suffix.lower() in AUDIO_EXTENSIONS
-            and not file.name.startswith(".")
-            and _may_be_file(file)
+            if file.suffix.lower() in AUDIO_EXTENSIONS and file.name[0] != "."
         )
     except OSError as error:
-        raise AudioError(f"{path}: {error.strerror}") from error
+        raise AudioError(cannot_read(path, str(error.strerror))) from error
+    problems = {file: problem for file in files if (problem := _no_file(file))}
+    recordings = [file for file in files if file not in problems]
+    if problems:
+        named = [f"{file} ({problem})" for file, problem in problems.items()]
+        named[_NAMED:] = ["..."] if len(named) > _NAMED else []
+        text = "%s: left out %d that are no plain files: %s"
+        _log.warning(text, path, len(problems), ", ".join(named))
     if not recordings:
         raise AudioError(f"{path}: no recordings in this folder")
     return recordings
@@ -192,11 +202,19 @@ def _warn(error: OSError) -> None:
     _log.warning("%s: left out: %s", error.filename, error.strerror)
 
 
-def _may_be_file(path: Path) -> bool:
+def _no_file(path: Path) -> str | None:
+    """Return what stands in the place of a plain file, or None."""
     try:
-        return path.is_file()
-    except OSError:  # reported when it is read
-        return True
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "a link to nothing"
+    except OSError as error:
+        # A link to itself is one to nothing; others are reported when they are read.
+        return "a link to itself" if error.errno == errno.ELOOP else None
+    if stat.S_ISREG(mode):
+        return None
+    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
+    return next((kind for test, kind in kinds.items() if test(mode)), "a device")
 
 
 def _check_span(rate: int, offset: float, duration: float | None) -> None:

@@ -13,7 +13,7 @@ from asr.corpora.single_words import FREE_SPOKEN_DIGIT, SPEECH_COMMANDS
 from asr.corpora.speeches import TEDLIUM, VOXPOPULI
 from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
-from asr.errors import DataError, UsageError, did_you_mean
+from asr.errors import DataError, UsageError, cannot_read, did_you_mean
 
 __all__ = ["CORPORA", "Corpus", "corpus", "detect"]
 
@@ -62,7 +62,7 @@ def detect(root: Path) -> str:
         DataError: The folder is missing, or holds no known corpus.
     """
     if not root.exists():
-        raise DataError(f"{root}: no such file or folder")
+        raise DataError(cannot_read(root, "no such file or folder"))
     for name, reader in CORPORA.items():
         if reader.subsets(root):
             return name

@@ -12,7 +12,7 @@ from typing import TypeVar
 from asr.audio.io import AUDIO_EXTENSIONS
 from asr.data.manifest import Utterance
 from asr.data.text_files import text_lines
-from asr.errors import DataError
+from asr.errors import DataError, cannot_read
 
 P = TypeVar("P")
 
@@ -102,7 +102,7 @@ def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -
         DataError: The folder, the corpus or the subset is missing.
     """
     if not root.exists():
-        raise DataError(f"{root}: no such file or folder")
+        raise DataError(cannot_read(root, "no such file or folder"))
     if not subsets:
         raise DataError(f"{root}: not a corpus of the kind {corpus}")
     if subset not in subsets:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asr.errors import DataError
+from asr.errors import DataError, address_in, cannot_read
 from asr.files import atomic_write
 
 _LONGEST_LINE = 100_000_000  # bytes
@@ -45,6 +45,8 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DataError(f"{path}:{number}: not UTF-8; convert the file") from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
+        if address_in(path):
+            raise DataError(cannot_read(path, reason)) from error
         raise DataError(f"cannot read {path}: {reason}") from error
 
 

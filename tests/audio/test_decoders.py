@@ -232,6 +232,29 @@ def test_named_pipe(tmp_path):
     np.testing.assert_array_equal(samples, audio_io.read(path))
 
 
+def test_named_pipe_without_a_writer_does_not_hang(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.audio.decoders._PATIENCE", 0.1)
+    fifo = tmp_path / "a.wav"
+    os.mkfifo(fifo)
+    assert refused(fifo) == f"{fifo}: nobody writes to this named pipe"
+
+
+def test_named_pipe_with_a_slow_writer(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.audio.decoders._PATIENCE", 0.1)
+    path, fifo = tmp_path / "noise.wav", tmp_path / "fifo"
+    soundfile.write(path, noise(1.0), RATE)
+    os.mkfifo(fifo)
+    # Opened for both, so that it waits for no reader.
+    writer = os.fdopen(os.open(fifo, os.O_RDWR), "wb")
+    late = threading.Timer(
+        0.5, lambda: (writer.write(path.read_bytes()), writer.close())
+    )
+    late.start()
+    samples = audio_io.read(fifo)
+    late.join()
+    np.testing.assert_array_equal(samples, audio_io.read(path))
+
+
 def test_text_stream_is_refused():
     with pytest.raises(UsageError, match="open it in binary mode"):
         audio_io.read(io.StringIO("RIFF"))

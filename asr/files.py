@@ -49,6 +49,30 @@ def data_directory() -> Path:
     return Path(os.environ.get("ASR_DATA", "."))
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; no path, however long, is an error."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Return whether anything has this path; no path is an error."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; no path, however long, is an error."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def model_path(name: str | Path) -> Path:
     """Find a model folder by its path, or by the name of a bundled model.
 

@@ -8,7 +8,9 @@ from asr.corpora.an4 import AN4
 from asr.corpora.audiobooks import LIBRISPEECH, LIBRITTS, LJSPEECH
 from asr.corpora.base import Corpus
 from asr.corpora.common_voice import COMMON_VOICE
-from asr.corpora.generic import AUDIO_FOLDER, JSONL, KALDI, LHOTSE, SPEECHOCEAN762
+from asr.corpora.generic import AUDIO_FOLDER, JSONL
+from asr.corpora.kaldi import KALDI, SPEECHOCEAN762
+from asr.corpora.lhotse import LHOTSE
 from asr.corpora.single_words import FREE_SPOKEN_DIGIT, SPEECH_COMMANDS
 from asr.corpora.speeches import TEDLIUM, VOXPOPULI
 from asr.corpora.tfds import PREFIX, tfds_corpus

@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from asr.audio.shard_clip import ShardClip
-from asr.data.text_files import parse_json_object, text_lines, write_json_lines
+from asr.data.text_files import (
+    DamagedRow,
+    parse_json_object,
+    parsed_rows,
+    text_lines,
+    write_json_lines,
+)
 from asr.errors import DataError
 
 
@@ -86,6 +92,31 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
                 yield _from_json(parse_json_object(line), path.parent)
             except ValueError as error:
                 raise DataError(f"{path}:{number}: {error}") from error
+
+
+def manifest_rows(path: Path) -> Iterator[Utterance | DamagedRow]:
+    """Read a manifest of others, in which a line may be damaged.
+
+    The keys are those of `read_manifest`, or of NeMo: `audio_filename` for
+    `audio_filepath`, and `text_filepath` for a file with the text.
+
+    Raises:
+        DataError: The manifest cannot be read.
+    """
+
+    def parse(line: str) -> Iterator[Utterance]:
+        entry = parse_json_object(line)
+        entry.setdefault("audio_filepath", entry.get("audio_filename"))
+        text = _string(entry, "text_filepath")
+        if text and entry.get("text") is None:
+            try:
+                lines = [line.strip() for _, line in text_lines(path.parent / text)]
+            except DataError as error:
+                raise ValueError(str(error)) from error
+            entry["text"] = " ".join(lines).strip()
+        yield _from_json(entry, path.parent)
+
+    yield from parsed_rows(path, parse)
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:

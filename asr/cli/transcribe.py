@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import asr
-from asr.cli import inputs, options, outputs, terminal
+from asr.cli import channels, inputs, options, outputs, terminal
 from asr.cli import progress as progress_bars
 from asr.cli.options import COUNT, option
 from asr.errors import AsrError, UsageError
@@ -45,6 +45,7 @@ class Request:
     start: float
     end: float | None
     channel: int | None
+    channels: str
     track: int | None
     rate: int | None
     hotwords: str
@@ -62,7 +63,8 @@ class Request:
     @property
     def prints_segments(self) -> bool:
         """The text of a single recording is printed segment by segment."""
-        return self.folder is None and self.output_format == "txt" and not self.several
+        printed = self.folder is None and self.output_format == "txt"
+        return printed and not self.several and self.channels == "mean"
 
 
 @click.command(
@@ -74,6 +76,12 @@ class Request:
 @option("--start", options.TIME, "Start at this second, or 1:02:03.5.", default=0.0)
 @option("--end", options.TIME, "Stop at this second, or 1:02:03.5.  [default: the end]")
 @option("--channel", COUNT, "Use this channel, from 1.  [default: the mean of all]")
+@option(
+    "--channels",
+    click.Choice(["mean", "separate"]),
+    "Mix the channels, or transcribe each and merge them by time.",
+    default="mean",
+)
 @option("--track", COUNT, "Use this sound track, from 1.  [default: the first]")
 @option("--rate", COUNT, "Sample rate of raw 16-bit mono audio on standard input.")
 @option("--vad/--no-vad", None, "Skip non-speech.", default=True)
@@ -138,6 +146,8 @@ def _check(request: Request) -> None:
             request.rate is not None and "-" not in request.sources,
         f"--end must be after --start {start:g}, got {end}":
             end is not None and end <= start,
+        f"--channels separate has all channels, got --channel {request.channel}":
+            request.channel is not None and request.channels == "separate",
         "--resume looks for files; give --output-dir": request.resume and printed,
         "all formats do not fit standard output; give --output-dir":
             kind == "all" and printed,
@@ -160,10 +170,16 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         highlight_words=request.highlight_words,
     )
     failures = []
-    with _progress(request, list(names)) as advance:
+    groups: list[list[Any]] = [[source] for source in names]
+    if request.channels == "separate":
+        groups = channels.separated(names)
+    recordings = [recording for group in groups for recording in group]
+    files = [getattr(recording, "audio", recording) for recording in recordings]
+    with _progress(request, files) as advance:
         chosen["on_progress"] = advance
-        results = recognizer.transcribe_many(list(names), **chosen)
-        for (source, name), (_, result) in zip(names.items(), results, strict=True):
+        results = recognizer.transcribe_many(recordings, **chosen)
+        merged = channels.merged(results, groups)
+        for (source, name), result in zip(names.items(), merged, strict=True):
             if isinstance(result, AsrError):
                 failures.append(terminal.report(result))
             else:

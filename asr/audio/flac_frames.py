@@ -16,6 +16,8 @@ _MARK_BYTES = 8  # the mark, and the header of STREAMINFO
 _JOINED = re.compile(rb"fLaC[\x00\x80]\0\0\x22")
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _SEARCHED = 1 << 20
+_LONGEST_GAP = 1 << 24  # samples
+_OVERLAP = 32  # bytes of a frame's header, and more
 _STREAMINFO = 42  # bytes up to its end
 _TAIL = 1 << 18  # the last frame is shorter
 _FIXED_BLOCK_SIZES = {1: 192, **{k: 576 << (k - 2) for k in range(2, 6)}}
@@ -30,6 +32,50 @@ def flac_structure(file: BinaryIO) -> Structure:
     spans = list(zip(starts, [*starts[1:], size], strict=True))
     parts = [_part(file, start, stop, alone=len(spans) == 1) for start, stop in spans]
     return Structure(tuple(parts), frames=_claimed(file, starts[0]) or None)
+
+
+def after_damage(file: BinaryIO, part: Part, sample: int) -> tuple[Part, int] | None:
+    """Find the first whole frame after damage.
+
+    Args:
+        file: The file.
+        part: The part of it that is damaged.
+        sample: Where decoding stopped, in samples from the start of the part.
+
+    Returns:
+        What is left of the part, and the sample at which it begins; or None.
+    """
+    start, stop = 0, size_of(file)
+    for piece in part.pieces:
+        if not isinstance(piece, bytes):
+            start, stop = piece
+            start -= sum(len(x) for x in part.pieces if isinstance(x, bytes))
+    head = bytearray(read_at(file, start, _STREAMINFO))
+    head[4] |= 0x80  # the last metadata block
+    head[21] &= 0xF0
+    head[22:26] = bytes(4)
+    block = int.from_bytes(head[8:10], "big")
+    form = None
+    position = start + _STREAMINFO
+    while position < stop:
+        chunk = read_at(file, position, _SEARCHED)
+        for match in _SYNC.finditer(chunk[: stop - position]):
+            place = match.start()
+            frame = chunk[place : place + 20]
+            span = _frame_span(frame, block)
+            if span is None:
+                continue
+            # Blocking, rate and sample size are those of the first frame.
+            own = frame[1], frame[2] & 15, frame[3] & 15
+            form = own if form is None else form
+            if own == form and sample < span[0] < sample + _LONGEST_GAP:
+                return Part((bytes(head), (position + place, stop)), count=True), span[
+                    0
+                ]
+        if len(chunk) <= _OVERLAP:
+            return None
+        position += len(chunk) - _OVERLAP
+    return None
 
 
 def _starts(file: BinaryIO, size: int) -> Iterator[int]:
@@ -67,13 +113,13 @@ def _part(file: BinaryIO, start: int, stop: int, *, alone: bool) -> Part:
 def _ends(tail: bytes, block: int) -> Iterator[int]:
     """Yield the number of samples at the end of each frame whose header is right."""
     for match in _SYNC.finditer(tail):
-        end = _frame_end(tail[match.start() : match.start() + 20], block)
-        if end is not None:
-            yield end
+        span = _frame_span(tail[match.start() : match.start() + 20], block)
+        if span is not None:
+            yield span[1]
 
 
-def _frame_end(head: bytes, block: int) -> int | None:
-    """Return the samples up to the end of a frame, from its header."""
+def _frame_span(head: bytes, block: int) -> tuple[int, int] | None:
+    """Return the first sample of a frame and the one after it, from its header."""
     if len(head) < 6:
         return None
     number, place = _coded_number(head, 4)
@@ -86,7 +132,8 @@ def _frame_end(head: bytes, block: int) -> int | None:
     place += {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
     if not size or place >= len(head) or _crc8(head[:place]) != head[place]:
         return None
-    return (number if head[1] & 1 else number * block) + size
+    first = number if head[1] & 1 else number * block
+    return first, first + size
 
 
 def _coded_number(head: bytes, place: int) -> tuple[int, int]:

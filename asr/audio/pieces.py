@@ -41,6 +41,7 @@ class Structure:
         truncated: The file ends too early.
         frames: Samples per channel by the header, if it gives a number of them.
         unknown: The header says that it gives no length.
+        damaged: Something is missing in the middle.
     """
 
     parts: tuple[Part, ...] = (Part(),)
@@ -48,6 +49,7 @@ class Structure:
     truncated: bool = False
     frames: int | None = None
     unknown: bool = False
+    damaged: bool = False
 
 
 class Pieces(io.RawIOBase):

@@ -19,6 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
+from asr.audio.flac_frames import after_damage
 from asr.audio.pieces import Part, Pieces, Structure
 from asr.audio.structure import structure
 from asr.audio.track import BLOCK, Track, warn_length, warn_once, warn_truncated
@@ -134,7 +135,8 @@ class _Recording:
                     channels = channels or sound.channels
                     skipped = self._skip(part, sound, first - position, rate)
                     position += skipped
-                    for block in _converted(self._decode(sound, skipped), sound, rate):
+                    decoded = self._whole(part, sound, skipped)
+                    for block in _converted(decoded, sound, rate):
                         inside = block[max(0, first - position) : stop - position]
                         position += len(block)
                         if len(inside):
@@ -168,13 +170,48 @@ class _Recording:
         total = 0
         with self.open(part) as again:
             try:
-                for block in self._decode(again, 0):
+                for block in self._whole(part, again, 0):
                     total += len(block)
             except soundfile.LibsndfileError:
                 if not total:
                     raise
                 warn_truncated(self.name, total / sound.samplerate)
         return total
+
+    def _whole(self, part: Part, sound: _SoundFile, first: int) -> Iterator[np.ndarray]:
+        """Decode a part from a frame on; in FLAC, go on behind damage.
+
+        Silence stands for what is lost, so that the times stay right.
+        """
+        position = begin = first
+        with ExitStack() as stack:
+            while True:
+                try:
+                    for block in self._decode(sound, begin):
+                        position += len(block)
+                        yield block
+                    return
+                except soundfile.LibsndfileError:
+                    rest = (
+                        self._behind(part, position) if sound.format == "FLAC" else None
+                    )
+                    if rest is None:
+                        raise
+                following, start = rest
+                times = (place / sound.samplerate for place in (position, start))
+                text = "damaged from {:.2f} to {:.2f} s; silence is read".format(*times)
+                warn_once(self.name, "length", text)
+                for place in range(position, start, BLOCK):
+                    size = min(BLOCK, start - place)
+                    yield np.zeros((size, sound.channels), np.float32)
+                position, begin = start, 0
+                sound = stack.enter_context(self.open(following))
+
+    def _behind(self, part: Part, sample: int) -> tuple[Part, int] | None:
+        if not isinstance(self.file, Path):
+            return after_damage(self.file, part, sample)
+        with self.file.open("rb") as file:
+            return after_damage(file, part, sample)
 
     def _decode(self, sound: _SoundFile, first: int) -> Iterator[np.ndarray]:
         """Decode from a frame on, up to the end; an error comes after what is whole."""
@@ -203,7 +240,10 @@ class _Recording:
     def _warn(self, frames: int, rate: int) -> None:
         """Warn, once, where the file is not what its header says."""
         found, seconds = self.found, frames / rate
-        if found.truncated:
+        if found.damaged:
+            text = f"damaged; {seconds:.2f} s of it can be decoded"
+            warn_once(self.name, "length", text)
+        elif found.truncated:
             warn_truncated(self.name, seconds)
         elif found.share is not None:
             warn_length(self.name, found.share * seconds, seconds)

@@ -269,6 +269,49 @@ def test_cut_off_while_compressed(tmp_path, caplog, kind, coding):
     assert caplog.messages == [f"{path}: truncated or damaged after {seconds:.2f} s"]
 
 
+def harmed(whole: bytes, how: str) -> bytes:
+    """Harm a file in its middle."""
+    data, middle = bytearray(whole), len(whole) // 2
+    if how == "a wrong byte":
+        data[middle] ^= 0xFF
+    elif how == "zeros":
+        data[middle : middle + 3000] = bytes(3000)
+    else:
+        del data[middle : middle + 3000]
+    return bytes(data)
+
+
+@pytest.mark.parametrize("how", ["a wrong byte", "zeros", "a gap"])
+def test_flac_goes_on_behind_damage(tmp_path, caplog, how):
+    """Only the frame that is damaged is lost, and times stay right."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * RATE).astype(np.float32)
+    path = tmp_path / "harmed.flac"
+    path.write_bytes(harmed(content(noise, "FLAC", "PCM_16"), how))
+    samples = audio_io.read(path)
+    assert caplog.messages == [f"{path}: damaged from 4.86 to 5.12 s; silence is read"]
+    assert len(samples) == 10 * RATE
+    lost = np.flatnonzero(np.abs(samples - noise) > 1e-4)
+    assert (lost[0] // 4096, lost[-1] // 4096) == (19, 19)  # frames have 4,096
+    part = audio_io.read(path, offset=4.0, duration=3.0)
+    np.testing.assert_array_equal(part, samples[4 * RATE : 7 * RATE])
+    file = io.BytesIO(path.read_bytes())
+    np.testing.assert_array_equal(audio_io.read(file), samples)
+
+
+@pytest.mark.parametrize(("kind", "coding"), OGG)
+@pytest.mark.parametrize("how", ["a wrong byte", "zeros", "a gap"])
+def test_ogg_is_as_long_as_what_is_left(tmp_path, caplog, kind, coding, how):
+    """The last page still counts what is lost."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * RATE)
+    path = tmp_path / "harmed.ogg"
+    path.write_bytes(harmed(content(noise, kind, coding), how))
+    seconds = audio_io.inspect(path).duration
+    assert 7.5 < seconds < 9.5
+    assert len(audio_io.read(path)) == round(seconds * RATE)
+    text = f"damaged; {seconds:.2f} s of it can be decoded"
+    assert caplog.messages == [f"{path}: {text}"]
+
+
 @pytest.mark.parametrize("claimed", [RATE, 2 * RATE, (1 << 36) - 1, 0])
 def test_flac_that_claims_another_length(tmp_path, caplog, claimed):
     path = tmp_path / "claim.flac"

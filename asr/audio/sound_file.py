@@ -115,11 +115,15 @@ class _Recording:
                     rate = rate or sound.samplerate
                     count = self._frames(part, sound)
                     total += round(count * rate / sound.samplerate)
-            except soundfile.LibsndfileError:
+            except soundfile.LibsndfileError as error:
                 if not total:
-                    raise
+                    raise self._undecodable(error) from error
+                warn_truncated(self.name, total / rate)
         self._warn(total, max(rate, 1))
         return total
+
+    def _undecodable(self, error: soundfile.LibsndfileError) -> AudioError:
+        return AudioError(f"{self.name}: cannot decode it ({error.error_string})")
 
     def chunks(self, first: int, count: int | None) -> Iterator[np.ndarray]:
         """Decode `count` frames (None: all) from `first` on, as (N, channels) blocks.
@@ -146,8 +150,7 @@ class _Recording:
                             return
             except soundfile.LibsndfileError as error:
                 if not given:
-                    message = f"{self.name}: cannot decode it ({error.error_string})"
-                    raise AudioError(message) from error
+                    raise self._undecodable(error) from error
                 warn_truncated(self.name, position / rate)
                 return
         if given or not first:
@@ -225,9 +228,11 @@ class _Recording:
             while lead > 0:
                 out = np.empty((min(lead, BLOCK), sound.channels), np.float32)
                 lead -= len(sound.read(out=out)) or lead
+        # A damaged header may have a thousand channels.
+        size = min(BLOCK, max(1, 4 * BLOCK // sound.channels))
         while True:
             # On an error the buffer holds the frames decoded before it, then NaN.
-            buffer = np.full((BLOCK, sound.channels), np.nan, np.float32)
+            buffer = np.full((size, sound.channels), np.nan, np.float32)
             try:
                 block = sound.read(out=buffer)
             except soundfile.LibsndfileError:

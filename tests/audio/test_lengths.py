@@ -14,6 +14,7 @@ import pytest
 import soundfile
 
 from asr.audio import io as audio_io
+from asr.audio.decoders import open_audio
 from asr.errors import AudioError
 
 RATE = 16000
@@ -267,6 +268,25 @@ def test_cut_off_while_compressed(tmp_path, caplog, kind, coding):
     assert 1.5 < seconds < 3.5
     assert len(samples) == round(seconds * RATE)
     assert caplog.messages == [f"{path}: truncated or damaged after {seconds:.2f} s"]
+
+
+def test_flac_without_a_whole_frame_is_refused(tmp_path):
+    path = tmp_path / "junk.flac"
+    header = bytearray(content(tone(0.5), "FLAC", "PCM_16")[:42])
+    header[4] |= 0x80
+    path.write_bytes(header + 3000 * b"\x55")
+    for action in (audio_io.inspect, audio_io.read):
+        with pytest.raises(AudioError, match=r"junk\.flac: cannot decode it"):
+            action(path)
+
+
+def test_a_thousand_channels_need_no_gigabyte(tmp_path):
+    path = tmp_path / "many.wav"
+    soundfile.write(path, np.zeros((4000, 1000)), RATE, "PCM_U8")
+    with open_audio(path) as track:
+        sizes = [len(block) for block in track.chunks(0, None)]
+    assert sum(sizes) == 4000
+    assert max(sizes) <= 1048
 
 
 def harmed(whole: bytes, how: str) -> bytes:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
+from pathlib import Path
+
+_ADDRESS = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
 
 class AsrError(Exception):
@@ -66,6 +70,24 @@ EXTRAS = dict.fromkeys((*_TRAINING, "tensorflow"), "train")
 def install_hint(extra: str) -> str:
     """Return the command that installs an extra."""
     return f"pip install 'asr-attention[{extra}]'"
+
+
+def address_in(path: str | Path) -> str | None:
+    """Return the address that a path stands for, with the slash `Path` dropped."""
+    found = _ADDRESS.search(str(path))
+    return f"{found[1]}://{found[2]}" if found else None
+
+
+def cannot_read(path: str | Path, reason: str) -> str:
+    """Return the message for a file that cannot be opened: an address has its own.
+
+    Args:
+        path: The file.
+        reason: What is wrong with a path that is none.
+    """
+    if (address := address_in(path)) is None:
+        return f"{path}: {reason}"
+    return f"{address}: addresses are not read; download it, and name the file"
 
 
 def did_you_mean(

@@ -11,7 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
+from asr.errors import (
+    ModelError,
+    OutputError,
+    RecipeError,
+    address_in,
+    cannot_read,
+    did_you_mean,
+)
 
 _PACKAGE = Path(__file__).resolve().parent
 _NOT_CLOSE = "give a path or one of"
@@ -42,6 +49,30 @@ def data_directory() -> Path:
     return Path(os.environ.get("ASR_DATA", "."))
 
 
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; no path, however long, is an error."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """Return whether anything has this path; no path is an error."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether there is a folder; no path, however long, is an error."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def model_path(name: str | Path) -> Path:
     """Find a model folder by its path, or by the name of a bundled model.
 
@@ -61,6 +92,8 @@ def model_path(name: str | Path) -> Path:
         return inner if is_run and not (path / "config.json").exists() else path
     if str(name) in bundled:
         return bundled[str(name)]
+    if address_in(name):
+        raise ModelError(cannot_read(name, ""))
     raise ModelError(
         f"no model {name}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
     )

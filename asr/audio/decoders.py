@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,12 +20,15 @@ import soundfile
 
 from asr.audio.pyav_decoder import open_pyav
 from asr.audio.shard_clip import ShardClip
-from asr.audio.track import BLOCK, Track, check_channel, warn_truncated
-from asr.errors import AudioError, UsageError
+from asr.audio.sound_file import open_soundfile
+from asr.audio.track import Track, check_channel, forget_warnings, warn_once
+from asr.errors import AudioError, UsageError, cannot_read
 
 _SPOOL_BYTES = 64 << 20
+_PATIENCE = 10  # seconds
 _LOUDEST = 1000.0  # +60 dB over full scale: integers stored as floats
-_UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2^63 - 1 for a stream without a length
+_LOWEST_RATE, _HIGHEST_RATE = 4000, 768_000  # hertz
+_CANCELLED = 1e-3  # energy of the mean, relative to that of the channels
 
 
 @dataclass(frozen=True)
@@ -45,39 +49,67 @@ Source = File | RawSamples
 
 
 @contextmanager
-def open_audio(source: Source, channel: int | None = None) -> Iterator[Track]:
+def open_audio(
+    source: Source, channel: int | None = None, track: int | None = None
+) -> Iterator[Track]:
     """Open a recording with the first decoder that accepts its content.
 
     Args:
         source: A file, or a binary file object. This is read from its start and left
             open; a pipe is copied to a temporary file.
         channel: The channel to decode, from 1 on; None for the mean of all.
+        track: The sound track to decode, from 1 on; None for the first.
 
     Yields:
         The open recording.
 
     Raises:
-        AudioError: The recording is missing, empty, of no known format or has no such
-            channel.
+        AudioError: The recording is missing, empty, of no known format, has a sampling
+            rate below 4 kHz or above 768 kHz, or no such channel or track.
         UsageError: The file object is not binary.
     """
     with ExitStack() as stack:
         if isinstance(source, RawSamples):
-            track = _raw_track(source)
+            opened = _raw_track(source)
         else:
-            name, file = _locate(source, stack)
-            try:
-                track = _open_soundfile(name, file, stack)
-            except (soundfile.LibsndfileError, TypeError) as error:
-                # TypeError: soundfile wants a rate for names that end in .raw.
-                track = open_pyav(name, file, error, stack)
-        check_channel(track.name, channel, track.channels)
+            opened = _decoder(source, track, stack)
+        name = opened.name
+        if not _LOWEST_RATE <= opened.rate <= _HIGHEST_RATE:
+            raise AudioError(
+                f"{name}: the sampling rate must be {_LOWEST_RATE:,} to "
+                f"{_HIGHEST_RATE:,} Hz, got {opened.rate:,}"
+            )
+        if track is not None and not 1 <= track <= opened.tracks:
+            raise AudioError(f"{name}: no track {track}; it has {opened.tracks}")
+        check_channel(name, channel, opened.channels)
+        yield replace(opened, chunks=partial(_mono_chunks, opened, channel))
 
-        def chunks(first: int, count: int | None) -> Iterator[np.ndarray]:
-            for block in track.chunks(first, count):
-                yield _mono(track.name, block, channel)
 
-        yield replace(track, chunks=chunks)
+def _decoder(source: File, track: int | None, stack: ExitStack) -> Track:
+    """Open a file with libsndfile, or else with PyAV."""
+    name, file = _locate(source, stack)
+    piped = not isinstance(file, Path) and file is not source
+    try:
+        return open_soundfile(name, file, piped=piped)
+    except (soundfile.LibsndfileError, TypeError) as error:
+        # TypeError: soundfile wants a rate for names that end in .raw.
+        return open_pyav(name, file, error, stack, track)
+
+
+def _mono_chunks(
+    track: Track, channel: int | None, first: int, count: int | None
+) -> Iterator[np.ndarray]:
+    """Decode one channel or the mean of all, (N,); say if the channels cancel out."""
+    mean = each = 0.0
+    for block in track.chunks(first, count):
+        mono = _mono(track.name, block, channel)
+        if channel is None and track.channels > 1:
+            mean += float(np.vdot(mono, mono))
+            each += float(np.vdot(block, block)) / track.channels
+        yield mono
+    if mean < _CANCELLED * each:
+        text = "its channels cancel each other out (opposite phase); give --channel 1"
+        warn_once(track.name, "channels", text)
 
 
 def _mono(name: str, block: np.ndarray, channel: int | None) -> np.ndarray:
@@ -100,7 +132,7 @@ def _raw_track(source: RawSamples) -> Track:
     if not hasattr(source.file, "read") or isinstance(source.file, io.TextIOBase):
         raise UsageError(f"{name} cannot be read as bytes; open it in binary mode")
     chunks = partial(_raw_chunks, source)
-    return Track(name, source.rate, 1, None, "RAW", "PCM_16", chunks)
+    return Track(name, source.rate, 1, "RAW", "PCM_16", chunks, None)
 
 
 def _raw_chunks(
@@ -122,67 +154,6 @@ def _raw_chunks(
             yield part[:, None]
 
 
-class _SoundFile(soundfile.SoundFile):
-    """Sound file that does not seek between blocks.
-
-    soundfile seeks to its position after each read. In an MP3 of variable bit rate this
-    leaves up to a quarter of a second of silence between blocks.
-    """
-
-    def seekable(self) -> bool:
-        """Keep `read` from seeking; `seek` still works."""
-        return False
-
-
-def _open_soundfile(name: str, file: Path | BinaryIO, stack: ExitStack) -> Track:
-    """Open WAV, FLAC, Ogg, Opus, MP3 and more with libsndfile, by content."""
-    # A path where there is one: no Python callback for each read.
-    target = os.fsencode(file) if isinstance(file, Path) else file
-    sound = stack.enter_context(_SoundFile(target))
-    return Track(
-        name=name,
-        rate=sound.samplerate,
-        channels=sound.channels,
-        frames=sound.frames if sound.frames < _UNKNOWN_FRAMES else None,
-        format=sound.format,
-        subtype=sound.subtype,
-        chunks=partial(_sound_chunks, name, sound),
-    )
-
-
-def _sound_chunks(
-    name: str, sound: soundfile.SoundFile, first: int, count: int | None
-) -> Iterator[np.ndarray]:
-    """Decode up to the end, or to where the recording is damaged."""
-    end = sound.frames if count is None else min(first + count, sound.frames)
-    position = first
-    # On an error the buffer holds the frames decoded before it; the others stay NaN.
-    buffer = np.full((0, sound.channels), np.nan, np.float32)
-    try:
-        # An MP3 frame uses bits of up to 511 bytes before it, which a seek skips.
-        lead = min(first, sound.samplerate) if sound.format == "MP3" else 0
-        sound.seek(first - lead)
-        sound.read(out=np.empty((lead, sound.channels), np.float32))
-        while position < end:
-            # A damaged header may have a rate of a few hertz.
-            size = min(BLOCK, 60 * sound.samplerate, end - position)
-            buffer = np.full((size, sound.channels), np.nan, np.float32)
-            block = sound.read(out=buffer)
-            if not len(block):
-                return
-            position += len(block)
-            yield block
-    except soundfile.LibsndfileError as error:
-        rest = buffer[~np.isnan(buffer).any(axis=1)]
-        position += len(rest)
-        if position == first:
-            raise AudioError(
-                f"{name}: cannot decode it ({error.error_string})"
-            ) from error
-        warn_truncated(name, position / sound.samplerate)
-        yield rest
-
-
 def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
     """Return the name of a source for messages, and a plain or seekable file."""
     if isinstance(source, ShardClip):
@@ -190,11 +161,12 @@ def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
     try:
         if not isinstance(source, str | Path):
             name = str(getattr(source, "name", "the audio stream"))
+            forget_warnings(name)
             return name, _seekable(name, source, stack)
         name, path = str(source), Path(source)
         mode = path.stat().st_mode
         if stat.S_ISFIFO(mode):
-            return name, _seekable(name, stack.enter_context(path.open("rb")), stack)
+            return name, _seekable(name, _open_pipe(path, stack), stack)
         if not stat.S_ISREG(mode):
             kind = "a folder" if stat.S_ISDIR(mode) else "no plain file"
             raise AudioError(f"{name}: this is {kind}; name a recording")
@@ -202,8 +174,23 @@ def _locate(source: File, stack: ExitStack) -> tuple[str, Path | BinaryIO]:
             _seekable(name, file, stack)
     except (OSError, ValueError) as error:  # ValueError: NUL in the name
         reason = getattr(error, "strerror", None) or error
-        raise AudioError(f"{name}: {reason}") from error
+        raise AudioError(cannot_read(name, str(reason))) from error
     return name, path
+
+
+def _open_pipe(path: Path, stack: ExitStack) -> BinaryIO:
+    """Open a named pipe; wait for its writer for a while, not for ever."""
+    pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = stack.enter_context(os.fdopen(pipe, "rb", buffering=0))
+    waiting = select.poll()
+    waiting.register(pipe, select.POLLIN)
+    if not waiting.poll(1000 * _PATIENCE):
+        # A pipe with a slow writer would block; one without a writer is at its end.
+        with suppress(BlockingIOError):
+            os.read(pipe, 1)
+            raise AudioError(f"{path}: nobody writes to this named pipe")
+    os.set_blocking(pipe, True)
+    return file
 
 
 def _seekable(name: str, file: BinaryIO, stack: ExitStack) -> BinaryIO:

@@ -6,8 +6,10 @@ extra `video`) decodes other formats. soxr resamples.
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,8 @@ import soxr
 
 from asr.audio.decoders import Source, open_audio
 from asr.audio.resampler import QUALITY, Resampler
-from asr.errors import AudioError, UsageError
+from asr.audio.track import Track
+from asr.errors import AudioError, UsageError, cannot_read
 
 _log = logging.getLogger(__name__)
 
@@ -26,10 +29,13 @@ _PYAV = ".3gp .aac .amr .avi .m4a .m4b .mkv .mov .mp4 .mpeg .mpg .ts .webm .wma 
 AUDIO_EXTENSIONS = frozenset(f"{_LIBSNDFILE} {_PYAV}".split())
 """File endings of recordings in a folder, in lower case."""
 
+_NOT_FOUND = "no such file or folder"
+_NAMED = 5  # files left out that a warning names
+
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """Header of a recording.
+    """Length and form of a recording.
 
     Args:
         duration: Seconds.
@@ -37,6 +43,7 @@ class AudioInfo:
         channels: Number of channels.
         format: Container, such as `WAV` or `OGG`.
         subtype: Coding, such as `PCM_16` or `OPUS`.
+        tracks: Number of sound tracks.
     """
 
     duration: float
@@ -44,6 +51,7 @@ class AudioInfo:
     channels: int
     format: str
     subtype: str
+    tracks: int = 1
 
 
 def read(
@@ -53,6 +61,7 @@ def read(
     offset: float = 0.0,
     duration: float | None = None,
     channel: int | None = None,
+    track: int | None = None,
 ) -> np.ndarray:
     """Decode a recording, or a part of it, into memory.
 
@@ -65,17 +74,18 @@ def read(
         offset: Seconds to skip.
         duration: Longest part to return in seconds; None for the rest.
         channel: The channel to decode, from 1 on; None for the mean of all.
+        track: The sound track to decode, from 1 on; None for the first.
 
     Returns:
         Samples in [-1, 1], (N,) float32; N is 0 for a recording without samples.
 
     Raises:
         AudioError: The recording is missing, empty, cannot be decoded, holds NaN or
-            infinity, ends before `offset` or has no such channel.
+            infinity, ends before `offset`, or has no such channel or track.
         UsageError: A number is out of its range.
     """
     _check_span(rate, offset, duration)
-    parts = list(_stream(source, rate, offset, duration, channel))
+    parts = list(_stream(source, rate, offset, duration, channel, track))
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
@@ -87,6 +97,7 @@ def blocks(
     offset: float = 0.0,
     duration: float | None = None,
     channel: int | None = None,
+    track: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a recording block by block: the samples of `read` in bounded memory.
 
@@ -104,7 +115,7 @@ def blocks(
     size = round(seconds * rate)
     if size < 1:
         raise UsageError(f"seconds must be a sample or more, got {seconds}")
-    return _regroup(_stream(source, rate, offset, duration, channel), size)
+    return _regroup(_stream(source, rate, offset, duration, channel, track), size)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -125,23 +136,24 @@ def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
 
 
 def inspect(source: Source) -> AudioInfo:
-    """Read the header of a recording; decode it if the header has no length.
+    """Describe a recording; decode it if nothing else tells its length.
 
     Args:
         source: A file, or a binary file object.
 
     Returns:
-        The header; a truncated recording may be shorter.
+        The length of what is there, whatever the header says.
 
     Raises:
         AudioError: The recording is missing, empty or of no known format.
     """
     with open_audio(source) as track:
-        frames = track.frames
-        if frames is None:
+        if track.measure is None:
             frames = sum(len(chunk) for chunk in track.chunks(0, None))
+        else:
+            frames = track.measure()
         header = track.rate, track.channels, track.format, track.subtype
-        return AudioInfo(frames / track.rate, *header)
+        return AudioInfo(frames / track.rate, *header, track.tracks)
 
 
 def find_audio(path: str | Path) -> list[Path]:
@@ -149,8 +161,8 @@ def find_audio(path: str | Path) -> list[Path]:
 
     Args:
         path: A file of any name, or a folder, searched with all subfolders for
-            `AUDIO_EXTENSIONS`. Hidden files are skipped; unreadable subfolders are
-            skipped with a warning.
+            `AUDIO_EXTENSIONS`. Hidden files are skipped; unreadable subfolders, links
+            to nothing, pipes and sockets are skipped with a warning.
 
     Returns:
         The recordings, sorted by path.
@@ -162,19 +174,25 @@ def find_audio(path: str | Path) -> list[Path]:
     try:
         if not path.is_dir():
             if not path.exists():
-                raise AudioError(f"{path}: no such file or folder")
+                link = "a link to nothing" if path.is_symlink() else _NOT_FOUND
+                raise AudioError(cannot_read(path, link))
             return [path]
         next(path.iterdir(), None)  # fails without permission
-        recordings = sorted(
+        files = sorted(
             file
             for folder, _, names in os.walk(path, onerror=_warn)
             for file in (Path(folder, name) for name in names)
-            if file.suffix.lower() in AUDIO_EXTENSIONS
-            and not file.name.startswith(".")
-            and _may_be_file(file)
+            if file.suffix.lower() in AUDIO_EXTENSIONS and file.name[0] != "."
         )
     except OSError as error:
-        raise AudioError(f"{path}: {error.strerror}") from error
+        raise AudioError(cannot_read(path, str(error.strerror))) from error
+    problems = {file: problem for file in files if (problem := _no_file(file))}
+    recordings = [file for file in files if file not in problems]
+    if problems:
+        named = [f"{file} ({problem})" for file, problem in problems.items()]
+        named[_NAMED:] = ["..."] if len(named) > _NAMED else []
+        text = "%s: left out %d that are no plain files: %s"
+        _log.warning(text, path, len(problems), ", ".join(named))
     if not recordings:
         raise AudioError(f"{path}: no recordings in this folder")
     return recordings
@@ -184,11 +202,19 @@ def _warn(error: OSError) -> None:
     _log.warning("%s: left out: %s", error.filename, error.strerror)
 
 
-def _may_be_file(path: Path) -> bool:
+def _no_file(path: Path) -> str | None:
+    """Return what stands in the place of a plain file, or None."""
     try:
-        return path.is_file()
-    except OSError:  # reported when it is read
-        return True
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        return "a link to nothing"
+    except OSError as error:
+        # A link to itself is one to nothing; others are reported when they are read.
+        return "a link to itself" if error.errno == errno.ELOOP else None
+    if stat.S_ISREG(mode):
+        return None
+    kinds = {stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket"}
+    return next((kind for test, kind in kinds.items() if test(mode)), "a device")
 
 
 def _check_span(rate: int, offset: float, duration: float | None) -> None:
@@ -206,17 +232,30 @@ def _stream(
     offset: float,
     duration: float | None,
     channel: int | None,
+    track: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode and resample, in chunks of any size."""
-    with open_audio(source, channel) as track:
-        first = round(offset * track.rate)
-        if track.frames is not None and first > track.frames:
-            end = track.frames / track.rate
-            raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
-        count = None if duration is None else round(duration * track.rate)
-        for chunk in resample_stream(track.chunks(first, count), track.rate, rate):
+    with open_audio(source, channel, track) as opened:
+        first = round(offset * opened.rate)
+        count = None if duration is None else round(duration * opened.rate)
+        chunks = _from(opened, opened.chunks(first, count), offset)
+        for chunk in resample_stream(chunks, opened.rate, rate):
             # Lossy codecs and resampling overshoot full scale.
             yield np.clip(chunk, -1.0, 1.0, out=chunk)
+
+
+def _from(
+    track: Track, chunks: Iterator[np.ndarray], offset: float
+) -> Iterator[np.ndarray]:
+    """Pass chunks on; if there are none, tell an offset past the end."""
+    given = False
+    for chunk in chunks:
+        given = True
+        yield chunk
+    if offset and not given and track.measure is not None:
+        end = track.measure() / track.rate
+        if round(offset * track.rate) > round(end * track.rate):
+            raise AudioError(f"{track.name}: offset {offset} s is past its {end:.2f} s")
 
 
 def resample_stream(

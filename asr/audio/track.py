@@ -13,7 +13,11 @@ from asr.errors import AudioError
 BLOCK = 1 << 18
 """Frames decoded at a time."""
 
+TOLERANCE = 0.5
+"""Seconds by which a header and what a recording holds may differ."""
+
 _log = logging.getLogger(__name__)
+_warned: set[tuple[str, str]] = set()
 
 
 @dataclass(frozen=True)
@@ -24,20 +28,35 @@ class Track:
         name: Name for messages.
         rate: Samples per second and channel.
         channels: Number of channels.
-        frames: Samples per channel, or None without a length in the header.
         format: Container such as `WAV` or `OGG`.
         subtype: Coding such as `PCM_16` or `OPUS`.
         chunks: `chunks(first, count)` decodes `count` frames (None: all) from `first`
             on, as blocks float32: (N, channels) by a decoder, (N,) by `open_audio`.
+        measure: Counts the samples per channel that are there; None for a stream. It
+            decodes only where the file does not tell.
+        tracks: Number of sound tracks in the file.
     """
 
     name: str
     rate: int
     channels: int
-    frames: int | None
     format: str
     subtype: str
     chunks: Callable[[int, int | None], Iterator[np.ndarray]]
+    measure: Callable[[], int] | None
+    tracks: int = 1
+
+
+def warn_once(name: str, subject: str, message: str) -> None:
+    """Log a warning on a recording, one for each subject however often it is read."""
+    if (name, subject) not in _warned:
+        _warned.add((name, subject))
+        _log.warning("%s: %s", name, message)
+
+
+def forget_warnings(name: str) -> None:
+    """Forget the warnings on a name, which now stands for another stream."""
+    _warned.difference_update([entry for entry in _warned if entry[0] == name])
 
 
 def check_channel(name: str, channel: int | None, channels: int) -> None:
@@ -52,4 +71,11 @@ def check_channel(name: str, channel: int | None, channels: int) -> None:
 
 def warn_truncated(name: str, seconds: float) -> None:
     """Log that decoding stopped before the end of a recording."""
-    _log.warning("%s: truncated or damaged after %.2f s", name, seconds)
+    warn_once(name, "length", f"truncated or damaged after {seconds:.2f} s")
+
+
+def warn_length(name: str, header: float, seconds: float) -> None:
+    """Log a header that differs from what the recording holds, both in seconds."""
+    if abs(header - seconds) > TOLERANCE:
+        text = f"its header says {header:.2f} s, but it holds {seconds:.2f} s"
+        warn_once(name, "length", text)

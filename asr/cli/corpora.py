@@ -14,6 +14,7 @@ from asr.corpora import corpus as known
 from asr.corpora.obtain import missing, obtain, sources
 from asr.corpora.text import TEXT_CORPORA
 from asr.corpora.tfds import PREFIX, prepare_tfds
+from asr.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,9 +26,12 @@ log = logging.getLogger(__name__)
 class CorpusName(click.Choice[str]):
     """One of some names of corpora, or `tfds:NAME`."""
 
-    def convert(self, value: str, *more: Any) -> str:
-        """Accept `tfds:NAME` as well."""
-        return value if value.startswith(PREFIX) else super().convert(value, *more)
+    def convert(self, value: str, *_: Any) -> str:
+        """Accept `tfds:NAME` as well; suggest the nearest name for an unknown one."""
+        if value.startswith(PREFIX) or value in self.choices:
+            return value
+        hint = did_you_mean(value, list(self.choices))
+        raise UsageError(f"no corpus {value!r}{hint}")
 
 
 corpus_name = CorpusName([*CORPORA, *TEXT_CORPORA])

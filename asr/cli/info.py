@@ -24,7 +24,8 @@ def command(target: str, as_json: bool) -> None:
     MODEL is the name of a bundled model, or a model folder.
     """
     facts: dict[str, Any]
-    if Path(target).is_file():
+    path = Path(target)
+    if path.exists() and not path.is_dir():
         facts = dataclasses.asdict(inspect(target))
     else:
         facts = asr.describe(model_path(target))

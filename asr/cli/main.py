@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 from click.exceptions import Exit, NoArgsIsHelpError
+from click.shell_completion import shell_complete
 
 from asr import __version__
 from asr.cli import terminal
@@ -39,6 +40,7 @@ COMMANDS = {
 }
 """Command -> its line in `asr --help`; the command itself is `asr.cli.NAME.command`."""
 
+_COMPLETE = "_ASR_COMPLETE"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
 
@@ -102,8 +104,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         Exit status: 0, the status of the error, 130 after Ctrl-C, 141 when standard
         output is closed.
     """
+    if completing := os.environ.get(_COMPLETE):
+        return shell_complete(cli, {}, "asr", _COMPLETE, completing)
+    return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(arguments: list[str]) -> int:
     terminal.prepare_streams()
-    arguments = list(sys.argv[1:] if argv is None else argv)
     context: click.Context | None = None
     try:
         context = cli.make_context("asr", list(arguments))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -42,6 +43,33 @@ FOLDER = click.Path(path_type=Path, file_okay=False)
 COUNT = click.IntRange(1)
 SHARE = click.FloatRange(0, 1)
 POSITIVE = click.FloatRange(0, min_open=True)
+
+
+class _Time(click.ParamType):
+    """Seconds, `MINUTES:SECONDS` or `HOURS:MINUTES:SECONDS`, with decimals."""
+
+    name = "time"
+
+    def convert(
+        self,
+        value: Any,
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        """Return the time in seconds."""
+        if isinstance(value, float):
+            return value
+        fields = _TIME.fullmatch(value)
+        if not fields:
+            self.fail(f"{value!r} is no time; write 90, 1:30 or 1:02:03.5", param, ctx)
+        hours, minutes, seconds = (float(field or 0) for field in fields.groups())
+        if (fields[2] and seconds >= 60) or (fields[1] and minutes >= 60):
+            self.fail(f"{value!r}: minutes and seconds must be below 60", param, ctx)
+        return 3600 * hours + 60 * minutes + seconds
+
+
+_TIME = re.compile(r"(?:(?:(\d{1,4}):)?(\d{1,4}):)?(\d{1,9}(?:\.\d*)?|\.\d+)", re.ASCII)
+TIME = _Time()
 
 
 class GroupedCommand(click.Command):

@@ -17,11 +17,12 @@ from asr.cli.outputs import make_folder
 from asr.corpora import CORPORA
 from asr.corpora import corpus as known
 from asr.corpora.base import check_subset
-from asr.corpora.prepare import Preparation
-from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.corpora.prepare import DAMAGED, Preparation, dropped_summary
+from asr.corpora.text import TEXT_CORPORA, text_rows
 from asr.data.manifest import read_manifest, write_manifest
 from asr.data.pairs import write_pairs
-from asr.errors import UsageError
+from asr.data.text_files import DamagedRow
+from asr.errors import DataError, UsageError
 from asr.files import data_directory
 from asr.text.normalizers import normalizer
 from asr.text.tokenizers import make_tokenizer, write_tokenizer
@@ -82,7 +83,8 @@ def command(**given: Any) -> None:
     data directory, where recipes look for them, such as speech/LibriSpeech.
 
     For speech, writes manifests. Leaves out and counts recordings that are missing,
-    unreadable, without text or shorter than 0.1 s. With --shards, the manifest is the
+    unreadable, without text or shorter than 0.1 s, segments that end over 0.5 s after
+    their recording, and damaged rows. With --shards, the manifest is the
     index of the shards. For texts, writes pairs of source and target; give each
     --subset. Recipes use the tokenizer with data.tokenizer_file. The corpus tfds:NAME
     comes from TensorFlow Datasets, with its data directory as DIR.
@@ -134,16 +136,22 @@ def _prepare_texts(
     reports: dict[str, Report] = {}
     texts: list[str] = []
     for subset in request.subsets or (root.name.partition(".")[0],):
-        pairs = list(text_corpus(request.corpus)(root, subset))
+        rows = list(text_rows(request.corpus)(root, subset))
+        pairs = [row for row in rows if not isinstance(row, DamagedRow)]
+        damaged = [str(row) for row in rows if isinstance(row, DamagedRow)]
+        if damaged and not pairs:
+            raise DataError(damaged[0])
         path = request.output / f"{subset}.jsonl"
         _refuse_overwriting(path, request.corpus, root)
         write_pairs(path, pairs)
         sources = len({pair.source for pair in pairs})
         reports[subset] = {
             "manifest": str(path),
-            "summary": f"{len(pairs)} pairs, {sources} distinct sources",
+            "summary": f"{len(pairs)} pairs, {sources} distinct sources"
+            + dropped_summary({DAMAGED: damaged}),
             "kept": len(pairs),
             "sources": sources,
+            "dropped": {DAMAGED: damaged} if damaged else {},
         }
         texts += [text for pair in pairs for text in (pair.source, pair.text)]
     return reports, texts

@@ -12,7 +12,7 @@ import asr
 from asr.cli import options, terminal
 from asr.cli.options import option
 from asr.data.text_files import text_lines
-from asr.errors import DataError, UsageError
+from asr.errors import DataError, UsageError, cannot_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,7 @@ def _is_file(source: str) -> bool:
         return False
     named_like_one = "/" in source or Path(source).suffix in (".txt", ".tsv", ".md")
     if named_like_one and " " not in source and not exists:
-        raise DataError(f"{source}: no such file")
+        raise DataError(cannot_read(source, "no such file"))
     return exists
 
 

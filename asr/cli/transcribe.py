@@ -46,6 +46,8 @@ class Request:
     start: float
     end: float | None
     channel: int | None
+    channels: str
+    track: int | None
     rate: int | None
     hotwords: str
     prefix: str | None
@@ -63,7 +65,8 @@ class Request:
     @property
     def prints_segments(self) -> bool:
         """The text of a single recording is printed segment by segment."""
-        return self.folder is None and self.output_format == "txt" and not self.several
+        printed = self.folder is None and self.output_format == "txt"
+        return printed and not self.several and self.channels == "mean"
 
 
 @click.command(
@@ -72,9 +75,16 @@ class Request:
     epilog="Example: asr transcribe talk.mp3 interviews/ --output-dir texts",
 )
 @click.argument("sources", nargs=-1, required=True, metavar="FILE|DIR|-...")
-@option("--start", click.FloatRange(0), "Start at this second.", default=0.0)
-@option("--end", options.POSITIVE, "Stop at this second.  [default: the end]")
+@option("--start", options.TIME, "Start at this second, or 1:02:03.5.", default=0.0)
+@option("--end", options.TIME, "Stop at this second, or 1:02:03.5.  [default: the end]")
 @option("--channel", COUNT, "Use this channel, from 1.  [default: the mean of all]")
+@option(
+    "--channels",
+    click.Choice(["mean", "separate"]),
+    "Mix the channels, or transcribe each and merge them by time.",
+    default="mean",
+)
+@option("--track", COUNT, "Use this sound track, from 1.  [default: the first]")
 @option("--rate", COUNT, "Sample rate of raw 16-bit mono audio on standard input.")
 @option("--vad/--no-vad", None, "Skip non-speech.", default=True)
 @option(
@@ -147,6 +157,8 @@ def _check(request: Request) -> None:
             request.rate is not None and "-" not in request.sources,
         f"--end must be after --start {start:g}, got {end}":
             end is not None and end <= start,
+        f"--channels separate has all channels, got --channel {request.channel}":
+            request.channel is not None and request.channels == "separate",
         "--resume looks for files; give --output-dir": request.resume and printed,
         "all formats do not fit standard output; give --output-dir":
             kind == "all" and printed,
@@ -171,7 +183,14 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         highlight_words=request.highlight_words,
     )
     failures = []
-    with _progress(request, list(names)) as progress:
+    from asr.cli import channels  # noqa: PLC0415 - start-up time
+
+    groups: list[list[Any]] = [[source] for source in names]
+    if request.channels == "separate":
+        groups = channels.separated(names)
+    recordings = [recording for group in groups for recording in group]
+    files = [getattr(recording, "audio", recording) for recording in recordings]
+    with _progress(request, files) as progress:
 
         def print_segment(segment: Segment) -> None:
             with progress.hidden():
@@ -179,8 +198,9 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
 
         chosen["on_progress"] = progress.advance
         chosen["on_segment"] = print_segment if request.prints_segments else None
-        results = recognizer.transcribe_many(list(names), **chosen)
-        for (source, name), (_, result) in zip(names.items(), results, strict=True):
+        results = recognizer.transcribe_many(recordings, **chosen)
+        merged = channels.merged(results, groups)
+        for (source, name), result in zip(names.items(), merged, strict=True):
             with progress.hidden():
                 if isinstance(result, AsrError):
                     failures.append(terminal.report(result))
@@ -205,6 +225,7 @@ def _recognizer_options(request: Request, recognizer: Recognizer) -> TranscribeK
         "start": request.start,
         "end": request.end,
         "channel": request.channel,
+        "track": request.track,
         "batch_seconds": request.batch_seconds,
     }
 

@@ -8,12 +8,14 @@ from asr.corpora.an4 import AN4
 from asr.corpora.audiobooks import LIBRISPEECH, LIBRITTS, LJSPEECH
 from asr.corpora.base import Corpus
 from asr.corpora.common_voice import COMMON_VOICE
-from asr.corpora.generic import AUDIO_FOLDER, JSONL, KALDI, LHOTSE, SPEECHOCEAN762
+from asr.corpora.generic import AUDIO_FOLDER, JSONL
+from asr.corpora.kaldi import KALDI, SPEECHOCEAN762
+from asr.corpora.lhotse import LHOTSE
 from asr.corpora.single_words import FREE_SPOKEN_DIGIT, SPEECH_COMMANDS
 from asr.corpora.speeches import TEDLIUM, VOXPOPULI
 from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
-from asr.errors import DataError, UsageError, did_you_mean
+from asr.errors import DataError, UsageError, cannot_read, did_you_mean
 
 __all__ = ["CORPORA", "Corpus", "corpus", "detect"]
 
@@ -62,7 +64,7 @@ def detect(root: Path) -> str:
         DataError: The folder is missing, or holds no known corpus.
     """
     if not root.exists():
-        raise DataError(f"{root}: no such file or folder")
+        raise DataError(cannot_read(root, "no such file or folder"))
     for name, reader in CORPORA.items():
         if reader.subsets(root):
             return name

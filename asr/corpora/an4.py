@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.corpora.base import Clips, corpus_of
+from asr.corpora.base import Clips, Row, corpus_of
 from asr.data.manifest import Utterance
-from asr.data.text_files import text_lines
+from asr.data.text_files import DamagedRow, is_utf8, lenient_lines
 from asr.errors import DataError
 
 _LINE = re.compile(r"(?:<s>)?(?P<text>.*?)(?:</s>)?\s*\((?P<id>[^()]+)\)")
@@ -31,20 +31,22 @@ def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
     return parts
 
 
-def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
+def _read(part: tuple[Path, bool | None]) -> Iterator[Row]:
     file_ids, dev = part
-    utterances = list(_official(file_ids))
-    if dev is not None:
-        dev_speakers = sorted({u.speaker for u in utterances if u.speaker})[::10]
-        utterances = [u for u in utterances if (u.speaker in dev_speakers) == dev]
-    yield from utterances
+    rows = list(_official(file_ids))
+    utterances = [row for row in rows if isinstance(row, Utterance)]
+    dev_speakers = sorted({u.speaker for u in utterances if u.speaker})[::10]
+    for row in rows:
+        own = isinstance(row, Utterance) and row.speaker in dev_speakers
+        if dev is None or isinstance(row, DamagedRow) or own == dev:
+            yield row
 
 
-def _official(file_ids: Path) -> Iterator[Utterance]:
+def _official(file_ids: Path) -> Iterator[Row]:
     """Read the two files of a subset in parallel."""
     files = [file_ids, file_ids.with_suffix(".transcription")]
     ids, texts = (
-        [(number, line.strip()) for number, line in text_lines(path) if line.strip()]
+        [(number, x.strip()) for number, x in lenient_lines(path) if x.strip()]
         for path in files
     )
     if len(ids) != len(texts):
@@ -54,8 +56,9 @@ def _official(file_ids: Path) -> Iterator[Utterance]:
     for (_, file_id), (number, line) in zip(ids, texts, strict=True):
         match = _LINE.fullmatch(line)
         folder, _, name = file_id.rpartition("/")
-        if not match or match["id"] not in (name, file_id):
-            raise DataError(f"{files[1]}:{number}: not `words ({name})`")
+        if not match or match["id"] not in (name, file_id) or not is_utf8(line):
+            yield DamagedRow(f"{files[1]}:{number}", f"not `words ({name})`")
+            continue
         audio = clips.find(file_ids.parent.parent / "wav" / f"{file_id}.wav")
         speaker = folder.rpartition("/")[2] or None
         text = match["text"].strip()

@@ -11,10 +11,19 @@ from typing import TypeVar
 
 from asr.audio.io import AUDIO_EXTENSIONS
 from asr.data.manifest import Utterance
-from asr.data.text_files import text_lines
-from asr.errors import DataError
+from asr.data.text_files import (
+    DamagedRow,
+    is_utf8,
+    lenient_lines,
+    text_lines,
+    usable,
+)
+from asr.errors import DataError, cannot_read
+from asr.files import is_folder
 
 P = TypeVar("P")
+Row = Utterance | DamagedRow
+"""What a reader gives for a row of a corpus."""
 
 
 @dataclass(frozen=True)
@@ -25,38 +34,46 @@ class Corpus:
         name: Key in `CORPORA`.
         subsets: Lists the subsets below a folder; empty if the folder holds no corpus
             of this kind.
-        read: Reads a subset from a folder: utterances in a fixed order, texts as the
-            corpus has them. Recordings are not opened; a missing one keeps its expected
-            name. Raises DataError if the subset or a transcript file is missing, or a
-            line is malformed.
+        rows: Reads a subset from a folder: utterances in a fixed order, texts as the
+            corpus has them, and rows that are damaged. Recordings are not opened; a
+            missing one keeps its expected name. Raises DataError if the subset or a
+            transcript file is missing.
         folder: Folder of the corpus below `$ASR_DATA/speech`, as shipped recipes name
             it; empty for generic formats.
     """
 
     name: str
     subsets: Callable[[Path], list[str]]
-    read: Callable[[Path, str], Iterator[Utterance]]
+    rows: Callable[[Path, str], Iterator[Row]]
     folder: str = ""
+
+    def read(self, root: Path, subset: str) -> Iterator[Utterance]:
+        """Read the utterances of `rows`; a warning counts and names damaged rows.
+
+        Raises:
+            DataError: As `rows`, or there are damaged rows only.
+        """
+        return usable(self.rows(root, subset))
 
 
 def corpus_of(
     name: str,
     parts: Callable[[Path], dict[str, P]],
-    read_part: Callable[[P], Iterable[Utterance]],
+    read_part: Callable[[P], Iterable[Row]],
     folder: str = "",
 ) -> Corpus:
     """Make the reader of a corpus from two functions.
 
     `parts` finds the subsets below a folder: name -> whatever `read_part` needs to read
-    the utterances of one, such as its own folder. For the rest see `Corpus`.
+    the rows of one, such as its own folder. For the rest see `Corpus`.
     """
 
-    def read(root: Path, subset: str) -> Iterator[Utterance]:
+    def rows(root: Path, subset: str) -> Iterator[Row]:
         there = parts(root)
         check_subset(name, root, subset, list(there))
         yield from read_part(there[subset])
 
-    return Corpus(name, lambda root: list(parts(root)), read, folder)
+    return Corpus(name, lambda root: list(parts(root)), rows, folder)
 
 
 _FOLDERS = 64  # cached listings
@@ -87,7 +104,7 @@ class Clips:
 
 def _listing(path: Path) -> tuple[set[str], dict[str, Path]]:
     """Return the names of all files in a folder, and its recordings by stem."""
-    files = sorted(path.iterdir()) if path.is_dir() else []
+    files = sorted(path.iterdir()) if is_folder(path) else []
     recordings: dict[str, Path] = {}
     for file in files:
         if file.suffix.lower() in AUDIO_EXTENSIONS:
@@ -102,7 +119,7 @@ def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -
         DataError: The folder, the corpus or the subset is missing.
     """
     if not root.exists():
-        raise DataError(f"{root}: no such file or folder")
+        raise DataError(cannot_read(root, "no such file or folder"))
     if not subsets:
         raise DataError(f"{root}: not a corpus of the kind {corpus}")
     if subset not in subsets:
@@ -126,21 +143,33 @@ def folders_with(root: Path, marker: str) -> dict[str, Path]:
     return {path.name: path for path in folders if any(path.glob(marker))}
 
 
-def read_table(path: Path) -> dict[str, tuple[int, str]]:
+def read_table(
+    path: Path, damaged: list[DamagedRow] | None = None
+) -> dict[str, tuple[int, str]]:
     """Read lines of the form `key value`.
+
+    Args:
+        path: The file.
+        damaged: Gets the lines that are not UTF-8 or repeat a key; by default they are
+            an error.
 
     Returns:
         Key -> line number and stripped value (maybe empty), in the file's order.
 
     Raises:
-        DataError: The file cannot be read, or a key is repeated.
+        DataError: The file cannot be read.
     """
     entries: dict[str, tuple[int, str]] = {}
-    for number, line in text_lines(path):
+    for number, line in lenient_lines(path):
         key, _, rest = line.strip().replace("\t", " ").partition(" ")
+        problem = None if is_utf8(line) else "not UTF-8"
         if key in entries:
-            raise DataError(f"{path}:{number}: {key} is repeated; keep one line of it")
-        if key:
+            problem = f"{key} is repeated; keep one line of it"
+        if problem and damaged is None:
+            raise DataError(f"{path}:{number}: {problem}")
+        if problem and damaged is not None:
+            damaged.append(DamagedRow(f"{path}:{number}", problem))
+        elif key:
             entries[key] = (number, rest.strip())
     return entries
 
@@ -156,7 +185,7 @@ def read_text(path: Path) -> str:
 
 def read_rows(
     path: Path, columns: Sequence[str]
-) -> Iterator[tuple[int, dict[str, str]]]:
+) -> Iterator[tuple[int, dict[str, str]] | DamagedRow]:
     """Read a CSV file, or a TSV file without quoting, with a header line.
 
     Args:
@@ -164,30 +193,50 @@ def read_rows(
         columns: Columns that the header must name.
 
     Yields:
-        The number of the row's last line, and column -> field.
+        The number of the row's last line, and column -> field; or a row with a wrong
+        number of fields, or that is not UTF-8.
 
     Raises:
-        DataError: The file cannot be read, lacks a column, or a row has a wrong number
-            of fields.
+        DataError: The file cannot be read, or lacks a column.
     """
-    lines = (f"{line}\n" for _, line in text_lines(path))
+    lines = (f"{line}\n" for _, line in lenient_lines(path))
     if path.suffix == ".tsv":
         reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE)
     else:
         reader = csv.reader(lines)
+    header = _header(path, reader, columns)
+    while True:
+        first = reader.line_num + 1
+        try:
+            row = next(reader, None)
+            problem = _row_problem(row or [], header)
+        except csv.Error as error:
+            row, problem = [], str(error)
+        if row is None:
+            return
+        last = reader.line_num
+        if problem:
+            span = f"{first}" if first == last else f"{first}-{last}"
+            yield DamagedRow(f"{path}:{span}", problem)
+        elif row:
+            yield last, dict(zip(header, row, strict=True))
+
+
+def _header(
+    path: Path, reader: Iterator[list[str]], columns: Sequence[str]
+) -> list[str]:
+    """Read the header line, which must name the columns."""
     try:
         header = next(reader, [])
-        missing = [column for column in columns if column not in header]
-        if missing:
-            raise DataError(
-                f"{path}:1: no column {missing[0]}; the header must name it"
-            )
-        for row in filter(None, reader):
-            if len(row) != len(header):
-                raise DataError(
-                    f"{path}:{reader.line_num}: {len(row)} fields, but the header has "
-                    f"{len(header)}"
-                )
-            yield reader.line_num, dict(zip(header, row, strict=True))
     except csv.Error as error:
-        raise DataError(f"{path}:{reader.line_num}: {error}") from error
+        raise DataError(f"{path}:1: {error}") from error
+    for column in columns:
+        if column not in header:
+            raise DataError(f"{path}:1: no column {column}; the header must name it")
+    return header
+
+
+def _row_problem(row: list[str], header: list[str]) -> str:
+    if row and len(row) != len(header):
+        return f"{len(row)} fields, but the header has {len(header)}"
+    return "" if all(map(is_utf8, row)) else "not UTF-8"

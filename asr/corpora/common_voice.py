@@ -12,8 +12,9 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.corpora.base import Clips, corpus_of, read_rows
+from asr.corpora.base import Clips, Row, corpus_of, read_rows
 from asr.data.manifest import Utterance
+from asr.data.text_files import DamagedRow
 from asr.errors import DataError
 
 _SPLITS = ("validated", "train", "dev", "test")
@@ -46,10 +47,14 @@ def _parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
     return parts
 
 
-def _read(part: tuple[Path, bool | None]) -> Iterator[Utterance]:
+def _read(part: tuple[Path, bool | None]) -> Iterator[Row]:
     table, test = part
     clips = Clips()
-    for _, row in read_rows(table, ("client_id", "path", "sentence")):
+    for entry in read_rows(table, ("client_id", "path", "sentence")):
+        if isinstance(entry, DamagedRow):
+            yield entry
+            continue
+        _, row = entry
         speaker, path = row["client_id"], row["path"]
         # By the speaker alone, so that later releases are split in the same way.
         if test is not None and (zlib.crc32(speaker.encode()) % 5 == 0) != test:

@@ -1,151 +1,102 @@
-"""Corpora in the formats of other tools, and manifests.
+"""Recordings with a table of their texts, and manifests.
 
 | corpus | subsets |
 | --- | --- |
-| kaldi | each folder with a `wav.scp`, `text`, optional `segments` and `utt2spk` |
-| audio_folder | each folder with a `metadata.csv`, as of Hugging Face Datasets |
-| lhotse | `NAME_cuts_SUBSET.jsonl.gz`, `cuts_SUBSET.jsonl.gz`, or without `.gz` |
-| jsonl | a manifest as `asr prepare` writes them (`all`), or each in a folder |
+| audio_folder | each folder with a `metadata.csv` or `.jsonl`, also below `data` |
+| jsonl | a manifest as `asr prepare` or NeMo write them (`all`), or each in a folder |
 
-- kaldi: paths in `wav.scp` are relative to that folder or to its parent. Commands in
-  it are refused. speechocean762, in this format, is free for commercial use too.
-- audio_folder: the header names at least `file_name` (relative) and `transcription`.
-- lhotse: each supervision with a text is an utterance. Recordings must be files with
-  one channel; commands, addresses, samples in memory and transforms are refused.
+- audio_folder, as of Hugging Face Datasets: rows with a `file_name` (relative), a text
+  (`transcription`, `text`, `sentence`, `transcript` or `normalized_text`) and maybe a
+  `speaker` (or `speaker_id`) and a `language` (or `lang`).
+- jsonl: `audio_filename` stands for `audio_filepath`; `text_filepath` is a file with
+  the text.
 
 Licence: that of each corpus.
-Sources: https://kaldi-asr.org/doc/data_prep.html, https://www.openslr.org/101/,
-https://huggingface.co/docs/datasets/audio_dataset, https://lhotse.readthedocs.io/
+Source: https://huggingface.co/docs/datasets/audio_dataset
 """
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from asr.corpora.base import Clips, corpus_of, folders_with, read_rows, read_table
-from asr.data.manifest import Utterance, read_manifest
-from asr.data.text_files import parse_json_object, text_lines
+from asr.corpora.base import Clips, Row, corpus_of, folders_with, read_rows
+from asr.data.manifest import Utterance, manifest_rows
+from asr.data.text_files import (
+    DamagedRow,
+    lenient_lines,
+    parse_json_object,
+    parsed_rows,
+)
 from asr.errors import DataError
 
-_METADATA = "metadata.csv"
-_CUTS = re.compile(r"(.*?cuts[_.-]*(.*?)[_.-]*)\.jsonl(?:\.gz)?")
-
-
-def _kaldi(folder: Path) -> Iterator[Utterance]:
-    texts = read_table(folder / "text")
-    table = folder / "utt2spk"
-    speakers = read_table(table) if table.exists() else {}
-    for name, audio, offset, duration in _segments(folder):
-        _, text = texts.get(name, (0, None))
-        _, speaker = speakers.get(name, (0, None))
-        yield Utterance(audio, text, duration, offset, speaker=speaker, id=name)
-
-
-def _recordings(folder: Path) -> dict[str, Path]:
-    """Read `wav.scp`; its values are paths and never run as commands."""
-    table = folder / "wav.scp"
-    recordings = {}
-    for key, (number, value) in read_table(table).items():
-        if value.endswith("|") or value.startswith("|"):
-            raise DataError(
-                f"{table}:{number}: a shell command, which is not run; "
-                "write the recording to a file and name that"
-            )
-        if not value:
-            raise DataError(f"{table}:{number}: no path after {key}")
-        near = folder / value
-        recordings[key] = near if near.is_file() else folder.parent / value
-    return recordings
-
-
-def _segments(folder: Path) -> Iterator[tuple[str, Path, float, float | None]]:
-    """Yield name, recording, offset and duration in seconds of each utterance."""
-    recordings = _recordings(folder)
-    segments = folder / "segments"
-    if not segments.exists():
-        for name, audio in recordings.items():
-            yield name, audio, 0.0, None
-        return
-    for name, (number, value) in read_table(segments).items():
-        recording, start, end = _parse_segment(f"{segments}:{number}", value)
-        if recording not in recordings:
-            raise DataError(f"{segments}:{number}: no {recording} in wav.scp")
-        yield name, recordings[recording], start, None if end == -1 else end - start
-
-
-def _parse_segment(where: str, value: str) -> tuple[str, float, float]:
-    """Parse `recording start end` in seconds; -1 stands for the recording's end."""
-    try:
-        recording, *times = value.split()
-        start, end = map(float, times)
-    except ValueError as error:
-        raise DataError(f"{where}: not `utterance recording start end`") from error
-    if not 0 <= start < math.inf or not (start < end < math.inf or end == -1):
-        raise DataError(
-            f"{where}: start must be >= 0 and before end, got {start} s to {end} s"
-        )
-    return recording, start, end
+_TABLES = ("metadata.csv", "metadata.jsonl")
+_FILE = "file_name"
+_TEXTS = ("transcription", "text", "sentence", "transcript", "normalized_text")
+_SPEAKERS = ("speaker", "speaker_id")
+_LANGUAGES = ("language", "lang")
 
 
 def _audio_folder_parts(root: Path) -> dict[str, Path]:
-    folders = folders_with(root, _METADATA)
-    return {name: path for name, path in folders.items() if _has_header(path)}
+    """Find the tables: below the folder, or below its `data`."""
+    marker = "metadata.[cj]s*"
+    folders = folders_with(root, marker) or folders_with(root / "data", marker)
+    tables = {
+        name: path / table
+        for name, path in folders.items()
+        for table in reversed(_TABLES)
+        if (path / table).is_file()
+    }
+    return {name: table for name, table in tables.items() if _has_header(table)}
 
 
-def _has_header(folder: Path) -> bool:
+def _has_header(table: Path) -> bool:
     """Tell AudioFolder from LJ Speech, whose `metadata.csv` has no header."""
-    _, header = next(text_lines(folder / _METADATA), (0, ""))
-    return "file_name" in header
+    _, header = next(lenient_lines(table), (0, ""))
+    return _FILE in header
 
 
-def _audio_folder(folder: Path) -> Iterator[Utterance]:
+def _audio_folder(table: Path) -> Iterator[Row]:
     clips = Clips()
-    table = folder / _METADATA
-    for number, row in read_rows(table, ("file_name", "transcription")):
-        if not row["file_name"]:
-            raise DataError(f"{table}:{number}: no file_name in this row")
-        audio = clips.find(folder / row["file_name"])
-        name = str(PurePosixPath(row["file_name"]).with_suffix(""))
-        yield Utterance(audio, row["transcription"].strip(), id=name)
-
-
-def _lhotse_parts(root: Path) -> dict[str, Path]:
-    files = [root] if root.is_file() else sorted(root.glob("*cuts*"))
-    matches = [(_CUTS.fullmatch(path.name), path) for path in files]
-    return {match[2] or match[1]: path for match, path in matches if match}
-
-
-def _lhotse(path: Path) -> Iterator[Utterance]:
-    for number, line in text_lines(path):
-        if line.strip():
+    if table.suffix == ".csv":
+        for entry in read_rows(table, (_FILE,)):
+            if isinstance(entry, DamagedRow):
+                yield entry
+                continue
+            number, row = entry
+            if not any(key in row for key in _TEXTS):
+                texts = ", ".join(_TEXTS)
+                raise DataError(f"{table}:1: no column with texts: one of {texts}")
             try:
-                yield from _cut(parse_json_object(line), path.parent)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise DataError(f"{path}:{number}: not a lhotse cut: {error}") from None
+                yield _utterance(row, table, clips)
+            except ValueError as error:
+                yield DamagedRow(f"{table}:{number}", str(error))
+    else:
+        yield from parsed_rows(
+            table, lambda line: [_utterance(parse_json_object(line), table, clips)]
+        )
 
 
-def _cut(cut: dict[str, Any], folder: Path) -> Iterator[Utterance]:
-    (source,) = cut["recording"]["sources"]
-    if source["type"] != "file":
-        raise ValueError(f"a recording must be a file, got type {source['type']!r}")
-    if len(source.get("channels", [0])) > 1 or cut["recording"].get("transforms"):
-        raise ValueError("a recording must have one channel and no transforms")
-    for supervision in cut["supervisions"]:
-        if supervision.get("text"):
-            yield Utterance(
-                folder / source["source"],
-                str(supervision["text"]),
-                duration=float(supervision["duration"]),
-                offset=float(cut["start"]) + float(supervision["start"]),
-                speaker=supervision.get("speaker"),
-                lang=supervision.get("language"),
-                id=str(supervision["id"]),
-            )
+def _utterance(row: Mapping[str, Any], table: Path, clips: Clips) -> Utterance:
+    name = row.get(_FILE)
+    if not name or not isinstance(name, str):
+        raise ValueError(f"no {_FILE} in this row")
+    text = _first(row, _TEXTS)
+    return Utterance(
+        clips.find(table.parent / name),
+        None if text is None else text.strip(),
+        speaker=_first(row, _SPEAKERS) or None,
+        lang=_first(row, _LANGUAGES) or None,
+        id=str(PurePosixPath(name).with_suffix("")),
+    )
+
+
+def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
+    """Return the value of the first column that is there."""
+    values = (row[key] for key in keys if row.get(key) is not None)
+    value = next(values, None)
+    return None if value is None else str(value)
 
 
 def _manifests(root: Path) -> dict[str, Path]:
@@ -154,9 +105,5 @@ def _manifests(root: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(root.glob("*.jsonl"))}
 
 
-_kaldi_parts = partial(folders_with, marker="wav.scp")
-KALDI = corpus_of("kaldi", _kaldi_parts, _kaldi)
-SPEECHOCEAN762 = corpus_of("speechocean762", _kaldi_parts, _kaldi, "speechocean762")
 AUDIO_FOLDER = corpus_of("audio_folder", _audio_folder_parts, _audio_folder)
-LHOTSE = corpus_of("lhotse", _lhotse_parts, _lhotse)
-JSONL = corpus_of("jsonl", _manifests, lambda manifest: read_manifest(manifest))
+JSONL = corpus_of("jsonl", _manifests, lambda manifest: manifest_rows(manifest))

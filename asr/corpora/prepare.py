@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,9 +12,15 @@ from asr.audio import io as audio_io
 from asr.audio.shard_clip import ShardClip
 from asr.corpora import corpus
 from asr.data.manifest import Utterance
+from asr.data.text_files import DamagedRow
 from asr.errors import AudioError, DataError
+from asr.files import is_file, is_there
 
 _SHORTEST = 0.1  # seconds
+_LATE = 0.5  # seconds
+_MISSING = "missing audio"
+DAMAGED = "damaged row"
+"""Reason to drop a row that its reader cannot use."""
 _UNREADABLE = "unreadable audio"
 _THREADS = 8  # opening files takes most of the time
 _AHEAD = 512  # utterances whose recordings are inspected in advance
@@ -41,7 +47,13 @@ class Report:
     def drop(self, utterance: Utterance, reason: str) -> None:
         """Count a dropped utterance."""
         name = utterance.id or str(utterance.audio)
+        if reason == _MISSING:
+            name = utterance.name  # where it was looked for
         self.dropped.setdefault(reason, []).append(name)
+
+    def drop_row(self, row: DamagedRow) -> None:
+        """Count a damaged row."""
+        self.dropped.setdefault(DAMAGED, []).append(str(row))
 
     def summary(self) -> str:
         """Return the counts as one line."""
@@ -49,17 +61,30 @@ class Report:
             f"{self.kept} utterances, {self.hours:.2f} h, {self.speakers} speakers, "
             f"{len(self.characters)} characters"
         )
-        for reason, ids in self.dropped.items():
-            line += f"; dropped {len(ids)}: {reason} ({ids[0]}"
-            line += ", ...)" if len(ids) > 1 else ")"
-        return line
+        return line + dropped_summary(self.dropped)
+
+
+def dropped_summary(dropped: Mapping[str, Sequence[str]]) -> str:
+    """Return the counts of what was dropped, to end a line.
+
+    Args:
+        dropped: Reason -> names.
+    """
+    parts = (
+        f"; dropped {len(names)}: {reason} ({names[0]}"
+        + (", ...)" if len(names) > 1 else ")")
+        for reason, names in dropped.items()
+        if names
+    )
+    return "".join(parts)
 
 
 class Preparation:
     """Iterates over the usable utterances of a subset, a few at a time.
 
     The header of each recording is read. Dropped are utterances without text, with a
-    missing or unreadable recording, outside of it, or shorter than 0.1 s.
+    missing or unreadable recording, outside of it or ending over 0.5 s after it, or
+    shorter than 0.1 s, and damaged rows.
 
     Args:
         corpus_name: A key of `CORPORA`, or `tfds:NAME`.
@@ -114,7 +139,10 @@ class Preparation:
         """Yield utterances with the result of `_length` for their recordings."""
         waiting: deque[tuple[Utterance, Future[float | str]]] = deque()
         with ThreadPoolExecutor(_THREADS) as pool:
-            for utterance in self._corpus.read(self._root, self._subset):
+            for utterance in self._corpus.rows(self._root, self._subset):
+                if isinstance(utterance, DamagedRow):
+                    self.report.drop_row(utterance)
+                    continue
                 # Neighbours are often segments of one recording.
                 if waiting and waiting[-1][0].audio == utterance.audio:
                     waiting.append((utterance, waiting[-1][1]))
@@ -134,8 +162,9 @@ def _length(utterance: Utterance) -> float | str:
         # Inspecting a clip reads all of it; the index of the shard has its length.
         if utterance.duration is not None:
             return utterance.offset + utterance.duration
-    elif not recording.exists():
-        return "missing audio"
+    elif not is_file(recording):
+        # A folder, a pipe or a socket is there, but must not be opened.
+        return _UNREADABLE if is_there(recording) else _MISSING
     try:
         return audio_io.inspect(recording).duration
     except AudioError:
@@ -151,7 +180,9 @@ def _check(utterance: Utterance, length: float | str) -> Utterance | str:
     left = length - utterance.offset
     if left <= 0 < utterance.offset:
         return "outside of its recording"
-    # Segments often end a little past the recording.
+    # Segments often end a little past the recording; others are of another recording.
+    if utterance.duration is not None and utterance.duration > left + _LATE:
+        return f"ends over {_LATE} s after its recording"
     duration = left if utterance.duration is None else min(utterance.duration, left)
     if duration < _SHORTEST:
         return f"shorter than {_SHORTEST} s"

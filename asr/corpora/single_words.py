@@ -20,9 +20,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.corpora.base import Clips, corpus_of
+from asr.corpora.base import Clips, Row, corpus_of
 from asr.data.manifest import Utterance
-from asr.errors import DataError
+from asr.data.text_files import DamagedRow
 
 _NAME = re.compile(r"(?P<digit>\d)_(?P<speaker>.+)_(?P<repetition>\d+)")
 _WORDS = (
@@ -46,12 +46,13 @@ def _digit_parts(root: Path) -> dict[str, tuple[dict[str, Path], range]]:
     return {name: (recordings, wanted) for name, wanted in _REPETITIONS.items()}
 
 
-def _digits(part: tuple[dict[str, Path], range]) -> Iterator[Utterance]:
+def _digits(part: tuple[dict[str, Path], range]) -> Iterator[Row]:
     recordings, wanted = part
     for name, audio in recordings.items():
         match = _NAME.fullmatch(name)
         if not match:
-            raise DataError(f"{audio}: not named DIGIT_SPEAKER_REPETITION")
+            yield DamagedRow(str(audio), "not named DIGIT_SPEAKER_REPETITION")
+            continue
         if int(match["repetition"]) in wanted:
             text = _WORDS[int(match["digit"])]
             yield Utterance(audio, text, speaker=match["speaker"], lang="en", id=name)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from asr.config.schema import LINES, PARAGRAPHS, SourceConfig
 from asr.corpora import corpus
-from asr.corpora.text import TEXT_CORPORA
+from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.data.text_files import text_lines
 from asr.files import data_directory
 from asr.text.sentences import sentences
@@ -37,7 +37,7 @@ def _read(path: Path, source: SourceConfig) -> Iterator[str]:
     elif source.corpus == PARAGRAPHS:
         yield from _sentences(path)
     elif source.corpus in TEXT_CORPORA:
-        for pair in TEXT_CORPORA[source.corpus](path, source.subset):
+        for pair in text_corpus(source.corpus)(path, source.subset):
             yield pair.text
     else:
         for utterance in corpus(source.corpus).read(path, source.subset):

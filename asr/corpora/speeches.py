@@ -20,8 +20,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.corpora.base import Clips, corpus_of, folders_with, read_rows
+from asr.corpora.base import Clips, Row, corpus_of, folders_with, read_rows
 from asr.data.manifest import Utterance
+from asr.data.text_files import DamagedRow
+from asr.errors import DataError
 from asr.formats.lines import read_lines
 from asr.formats.nist import read_segments
 
@@ -36,11 +38,16 @@ def _talk_parts(root: Path) -> dict[str, Path]:
     return next(filter(None, (folders_with(folder, _STM) for folder in folders)), {})
 
 
-def _talks(subset: Path) -> Iterator[Utterance]:
+def _talks(subset: Path) -> Iterator[Row]:
     clips = Clips()
     for path in sorted(subset.glob(_STM)):
         audio = clips.find(subset / "sph" / f"{path.stem}.sph")
-        for segment in read_segments(read_lines(path)).values():
+        try:
+            segments = read_segments(read_lines(path)).values()
+        except DataError as error:
+            yield DamagedRow(path.name, str(error))
+            continue
+        for segment in segments:
             if segment.text is not None:
                 text = _ENDINGS.sub(r"\1", _MARKS.sub(" ", segment.text))
                 yield Utterance(
@@ -59,11 +66,15 @@ def _voxpopuli_parts(root: Path) -> dict[str, Path]:
     return {path.stem.removeprefix(_PREFIX): path for path in tables}
 
 
-def _voxpopuli(table: Path) -> Iterator[Utterance]:
+def _voxpopuli(table: Path) -> Iterator[Row]:
     root, subset = table.parent, table.stem.removeprefix(_PREFIX)
     clips = Clips()
     parts = sorted(path for path in (root / subset).glob("*") if path.is_dir())
-    for _, row in read_rows(table, ("id", "normalized_text", "speaker_id")):
+    for entry in read_rows(table, ("id", "normalized_text", "speaker_id")):
+        if isinstance(entry, DamagedRow):
+            yield entry
+            continue
+        _, row = entry
         name = row["id"]
         audio = clips.find(root / name[:4] / f"{name}.ogg")
         for part in parts:

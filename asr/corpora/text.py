@@ -17,9 +17,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from asr.data.pairs import Pair, read_pairs
-from asr.data.text_files import text_lines
+from asr.data.pairs import Pair, pair_rows
+from asr.data.text_files import DamagedRow, is_utf8, lenient_lines, usable
 from asr.errors import DataError, UsageError, did_you_mean
+
+Row = Pair | DamagedRow
 
 _ENDINGS = (".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz")
 
@@ -31,13 +33,13 @@ def _existing(folder: Path, names: list[str]) -> Path:
     raise DataError(f"{folder}: none of {', '.join(names)} in this folder")
 
 
-def _pairs(root: Path, subset: str) -> Iterator[Pair]:
+def _pairs(root: Path, subset: str) -> Iterator[Row]:
     """Read a file, or SUBSET.tsv or SUBSET.jsonl in a folder."""
     names = [subset + ending for ending in _ENDINGS]
-    return read_pairs(root if root.is_file() else _existing(root, names))
+    return pair_rows(root if root.is_file() else _existing(root, names))
 
 
-def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
+def _multi30k(root: Path, subset: str) -> Iterator[Row]:
     """Read two parallel files; `train.en-de` stands for `train.en` and `train.de`."""
     part, _, languages = subset.rpartition(".")
     source, dash, target = languages.partition("-")
@@ -49,34 +51,44 @@ def _multi30k(root: Path, subset: str) -> Iterator[Pair]:
     for language in (source, target):
         name = f"{part}.{language}"
         path = _existing(root, [name, f"{name}.gz"])
-        sides.append([line for _, line in text_lines(path)])
+        sides.append([line for _, line in lenient_lines(path)])
     if len(sides[0]) != len(sides[1]):
         raise DataError(
             f"{root}: {part} has {len(sides[0])} lines in {source} and "
             f"{len(sides[1])} in {target}; both must be parallel"
         )
     for number, (one, other) in enumerate(zip(*sides, strict=True), 1):
-        if one.strip() and other.strip():
-            yield Pair(one, other, f"{part}-{number}")
+        name = f"{part}-{number}"
+        if not (is_utf8(one) and is_utf8(other)):
+            yield DamagedRow(name, "not UTF-8")
+        elif one.strip() and other.strip():
+            yield Pair(one, other, name)
+        elif one.strip() or other.strip():
+            yield DamagedRow(
+                name, f"the line in {source if other.strip() else target} is empty"
+            )
 
 
-def _records(source: str, target: str, root: Path, subset: str) -> Iterator[Pair]:
+def _records(source: str, target: str, root: Path, subset: str) -> Iterator[Row]:
     names = [f"{subset}.jsonl", f"{subset}.jsonl.gz"]
-    return read_pairs(_existing(root, names), (source, target))
+    return pair_rows(_existing(root, names), (source, target))
 
 
-TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Pair]]] = {
+TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Row]]] = {
     "pairs": _pairs,
     "tatoeba": _pairs,
     "multi30k": _multi30k,
     "reuters": partial(_records, "body", "title"),
     "acl_titles": partial(_records, "abstract", "title"),
 }
-"""Name -> function that reads a subset below a folder."""
+"""Name -> function that reads a subset below a folder, damaged rows too."""
 
 
-def text_corpus(name: str) -> Callable[[Path, str], Iterator[Pair]]:
+def text_rows(name: str) -> Callable[[Path, str], Iterator[Row]]:
     """Look the reader of a text corpus up by its key in `TEXT_CORPORA`.
+
+    Returns:
+        Function from a folder and a subset to its pairs and damaged rows.
 
     Raises:
         UsageError: The name is unknown; the message suggests the nearest one.
@@ -86,3 +98,16 @@ def text_corpus(name: str) -> Callable[[Path, str], Iterator[Pair]]:
             f"no text corpus {name!r}{did_you_mean(name, list(TEXT_CORPORA))}"
         )
     return TEXT_CORPORA[name]
+
+
+def text_corpus(name: str) -> Callable[[Path, str], Iterator[Pair]]:
+    """Look the reader of the pairs of a text corpus up.
+
+    Returns:
+        As `text_rows`, without damaged rows; one warning counts and names them.
+
+    Raises:
+        UsageError: The name is unknown.
+    """
+    read = text_rows(name)
+    return lambda root, subset: usable(read(root, subset))

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from asr.corpora.base import Corpus
+from asr.corpora.base import Corpus, Row
 from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import DataError, UsageError, install_hint
 from asr.files import atomic_write
@@ -101,7 +101,7 @@ def _check_features(folder: Path) -> None:
                 raise DataError(f"{path}: {kind} is not in TensorFlow Datasets")
 
 
-def _read(name: str, root: Path, subset: str) -> Iterator[Utterance]:
+def _read(name: str, root: Path, subset: str) -> Iterator[Row]:
     folder = root / "flac" / re.sub(r"[^\w.-]+", "-", name)
     manifest = folder / f"{subset}.jsonl"
     if not manifest.is_file():

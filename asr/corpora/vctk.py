@@ -12,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.corpora.base import Clips, corpus_of, read_text
+from asr.corpora.base import Clips, Row, corpus_of, read_text
 from asr.data.manifest import Utterance
+from asr.data.text_files import DamagedRow
+from asr.errors import DataError
 
 
 def _parts(root: Path) -> dict[str, tuple[Path, str]]:
@@ -26,13 +28,18 @@ def _parts(root: Path) -> dict[str, tuple[Path, str]]:
     return {"all": (old, ".wav")} if old.is_dir() else {}
 
 
-def _read(part: tuple[Path, str]) -> Iterator[Utterance]:
+def _read(part: tuple[Path, str]) -> Iterator[Row]:
     folder, ending = part
     clips = Clips()
     for path in sorted(folder.parent.glob("txt/*/*.txt")):
         speaker, name = path.parent.name, path.stem
         audio = clips.find(folder / speaker / f"{name}{ending}")
-        yield Utterance(audio, read_text(path), speaker=speaker, lang="en", id=name)
+        try:
+            text = read_text(path)
+        except DataError as error:
+            yield DamagedRow(name, str(error))
+            continue
+        yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
 
 
 VCTK = corpus_of("vctk", _parts, _read, "VCTK-Corpus-0.92")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +10,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from asr.audio.shard_clip import ShardClip
-from asr.data.text_files import parse_json_object, text_lines, write_json_lines
+from asr.data.text_files import (
+    DamagedRow,
+    parse_json_object,
+    parsed_rows,
+    text_lines,
+    write_json_lines,
+)
 from asr.errors import DataError
 from asr.formats.json_entries import seconds_field, string_field
 
@@ -38,6 +45,7 @@ class Utterance:
         speaker: Name of the speaker, unique in the corpus.
         lang: Language code, such as `en`.
         id: Name of the utterance, unique in the corpus.
+        channel: Channel of the recording, from 1 on, or None for the mean of all.
     """
 
     audio: Path | ShardClip
@@ -47,6 +55,7 @@ class Utterance:
     speaker: str | None = None
     lang: str | None = None
     id: str = ""
+    channel: int | None = None
 
     @property
     def name(self) -> str:
@@ -65,8 +74,8 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
 
     `audio_filepath` is required; its path is relative to the manifest. `shard` names
     the part of a shard (see `ShardClip`). Optional keys are `text`, `duration` and
-    `offset` (seconds), `speaker`, `lang` and `id`. Other keys (such as `pred_text`) and
-    blank lines are ignored.
+    `offset` (seconds), `speaker`, `lang`, `id` and `channel` (from 1). Other keys (such
+    as `pred_text`) and blank lines are ignored.
 
     Yields:
         The utterances, in the order of the manifest.
@@ -81,6 +90,31 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
                 yield _from_json(parse_json_object(line), path.parent)
             except ValueError as error:
                 raise DataError(f"{path}:{number}: {error}") from error
+
+
+def manifest_rows(path: Path) -> Iterator[Utterance | DamagedRow]:
+    """Read a manifest of others, in which a line may be damaged.
+
+    The keys are those of `read_manifest`, or of NeMo: `audio_filename` for
+    `audio_filepath`, and `text_filepath` for a file with the text.
+
+    Raises:
+        DataError: The manifest cannot be read.
+    """
+
+    def parse(line: str) -> Iterator[Utterance]:
+        entry = parse_json_object(line)
+        entry.setdefault("audio_filepath", entry.get("audio_filename"))
+        text = string_field(entry, "text_filepath")
+        if text and entry.get("text") is None:
+            try:
+                lines = [line.strip() for _, line in text_lines(path.parent / text)]
+            except DataError as error:
+                raise ValueError(str(error)) from error
+            entry["text"] = " ".join(lines).strip()
+        yield _from_json(entry, path.parent)
+
+    yield from parsed_rows(path, parse)
 
 
 def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
@@ -111,6 +145,7 @@ def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
         speaker=string_field(entry, "speaker"),
         lang=string_field(entry, "lang"),
         id=string_field(entry, "id") or "",
+        channel=_channel(entry),
     )
 
 
@@ -123,6 +158,7 @@ def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
         "speaker": utterance.speaker,
         "lang": utterance.lang,
         "id": utterance.id or None,
+        "channel": utterance.channel,
     }
     return {key: value for key, value in entry.items() if value is not None}
 
@@ -161,3 +197,10 @@ def _clip(name: str, entry: dict[str, Any], folder: Path) -> ShardClip:
 def _absolute(path: Path) -> Path:
     # Not Path.resolve: links in a corpus stay links.
     return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _channel(entry: dict[str, Any]) -> int | None:
+    value = entry.get("channel")
+    if value is not None and (type(value) is not int or value < 1):
+        raise ValueError(f"channel is {json.dumps(value)}; it must be 1 or more")
+    return value

@@ -10,7 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from asr.data.text_files import parse_json_object, text_lines, write_json_lines
+from asr.data.text_files import (
+    DamagedRow,
+    is_utf8,
+    lenient_lines,
+    parse_json_object,
+    write_json_lines,
+)
 from asr.errors import DataError
 
 
@@ -46,22 +52,45 @@ def read_pairs(
     Raises:
         DataError: The file cannot be read, a line is malformed, or a text is empty.
     """
+    for row in pair_rows(path, keys):
+        if isinstance(row, DamagedRow):
+            raise DataError(str(row))
+        yield row
+
+
+def pair_rows(
+    path: str | Path, keys: tuple[str, str] = ("source", "target")
+) -> Iterator[Pair | DamagedRow]:
+    """Read a file of pairs of others, in which a line may be damaged.
+
+    Args:
+        path: As in `read_pairs`.
+        keys: As in `read_pairs`.
+
+    Raises:
+        DataError: The file cannot be read.
+    """
     path = Path(path)
     parse = _PARSERS.get(Path(path.name.removesuffix(".gz")).suffix)
     if parse is None:
         kinds = ".tsv (source, tab, target) or .jsonl"
         raise DataError(f"{path}: a file of pairs must be {kinds}; rename it")
-    for number, line in text_lines(path):
+    for number, line in lenient_lines(path):
         if not line.strip():
             continue
         try:
-            source, target, name = parse(line, keys)
+            yield _pair(*parse(line, keys), number)
         except ValueError as error:
-            raise DataError(f"{path}:{number}: {error}") from error
-        if not source.strip() or not target.strip():
-            side = "target" if source.strip() else "source"
-            raise DataError(f"{path}:{number}: the {side} is empty")
-        yield Pair(source, target, name or str(number))
+            yield DamagedRow(f"{path}:{number}", str(error))
+
+
+def _pair(source: str, target: str, name: str, number: int) -> Pair:
+    """Make a pair of both sides; a ValueError names an empty one."""
+    if not (is_utf8(source) and is_utf8(target)):
+        raise ValueError("not UTF-8")
+    if not source.strip() or not target.strip():
+        raise ValueError(f"the {'target' if source.strip() else 'source'} is empty")
+    return Pair(source, target, name or str(number))
 
 
 def write_pairs(path: str | Path, pairs: Iterable[Pair]) -> None:

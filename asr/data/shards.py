@@ -121,13 +121,13 @@ def _store(
         position = ends[turn] + _HEADER + record.index(content)
         clip = ShardClip(paths[turn], position, len(content), zlib.crc32(content))
         ends[turn] += _HEADER + len(record) + _FOOTER
-        yield replace(utterance, audio=clip, offset=0.0)
+        yield replace(utterance, audio=clip, offset=0.0, channel=None)
 
 
 def _bytes(utterance: Utterance) -> bytes:
     """Return the content of an audio file with the utterance alone."""
     info = audio_io.inspect(utterance.audio)
-    whole = not utterance.offset and (
+    whole = not (utterance.offset or utterance.channel) and (
         utterance.duration is None or utterance.duration >= info.duration
     )
     if whole and info.format in _COMPRESSED:
@@ -135,7 +135,11 @@ def _bytes(utterance: Utterance) -> bytes:
         return audio.read() if isinstance(audio, ShardClip) else audio.read_bytes()
     offset, duration = utterance.offset, utterance.duration
     samples = audio_io.read(
-        utterance.audio, info.rate, offset=offset, duration=duration
+        utterance.audio,
+        info.rate,
+        offset=offset,
+        duration=duration,
+        channel=utterance.channel,
     )
     # libsndfile would scale floats by one less than full scale.
     integers = np.clip(np.round(samples * 2.0**31), -(2.0**31), 2.0**31 - 1)

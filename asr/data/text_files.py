@@ -4,18 +4,43 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import lzma
+import re
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from asr.errors import DataError
+from asr.errors import DataError, address_in, cannot_read
 from asr.files import atomic_write
 
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 _LONGEST_LINE = 100_000_000  # bytes
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_NAMED = 3  # damaged rows that a warning names
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+
+
+@dataclass(frozen=True)
+class DamagedRow:
+    """A row that cannot be used; the others of its file can.
+
+    Args:
+        place: File and line, or the name of the utterance.
+        problem: What is wrong with it.
+    """
+
+    place: str
+    problem: str
+
+    def __str__(self) -> str:
+        """Return the place and the problem."""
+        return f"{self.place}: {self.problem}"
 
 
 def text_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -31,7 +56,18 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
     Raises:
         DataError: The file is missing, cannot be read, or is not UTF-8.
     """
-    number = 0
+    for number, line in lenient_lines(path):
+        if not is_utf8(line):
+            raise DataError(f"{path}:{number}: not UTF-8; convert the file")
+        yield number, line
+
+
+def lenient_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Read lines as `text_lines`; bytes that are not UTF-8 become surrogates.
+
+    Raises:
+        DataError: The file is missing or cannot be read.
+    """
     try:
         with _OPENERS.get(path.suffix, open)(path, "rb") as file:
             lines = iter(partial(file.readline, _LONGEST_LINE + 1), b"")
@@ -39,13 +75,67 @@ def text_lines(path: Path) -> Iterator[tuple[int, str]]:
                 if len(raw) > _LONGEST_LINE:
                     size = f"{_LONGEST_LINE:,} bytes"
                     raise DataError(f"{path}:{number}: a line of more than {size}")
-                line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-                yield number, line.rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}:{number}: not UTF-8; convert the file") from error
+                coding = "utf-8-sig" if number == 1 else "utf-8"
+                yield number, raw.decode(coding, "surrogateescape").rstrip("\r\n")
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
+        if address_in(path):
+            raise DataError(cannot_read(path, reason)) from error
         raise DataError(f"cannot read {path}: {reason}") from error
+
+
+def is_utf8(line: str) -> bool:
+    """Return whether a line of `lenient_lines` has no surrogates."""
+    return line.isascii() or not _SURROGATE.search(line)
+
+
+def parsed_rows(
+    path: Path, parse: Callable[[str], Iterable[T | DamagedRow]]
+) -> Iterator[T | DamagedRow]:
+    """Parse a file line by line; blank lines are ignored.
+
+    Args:
+        path: The file.
+        parse: Function from a line to its entries; a ValueError, KeyError, TypeError
+            or AttributeError tells that the line is damaged.
+
+    Raises:
+        DataError: The file is missing or cannot be read.
+    """
+    for number, line in lenient_lines(path):
+        if line.strip():
+            try:
+                if not is_utf8(line):
+                    raise ValueError("not UTF-8")
+                yield from parse(line)
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                missing = isinstance(error, KeyError)
+                problem = f"no {error.args[0]!r}" if missing else str(error)
+                yield DamagedRow(f"{path}:{number}", problem)
+
+
+def usable(rows: Iterable[T | DamagedRow]) -> Iterator[T]:
+    """Pass on the rows that can be used; one warning counts and names the others.
+
+    Raises:
+        DataError: There are damaged rows only.
+    """
+    given, damaged, count = False, [], 0
+    try:
+        for row in rows:
+            if isinstance(row, DamagedRow):
+                count += 1
+                damaged += [str(row)] if count <= _NAMED else []
+            else:
+                given = True
+                yield row
+    finally:
+        if count and given:
+            more = ["..."] if count > _NAMED else []
+            named = "; ".join([*damaged, *more])
+            _log.warning("left out %d damaged rows: %s", count, named)
+    if count and not given:
+        raise DataError(damaged[0])
 
 
 def parse_json_object(line: str) -> dict[str, Any]:

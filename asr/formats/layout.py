@@ -55,7 +55,7 @@ def format_seconds(value: float) -> str:
 
 
 def timed_segments(transcript: Transcript) -> Iterator[Segment]:
-    """Yield the segments with monotonic times in whole milliseconds."""
+    """Yield the segments with times in whole milliseconds, monotonic in a channel."""
     for segment in _timed(transcript.segments, 0.0, transcript.duration):
         words = segment.words and tuple(
             _timed(segment.words, segment.start, segment.end)
@@ -65,10 +65,14 @@ def timed_segments(transcript: Transcript) -> Iterator[Segment]:
 
 def _timed(spans: Iterable[_Span], last: float, limit: float) -> Iterator[_Span]:
     """Clamp times between the end before and a limit, in whole milliseconds."""
+    ends: dict[int | None, float] = {}  # speakers of two channels may overlap
     for span in spans:
-        start = max(last, to_milliseconds(min(span.start, limit)) / 1000)
-        last = max(start, to_milliseconds(min(span.end, limit)) / 1000)
-        yield replace(span, start=start, end=last)
+        channel = span.channel if isinstance(span, Segment) else None
+        before = ends.get(channel, last)
+        start = max(before, to_milliseconds(min(span.start, limit)) / 1000)
+        end = max(start, to_milliseconds(min(span.end, limit)) / 1000)
+        ends[channel] = end
+        yield replace(span, start=start, end=end)
 
 
 def to_milliseconds(seconds: float) -> int:

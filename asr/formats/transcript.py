@@ -40,6 +40,7 @@ class Segment:
         doubt: Reason why the decoder's text was replaced by that of CTC, a
             hallucination or loop; None for the decoder's own text.
         confidence: Mean probability of its words, or None from a model without CTC.
+        channel: Channel that it was spoken in, from 1 on; None if channels are mixed.
     """
 
     id: int
@@ -52,6 +53,7 @@ class Segment:
     words: tuple[Word, ...] | None = None
     doubt: str | None = None
     confidence: float | None = None
+    channel: int | None = None
 
 
 @dataclass(frozen=True)

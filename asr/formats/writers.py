@@ -10,7 +10,7 @@ import html
 import json
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import count
 from typing import Any
@@ -26,7 +26,7 @@ from asr.formats.layout import (
     timed_segments,
     to_milliseconds,
 )
-from asr.formats.subtitles import cues, highlight_words
+from asr.formats.subtitles import Cue, cues, highlight_words
 from asr.formats.transcript import Segment, Transcript
 
 
@@ -44,8 +44,8 @@ def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
 def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write one JSON object: text, segments, language, duration, model, version.
 
-    `confidence`, `words` and `doubt` of segments, and `alternatives` and `reason` of
-    the object, are written only if present. Infinite numbers are null.
+    `channel`, `confidence`, `words` and `doubt` of segments, and `alternatives` and
+    `reason` of the object, are written only if present. Infinite numbers are null.
 
     Returns:
         One line of UTF-8 text that ends in a newline.
@@ -94,7 +94,8 @@ def srt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
         blank lines.
     """
     # SubRip has no escape for the arrow that starts a time line.
-    blocks = _subtitles(transcript, layout, ",", partial(re.sub, r"-{2,}>", "->"))
+    escape = partial(re.sub, r"-{2,}>", "->")
+    blocks = _subtitles(transcript, layout, ",", escape, "Channel {}: ")
     return "\n".join(f"{i}\n{block}" for i, block in enumerate(blocks, start=1))
 
 
@@ -109,7 +110,8 @@ def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
         W3C, WebVTT: The Web Video Text Tracks Format, section 4.
     """
     escape = partial(html.escape, quote=False)
-    return "\n".join(["WEBVTT\n", *_subtitles(transcript, layout, ".", escape)])
+    blocks = _subtitles(transcript, layout, ".", escape, "<v Channel {}>")
+    return "\n".join(["WEBVTT\n", *blocks])
 
 
 def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
@@ -127,13 +129,16 @@ def ctm(transcript: Transcript, layout: Layout = DEFAULT) -> str:
     """
     name = _identifier(layout.name)
     lines = []
-    for segment in timed_segments(transcript):
+    # NIST wants the channels one after the other.
+    segments = timed_segments(transcript)
+    for segment in sorted(segments, key=lambda segment: segment.channel or 0):
         if segment.words is None:
             raise UsageError(
                 "ctm needs words with times; transcribe with word_timestamps"
             )
         lines += [
-            f"{name} {layout.channel} {format_seconds(word.start)} "
+            f"{name} {segment.channel or layout.channel} "
+            f"{format_seconds(word.start)} "
             f"{format_seconds(word.end - word.start)} {_identifier(word.word)} "
             f"{word.probability:.3f}\n"
             for word in segment.words
@@ -153,11 +158,15 @@ def textgrid(transcript: Transcript, _: Layout = DEFAULT) -> str:
         Praat's long text format. Intervals without text fill the gaps. Intervals
         without length are skipped, since Praat rejects them.
     """
-    segments = list(timed_segments(transcript))
-    tiers = {"segments": [(s.start, s.end, one_line(s.text)) for s in segments]}
-    if any(segment.words is not None for segment in segments):
-        words = [word for segment in segments for word in segment.words or ()]
-        tiers["words"] = [(word.start, word.end, word.word) for word in words]
+    tiers: dict[str, list[tuple[float, float, str]]] = {}
+    for channel, segments in _by_channel(timed_segments(transcript)).items():
+        label = "" if channel is None else f" {channel}"
+        spans = [(s.start, s.end, one_line(s.text)) for s in segments]
+        tiers[f"segments{label}"] = spans
+        if any(segment.words is not None for segment in segments):
+            words = [word for segment in segments for word in segment.words or ()]
+            spans = [(word.start, word.end, word.word) for word in words]
+            tiers[f"words{label}"] = spans
     end = to_milliseconds(transcript.duration) / 1000
     text = 'File type = "ooTextFile"\nObject class = "TextGrid"\n\n'
     text += f"xmin = 0\nxmax = {end:.3f}\n"
@@ -197,16 +206,30 @@ WORD_FORMATS = frozenset({"srt", "vtt", "ctm", "TextGrid"})
 
 
 def _subtitles(
-    transcript: Transcript, layout: Layout, mark: str, escape: Callable[[str], str]
+    transcript: Transcript,
+    layout: Layout,
+    mark: str,
+    escape: Callable[[str], str],
+    speaker: str,
 ) -> Iterator[str]:
-    """Yield times and lines of each subtitle, the highlighted word underlined."""
-    segments = [s for s in timed_segments(transcript) if s.text.strip()]
-    width, lines = layout.max_line_width, layout.max_line_count
-    divided = cues(segments, transcript.duration, width=width, lines=lines)
-    if layout.highlight_words:
-        divided = [part for cue in divided for part in highlight_words(cue)]
-    for cue in divided:
-        block = f"{_clock(cue.start, mark)} --> {_clock(cue.end, mark)}\n"
+    """Yield times and lines of each subtitle, the highlighted word underlined.
+
+    `speaker` is what stands before the text of a channel, with {} for its number.
+    """
+    spoken = (s for s in timed_segments(transcript) if s.text.strip())
+    labelled: list[tuple[Cue, str]] = []
+    for channel, segments in _by_channel(spoken).items():
+        label = "" if channel is None else speaker.format(channel)
+        visible = 0 if label.startswith("<") else len(label)
+        width = max(1, layout.max_line_width - visible)
+        divided = cues(
+            segments, transcript.duration, width=width, lines=layout.max_line_count
+        )
+        if layout.highlight_words:
+            divided = [part for cue in divided for part in highlight_words(cue)]
+        labelled += [(cue, label) for cue in divided]
+    for cue, label in sorted(labelled, key=lambda entry: entry[0].start):
+        block = f"{_clock(cue.start, mark)} --> {_clock(cue.end, mark)}\n{label}"
         index = count()
         for line in cue.lines:
             words = [
@@ -215,6 +238,14 @@ def _subtitles(
             ]
             block += " ".join(words) + "\n"
         yield block
+
+
+def _by_channel(segments: Iterable[Segment]) -> dict[int | None, list[Segment]]:
+    """Group segments; those of mixed channels are one group, even an empty one."""
+    groups: dict[int | None, list[Segment]] = {}
+    for segment in segments:
+        groups.setdefault(segment.channel, []).append(segment)
+    return dict(sorted(groups.items(), key=lambda x: x[0] or 0)) or {None: []}
 
 
 def _identifier(name: str) -> str:
@@ -244,6 +275,7 @@ def _segment_json(segment: Segment) -> dict[str, Any]:
         for word in segment.words
     ]
     optional = {
+        "channel": segment.channel,
         "confidence": segment.confidence,
         "doubt": segment.doubt,
         "words": words,

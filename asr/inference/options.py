@@ -24,6 +24,7 @@ class TranscribeKeywords(TypedDict, total=False):
     start: float
     end: float | None
     channel: int | None
+    track: int | None
     batch_seconds: float
     on_progress: Callable[[float], object] | None
     on_segment: Callable[[Segment], object] | None
@@ -42,8 +43,9 @@ class TranscribeOptions:
         word_timestamps: Add words with their times to segments.
         start: Seconds to skip.
         end: Stop at this second of the recording; None for its end.
-        channel: Channel to decode, from 1 on; None for the mean of all.
-            Entries of manifests are always read as in training.
+        channel: Channel to decode, from 1 on; None for that of a manifest's entry, or
+            else the mean of all.
+        track: Sound track of files to decode, from 1 on; None for the first.
         batch_seconds: Seconds of audio decoded at once; 96 by default.
         on_progress: Called with the seconds of audio finished since the last call.
         on_segment: Called with each segment with text as soon as it is decoded, in
@@ -61,6 +63,7 @@ class TranscribeOptions:
     start: float = 0.0
     end: float | None = None
     channel: int | None = None
+    track: int | None = None
     batch_seconds: float = BATCH_SECONDS
     on_progress: Callable[[float], object] | None = None
     on_segment: Callable[[Segment], object] | None = None

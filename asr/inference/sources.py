@@ -47,7 +47,7 @@ def open_source(
     Args:
         source: The recording.
         task: Task of the model.
-        options: `start`, `end` and `channel`.
+        options: `start`, `end`, `channel` and `track`.
         rate: Sample rate of an array in hertz; the model's by default.
 
     Yields:
@@ -57,9 +57,12 @@ def open_source(
         AudioError: The recording cannot be read, or ends before `start`.
     """
     start, end = options.start, options.end
+    if isinstance(source, Utterance):
+        yield from _utterance_blocks(source, task, options)
+        return
     if isinstance(source, bytes):
         source = io.BytesIO(source)
-    if not isinstance(source, Utterance | np.ndarray):
+    if not isinstance(source, np.ndarray):
         yield from audio_io.blocks(
             source,
             task.rate,
@@ -67,19 +70,37 @@ def open_source(
             offset=start,
             duration=None if end is None else end - start,
             channel=options.channel,
+            track=options.track,
         )
         return
-    if isinstance(source, Utterance):
-        samples = task.encode_source(source)
-    else:
-        samples = to_mono(source, options.channel)
-        if rate is not None:
-            samples = audio_io.resample(samples, rate, task.rate)
+    samples = to_mono(source, options.channel)
+    if rate is not None:
+        samples = audio_io.resample(samples, rate, task.rate)
     if start * task.rate > samples.size:
         seconds = samples.size / task.rate
         raise AudioError(f"start {start} s is past the end, {seconds:.2f} s")
     last = None if end is None else round(end * task.rate)
     yield samples[round(start * task.rate) : last]
+
+
+def _utterance_blocks(
+    utterance: Utterance, task: Task, options: TranscribeOptions
+) -> Iterator[np.ndarray]:
+    """Decode an entry of a manifest; `start` and `end` count from its own start."""
+    start, end = options.start, options.end
+    if utterance.duration is not None:
+        if start > utterance.duration:
+            text = f"start {start} s is past the end, {utterance.duration:.2f} s"
+            raise AudioError(f"{utterance.name}: {text}")
+        end = min(utterance.duration, utterance.duration if end is None else end)
+    yield from audio_io.blocks(
+        utterance.audio,
+        task.rate,
+        offset=utterance.offset + start,
+        duration=None if end is None else end - start,
+        channel=options.channel or utterance.channel,
+        track=options.track,
+    )
 
 
 def to_mono(samples: np.ndarray, channel: int | None = None) -> np.ndarray:

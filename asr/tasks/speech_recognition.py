@@ -70,7 +70,11 @@ class SpeechRecognition(Task):
     def encode_source(self, record: Utterance) -> np.ndarray:
         """Return the samples of an utterance at the model's rate, (N,) float32."""
         return audio_io.read(
-            record.audio, self.rate, offset=record.offset, duration=record.duration
+            record.audio,
+            self.rate,
+            offset=record.offset,
+            duration=record.duration,
+            channel=record.channel,
         )
 
     def metrics(

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from asr.audio import io as audio_io
-from asr.audio.decoders import RawSamples, open_audio
+from asr.audio.decoders import RawSamples
 from asr.errors import AudioError, UsageError
 
 RATE = 16000
@@ -62,14 +62,23 @@ def either(request, monkeypatch):
         pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
 
 
-def test_a_rate_of_a_few_samples_a_second(tmp_path):
-    """A minute becomes a million samples: not days of it at once."""
-    path = tmp_path / "damaged.wav"
-    soundfile.write(path, noise(500, 1), 1)
-    with open_audio(path) as track:
-        sizes = [len(chunk) for chunk in track.chunks(0, None)]
-    assert sum(sizes) == 500
-    assert max(sizes) <= 60
+@pytest.mark.parametrize(("rate", "shown"), [(1, "1"), (3999, "3,999")])
+def test_a_rate_that_no_recorder_has_is_refused(tmp_path, rate, shown):
+    """At 1 Hz, 10 kB of FLAC are days of audio."""
+    path = tmp_path / "damaged.flac"
+    soundfile.write(path, noise(500, 1), rate)
+    expected = f"{path}: the sampling rate must be 4,000 to 768,000 Hz, got {shown}"
+    assert refused(path) == expected
+    with pytest.raises(AudioError, match="the sampling rate must be"):
+        audio_io.inspect(path)
+
+
+def test_the_highest_rates(tmp_path):
+    path = tmp_path / "high.wav"
+    soundfile.write(path, noise(0.01, 768_000), 768_000)
+    assert len(audio_io.read(path)) == 160
+    soundfile.write(path, noise(0.01, 768_000), 768_001)
+    assert refused(path).endswith("must be 4,000 to 768,000 Hz, got 768,001")
 
 
 def test_missing_file_and_folder(tmp_path):
@@ -198,7 +207,7 @@ def test_joints_of_an_mp3_are_seamless(tmp_path, monkeypatch, chunk):
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * RATE) / RATE)
     soundfile.write(path, tone, RATE)
     whole, _ = soundfile.read(path, dtype="float32")
-    monkeypatch.setattr("asr.audio.decoders.BLOCK", chunk)
+    monkeypatch.setattr("asr.audio.sound_file.BLOCK", chunk)
     np.testing.assert_allclose(audio_io.read(path), whole, atol=1e-6)
     part = audio_io.read(path, offset=2.5, duration=1.0)
     np.testing.assert_allclose(part, whole[40000:56000], atol=1e-6)
@@ -220,6 +229,29 @@ def test_named_pipe(tmp_path):
     writer.start()
     samples = audio_io.read(fifo)
     writer.join()
+    np.testing.assert_array_equal(samples, audio_io.read(path))
+
+
+def test_named_pipe_without_a_writer_does_not_hang(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.audio.decoders._PATIENCE", 0.1)
+    fifo = tmp_path / "a.wav"
+    os.mkfifo(fifo)
+    assert refused(fifo) == f"{fifo}: nobody writes to this named pipe"
+
+
+def test_named_pipe_with_a_slow_writer(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.audio.decoders._PATIENCE", 0.1)
+    path, fifo = tmp_path / "noise.wav", tmp_path / "fifo"
+    soundfile.write(path, noise(1.0), RATE)
+    os.mkfifo(fifo)
+    # Opened for both, so that it waits for no reader.
+    writer = os.fdopen(os.open(fifo, os.O_RDWR), "wb")
+    late = threading.Timer(
+        0.5, lambda: (writer.write(path.read_bytes()), writer.close())
+    )
+    late.start()
+    samples = audio_io.read(fifo)
+    late.join()
     np.testing.assert_array_equal(samples, audio_io.read(path))
 
 
@@ -381,21 +413,21 @@ def test_one_channel_of_a_video(video):
 def test_raw_samples():
     numbers = np.arange(-12000, 12000, 3, dtype="<i2")
     raw = numbers.tobytes() + b"x"  # half a sample at the end
-    whole = audio_io.read(RawSamples(io.BytesIO(raw), 1000), 1000)
+    whole = audio_io.read(RawSamples(io.BytesIO(raw), 4000), 4000)
     np.testing.assert_array_equal(whole, numbers / np.float32(32768))
     part = audio_io.read(
-        RawSamples(io.BytesIO(raw), 1000), 1000, offset=1, duration=2.5
+        RawSamples(io.BytesIO(raw), 4000), 4000, offset=0.25, duration=0.625
     )
     np.testing.assert_array_equal(part, whole[1000:3500])
     np.testing.assert_array_equal(
-        audio_io.read(RawSamples(Pipe(raw), 1000), 1000), whole
+        audio_io.read(RawSamples(Pipe(raw), 4000), 4000), whole
     )
-    twice = audio_io.read(RawSamples(io.BytesIO(raw), 1000), 2000)
+    twice = audio_io.read(RawSamples(io.BytesIO(raw), 4000), 8000)
     assert len(twice) == 2 * len(whole)
-    assert audio_io.read(RawSamples(io.BytesIO(b""), 1000), 1000).size == 0
+    assert audio_io.read(RawSamples(io.BytesIO(b""), 4000), 4000).size == 0
     with pytest.raises(UsageError, match="binary mode"):
-        audio_io.read(RawSamples(io.StringIO("text"), 1000), 1000)
+        audio_io.read(RawSamples(io.StringIO("text"), 4000), 4000)
     with pytest.raises(UsageError, match="rate must be positive, got 0"):
         audio_io.read(RawSamples(io.BytesIO(raw), 0), 1000)
     with pytest.raises(AudioError, match="no channel 2"):
-        audio_io.read(RawSamples(io.BytesIO(raw), 1000), 1000, channel=2)
+        audio_io.read(RawSamples(io.BytesIO(raw), 4000), 4000, channel=2)

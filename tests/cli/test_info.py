@@ -33,6 +33,7 @@ def test_recording(run, samples):
         "channels": 1,
         "format": "FLAC",
         "subtype": "PCM_16",
+        "tracks": 1,
     }
     assert "rate: 22050\n" in run("info", samples / "morning.flac").out
 

@@ -109,7 +109,7 @@ def test_without_arguments_shows_help_and_fails(run):
         (["transcibe"], "error: no command 'transcibe'; did you mean 'transcribe'?"),
         (["--loud"], "error: No such option"),
         (["info"], "error: Missing argument 'MODEL|FILE'; see asr info --help"),
-        (["prepare", "an5", "x"], "error: Invalid value for"),
+        (["prepare", "an5", "x"], "error: no corpus 'an5'; did you mean 'an4'?"),
         (["transcribe", "--beam-size", "0", "x"], "error: Invalid value for '--beam-"),
         (["plot", "attention"], "see asr plot attention --help"),
     ],
@@ -299,3 +299,45 @@ def test_a_missing_extra_is_named(monkeypatch, capsys):
         "error: this command needs the package sacrebleu: "
         "pip install 'asr-attention[train]'\n"
     )
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script(run, monkeypatch, shell):
+    monkeypatch.setenv("_ASR_COMPLETE", f"{shell}_source")
+    ended = run()
+    assert ended.status == 0
+    assert f"_ASR_COMPLETE={shell}_complete" in ended.out
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("asr tr", ["transcribe", "translate", "train"]),
+        ("asr prepare libri", ["librispeech", "libritts"]),
+        ("asr transcribe --tra", ["--track"]),
+        ("asr transcribe -f js", ["json"]),
+        ("asr nothing x", []),
+    ],
+)
+def test_completion(run, monkeypatch, words, found):
+    monkeypatch.setenv("_ASR_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert run().out.split() == [f"plain,{word}" for word in found]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["transcribe", "https://example.org/a.mp3"], 4),
+        (["info", "https://example.org/a.mp3"], 6),
+        (["evaluate", "english", "https://example.org/a.mp3"], 5),
+        (["prepare", "kaldi", "https://example.org/a.mp3"], 5),
+        (["translate", "https://example.org/a.mp3"], 5),
+    ],
+)
+def test_addresses_are_not_read(run, arguments, status):
+    ended = run(*arguments)
+    text = "https://example.org/a.mp3: addresses are not read; download it"
+    assert ended.status == status
+    assert f"error: {text}, and name the file\n" in ended.err

@@ -69,7 +69,7 @@ def test_the_folder_where_recipes_look(run, tmp_path, monkeypatch):
         (["audio_folder"], "audio_folder has no default folder; give DIR"),
         (["pairs"], "pairs has no default folder; give DIR"),
         (["ljspeech", "here", "--data", "there"], "give one of them"),
-        (["ljspech"], "'ljspech' is not one of"),
+        (["ljspech"], "no corpus 'ljspech'; did you mean 'ljspeech'?"),
     ],
 )
 def test_no_folder_to_look_in(run, arguments, message):

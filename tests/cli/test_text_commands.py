@@ -144,6 +144,19 @@ def test_prepare(run, tiny_texts, tmp_path):
     assert (ended.status, "--subset" in ended.err) == (2, True)
 
 
+def test_damaged_pairs_are_counted_and_named(run, tmp_path):
+    path = tmp_path / "train.tsv"
+    path.write_text("a\tb\n\tc\nd\te\n")
+    ended = run("prepare", "pairs", path, "-o", tmp_path / "new")
+    assert ended.out == (
+        f"{tmp_path}/new/train.jsonl: 2 pairs, 2 distinct sources; dropped 1: damaged "
+        f"row ({path}:2: the source is empty)\n"
+    )
+    path.write_text("a\n")
+    ended = run("prepare", "pairs", path, "-o", tmp_path / "new")
+    assert (ended.status, "train.tsv:1: no tab in the line" in ended.err) == (5, True)
+
+
 def test_a_prepared_tokenizer_trains(run, tiny_texts, tmp_path, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tiny_texts))
     root = tiny_texts / "pairs"

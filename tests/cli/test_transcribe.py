@@ -205,6 +205,106 @@ def test_threads_reach_the_network(run, recognizer, wav):
     ]
 
 
+@pytest.mark.parametrize(
+    ("shown", "seconds"),
+    [
+        ("0:30", 30.0),
+        ("1:02:03.5", 3723.5),
+        ("90", 90.0),
+        ("90.25", 90.25),
+        ("01:05", 65.0),
+        ("90:00", 5400.0),
+        (".5", 0.5),
+    ],
+)
+def test_times(run, recognizer, wav, shown, seconds):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--start", shown, "--end", "9999:00")
+    (call,) = recognizer.calls
+    assert (call["start"], call["end"]) == (seconds, 599940.0)
+
+
+@pytest.mark.parametrize(
+    ("shown", "message"),
+    [
+        ("1:75", "'1:75': minutes and seconds must be below 60"),
+        ("1:60:00", "'1:60:00': minutes and seconds must be below 60"),
+        ("1:2:3:4", "'1:2:3:4' is no time; write 90, 1:30 or 1:02:03.5"),
+        ("-1", "'-1' is no time"),
+        ("nan", "'nan' is no time"),
+        ("soon", "'soon' is no time"),
+        ("", "'' is no time"),
+    ],
+)
+def test_what_is_no_time(run, recognizer, wav, shown, message):
+    wav("a.wav")
+    ended = run("transcribe", "a.wav", "--start", shown)
+    assert ended.status == 2
+    assert message in ended.err
+
+
+def test_sound_track(run, recognizer, wav):
+    wav("a.wav")
+    run("transcribe", "a.wav", "--track", "2")
+    assert recognizer.calls[0]["track"] == 2
+
+
+@pytest.fixture
+def stereo(tmp_path, monkeypatch):
+    """Two seconds; the second channel speaks first."""
+    monkeypatch.chdir(tmp_path)
+    soundfile.write(tmp_path / "two.wav", np.full((32000, 2), 0.1), 16000)
+
+
+@pytest.mark.usefixtures("recognizer", "stereo")
+def test_separate_channels_in_every_format(run, wav, tmp_path):
+    wav("one.wav")
+    ended = run(
+        "transcribe", "two.wav", "one.wav", "--channels", "separate", "-o", "out",
+        "-f", "all",
+    )  # fmt: skip
+    assert ended.status == 0
+    written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert written["two.txt"] == "CHANNEL 2\nCHANNEL 1\n"
+    segments = json.loads(written["two.json"])["segments"]
+    found = [(x["id"], x["channel"], x["start"], x["text"]) for x in segments]
+    assert found == [(0, 2, 0.666, "CHANNEL 2"), (1, 1, 1.0, "CHANNEL 1")]
+    assert "\n<v Channel 2>CHANNEL 2\n" in written["two.vtt"]
+    assert "\nChannel 1: CHANNEL 1\n" in written["two.srt"]
+    assert written["two.srt"].index("Channel 2:") < written["two.srt"].index("1: ")
+    columns = [line.split()[:2] for line in written["two.ctm"].splitlines()]
+    assert columns == [["two", "1"]] * 2 + [["two", "2"]] * 2
+    for tier in ("segments 1", "words 1", "segments 2", "words 2"):
+        assert f'name = "{tier}"' in written["two.TextGrid"]
+    # One channel alone is a recording like any other.
+    assert "channel" not in written["one.json"]
+    assert written["one.txt"] == "ONE\n"
+
+
+@pytest.mark.usefixtures("recognizer", "stereo")
+def test_separate_channels_on_standard_output(run):
+    ended = run("transcribe", "two.wav", "--channels", "separate")
+    assert ended.out == "CHANNEL 2\nCHANNEL 1\n"
+
+
+@pytest.mark.usefixtures("stereo")
+def test_mixed_channels_are_the_default(run, recognizer):
+    assert run("transcribe", "two.wav").out == "TWO\n"
+    assert run("transcribe", "two.wav", "--channels", "mean").out == "TWO\n"
+
+
+@pytest.mark.usefixtures("recognizer", "stereo")
+def test_separate_channels_that_cannot_be(run, tmp_path):
+    ended = run("transcribe", "two.wav", "--channels", "separate", "--channel", "1")
+    assert (ended.status, "got --channel 1" in ended.err) == (2, True)
+    ended = run("transcribe", "-", "--channels", "separate")
+    assert (ended.status, "needs files, got standard input" in ended.err) == (2, True)
+    (tmp_path / "junk.wav").write_text("no sound")
+    ended = run("transcribe", "junk.wav", "two.wav", "--channels", "separate")
+    assert ended.status == 4
+    assert ended.out == "two.wav: CHANNEL 2 CHANNEL 1\n"
+
+
 def test_layout_of_subtitles(run, recognizer, wav):
     wav("a b c.wav")
     sizes = ["--max-line-width", "1", "--max-line-count", "2", "--highlight-words"]

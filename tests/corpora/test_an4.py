@@ -6,6 +6,7 @@ import pytest
 
 from asr.corpora.an4 import AN4
 from asr.data.manifest import Utterance
+from asr.data.text_files import DamagedRow
 from asr.errors import DataError
 
 
@@ -50,8 +51,6 @@ def test_without_train_there_is_nothing_to_split(root):
 @pytest.mark.parametrize(
     ("transcription", "says"),
     [
-        ("GO (t/u/c)\nYES\n", r"transcription:2: not `words \(lone\)`"),
-        ("GO (other)\n (lone)\n", r"transcription:1: not `words \(c\)`"),
         ("GO (c)\n", r"transcription: fewer lines than an4_test"),
         ("GO (c)\n(lone)\n(more)\n", r"fileids: fewer lines than an4_test"),
     ],
@@ -60,6 +59,21 @@ def test_malformed_transcription(root, text, transcription, says):
     text(root / "etc/an4_test.transcription", transcription)
     with pytest.raises(DataError, match=says):
         list(AN4.read(root, "test"))
+
+
+@pytest.mark.parametrize(
+    ("transcription", "place"),
+    [
+        ("GO (t/u/c)\nYES\n", "transcription:2: not `words (lone)`"),
+        ("GO (other)\n (lone)\n", "transcription:1: not `words (c)`"),
+    ],
+)
+def test_a_malformed_line_is_one_row(root, text, transcription, place):
+    text(root / "etc/an4_test.transcription", transcription)
+    rows = list(AN4.rows(root, "test"))
+    (damaged,) = [row for row in rows if isinstance(row, DamagedRow)]
+    assert str(damaged).endswith(place)
+    assert len(rows) == 2
 
 
 def test_missing_transcription(root):

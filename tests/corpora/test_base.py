@@ -6,6 +6,7 @@ import pytest
 
 from asr.corpora import CORPORA, corpus, detect
 from asr.corpora.base import Clips, read_rows, read_table
+from asr.data.text_files import DamagedRow, usable
 from asr.errors import DataError, UsageError
 
 REAL = {
@@ -123,9 +124,48 @@ def test_rows(tmp_path, text):
     text(path, "")
     with pytest.raises(DataError, match=r"m\.csv:1: no column id"):
         list(read_rows(path, columns=["id"]))
-    text(path, "id,text\n1,a,b\n")
-    with pytest.raises(DataError, match=r"m\.csv:2: 3 fields, but the header has 2"):
-        list(read_rows(path, columns=["id"]))
-    text(path, "id,text\n1," + "x" * 200_000 + "\n")
-    with pytest.raises(DataError, match=r"m\.csv:2: field larger"):
-        list(read_rows(path, columns=["id"]))
+
+
+@pytest.mark.parametrize(
+    ("row", "place", "problem"),
+    [
+        (b"1,a,b", "3", "3 fields, but the header has 2"),
+        (b"1," + b"x" * 200_000, "3", "field larger than field limit (131072)"),
+        (b'1,"a\nb",c', "3-4", "3 fields, but the header has 2"),
+        (b"1,caf\xe9", "3", "not UTF-8"),
+    ],
+)
+def test_damaged_rows_leave_the_others(tmp_path, row, place, problem):
+    path = tmp_path / "m.csv"
+    path.write_bytes(b"id,text\n0,a\n" + row + b"\n2,b\n")
+    first, damaged, last = read_rows(path, columns=["id"])
+    assert first == (2, {"id": "0", "text": "a"})
+    assert damaged == DamagedRow(f"{path}:{place}", problem)
+    assert last[1] == {"id": "2", "text": "b"}
+
+
+def test_damaged_lines_of_a_table(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"a x\na y\nb caf\xe9\nc z\n")
+    damaged = []
+    assert read_table(path, damaged) == {"a": (1, "x"), "c": (4, "z")}
+    assert [str(row) for row in damaged] == [
+        f"{path}:2: a is repeated; keep one line of it",
+        f"{path}:3: not UTF-8",
+    ]
+
+
+def test_usable_rows(caplog):
+    rows = ["a", *(DamagedRow(f"m:{n}", "odd") for n in range(4)), "b"]
+    assert list(usable(rows)) == ["a", "b"]
+    text = "left out 4 damaged rows: m:0: odd; m:1: odd; m:2: odd; ..."
+    assert caplog.messages == [text]
+    with pytest.raises(DataError, match="m:1: odd"):
+        list(usable(rows[2:3]))
+    assert list(usable([])) == []
+
+
+def test_names_that_no_file_system_takes(tmp_path):
+    long = tmp_path / ("x" * 300) / "a.wav"
+    assert Clips().find(long) == long
+    assert Clips().find(long.parent) == long.parent

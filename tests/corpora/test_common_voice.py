@@ -87,6 +87,14 @@ def test_malformed_files(root, text):
         list(COMMON_VOICE.read(root, "test"))
 
 
+def test_a_tab_in_a_sentence_is_one_damaged_row(root, text, caplog):
+    rows = "c\ta.mp3\tHello\t1\nc\tb.mp3\tGood\tbye\t1\nc\tc.mp3\tYes\t1\n"
+    table = text(root / "de/test.tsv", HEADER + rows)
+    assert [u.text for u in COMMON_VOICE.read(root, "test")] == ["Hello", "Yes"]
+    (message,) = caplog.messages
+    assert message.startswith(f"left out 1 damaged rows: {table}:3: 5 fields")
+
+
 def test_real_common_voice(speech_data):
     root = speech_data / "common-voice"
     validated = list(COMMON_VOICE.read(root, "validated"))

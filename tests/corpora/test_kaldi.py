@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from asr.corpora.generic import KALDI
+from asr.audio import io as audio_io
+from asr.corpora.kaldi import KALDI
 from asr.data.manifest import Utterance
+from asr.data.text_files import DamagedRow
 from asr.errors import DataError
 
 
@@ -38,13 +41,90 @@ def test_speakers_are_optional_and_text_may_lack_a_clip(root, text):
     ]
 
 
-@pytest.mark.parametrize("line", ["sph2pipe -f wav a.sph |", "| cat a.wav"])
-def test_commands_are_refused(root, text, line):
-    text(root / "train/wav.scp", f"u1 near.wav\nu2 {line}\n")
-    with pytest.raises(
-        DataError, match=r"wav\.scp:2: a shell command, which is not run"
-    ):
-        list(KALDI.read(root, "train"))
+@pytest.mark.parametrize(
+    ("command", "name", "channel"),
+    [
+        ("sph2pipe -f wav near.wav |", "near.wav", None),
+        ("/opt/kaldi/tools/sph2pipe -f wav -p -c 2 near.wav |", "near.wav", 2),
+        ("flac -c -d -s near.wav |", "near.wav", None),
+        ("flac -cds near.wav|", "near.wav", None),
+        ("sox near.wav -t wav - |", "near.wav", None),
+        ("sox -t flac near.wav -r 16k -b 16 -c 1 -t wav - remix 2 |", "near.wav", 2),
+        ("sox 'audio/one file.wav' -t wav -r 8000 - rate -h |", "one file.wav", None),
+        ("ffmpeg -v error -i near.wav -ar 16000 -f wav - |", "near.wav", None),
+    ],
+)
+def test_commands_that_decode_a_file(root, text, command, name, channel):
+    """Their file is read; nothing runs."""
+    text(root / "train/wav.scp", f"u1 {command}\n")
+    (found,) = KALDI.rows(root, "train")
+    assert (found.audio.name, found.channel) == (name, channel)
+    assert found.audio.is_file()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "| cat a.wav",
+        "cat near.wav |",
+        "touch ran; cat near.wav |",
+        "sox near.wav -t wav - speed 1.1 |",
+        "sox near.wav -t wav - trim 0 5 |",
+        "sox -v 0.5 near.wav -t wav - |",
+        "sox near.wav other.wav -t wav - |",
+        "sph2pipe -f wav -t 0:5 near.wav |",
+        "sph2pipe -f wav near.wav | sox - -t wav - |",
+        "ffmpeg -ss 3 -i near.wav -f wav - |",
+        "flac -c -d --skip=5 near.wav |",
+        "sox 'near.wav -t wav - |",
+        "sox |",
+        "|",
+    ],
+)
+def test_other_commands_are_damaged_rows(root, text, line):
+    table = text(root / "train/wav.scp", f"u1 near.wav\nu2 {line}\n")
+    first, damaged = KALDI.rows(root, "train")
+    assert first.id == "u1"
+    assert damaged.place == f"{table}:2"
+    assert damaged.problem.startswith("a shell command, which is not run: ")
+    assert not (root / "ran").exists()
+
+
+def test_archives(root, text, clip):
+    one, two = clip(root / "1.wav", 0.5), clip(root / "2.wav", 0.75)
+    content = b"u1 " + one.read_bytes() + b"u2 " + two.read_bytes()
+    (root / "train/wav.ark").write_bytes(content)
+    second = len(one.read_bytes()) + 6
+    text(
+        root / "train/wav.scp",
+        f"u1 wav.ark:3\nu2 wav.ark:{second}\nu3 wav.ark:4\nu4 gone.ark:3\n",
+    )
+    first, other, damaged, missing = KALDI.rows(root, "train")
+    np.testing.assert_array_equal(
+        audio_io.read(first.audio, 8000), audio_io.read(one, 8000)
+    )
+    assert audio_io.inspect(other.audio).duration == 0.75
+    assert "no WAV at byte 4 of" in damaged.problem
+    assert "gone.ark: No such file or directory" in missing.problem
+
+
+def test_paths_from_the_recipe_and_the_working_directory(root, text, clip, monkeypatch):
+    text(root / "data/dev/wav.scp", "u1 audio/a.wav\nu2 here.wav\nu3 gone.wav\n")
+    text(root / "data/dev/text", "u1 A\nu2 B\nu3 C\n")
+    clip(root / "audio/a.wav")
+    clip(root / "elsewhere/here.wav")
+    monkeypatch.chdir(root / "elsewhere")
+    first, second, third = KALDI.read(root / "data", "dev")
+    assert first.audio == root / "audio/a.wav"
+    assert second.audio.resolve() == root / "elsewhere/here.wav"
+    assert third.audio == root / "data/gone.wav"
+
+
+def test_channels_of_segments(root, text):
+    text(root / "train/wav.scp", "r1 near.wav\nr2 sph2pipe -c 2 near.wav |\n")
+    text(root / "train/segments", "a r1 0 1 0\nb r1 0 1 1\nc r1 0 1 A\nd r1 0 1 B\n"
+         "e r2 0 1\nf r1 0 1\n")  # fmt: skip
+    assert [row.channel for row in KALDI.rows(root, "train")] == [1, 2, 1, 2, 2, None]
 
 
 def test_segments(root, text):
@@ -60,10 +140,12 @@ def test_segments(root, text):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("a u1 0.5", "not `utterance recording start end`"),
-        ("a u1 0 1 2", "not `utterance recording start end`"),
-        ("a u1 zero 1", "not `utterance recording start end`"),
-        ("a", "not `utterance recording start end`"),
+        ("a u1 0.5", "not `utterance recording start end [channel]`"),
+        ("a u1 0 1 2 3", "not `utterance recording start end [channel]`"),
+        ("a u1 0 1 C", "not `utterance recording start end [channel]`"),
+        ("a u1 0 1 -1", "not `utterance recording start end [channel]`"),
+        ("a u1 zero 1", "not `utterance recording start end [channel]`"),
+        ("a", "not `utterance recording start end [channel]`"),
         ("a u1 2 1", "start must be >= 0 and before end, got 2.0 s to 1.0 s"),
         ("a u1 -2 1", "start must be >= 0 and before end, got -2.0 s to 1.0 s"),
         ("a u1 0 inf", "start must be >= 0 and before end, got 0.0 s to inf s"),
@@ -72,16 +154,16 @@ def test_segments(root, text):
     ],
 )
 def test_malformed_segments(root, text, line, message):
-    text(root / "train/segments", f"ok u1 0 1\n{line}\n")
-    with pytest.raises(DataError) as caught:
-        list(KALDI.read(root, "train"))
-    assert f"segments:2: {message}" in str(caught.value)
+    segments = text(root / "train/segments", f"ok u1 0 1\n{line}\n")
+    good, damaged = KALDI.rows(root, "train")
+    assert good.id == "ok"
+    assert damaged == DamagedRow(f"{segments}:2", message)
 
 
 def test_missing_and_malformed_files(root, text):
-    text(root / "train/wav.scp", "u1 near.wav\nu2\n")
-    with pytest.raises(DataError, match=r"wav\.scp:2: no path after u2"):
-        list(KALDI.read(root, "train"))
+    table = text(root / "train/wav.scp", "u1 near.wav\nu2\n")
+    _, damaged = KALDI.rows(root, "train")
+    assert damaged == DamagedRow(f"{table}:2", "no path after u2")
     (root / "train/text").unlink()
     with pytest.raises(DataError, match=r"cannot read .*text: No such file"):
         list(KALDI.read(root, "train"))

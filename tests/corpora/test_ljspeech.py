@@ -6,7 +6,7 @@ import pytest
 
 from asr.corpora import detect
 from asr.corpora.audiobooks import LJSPEECH
-from asr.errors import DataError
+from asr.data.text_files import DamagedRow
 
 
 @pytest.fixture
@@ -31,12 +31,23 @@ def test_subsets_and_normalised_text(root):
     assert len(list(LJSPEECH.read(root, "all"))) == 3
 
 
-@pytest.mark.parametrize("line", ["LJ001-0026|only raw", "LJ|a|a", "LJ1|a|b|c", "x"])
+@pytest.mark.parametrize("line", ["LJ001-0026|only raw", "|a|a", "LJ1|a|b|c", "x"])
 def test_malformed_line(root, line):
     metadata = root / "metadata.csv"
     metadata.write_text(metadata.read_text() + line + "\n")
-    with pytest.raises(DataError, match=r"metadata\.csv:5: not `id\|raw\|normalised`"):
-        list(LJSPEECH.read(root, "all"))
+    *others, damaged = LJSPEECH.rows(root, "all")
+    assert damaged == DamagedRow(f"{metadata}:5", "not `id|raw|normalised`")
+    assert [row.id for row in others] == ["LJ001-0024", "LJ001-0025", "LJ002-0050"]
+
+
+def test_two_columns_and_names_without_a_number(root, text):
+    text(root / "metadata.csv", "hello|Hello there.\nbye-0050|Bye.\na|b|c\n")
+    first, second, damaged = LJSPEECH.rows(root, "all")
+    assert (first.id, first.text) == ("hello", "Hello there.")
+    assert (second.id, second.text) == ("bye-0050", "Bye.")
+    assert damaged.problem == "not `id|text`"
+    parts = [[u.id for u in LJSPEECH.read(root, part)] for part in ("train", "dev")]
+    assert parts == [["hello"], ["bye-0050"]]
 
 
 def test_a_header_is_another_corpus(root, text):

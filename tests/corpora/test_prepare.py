@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 import asr
 from asr.corpora.prepare import Preparation
@@ -50,6 +53,8 @@ def test_dropped_utterances_are_reported_by_reason(tmp_path, clip):
     junk.write_text("no audio")
     empty = tmp_path / "empty.wav"
     empty.touch()
+    pipe = tmp_path / "pipe.wav"
+    os.mkfifo(pipe)
     path = manifest(
         tmp_path,
         Utterance(good, "yes", id="kept"),
@@ -59,6 +64,8 @@ def test_dropped_utterances_are_reported_by_reason(tmp_path, clip):
         Utterance(junk, "x", id="junk"),
         Utterance(empty, "x"),
         Utterance(tmp_path, "x", id="folder"),
+        Utterance(pipe, "x", id="pipe"),
+        Utterance(tmp_path / ("x" * 300 + ".wav"), "x", id="long"),
         Utterance(clip(tmp_path / "short.wav", 0.09), "x", id="short"),
         Utterance(good, "x", 0.05, 0.2, id="brief"),
         Utterance(good, "x", 0.5, 1.0, id="outside"),
@@ -67,13 +74,19 @@ def test_dropped_utterances_are_reported_by_reason(tmp_path, clip):
     assert [u.id for u in utterances] == ["kept"]
     assert report.dropped == {
         "no text": ["untold", "blank"],
-        "missing audio": ["gone"],
-        "unreadable audio": ["junk", str(empty), "folder"],
+        "missing audio": [
+            f"gone ({tmp_path}/gone.wav)",
+            f"long ({tmp_path}/{300 * 'x'}.wav)",
+        ],
+        "unreadable audio": ["junk", str(empty), "folder", "pipe"],
         "shorter than 0.1 s": ["short", "brief"],
         "outside of its recording": ["outside"],
     }
     assert "; dropped 2: no text (untold, ...)" in report.summary()
-    assert "; dropped 1: missing audio (gone)" in report.summary()
+    assert (
+        f"; dropped 2: missing audio (gone ({tmp_path}/gone.wav), ...)"
+        in report.summary()
+    )
 
 
 def test_segments_end_with_their_recording(tmp_path, clip):
@@ -81,17 +94,47 @@ def test_segments_end_with_their_recording(tmp_path, clip):
     path = manifest(
         tmp_path,
         Utterance(audio, "a", 1.0, 0.5),
-        Utterance(audio, "b", 9.0, 0.5),
+        Utterance(audio, "b", 1.9, 0.5),
         Utterance(audio, "c", None, 0.5),
+        Utterance(audio, "d", 2.1, 0.5, id="late"),
+        Utterance(audio, "e", 93.0, 0.5, id="later"),
     )
-    spans = [(u.offset, u.duration) for u in prepared("jsonl", path, "all")[0]]
+    utterances, report = prepared("jsonl", path, "all")
+    spans = [(u.offset, u.duration) for u in utterances]
     assert spans == [(0.5, 1.0), (0.5, 1.5), (0.5, 1.5)]
+    assert report.dropped == {"ends over 0.5 s after its recording": ["late", "later"]}
+
+
+def test_damaged_rows_are_counted_and_named(tmp_path, clip):
+    audio = clip(tmp_path / "a.wav", 1.0)
+    path = manifest(tmp_path, Utterance(audio, "a"), Utterance(audio, "b"))
+    path.write_text(path.read_text().replace("\n", "\n{\n", 1))
+    utterances, report = prepared("jsonl", path, "all")
+    assert [u.text for u in utterances] == ["a", "b"]
+    ((reason, (row,)),) = report.dropped.items()
+    assert reason == "damaged row"
+    assert row.startswith(f"{path}:2: not JSON")
+    assert f"; dropped 1: damaged row ({path}:2: not JSON" in report.summary()
+
+
+def test_durations_are_those_of_the_content(tmp_path):
+    """Not what a damaged header says: 20 s here."""
+    path = tmp_path / "claim.flac"
+    soundfile.write(path, np.zeros(3 * 8000), 8000)
+    data = bytearray(path.read_bytes())
+    packed = int.from_bytes(data[18:26], "big") >> 36 << 36 | 20 * 8000
+    data[18:26] = packed.to_bytes(8, "big")
+    path.write_bytes(data)
+    ((utterance,), _) = prepared(
+        "jsonl", manifest(tmp_path, Utterance(path, "x")), "all"
+    )
+    assert utterance.duration == 3.0
 
 
 def test_nothing_usable_is_an_error(tmp_path):
     path = manifest(tmp_path, Utterance(tmp_path / "gone.wav", "x", id="x"))
     with pytest.raises(
-        DataError, match=r"nothing usable in all: .*1: missing audio \(x\)"
+        DataError, match=r"nothing usable in all: .*1: missing audio \(x "
     ):
         prepared("jsonl", path, "all")
     with pytest.raises(DataError, match="no utterances in all"):
@@ -136,7 +179,7 @@ def test_only_some_utterances_are_held(tmp_path, clip, monkeypatch):
             read.append(utterance)
             yield utterance
 
-    monkeypatch.setattr("asr.corpora.generic.read_manifest", reading)
+    monkeypatch.setattr("asr.corpora.generic.manifest_rows", reading)
     for number, utterance in enumerate(Preparation("jsonl", path, "all"), 1):
         assert utterance.text == str(number - 1)
         assert len(read) <= number + 5

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from asr.corpora.text import TEXT_CORPORA, text_corpus
+from asr.corpora.text import TEXT_CORPORA, text_corpus, text_rows
 from asr.data.pairs import Pair
 from asr.errors import DataError, UsageError
 
@@ -39,6 +39,29 @@ def test_parallel_files_that_do_not_fit(tmp_path, subset, message):
     (tmp_path / "val.de").write_text("eins\nzwei\n")
     with pytest.raises(DataError, match=message):
         list(text_corpus("multi30k")(tmp_path, subset))
+
+
+def test_damaged_pairs_leave_the_others(tmp_path, caplog):
+    path = tmp_path / "train.tsv"
+    path.write_bytes(b"a\tb\n\tc\nno tab\nd\t\ncaf\xe9\te\nf\tg\n")
+    assert [p.source for p in text_corpus("pairs")(path, "")] == ["a", "f"]
+    assert caplog.messages == [
+        f"left out 4 damaged rows: {path}:2: the source is empty; {path}:3: no tab in "
+        f"the line; write source, tab, target; {path}:4: the target is empty; ..."
+    ]
+    assert str(list(text_rows("pairs")(path, ""))[4]).endswith(":5: not UTF-8")
+
+
+def test_damaged_lines_of_parallel_files(tmp_path):
+    (tmp_path / "val.en").write_bytes(b"one\n\ncaf\xe9\nfour\n")
+    (tmp_path / "val.de").write_text("eins\nzwei\ndrei\n\n")
+    first, *damaged = text_rows("multi30k")(tmp_path, "val.de-en")
+    assert first.source == "eins"
+    assert list(map(str, damaged)) == [
+        "val-2: the line in en is empty",
+        "val-3: not UTF-8",
+        "val-4: the line in de is empty",
+    ]
 
 
 def test_own_pairs(tmp_path):

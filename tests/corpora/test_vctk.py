@@ -24,7 +24,8 @@ def test_release_0_92_has_two_microphones(tmp_path, text, clip):
     assert (first.text, first.speaker) == ("Please call Stella.", "p225")
     preparation = Preparation("vctk", tmp_path, "mic2")
     assert len(list(preparation)) == 1
-    assert preparation.report.dropped == {"missing audio": ["p280_001"]}
+    missing = audio / "p280/p280_001_mic2.flac"
+    assert preparation.report.dropped == {"missing audio": [f"p280_001 ({missing})"]}
 
 
 def test_release_0_80(tmp_path, text, clip):

@@ -147,3 +147,18 @@ def test_a_line_that_is_too_long(tmp_path, monkeypatch):
     path.write_bytes(gzip.compress(b"\n" + b" " * 101))
     with pytest.raises(DataError, match=r"m\.jsonl\.gz:2: a line of more than"):
         list(read_manifest(path))
+
+
+def test_channels(tmp_path):
+    utterances = [Utterance(tmp_path / "a.wav", "a", channel=2)]
+    write_manifest(tmp_path / "m.jsonl", utterances)
+    assert '"channel": 2' in (tmp_path / "m.jsonl").read_text()
+    assert list(read_manifest(tmp_path / "m.jsonl")) == utterances
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "1.5", '"left"', "true"])
+def test_a_channel_is_a_number_from_1(tmp_path, value):
+    path = tmp_path / "m.jsonl"
+    path.write_text(f'{{"audio_filepath": "a.wav", "channel": {value}}}')
+    with pytest.raises(DataError, match=r"m\.jsonl:1: channel is .*must be 1 or more"):
+        list(read_manifest(path))

@@ -80,6 +80,14 @@ def test_samples_and_metadata_are_equal(utterances, tmp_path):
     assert names == [*(f"set-0000{i}-of-00003.tfrecord" for i in range(3)), "set.jsonl"]
 
 
+def test_one_channel_of_a_recording(utterances, tmp_path):
+    (clip,) = [u for u in utterances if u.id == "f.ogg"]
+    (stored,) = packed([replace(clip, channel=2)], tmp_path, 1)
+    assert stored.channel is None  # the shard holds this channel alone
+    expected = audio_io.read(clip.audio, RATE, channel=2)
+    np.testing.assert_allclose(audio_io.read(stored.audio, RATE), expected, atol=1e-6)
+
+
 def test_compressed_recordings_are_stored_unchanged(utterances, tmp_path):
     for utterance, stored in zip(utterances, packed(utterances, tmp_path), strict=True):
         if utterance.id in ("c.flac", "d.ogg", "e.mp3", "f.ogg"):

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import resources
-from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -76,8 +75,7 @@ def html_report(
     rates = errors / np.maximum(report.counts[:, :3].sum(axis=1), 1)
     order = np.lexsort((-rates, -errors)).tolist()  # most errors first
     rows = _utterance_rows(report, names, alignments, order, media or {})
-    marks = (f" id=u{i}{'' if errors[i] else ' class=correct'}" for i in order)
-    yield from table(_UTTERANCE_HEAD, rows, marks=marks)
+    yield from table(_UTTERANCE_HEAD, rows)
     yield closing()
 
 
@@ -143,7 +141,9 @@ def _utterance_rows(
         score = total(report.counts[position : position + 1])
         figures = str(score.words), str(score.errors), f"{100 * score.wer:.1f}"
         steps = _steps(alignments[position])
-        shown = "".join([*steps, *_media(media.get(position, Media()))])
+        # Links lead to this mark, and the style hides rows by it.
+        mark = f"<a id=u{position}{'' if score.errors else ' class=correct'}></a>"
+        shown = "".join([mark, *steps, *_media(media.get(position, Media()))])
         yield html.escape(names[position]), *figures, shown
 
 
@@ -185,28 +185,18 @@ def inline(content: bytes, kind: str) -> str:
 
 
 def table(
-    head: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    first: str = "",
-    marks: Iterable[str] = (),
+    head: Sequence[str], rows: Iterable[Sequence[str]], first: str = ""
 ) -> Iterator[str]:
-    """Yield a sortable table, its numbers right-aligned.
+    """Yield a sortable table; cells are HTML, the head is text.
 
-    Args:
-        head: Texts of the head.
-        rows: Cells of each row, as HTML.
-        first: Text in the place of an empty one of the head.
-        marks: Attributes of each row, as HTML.
+    Numbers are right-aligned: the cells of columns that hold them, whatever the row.
     """
     numbers = [" class=number" if name in _NUMBERS else "" for name in head]
-    cells = "".join(
-        f"<th{number}>{html.escape(name or first)}"
-        for name, number in zip(head, numbers, strict=True)
-    )
-    yield f"<table><thead><tr>{cells}</thead><tbody>\n"
-    for row, mark in zip(rows, chain(marks, repeat(""))):  # noqa: B905 - endless
-        cells = "".join(f"<td{x}>{cell}" for x, cell in zip(numbers, row, strict=True))
-        yield f"<tr{mark}>{cells}\n"
+    names = "".join(f"<th>{html.escape(name or first)}" for name in head)
+    yield f"<table><thead><tr>{names}</thead><tbody>\n"
+    for row in rows:
+        cells = zip(numbers, row, strict=True)
+        yield "<tr>" + "".join(f"<td{kind}>{cell}" for kind, cell in cells) + "\n"
     yield "</tbody></table>\n"
 
 

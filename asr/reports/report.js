@@ -15,6 +15,13 @@ document.querySelectorAll('th').forEach(head => head.onclick = () => {
   body.append(...rows);
 });
 
+// The head of a column of numbers is aligned as these are.
+document.querySelectorAll('th').forEach(head => {
+  const row = head.closest('table').tBodies[0].rows[0];
+  const cell = row && row.cells[head.cellIndex];
+  head.classList.toggle('number', Boolean(cell && cell.classList.contains('number')));
+});
+
 // The box hides utterances without errors.
 const box = document.querySelector('#errors-only');
 if (box) box.onchange = () => {

@@ -56,15 +56,13 @@ def test_figures_are_those_of_the_report():
     text = page()
     assert "<p class=wer>50.00%" in text
     assert "drawn by speaker" in text
-    assert re.search(
-        r"<h2>By speaker</h2>\n<table>.*<th>speaker<th class=number>utt", text
-    )
+    assert re.search(r"<h2>By speaker</h2>\n<table>.*<th>speaker<th>utterances", text)
     assert "<s class=I><i>∅</i><b>down</b></s>" in text
-    assert len(re.findall(r"<tr id=u\d+( class=correct)?><td>u&lt;", text)) == 12
+    assert text.count("<tr><td>u&lt;") == 12
 
 
 def utterances(text: str) -> list[str]:
-    return re.findall(r"<tr id=u(\d+)", text.partition("<h2>Utterances")[2])
+    return re.findall(r"<a id=u(\d+)", text.partition("<h2>Utterances")[2])
 
 
 def test_the_worst_utterances_come_first():
@@ -74,9 +72,9 @@ def test_the_worst_utterances_come_first():
     text = "".join(html_report(report, list("ABCDE"), title="", facts={}))
     # Of two errors in 4 and in 2 words, and of one in 6 and in none.
     assert utterances(text) == ["1", "0", "4", "3", "2"]
-    assert re.findall(r"<tr id=u(\d) class=correct>", text) == ["2"]
+    assert re.findall(r"<a id=u(\d) class=correct>", text) == ["2"]
     assert "<input type=checkbox id=errors-only>" in text
-    assert "table.errors-only .correct { display: none }" in text
+    assert "table.errors-only tr:has(.correct) { display: none }" in text
 
 
 def test_frequent_errors_link_to_utterances():
@@ -85,12 +83,11 @@ def test_frequent_errors_link_to_utterances():
     row = "<td class=number>2<td>b<td>x<td><a href='#u0'>&lt;A&gt;</a> <a href='#u1'>B"
     assert row in text
     links = re.findall(r"href='#(u\d+)'", text)
-    assert set(links) <= set(re.findall(r"<tr id=(u\d+)", text))
+    assert set(links) <= set(re.findall(r"<a id=(u\d+)", text))
 
 
 def test_numbers_are_right_aligned():
     text = "".join(table(["name", "WER %"], [["7", "1.5"]]))
-    assert "<th>name<th class=number>WER %" in text
     assert "<td>7<td class=number>1.5" in text
     assert ".number { text-align: right }" in page()
 

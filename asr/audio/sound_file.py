@@ -25,6 +25,7 @@ from asr.audio.structure import structure
 from asr.audio.track import BLOCK, Track, warn_length, warn_once, warn_truncated
 from asr.errors import AudioError
 
+_MOST_PARTS = 10_000
 _UNKNOWN_FRAMES = 1 << 62  # libsndfile reports 2^63 - 1 for a stream without a length
 
 
@@ -55,6 +56,7 @@ def open_soundfile(name: str, file: Path | BinaryIO, *, piped: bool = False) -> 
 
     Raises:
         soundfile.LibsndfileError: libsndfile cannot read it.
+        AudioError: It is more than 10,000 recordings.
         TypeError: The name ends in `.raw`, which soundfile never opens by content.
     """
     if isinstance(file, Path):
@@ -62,6 +64,9 @@ def open_soundfile(name: str, file: Path | BinaryIO, *, piped: bool = False) -> 
             found = structure(opened)
     else:
         found = structure(file)
+    if len(found.parts) > _MOST_PARTS:
+        text = f"more than {_MOST_PARTS:,} recordings joined end to end"
+        raise AudioError(f"{name}: {text}; split it")
     recording = _Recording(name, file, found, piped)
     with recording.open(found.parts[0]) as sound:
         return Track(

@@ -93,7 +93,7 @@ def _joined(file: BinaryIO, start: int, end: int, size: int) -> int | None:
     """Return where another file of the same kind begins, or None."""
     mark = read_at(file, start, 4)
     for place in (end, end + 1):
-        if place < size and read_at(file, place, 4) == mark:
+        if start < place < size and read_at(file, place, 4) == mark:
             return place
     return None
 

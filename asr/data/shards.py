@@ -141,8 +141,9 @@ def _bytes(utterance: Utterance) -> bytes:
         duration=duration,
         channel=utterance.channel,
     )
-    # libsndfile would scale floats by one less than full scale.
-    integers = np.clip(np.round(samples * 2.0**31), -(2.0**31), 2.0**31 - 1)
+    # libsndfile would scale floats by one less than full scale. 32 bits round the
+    # largest integer up, and full scale would turn into its negative.
+    integers = np.clip(np.round(samples * np.float64(2**31)), -(2.0**31), 2.0**31 - 1)
     file = io.BytesIO()
     soundfile.write(file, integers.astype("int32"), info.rate, "PCM_24", format="FLAC")
     return file.getvalue()

@@ -7,6 +7,7 @@ import logging
 import shutil
 import struct
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -268,6 +269,28 @@ def test_cut_off_while_compressed(tmp_path, caplog, kind, coding):
     assert 1.5 < seconds < 3.5
     assert len(samples) == round(seconds * RATE)
     assert caplog.messages == [f"{path}: truncated or damaged after {seconds:.2f} s"]
+
+
+@pytest.mark.parametrize("kind", ["AU", "WAV", "AIFF", "W64", "CAF", "NIST"])
+@pytest.mark.parametrize("byte", [0, 255])
+def test_headers_of_nothing_end(tmp_path, kind, byte):
+    """Sizes and positions of 0, or of the largest number, lead nowhere."""
+    path = tmp_path / f"odd.{kind.lower()}"
+    whole = content(tone(0.1), kind, "PCM_16")
+    for first in range(4, 60, 2):
+        data = bytearray(whole)
+        data[first : first + 8] = bytes([byte]) * 8
+        path.write_bytes(data)
+        with suppress(AudioError):
+            assert len(audio_io.read(path)) < 200 * RATE
+
+
+def test_too_many_recordings_in_one(tmp_path, monkeypatch):
+    monkeypatch.setattr("asr.audio.sound_file._MOST_PARTS", 2)
+    path = tmp_path / "joined.ogg"
+    path.write_bytes(3 * content(tone(0.1), "OGG", "VORBIS"))
+    with pytest.raises(AudioError, match="more than 2 recordings joined end to end"):
+        audio_io.read(path)
 
 
 def test_flac_without_a_whole_frame_is_refused(tmp_path):

@@ -1,8 +1,9 @@
-"""Start-up time of the program against bare Python; imports of TensorFlow."""
+"""Whole commands from start to end: seconds and peak memory, against bare imports."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -10,25 +11,48 @@ import time
 
 import harness
 
-HELP = 0.3  # seconds
-ASR = "import sys; from asr.cli.main import main; status = main(sys.argv[1:]); "
-LOADED = (
-    "print([m for m in ('tensorflow', 'keras') if m in sys.modules], file=sys.stderr)"
-)
+SAMPLE = "data/samples/river.wav"
+TARGETS = {  # seconds, and megabytes
+    "asr --help": (0.1, 100),
+    f"asr transcribe {SAMPLE}": (0.5, 150),
+    "asr translate 'It is late.'": (0.6, 150),
+}
+RATIO = 4.0  # of a transcription to the imports that every command has
+HEAVY = ("tensorflow", "keras", "librosa", "matplotlib")
 
 
-def run(arguments: list[str]) -> tuple[float, str]:
-    """Run Python in the checkout; return seconds and the last line of stderr."""
+def run(arguments: list[str]) -> tuple[float, float]:
+    """Run Python in the checkout; return seconds and megabytes (MiB)."""
     start = time.perf_counter()
-    done = subprocess.run(
+    process = subprocess.Popen(
         [sys.executable, *arguments],
+        cwd=harness.ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(process.stderr.read().decode())
+    process.stderr.close()
+    return seconds, usage.ru_maxrss / 1024
+
+
+def heavy_imports(command: list[str]) -> str:
+    """Return which of the heavy packages a command imports."""
+    program = (
+        "import sys; from asr.cli.main import main; main(sys.argv[1:]); "
+        f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command],
         cwd=harness.ROOT,
         check=True,
         capture_output=True,
         text=True,
     )
-    lines = done.stderr.splitlines()
-    return time.perf_counter() - start, lines[-1] if lines else ""
+    return done.stderr.splitlines()[-1]
 
 
 def main() -> None:
@@ -39,26 +63,37 @@ def main() -> None:
     options = parser.parse_args()
     runs = 3 if options.quick else options.runs
     harness.announce()
+    bare = "python -c 'import numpy, click'"
     programs = {
-        "python -c pass": ["-c", "pass"],
+        bare: ["-c", "import numpy, click"],
         "python -c 'import asr'": ["-c", "import asr"],
         "asr --help": ["-m", "asr", "--help"],
-        "asr score --help": ["-m", "asr", "score", "--help"],
-        "asr prepare --help": ["-m", "asr", "prepare", "--help"],
+        f"asr transcribe {SAMPLE}": ["-m", "asr", "transcribe", SAMPLE],
+        "asr translate 'It is late.'": ["-m", "asr", "translate", "It is late."],
     }
-    times: dict[str, list[float]] = {name: [] for name in programs}
+    figures: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
     for _ in range(runs):  # in turn, so that disturbances affect all programs
         for name, arguments in programs.items():
-            times[name].append(run(arguments)[0])
-    medians = {name: statistics.median(values) for name, values in times.items()}
-    bare = medians["python -c pass"]
-    for name, seconds in medians.items():
-        print(f"{name}: {seconds:.3f} s, ratio to bare Python {seconds / bare:.1f}")
-    harness.verdict("asr --help, seconds", medians["asr --help"], HELP, below=True)
-    for command in ("score", "prepare"):
-        _, loaded = run(["-c", ASR + LOADED, command, "--help"])
+            figures[name].append(run(arguments))
+    seconds = {name: statistics.median(s for s, _ in f) for name, f in figures.items()}
+    for name, found in figures.items():
+        fastest, memory = min(s for s, _ in found), max(m for _, m in found)
+        print(
+            f"{name}: {seconds[name]:.3f} s (fastest {fastest:.3f}), {memory:.0f} MB, "
+            f"ratio to {bare} {seconds[name] / seconds[bare]:.2f}"
+        )
+    for name, (most_seconds, most_memory) in TARGETS.items():
+        harness.verdict(f"{name}, seconds", seconds[name], most_seconds, below=True)
+        memory = max(m for _, m in figures[name])
+        harness.verdict(f"{name}, megabytes", memory, most_memory, below=True)
+    ratio = seconds[f"asr transcribe {SAMPLE}"] / seconds[bare]
+    harness.verdict(f"asr transcribe, ratio to {bare}", ratio, RATIO, below=True)
+    for command in (["transcribe", SAMPLE], ["score", "--help"], ["prepare", "--help"]):
+        loaded = heavy_imports(command)
         met = "met" if loaded == "[]" else "MISSED"
-        print(f"asr {command} --help imports of TensorFlow, Keras: {loaded} ({met})")
+        print(
+            f"asr {' '.join(command)} imports of {', '.join(HEAVY)}: {loaded} ({met})"
+        )
 
 
 if __name__ == "__main__":

@@ -77,7 +77,8 @@ def _lexicon_search(
         # Lexicon search cannot find a word without a pronunciation.
         phrases = (_tokens("hotword", phrase, task) for phrase in config.hotwords)
         texts = map(task.tokenizer.decode, phrases)
-        unknown = {word for text in texts for word in text.split()} - search.vocabulary
+        unknown = {word for text in texts for word in text.split()}
+        unknown -= search.vocabulary if unknown else set()
     if not unknown:
         return search
     log.warning(

@@ -27,14 +27,13 @@ from pathlib import Path
 from asr.corpora.base import (
     Clips,
     Row,
+    clip_with_text,
     corpus_of,
     folders_with,
     read_table,
-    read_text,
 )
 from asr.data.manifest import Utterance
 from asr.data.text_files import DamagedRow, lenient_lines, parsed_rows
-from asr.errors import DataError
 
 _NORMALIZED = ".normalized.txt"
 _DEV_EVERY = 25
@@ -70,13 +69,7 @@ def _libritts(subset: Path) -> Iterator[Row]:
     for path in sorted(subset.glob(f"*/*/*{_NORMALIZED}")):
         name = path.name.removesuffix(_NORMALIZED)
         audio = clips.find(path.with_name(f"{name}.wav"))
-        speaker = path.parent.parent.name
-        try:
-            text = read_text(path)
-        except DataError as error:
-            yield DamagedRow(name, str(error))
-            continue
-        yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
+        yield clip_with_text(audio, path, path.parent.parent.name, name)
 
 
 def _ljspeech_parts(root: Path) -> dict[str, tuple[Path, bool | None]]:

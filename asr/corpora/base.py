@@ -240,3 +240,11 @@ def _row_problem(row: list[str], header: list[str]) -> str:
     if row and len(row) != len(header):
         return f"{len(row)} fields, but the header has {len(header)}"
     return "" if all(map(is_utf8, row)) else "not UTF-8"
+
+
+def clip_with_text(audio: Path, text: Path, speaker: str, name: str) -> Row:
+    """Return an English utterance whose transcript is a file of its own."""
+    try:
+        return Utterance(audio, read_text(text), speaker=speaker, lang="en", id=name)
+    except DataError as error:
+        return DamagedRow(name, str(error))

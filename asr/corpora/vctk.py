@@ -12,10 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from asr.corpora.base import Clips, Row, corpus_of, read_text
-from asr.data.manifest import Utterance
-from asr.data.text_files import DamagedRow
-from asr.errors import DataError
+from asr.corpora.base import Clips, Row, clip_with_text, corpus_of
 
 
 def _parts(root: Path) -> dict[str, tuple[Path, str]]:
@@ -34,12 +31,7 @@ def _read(part: tuple[Path, str]) -> Iterator[Row]:
     for path in sorted(folder.parent.glob("txt/*/*.txt")):
         speaker, name = path.parent.name, path.stem
         audio = clips.find(folder / speaker / f"{name}{ending}")
-        try:
-            text = read_text(path)
-        except DataError as error:
-            yield DamagedRow(name, str(error))
-            continue
-        yield Utterance(audio, text, speaker=speaker, lang="en", id=name)
+        yield clip_with_text(audio, path, speaker, name)
 
 
 VCTK = corpus_of("vctk", _parts, _read, "VCTK-Corpus-0.92")

@@ -71,9 +71,7 @@ def train_language_model(recipe: Recipe, output: Path) -> Path:
     texts = [text for domain in domains for text in domain]
     tokenizer = CharacterTokenizer(tuple(data.characters) or characters_of(texts))
     known = set(tokenizer.characters)
-    spelled = [
-        [text for text in domain if known.issuperset(text)] for domain in domains
-    ]
+    spelled = [[*filter(known.issuperset, domain)] for domain in domains]
     count = sum(map(len, spelled))
     if count < len(texts):
         log.warning("left out %d texts: unknown characters", len(texts) - count)

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,6 +110,26 @@ def recipe_path(name: str | Path) -> Path:
     raise RecipeError(
         f"no recipe {name}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
     )
+
+
+LARGEST_TEXT = 10_000_000
+"""Bytes of a text file of a model or run folder."""
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """Read a plain file of limited size as UTF-8; a device would never end.
+
+    Raises:
+        OSError: It cannot be read, is no plain file, or is larger.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait
+        raise OSError(0, "not a plain file")
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(0, f"larger than {largest:,} bytes")
+    return content.decode()
 
 
 def check_folder(folder: Path) -> None:

@@ -13,7 +13,7 @@ from click.exceptions import Exit, NoArgsIsHelpError
 
 from asr import __version__
 from asr.cli import terminal
-from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint
+from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
         if ctx.resilient_parsing or cmd_name.startswith("-"):
             return None  # click completes a word, or reports an unknown option
         raise UsageError(
-            f"no command {cmd_name!r}{did_you_mean(cmd_name, list(COMMANDS))}"
+            f"no command {quoted(cmd_name)}{did_you_mean(cmd_name, list(COMMANDS))}"
         )
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:

@@ -18,7 +18,7 @@ from asr.evaluation.page import page
 from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
 from asr.experiments.environment import environment
-from asr.files import atomic_write, data_directory
+from asr.files import atomic_write, data_directory, read_text
 from asr.inference.generator import TextGenerator, load_text
 from asr.inference.recognizer import Recognizer, load
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
@@ -120,7 +120,7 @@ def _logged(path: Path) -> Iterator[None]:
 
 def _note_environment(recipe: Recipe, output: Path) -> None:
     path = output / ENVIRONMENT
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = path.read_text("utf-8", "replace") if path.is_file() else ""
     with atomic_write(path) as file:
         file.write(before + json.dumps({**environment(), "seed": recipe.seed}) + "\n")
 
@@ -194,8 +194,12 @@ def _scores(output: Path, name: str) -> dict[str, Any]:
     path = output / SCORES / f"{name}.json"
     if not path.is_file():
         return {}
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return scores if scores.get("of") == _state(output, name) else {}
+    try:
+        scores = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):
+        return {}  # damaged: it is made again
+    known = isinstance(scores, dict) and scores.get("of") == _state(output, name)
+    return scores if known else {}
 
 
 def _score(

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import yaml
 
+from asr.config.loading import parse_yaml
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import Recipe
 from asr.errors import ModelError, OutputError, RecipeError, TrainingError
-from asr.files import atomic_write
+from asr.files import atomic_write, read_text
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
 from asr.text.tokenizers import Tokenizer, read_tokenizer
@@ -39,9 +40,8 @@ def load_run_recipe(folder: Path) -> Recipe:
     if not path.is_file():
         raise TrainingError(f"{folder}: not a run folder: it has no {RECIPE}")
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return from_dict(Recipe, tree)
-    except (yaml.YAMLError, ValueError, RecipeError) as error:
+        return from_dict(Recipe, parse_yaml(read_text(path)))
+    except (OSError, UnicodeDecodeError, RecipeError) as error:
         raise RecipeError(f"{path}: {error}") from error
 
 

@@ -115,5 +115,6 @@ def is_finished(output: Path) -> bool:
     history = output / LOG
     if not (history.is_file() and (output / MODEL).is_dir()):
         return False
-    done = len(history.read_text(encoding="utf-8").splitlines())
+    with history.open("rb") as file:
+        done = sum(1 for _ in file)
     return done >= load_run_recipe(output).train.epochs

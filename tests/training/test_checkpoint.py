@@ -46,6 +46,11 @@ def values(model: keras.Model) -> list[np.ndarray]:
     return [v.numpy().copy() for v in [*model.variables, *model.optimizer.variables]]
 
 
+def arrays(folder) -> dict[str, np.ndarray]:
+    with np.load(folder / CHECKPOINT) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
 @pytest.fixture
 def saved(tmp_path):
     """A folder with the checkpoint of a model after four batches, and the model."""
@@ -79,13 +84,12 @@ def test_everything_comes_back(saved):
 
 def test_a_checkpoint_of_an_earlier_release(saved):
     folder, model, average = saved
-    with np.load(folder / CHECKPOINT) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    facts = json.loads(arrays["facts"].tobytes())
+    content = arrays(folder)
+    facts = json.loads(content["facts"].tobytes())
     del facts["progress"]["start_sources"]
     facts["progress"] |= {"stale": 1, "factor": 1.0, "heard": [{"path": "x"}]}
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
-    np.savez(folder / CHECKPOINT, **arrays)
+    content["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
+    np.savez(folder / CHECKPOINT, **content)
     progress = load_state(folder, model, average)
     assert progress.start_sources == [{"path": "x"}]
     assert progress.epoch == 2
@@ -128,6 +132,54 @@ def test_damaged_checkpoint(saved, what):
         load_state(folder, other, WeightAverage(0.9))
     for one, two in zip(before, values(other), strict=True):
         np.testing.assert_array_equal(one, two)  # nothing was believed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"epoch": "one"}, {"epoch": -1}, {"batch": None}, {"step": 1.5},
+        {"best": []}, {"seconds": "x"}, {"logs": []}, {"metrics": 3},
+        {"history": {}}, {"history": [3]}, {"history": [{}]}, {"start_sources": "x"},
+        {"unknown": 1}, [], None,
+    ],
+)  # fmt: skip
+def test_checkpoint_with_a_position_of_another_kind(saved, changed):
+    folder, model, average = saved
+    content = arrays(folder)
+    facts = json.loads(content["facts"].tobytes())
+    facts["progress"] = (
+        facts["progress"] | changed if isinstance(changed, dict) else changed
+    )
+    content["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
+    np.savez(folder / CHECKPOINT, **content)
+    with pytest.raises(TrainingError, match="damaged"):
+        load_state(folder, model, average)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("v0", np.zeros(3)),
+        ("v0", np.zeros((2, 3), "U3")),
+        ("v0", None),
+        ("a0", np.zeros(3)),
+        ("a9", np.zeros(3)),
+        ("facts", np.array(3)),
+        ("facts", np.frombuffer(b"[" * 100_000, "uint8")),
+        ("", np.zeros(3)),
+        ("v0", np.zeros((4000, 4000))),
+    ],
+)
+def test_checkpoint_with_another_array(saved, name, value):
+    folder, model, average = saved
+    content = arrays(folder) | {name: value}
+    content = {key: array for key, array in content.items() if array is not None}
+    np.savez_compressed(folder / CHECKPOINT, **content)
+    before = values(model)
+    with pytest.raises(TrainingError, match="damaged"):
+        load_state(folder, model, average)
+    for one, two in zip(before, values(model), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_checkpoint_of_another_model(saved):
@@ -181,9 +233,12 @@ def test_folder_without_a_run(tmp_path):
         load_run_recipe(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("text", ["a: [", "sede: 1", "seed: 2024-13-1", "- 1"])
+@pytest.mark.parametrize(
+    "text",
+    ["a: [", "sede: 1", "seed: 2024-13-1", "- 1", "[" * 5000, "a: &a [*a]", "\xff"],
+)
 def test_recipe_that_was_changed_for_the_worse(tmp_path, text):
-    (tmp_path / "recipe.yaml").write_text(text)
+    (tmp_path / "recipe.yaml").write_bytes(text.encode("latin-1"))
     with pytest.raises(RecipeError, match=r"recipe\.yaml: "):
         load_run_recipe(tmp_path)
 

@@ -7,12 +7,12 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
 
-from asr.errors import ModelError, OutputError, RecipeError, did_you_mean
+from asr.errors import ModelError, OutputError, RecipeError, did_you_mean, quoted
 
 _PACKAGE = Path(__file__).resolve().parent
 _NOT_CLOSE = "give a path or one of"
@@ -56,15 +56,28 @@ def model_path(name: str | Path) -> Path:
     path = Path(name)
     bundled = bundled_models()
     # A run folder may have the name of a bundled model; it has no config.json.
-    if path.is_dir() and ((path / "config.json").exists() or str(name) not in bundled):
+    named = str(name) in bundled
+    if _holds(path.is_dir) and ((path / "config.json").exists() or not named):
         inner = path / "model"
         is_run = (inner / "config.json").exists()
         return inner if is_run and not (path / "config.json").exists() else path
-    if str(name) in bundled:
+    if named:
         return bundled[str(name)]
     raise ModelError(
-        f"no model {name}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
+        f"no model {_cut(name)}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
     )
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Return a condition of a path; a name that no file can have meets none."""
+    try:
+        return condition()
+    except (OSError, ValueError):
+        return False
+
+
+def _cut(name: str | Path) -> str:
+    return quoted(str(name))[1:-1]
 
 
 def model_task(name: str | Path) -> str:
@@ -97,7 +110,7 @@ def recipe_path(name: str | Path) -> Path:
         RecipeError: Neither a file nor a shipped recipe has this name.
     """
     path = Path(name)
-    if path.is_file():
+    if _holds(path.is_file):
         return path
     folder = share() / "recipes"
     files = sorted(folder.rglob("*.yaml"))
@@ -108,7 +121,7 @@ def recipe_path(name: str | Path) -> Path:
     if wanted in shipped:
         return shipped[wanted]
     raise RecipeError(
-        f"no recipe {name}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
+        f"no recipe {_cut(name)}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
     )
 
 
@@ -124,12 +137,33 @@ def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
         UnicodeDecodeError: It is not UTF-8.
     """
     if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait
-        raise OSError(0, "not a plain file")
+        raise OSError("not a plain file")
     with path.open("rb") as file:
         content = file.read(largest + 1)
     if len(content) > largest:
-        raise OSError(0, f"larger than {largest:,} bytes")
+        raise OSError(f"larger than {largest:,} bytes")
     return content.decode()
+
+
+def unread_reason(error: OSError | UnicodeDecodeError) -> str:
+    """Return why `read_text` could not read a file."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return error.strerror or str(error)
+
+
+def walk(
+    folder: Path, onerror: Callable[[OSError], None]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk through a folder like `os.walk`, however deeply its folders are nested."""
+    waiting = [str(folder)]
+    while waiting:
+        # os.walk calls itself for each level; its first result has one level alone.
+        found = next(os.walk(waiting.pop(), onerror=onerror), None)
+        if found:
+            yield found
+            links = (Path(found[0], name) for name in sorted(found[1], reverse=True))
+            waiting += [str(path) for path in links if not path.is_symlink()]
 
 
 def check_folder(folder: Path) -> None:

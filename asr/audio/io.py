@@ -7,7 +7,6 @@ extra `video`) decodes other formats. soxr resamples.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import soxr
 from asr.audio.decoders import Source, open_audio
 from asr.audio.resampler import QUALITY, Resampler
 from asr.errors import AudioError, UsageError
+from asr.files import walk
 
 _log = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ def find_audio(path: str | Path) -> list[Path]:
         next(path.iterdir(), None)  # fails without permission
         recordings = sorted(
             file
-            for folder, _, names in os.walk(path, onerror=_warn)
+            for folder, _, names in walk(path, onerror=_warn)
             for file in (Path(folder, name) for name in names)
             if file.suffix.lower() in AUDIO_EXTENSIONS
             and not file.name.startswith(".")

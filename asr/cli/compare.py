@@ -64,7 +64,7 @@ def _parse(text: str) -> tuple[str, list[Any]]:
     try:
         listed = parse_yaml(f"[{values}]")
     except RecipeError as error:
-        raise UsageError(f"--vary {text[:200]}: the values are {error}") from error
+        raise UsageError(f"--vary {text[:200]}: {error}") from error
     if not listed:
         raise UsageError(f"--vary {text}: values are missing")
     return key.strip(), listed

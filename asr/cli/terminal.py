@@ -21,6 +21,7 @@ from asr.errors import AsrError, OutputError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LONGEST_MESSAGE = 1000  # characters; a path has up to 4,096
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -36,6 +37,14 @@ def prepare_streams() -> None:
 def escaped(text: str) -> str:
     """Escape the control characters that a terminal would obey."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def _shortened(line: str) -> str:
+    """Cut a message in the middle: an argument or a name in it is very long."""
+    if len(line) <= _LONGEST_MESSAGE:
+        return line
+    half = _LONGEST_MESSAGE // 2
+    return f"{line[:half]} ... {line[-half:]}"
 
 
 def print_json(value: Any) -> None:
@@ -56,13 +65,13 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return escaped(super().format(record))
+        return _shortened(escaped(super().format(record)))
 
 
 def report(error: Exception) -> int:
     """Print an error as one line `error: ...`; return its exit status."""
     message, status = _describe(error)
-    click.echo(f"error: {escaped(' '.join(message.split()))}", err=True)
+    click.echo(f"error: {_shortened(escaped(' '.join(message.split())))}", err=True)
     return status
 
 

@@ -12,7 +12,7 @@ import yaml
 from asr.config.parsing import from_dict
 from asr.config.schema import Recipe
 from asr.errors import RecipeError, quoted
-from asr.files import read_text, recipe_path
+from asr.files import read_text, recipe_path, unread_reason
 
 _MOST_BASES = 8
 _LARGEST = 200_000  # bytes of a file
@@ -52,7 +52,7 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     try:
         tree = parse_yaml(read_text(path, _LARGEST))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        reason = unread_reason(error)
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
     except RecipeError as error:
         raise RecipeError(f"{path}: {error}") from error
@@ -133,7 +133,7 @@ def _assign(tree: dict[str, Any], override: str) -> None:
     try:
         value = parse_yaml(text)
     except RecipeError as error:
-        raise RecipeError(f"--set {shown}: the value is {error}") from error
+        raise RecipeError(f"--set {shown}: {error}") from error
     *parents, last = key.strip().split(".")
     node = tree
     for parent in parents:

@@ -31,7 +31,7 @@ from asr.config.schema import (
     SourceConfig,
 )
 from asr.errors import ModelError, RecipeError, quoted
-from asr.files import LARGEST_TEXT, atomic_write, read_text
+from asr.files import LARGEST_TEXT, atomic_write, read_text, unread_reason
 from asr.runtime.network import Network
 from asr.storage.weights import (
     LARGEST_WEIGHTS,
@@ -263,7 +263,7 @@ def verify(folder: Path) -> None:
     try:
         lines = read_text(sums, _LARGEST_SUMS).splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise ModelError(f"{sums}: not a readable file: {error}") from error
+        raise ModelError(f"{sums}: {unread_reason(error)}") from error
     listed = {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
     for name in _SUMMED:
         path = folder / name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from asr.data.text_files import parse_json_object, text_lines
+from asr.data.text_files import parse_json_object
 from asr.reports.html import closing, inline, opening, table
 
 ENVIRONMENT, SCORES, REPORT = "environment.jsonl", "scores", "report.html"
@@ -65,7 +66,12 @@ def _folded(
 def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    return [parse_json_object(line) for _, line in text_lines(path)]
+    entries = []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:  # splitlines() splits at U+2028, too
+            with contextlib.suppress(ValueError):  # a damaged line is left out
+                entries.append(parse_json_object(line))
+    return entries
 
 
 def _cell(value: Any) -> str:

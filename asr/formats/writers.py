@@ -201,8 +201,13 @@ def _subtitles(
 ) -> Iterator[str]:
     """Yield times and lines of each subtitle, the highlighted word underlined."""
     segments = [s for s in timed_segments(transcript) if s.text.strip()]
-    width, lines = layout.max_line_width, layout.max_line_count
-    divided = cues(segments, transcript.duration, width=width, lines=lines)
+    divided = cues(
+        segments,
+        transcript.duration,
+        width=layout.max_line_width,
+        lines=layout.max_line_count,
+        words=layout.max_words_per_line,
+    )
     if layout.highlight_words:
         divided = [part for cue in divided for part in highlight_words(cue)]
     for cue in divided:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -197,8 +198,9 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
     final = Path(path).resolve()  # replaces the target of a link
     if final.exists() and not final.is_file():
         raise OutputError(f"cannot write {path}: it is not a plain file")
-    # PATH.tmp could be longer than the 255 bytes that a name may have.
-    temporary = final.with_name(f".asr-{secrets.token_hex(6)}.tmp")
+    # PATH.tmp could be longer than the 255 bytes that a name may have. The number of
+    # the process tells whose it is if that is killed.
+    temporary = final.with_name(f".asr-{os.getpid()}-{secrets.token_hex(6)}.tmp")
     text: dict[str, Any] = {}
     if mode == "w":
         # File names that are not UTF-8 contain surrogates, which JSON can escape.
@@ -216,7 +218,8 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {path}: {reason}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only file system
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

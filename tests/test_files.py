@@ -153,6 +153,38 @@ def test_a_failed_block_leaves_the_old_file(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_read_only_file_system_names_the_target(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # even of a file that is not there
+    with pytest.raises(OutputError) as caught, atomic_write(tmp_path / "a.txt"):
+        pass
+    expected = f"cannot write {tmp_path / 'a.txt'}: Read-only file system"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_an_ended_process_leaves_no_unfinished_file(tmp_path, number, status):
+    program = (
+        "import os, signal, sys, click\n"
+        "from asr.cli import main\n"
+        "from asr.files import atomic_write\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    with atomic_write(sys.argv[1]) as file:\n"
+        "        file.write('new'); file.flush()\n"
+        f"        os.kill(os.getpid(), signal.{number})\n"
+        "main.cli.get_command = lambda *_: command\n"
+        "sys.exit(main.main(['models']))\n"
+    )
+    path = tmp_path / "a.txt"
+    result = subprocess.run([sys.executable, "-c", program, path], check=False)
+    assert result.returncode == status
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_killed_process_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")

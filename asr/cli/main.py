@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +19,7 @@ from asr.cli import terminal
 from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 COMMANDS = {
     "transcribe": "Transcribe recordings.",
@@ -39,6 +42,7 @@ COMMANDS = {
 """Command -> its line in `asr --help`; the command itself is `asr.cli.NAME.command`."""
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_TERMINATED = 143  # 128 + SIGTERM
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
@@ -98,10 +102,37 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program name; by default those of the process.
 
     Returns:
-        Exit status: 0, the status of the error, 130 after Ctrl-C, 141 when standard
-        output is closed.
+        Exit status: 0, the status of the error, 130 after Ctrl-C, 143 after
+        SIGTERM, 141 when standard output is closed.
     """
     terminal.prepare_streams()
+    with _terminable():
+        return _run(argv)
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end: it cleans up as after Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that no unfinished file is left."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """Run the command line; return the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     context: click.Context | None = None
     try:
@@ -114,8 +145,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
-    except (KeyboardInterrupt, click.Abort):
-        return _INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _TERMINATED if isinstance(error, _Terminated) else _INTERRUPTED
     except BrokenPipeError:
         terminal.silence_stdout()
         return _BROKEN_PIPE

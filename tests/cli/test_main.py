@@ -54,6 +54,7 @@ def test_help_lists_each_command(run, option):
 def test_every_command_module_is_listed(root):
     helpers = {
         "__init__",
+        "alignments",
         "corpora",
         "inputs",
         "main",

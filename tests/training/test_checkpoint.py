@@ -6,19 +6,22 @@ import errno
 import json
 import os
 import resource
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 from asr.config.schema import Recipe, TrainConfig
-from asr.errors import RecipeError, TrainingError
+from asr.errors import OutputError, RecipeError, TrainingError
 from asr.training.checkpoint import Progress, load_state, save_state
 from asr.training.optimizers import WeightAverage, build_optimizer
 from asr.training.run_folder import (
     CHECKPOINT,
     load_run_recipe,
     load_run_tokenizer,
+    locked,
     save_recipe,
     sweep,
 )
@@ -256,8 +259,53 @@ def test_a_kill_between_two_renames_loses_no_model(tmp_path, renamed):
     for name in ("model.old", "model.new", *(["model"] if renamed else [])):
         (tmp_path / name).mkdir()
         (tmp_path / name / "which").write_text(name)
-    (tmp_path / ".asr-1.tmp").touch()
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    for name in (".asr-12-ab.tmp", ".asr-1-ab.tmp"):  # of that process, and another
+        (tmp_path / name).touch()
+    sweep(tmp_path, "12")
+    assert {path.name for path in tmp_path.iterdir()} == {"model", ".asr-1-ab.tmp"}
     expected = "model" if renamed else "model.old"
     assert (tmp_path / "model" / "which").read_text() == expected
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from asr.training.run_folder import locked
+with locked(Path(sys.argv[1])):
+    Path(sys.argv[1], f".asr-{__import__('os').getpid()}-ab.tmp").touch()
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_folder_belongs_to_one_process(tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        message = (
+            rf"run: in use by process {holder.pid} on \S+; wait for it, or stop it"
+        )
+        with pytest.raises(TrainingError, match=message), locked(folder):
+            pytest.fail("two have it")
+        assert len(list(folder.glob(".asr-*.tmp"))) == 1  # still its own
+        holder.kill()
+    (folder / ".asr-1-ab.tmp").touch()  # of another program
+    with locked(folder):
+        assert [path.name for path in folder.glob(".asr-*.tmp")] == [".asr-1-ab.tmp"]
+        with locked(folder):  # of this process
+            pass
+        assert (folder / ".lock").read_text().startswith(f"{os.getpid()} on ")
+    assert [path.name for path in folder.iterdir()] == [".asr-1-ab.tmp"]
+
+
+def test_a_lock_leaves_no_empty_folder(tmp_path):
+    with pytest.raises(ValueError, match="no data"), locked(tmp_path / "a"):
+        raise ValueError("no data")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputError, match="cannot write into"),
+        locked(tmp_path / "file"),
+    ):
+        pass

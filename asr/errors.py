@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 _ADDRESS = re.compile(r"(?:^|/)([A-Za-z][A-Za-z0-9+.-]+):/+(.*)", re.DOTALL)
 
@@ -90,6 +92,18 @@ def cannot_read(path: str | Path, reason: str) -> str:
     return f"{address}: addresses are not read; download it, and name the file"
 
 
+_MOST_QUOTED = 200  # characters
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel = 3
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _MOST_QUOTED
+
+
+def quoted(value: Any) -> str:
+    """Return the `repr` of a value for a message, cut to 200 characters."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= _MOST_QUOTED else text[: _MOST_QUOTED - 3] + "..."
+
+
 def did_you_mean(
     word: str, choices: Sequence[str], otherwise: str = "it takes one of"
 ) -> str:
@@ -103,7 +117,8 @@ def did_you_mean(
     Returns:
         `; did you mean 'x'?`, or `; it takes one of: x, y`.
     """
-    close = difflib.get_close_matches(word, choices, n=1)
+    # The time of the comparison grows with the product of the lengths.
+    close = difflib.get_close_matches(word[:_MOST_QUOTED], choices, n=1)
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; {otherwise}: {', '.join(choices) or 'there are none'}"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -18,6 +20,7 @@ from asr.errors import (
     address_in,
     cannot_read,
     did_you_mean,
+    quoted,
 )
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -86,17 +89,30 @@ def model_path(name: str | Path) -> Path:
     path = Path(name)
     bundled = bundled_models()
     # A run folder may have the name of a bundled model; it has no config.json.
-    if path.is_dir() and ((path / "config.json").exists() or str(name) not in bundled):
+    named = str(name) in bundled
+    if _holds(path.is_dir) and ((path / "config.json").exists() or not named):
         inner = path / "model"
         is_run = (inner / "config.json").exists()
         return inner if is_run and not (path / "config.json").exists() else path
-    if str(name) in bundled:
+    if named:
         return bundled[str(name)]
     if address_in(name):
         raise ModelError(cannot_read(name, ""))
     raise ModelError(
-        f"no model {name}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
+        f"no model {_cut(name)}{did_you_mean(str(name), list(bundled), _NOT_CLOSE)}"
     )
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    """Return a condition of a path; a name that no file can have meets none."""
+    try:
+        return condition()
+    except (OSError, ValueError):
+        return False
+
+
+def _cut(name: str | Path) -> str:
+    return quoted(str(name))[1:-1]
 
 
 def model_task(name: str | Path) -> str:
@@ -129,7 +145,7 @@ def recipe_path(name: str | Path) -> Path:
         RecipeError: Neither a file nor a shipped recipe has this name.
     """
     path = Path(name)
-    if path.is_file():
+    if _holds(path.is_file):
         return path
     folder = share() / "recipes"
     files = sorted(folder.rglob("*.yaml"))
@@ -140,8 +156,49 @@ def recipe_path(name: str | Path) -> Path:
     if wanted in shipped:
         return shipped[wanted]
     raise RecipeError(
-        f"no recipe {name}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
+        f"no recipe {_cut(name)}{did_you_mean(wanted, list(shipped), _NOT_CLOSE)}"
     )
+
+
+LARGEST_TEXT = 10_000_000
+"""Bytes of a text file of a model or run folder."""
+
+
+def read_text(path: Path, largest: int = LARGEST_TEXT) -> str:
+    """Read a plain file of limited size as UTF-8; a device would never end.
+
+    Raises:
+        OSError: It cannot be read, is no plain file, or is larger.
+        UnicodeDecodeError: It is not UTF-8.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait
+        raise OSError("not a plain file")
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(f"larger than {largest:,} bytes")
+    return content.decode()
+
+
+def unread_reason(error: OSError | UnicodeDecodeError) -> str:
+    """Return why `read_text` could not read a file."""
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return error.strerror or str(error)
+
+
+def walk(
+    folder: Path, onerror: Callable[[OSError], None]
+) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk through a folder like `os.walk`, however deeply its folders are nested."""
+    waiting = [str(folder)]
+    while waiting:
+        # os.walk calls itself for each level; its first result has one level alone.
+        found = next(os.walk(waiting.pop(), onerror=onerror), None)
+        if found:
+            yield found
+            links = (Path(found[0], name) for name in sorted(found[1], reverse=True))
+            waiting += [str(path) for path in links if not path.is_symlink()]
 
 
 def check_folder(folder: Path) -> None:
@@ -175,8 +232,9 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
     final = Path(path).resolve()  # replaces the target of a link
     if final.exists() and not final.is_file():
         raise OutputError(f"cannot write {path}: it is not a plain file")
-    # PATH.tmp could be longer than the 255 bytes that a name may have.
-    temporary = final.with_name(f".asr-{secrets.token_hex(6)}.tmp")
+    # PATH.tmp could be longer than the 255 bytes that a name may have. The number of
+    # the process tells whose it is if that is killed.
+    temporary = final.with_name(f".asr-{os.getpid()}-{secrets.token_hex(6)}.tmp")
     text: dict[str, Any] = {}
     if mode == "w":
         # File names that are not UTF-8 contain surrogates, which JSON can escape.
@@ -194,7 +252,8 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {path}: {reason}") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a read-only file system
+            temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from asr import files
 from asr.audio.io import find_audio, inspect
 from asr.data.manifest import read_manifest
 from asr.errors import ModelError, OutputError, RecipeError
-from asr.files import atomic_write, model_path, recipe_path
+from asr.files import atomic_write, model_path, recipe_path, walk
 
 
 @pytest.fixture
@@ -153,6 +153,38 @@ def test_a_failed_block_leaves_the_old_file(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_read_only_file_system_names_the_target(tmp_path, monkeypatch):
+    def refuse(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # even of a file that is not there
+    with pytest.raises(OutputError) as caught, atomic_write(tmp_path / "a.txt"):
+        pass
+    expected = f"cannot write {tmp_path / 'a.txt'}: Read-only file system"
+    assert str(caught.value) == expected
+
+
+@pytest.mark.parametrize(("number", "status"), [("SIGTERM", 143), ("SIGINT", 130)])
+def test_an_ended_process_leaves_no_unfinished_file(tmp_path, number, status):
+    program = (
+        "import os, signal, sys, click\n"
+        "from asr.cli import main\n"
+        "from asr.files import atomic_write\n"
+        "@click.command()\n"
+        "def command():\n"
+        "    with atomic_write(sys.argv[1]) as file:\n"
+        "        file.write('new'); file.flush()\n"
+        f"        os.kill(os.getpid(), signal.{number})\n"
+        "main.cli.get_command = lambda *_: command\n"
+        "sys.exit(main.main(['models']))\n"
+    )
+    path = tmp_path / "a.txt"
+    result = subprocess.run([sys.executable, "-c", program, path], check=False)
+    assert result.returncode == status
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_killed_process_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -248,3 +280,38 @@ def test_the_task_of_a_model(tmp_path):
         path.write_text(content)
         with pytest.raises(ModelError, match="not a readable model configuration"):
             files.model_task(tmp_path)
+
+
+def test_a_folder_nested_a_thousand_times(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    expected = 1200
+    for _ in range(expected):  # relative names: the whole path is long
+        Path("d").mkdir()
+        monkeypatch.chdir("d")
+    Path("leaf").touch()
+    monkeypatch.chdir(tmp_path)
+    walked = list(walk(tmp_path, pytest.fail))
+    assert len(walked) == expected + 1
+    assert walked[-1][2] == ["leaf"]
+    for folder, _, names in reversed(walked):  # rmtree cannot
+        for name in names:
+            Path(folder, name).unlink()
+        if Path(folder) != tmp_path:
+            Path(folder).rmdir()
+
+
+def test_walking_is_that_of_os_walk(tmp_path):
+    for name in ("b/c", "a", "b/a/x"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").touch()
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    ours = {folder: set(names) for folder, _, names in walk(tmp_path, pytest.fail)}
+    assert ours == {folder: set(names) for folder, _, names in os.walk(tmp_path)}
+
+
+@pytest.mark.parametrize("name", ["x" * 10_000, "a/" * 10_000, "a\0b"])
+def test_names_that_no_file_can_have(name):
+    for find, error in ((model_path, ModelError), (recipe_path, RecipeError)):
+        with pytest.raises(error, match=r"no (model|recipe) ") as caught:
+            find(name)
+        assert len(str(caught.value)) < 2000

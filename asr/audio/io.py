@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import logging
-import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from asr.audio.decoders import Source, open_audio
 from asr.audio.resampler import QUALITY, Resampler
 from asr.audio.track import Track
 from asr.errors import AudioError, UsageError, cannot_read
+from asr.files import walk
 
 _log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def find_audio(path: str | Path) -> list[Path]:
         next(path.iterdir(), None)  # fails without permission
         files = sorted(
             file
-            for folder, _, names in os.walk(path, onerror=_warn)
+            for folder, _, names in walk(path, onerror=_warn)
             for file in (Path(folder, name) for name in names)
             if file.suffix.lower() in AUDIO_EXTENSIONS and file.name[0] != "."
         )

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-import yaml
 
 from asr.cli import options, terminal
 from asr.cli.options import COUNT, option
-from asr.errors import UsageError
+from asr.config.loading import parse_yaml
+from asr.errors import RecipeError, UsageError
 from asr.files import recipe_path
 
 
@@ -62,9 +62,9 @@ def _parse(text: str) -> tuple[str, list[Any]]:
     if not separator or not key.strip():
         raise UsageError(f"--vary {text}: write it as key.subkey=value,value")
     try:
-        listed = yaml.safe_load(f"[{values}]")
-    except (yaml.YAMLError, ValueError) as error:
-        raise UsageError(f"--vary {text}: the values are not valid YAML") from error
+        listed = parse_yaml(f"[{values}]")
+    except RecipeError as error:
+        raise UsageError(f"--vary {text[:200]}: {error}") from error
     if not listed:
         raise UsageError(f"--vary {text}: values are missing")
     return key.strip(), listed

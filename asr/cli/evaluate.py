@@ -18,7 +18,7 @@ from asr.corpora import corpus as known
 from asr.corpora import detect
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.data.text_files import write_json_lines
-from asr.errors import UsageError
+from asr.errors import AsrError, UsageError
 from asr.files import model_path, model_task
 from asr.metrics.alignment import align
 from asr.metrics.report import check_groups
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asr.data.manifest import Utterance
+    from asr.evaluation.speech import Evaluation
     from asr.evaluation.text import TextEvaluation
+    from asr.inference.recognizer import Recognizer
     from asr.language_model.perplexity import Perplexity
 
 
@@ -103,6 +105,20 @@ def _score_speech(request: SimpleNamespace) -> None:
         batch_seconds=request.batch_seconds,
         decoding=options.decoding_config(recognizer.decoding, request.search),
     )
+    try:
+        _write_files(request, recognizer, evaluation)
+    finally:  # a file that cannot be written does not lose the scores
+        shown = request.by, request.errors
+        terminal.print_scores(evaluation, *shown, as_json=request.as_json)
+    if request.calibrate:
+        calibration = asr.calibrate(evaluation, recognizer.config.calibration)
+        asr.write_calibration(model_path(request.model), calibration)
+
+
+def _write_files(
+    request: SimpleNamespace, recognizer: Recognizer, evaluation: Evaluation
+) -> None:
+    """Write the files that the options name."""
     if request.predictions:
         results = (result.to_json() for result in evaluation.results)
         write_json_lines(request.predictions, results)
@@ -125,11 +141,6 @@ def _score_speech(request: SimpleNamespace) -> None:
         }
         lines = page(title, request.model, recognizer, evaluation, **facts)
         outputs.write_lines(request.report, lines)
-    shown = request.by, request.errors
-    terminal.print_scores(evaluation, *shown, as_json=request.as_json)
-    if request.calibrate:
-        calibration = asr.calibrate(evaluation, recognizer.config.calibration)
-        asr.write_calibration(model_path(request.model), calibration)
 
 
 def _score_language_model(request: SimpleNamespace) -> Perplexity:
@@ -155,7 +166,11 @@ def _score_texts(request: SimpleNamespace) -> TextEvaluation:
     )
     if request.predictions:
         results = (result.to_json() for result in evaluation.results)
-        write_json_lines(request.predictions, results)
+        try:
+            write_json_lines(request.predictions, results)
+        except AsrError:
+            terminal.print_scores(evaluation, as_json=request.as_json)
+            raise
     return evaluation
 
 

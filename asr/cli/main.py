@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import logging
 import os
 import shlex
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING
 
 import click
@@ -15,10 +18,10 @@ from click.shell_completion import shell_complete
 
 from asr import __version__
 from asr.cli import terminal
-from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint
+from asr.errors import EXTRAS, UsageError, did_you_mean, install_hint, quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 COMMANDS = {
     "transcribe": "Transcribe recordings.",
@@ -42,6 +45,7 @@ COMMANDS = {
 
 _COMPLETE = "_ASR_COMPLETE"
 _INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+_TERMINATED = 143  # 128 + SIGTERM
 _BROKEN_PIPE = 141  # 128 + SIGPIPE
 
 
@@ -57,7 +61,7 @@ class _LazyGroup(click.Group):
         if ctx.resilient_parsing or cmd_name.startswith("-"):
             return None  # click completes a word, or reports an unknown option
         raise UsageError(
-            f"no command {cmd_name!r}{did_you_mean(cmd_name, list(COMMANDS))}"
+            f"no command {quoted(cmd_name)}{did_you_mean(cmd_name, list(COMMANDS))}"
         )
 
     def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
@@ -101,8 +105,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: Arguments after the program name; by default those of the process.
 
     Returns:
-        Exit status: 0, the status of the error, 130 after Ctrl-C, 141 when standard
-        output is closed.
+        Exit status: 0, the status of the error, 130 after Ctrl-C, 143 after
+        SIGTERM, 141 when standard output is closed.
     """
     if completing := os.environ.get(_COMPLETE):
         return shell_complete(cli, {}, "asr", _COMPLETE, completing)
@@ -111,6 +115,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     terminal.prepare_streams()
+    with _terminable():
+        return _invoke(arguments)
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was asked to end: it cleans up as after Ctrl-C."""
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exception, so that no unfinished file is left."""
+
+    def end(*_: object) -> None:
+        raise _Terminated
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _invoke(arguments: list[str]) -> int:
+    """Run the command line; return the exit status."""
     context: click.Context | None = None
     try:
         context = cli.make_context("asr", list(arguments))
@@ -123,8 +154,8 @@ def _run(arguments: list[str]) -> int:
     except NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
-    except (KeyboardInterrupt, click.Abort):
-        return _INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _TERMINATED if isinstance(error, _Terminated) else _INTERRUPTED
     except BrokenPipeError:
         terminal.silence_stdout()
         return _BROKEN_PIPE

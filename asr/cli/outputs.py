@@ -14,7 +14,7 @@ from asr.files import atomic_write, check_folder
 from asr.formats.writers import WORD_FORMATS, WRITERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asr.cli.inputs import Source
     from asr.formats.layout import Layout
@@ -38,22 +38,31 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def wants_word_times(output_format: str, times_words: bool) -> bool:
+def formats(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the keys of `WRITERS` that names of `FORMATS` stand for, each once."""
+    return tuple(
+        dict.fromkeys(
+            kind for name in names for kind in (WRITERS if name == "all" else [name])
+        )
+    )
+
+
+def wants_word_times(kinds: Sequence[str], times_words: bool) -> bool:
     """Return whether a format gets times of words.
 
     Args:
-        output_format: One of `FORMATS`.
+        kinds: Formats, keys of `WRITERS`.
         times_words: The model can find times of words.
 
     Raises:
-        UsageError: The format needs times of words, and the model cannot find them.
+        UsageError: A format needs times of words, and the model cannot find them.
     """
-    if not times_words and output_format in ("ctm", "all"):
+    if not times_words and "ctm" in kinds:
         raise UsageError(
-            f"{output_format} needs times of words, and this model has no CTC head to "
-            "find them; choose another format"
+            "ctm needs times of words, and this model has no CTC head to find them; "
+            "choose another format"
         )
-    return times_words and output_format in (*WORD_FORMATS, "all")
+    return times_words and not WORD_FORMATS.isdisjoint(kinds)
 
 
 def _printable(text: str) -> str:
@@ -85,13 +94,13 @@ def print_transcript(
 
 def write_transcript(
     transcript: Transcript,
-    output_format: str,
+    kinds: Iterable[str],
     layout: Layout,
     *,
     folder: Path,
     name: str,
 ) -> list[Path]:
-    """Write a transcript to `FOLDER/NAME.FORMAT`, complete or not at all.
+    """Write a transcript to `FOLDER/NAME.FORMAT`, each complete or not at all.
 
     `layout.name` is the path below the folder, which is made if missing. JSON has the
     `name` of the recording as `audio_filepath`.
@@ -102,7 +111,7 @@ def write_transcript(
     Raises:
         OutputError: A file cannot be written.
     """
-    files = _files(folder, layout.name, output_format)
+    files = _files(folder, layout.name, kinds)
     for kind, path in files.items():
         make_folder(path.parent)
         with atomic_write(path) as file:
@@ -122,20 +131,19 @@ def without_outputs(
     recordings: Iterable[Source],
     names: Mapping[Source, str],
     folder: Path,
-    output_format: str,
+    kinds: Sequence[str],
 ) -> list[Source]:
     """Return the recordings that lack an output file of `write_transcript`."""
     return [
         source
         for source in recordings
-        for paths in [_files(folder, names[source], output_format).values()]
+        for paths in [_files(folder, names[source], kinds).values()]
         if not all(path.is_file() for path in paths)
     ]
 
 
-def _files(folder: Path, name: str, output_format: str) -> dict[str, Path]:
-    formats = list(WRITERS) if output_format == "all" else [output_format]
-    return {kind: folder / f"{name}.{kind}" for kind in formats}
+def _files(folder: Path, name: str, kinds: Iterable[str]) -> dict[str, Path]:
+    return {kind: folder / f"{name}.{kind}" for kind in kinds}
 
 
 def make_folder(folder: Path) -> None:

@@ -61,7 +61,7 @@ def command(
         terminal.print_json(scores)
         return
     for name in scores:
-        text = (folder / SCORES / f"{name}.txt").read_text(encoding="utf-8")
+        text = (folder / SCORES / f"{name}.txt").read_text("utf-8", "replace")
         click.echo(f"{name}\n{text}")
     click.echo(folder / REPORT)
 

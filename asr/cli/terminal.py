@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 COMMAND = "asr.command"
 """Key of the command line in the `meta` of click's context."""
 
+_LONGEST_MESSAGE = 1000  # characters; a path has up to 4,096
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -46,6 +47,14 @@ def escaped(text: str) -> str:
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
 
 
+def _shortened(line: str) -> str:
+    """Cut a message in the middle: an argument or a name in it is very long."""
+    if len(line) <= _LONGEST_MESSAGE:
+        return line
+    half = _LONGEST_MESSAGE // 2
+    return f"{line[:half]} ... {line[-half:]}"
+
+
 def print_json(value: Any) -> None:
     """Print a value as one line of JSON."""
     click.echo(json.dumps(value, ensure_ascii=False))
@@ -64,13 +73,13 @@ class Formatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return escaped(super().format(record))
+        return _shortened(escaped(super().format(record)))
 
 
 def report(error: Exception) -> int:
     """Print an error as one line `error: ...`; return its exit status."""
     message, status = _describe(error)
-    click.echo(f"error: {escaped(' '.join(message.split()))}", err=True)
+    click.echo(f"error: {_shortened(escaped(' '.join(message.split())))}", err=True)
     return status
 
 

@@ -36,12 +36,13 @@ class Request:
     sources: tuple[str, ...]
     model: str
     folder: Path | None
-    output_format: str
+    output_formats: tuple[str, ...]
     n_best: int
     vad: bool
     word_timestamps: bool
     max_line_width: int
     max_line_count: int
+    max_words_per_line: int | None
     highlight_words: bool
     start: float
     end: float | None
@@ -58,6 +59,11 @@ class Request:
     search: dict[str, Any]
 
     @property
+    def kinds(self) -> tuple[str, ...]:
+        """The output formats, keys of `WRITERS`."""
+        return outputs.formats(self.output_formats)
+
+    @property
     def several(self) -> bool:
         """There may be more than one recording."""
         return len(self.sources) > 1 or inputs.is_folder(self.sources[0])
@@ -65,7 +71,7 @@ class Request:
     @property
     def prints_segments(self) -> bool:
         """The text of a single recording is printed segment by segment."""
-        printed = self.folder is None and self.output_format == "txt"
+        printed = self.folder is None and self.kinds == ("txt",)
         return printed and not self.several and self.channels == "mean"
 
 
@@ -92,11 +98,18 @@ class Request:
     options.FOLDER,
     "Write a file for each recording here.  [default: standard output]",
 )
-@option("-f --output-format", _FORMAT, "Write this format.", default="txt")
+@option(
+    "-f --output-format output_formats",
+    _FORMAT,
+    "Write this format, repeatable.",
+    default=["txt"],
+    multiple=True,
+)
 @options.n_best("List n-best hypotheses in json, for recordings of one segment.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
 @option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
+@option("--max-words-per-line", COUNT, "Words of a subtitle line.  [default: any]")
 @option("--highlight-words", bool, "Underline the spoken word in subtitles.")
 @option("--resume", bool, "Skip recordings that have files in --output-dir.")
 @option("--json-progress", bool, "Write progress as JSON lines on standard error.")
@@ -129,7 +142,7 @@ def command(**given: Any) -> int:
         outputs.make_folder(request.folder)  # fail before hours of work
         if request.resume:
             recordings = outputs.without_outputs(
-                recordings, names, request.folder, request.output_format
+                recordings, names, request.folder, request.kinds
             )
     names = {source: names[source] for source in recordings}
     failures += _transcribe(request, names) if names else []
@@ -145,14 +158,14 @@ def _loading(request: Request) -> AbstractContextManager[None]:
 
 def _check(request: Request) -> None:
     """Refuse options that contradict each other or lose results."""
-    kind, start, end = request.output_format, request.start, request.end
-    printed = request.folder is None
-    fits_stdout = kind in ("txt", "json", "ctm", "trn") or not request.several
+    kinds, start, end = request.kinds, request.start, request.end
+    printed, shown = request.folder is None, ", ".join(kinds)
+    fits_stdout = kinds[0] in ("txt", "json", "ctm", "trn") or not request.several
     rules = {
         "--n-best lists hypotheses in json; give --output-format json":
-            request.n_best > 1 and kind not in ("json", "all"),
-        f"--word-timestamps: {kind} has no times of words; give --output-format json":
-            request.word_timestamps and kind not in (*WORD_FORMATS, "json", "all"),
+            request.n_best > 1 and "json" not in kinds,
+        f"--word-timestamps: {shown} has no times of words; give --output-format json":
+            request.word_timestamps and {*WORD_FORMATS, "json"}.isdisjoint(kinds),
         "--rate applies only to raw audio on standard input (-)":
             request.rate is not None and "-" not in request.sources,
         f"--end must be after --start {start:g}, got {end}":
@@ -160,9 +173,9 @@ def _check(request: Request) -> None:
         f"--channels separate has all channels, got --channel {request.channel}":
             request.channel is not None and request.channels == "separate",
         "--resume looks for files; give --output-dir": request.resume and printed,
-        "all formats do not fit standard output; give --output-dir":
-            kind == "all" and printed,
-        f"several {kind} do not fit standard output; give --output-dir":
+        "several formats do not fit standard output; give --output-dir":
+            len(kinds) > 1 and printed,
+        f"several {shown} do not fit standard output; give --output-dir":
             printed and not fits_stdout,
     }  # fmt: skip
     for message, broken in rules.items():
@@ -180,6 +193,7 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         channel=request.channel or 1,
         max_line_width=request.max_line_width,
         max_line_count=request.max_line_count,
+        max_words_per_line=request.max_words_per_line,
         highlight_words=request.highlight_words,
     )
     failures = []
@@ -211,7 +225,7 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
 
 def _recognizer_options(request: Request, recognizer: Recognizer) -> TranscribeKeywords:
     phrases = (phrase.strip() for phrase in request.hotwords.split(","))
-    word_times = outputs.wants_word_times(request.output_format, recognizer.times_words)
+    word_times = outputs.wants_word_times(request.kinds, recognizer.times_words)
     return {
         "decoding": options.decoding_config(
             recognizer.decoding,
@@ -244,16 +258,17 @@ def _progress(
 def _output(
     request: Request, transcript: Transcript, layout: Layout, source: inputs.Source
 ) -> None:
-    kind, name = request.output_format, inputs.display_name(source)
+    name = inputs.display_name(source)
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
         files = outputs.write_transcript(
-            transcript, kind, layout, folder=request.folder, name=name
+            transcript, request.kinds, layout, folder=request.folder, name=name
         )
         if not request.json_progress:  # whose reader takes each line for JSON
             for file in files:
                 click.echo(f"wrote {terminal.escaped(str(file))}", err=True)
     elif not request.prints_segments:
+        kind = request.kinds[0]
         shown_name = name if request.several or kind == "json" else None
         outputs.print_transcript(transcript, kind, layout, name=shown_name)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import reprlib
-import stat
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,12 @@ import yaml
 
 from asr.config.parsing import from_dict
 from asr.config.schema import Recipe
-from asr.errors import RecipeError
-from asr.files import recipe_path
+from asr.errors import RecipeError, quoted
+from asr.files import read_text, recipe_path, unread_reason
 
 _MOST_BASES = 8
-_LARGEST = 1_000_000  # bytes of a file
+_LARGEST = 200_000  # bytes of a file
+_MOST_VALUES = 100_000  # of a file, aliases resolved
 
 
 def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
@@ -43,23 +41,21 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     if not recipe.data.train:
         raise RecipeError(f"{path}: data.train must name at least one source")
     if not re.fullmatch(r"[^\x00-\x1f/\\]+", recipe.name) or recipe.name in (".", ".."):
-        raise RecipeError(f"{path}: name: {recipe.name!r} is not a valid folder name")
+        raise RecipeError(
+            f"{path}: name: {quoted(recipe.name)} is not a valid folder name"
+        )
     return recipe
 
 
 def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     """Read a recipe file and its bases."""
     try:
-        tree = yaml.load(_read_text(path), _Loader)
+        tree = parse_yaml(read_text(path, _LARGEST))
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
+        reason = unread_reason(error)
         raise RecipeError(f"{path}: cannot read the recipe: {reason}") from error
-    # ValueError: a date such as 2024-13-1
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        first = str(error).splitlines()[0]
-        mark = getattr(error, "problem_mark", None)
-        line = f" at line {mark.line + 1}" if mark else ""
-        raise RecipeError(f"{path}: not valid YAML{line}: {first}") from error
+    except RecipeError as error:
+        raise RecipeError(f"{path}: {error}") from error
     tree = {} if tree is None else tree
     if not isinstance(tree, dict):
         raise RecipeError(f"{path}: a recipe must be a mapping of keys to values")
@@ -67,23 +63,44 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     if base is None:
         return tree
     if not isinstance(base, str):
-        raise RecipeError(
-            f"{path}: base: must be a file name, got {reprlib.repr(base)}"
-        )
+        raise RecipeError(f"{path}: base: must be a file name, got {quoted(base)}")
+    if "\0" in base:
+        raise RecipeError(f"{path}: base: must not contain NUL, got {quoted(base)}")
     if depth == _MOST_BASES:
         raise RecipeError(f"{path}: base: must not be more than {depth} recipes deep")
     return _merged(_read_tree(path.parent / base, depth + 1), tree)
 
 
-def _read_text(path: Path) -> str:
-    """Read a plain file of limited size; a device would never end."""
-    with path.open("rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise OSError(0, "not a plain file")
-        content = file.read(_LARGEST + 1)
-    if len(content) > _LARGEST:
-        raise OSError(0, f"larger than {_LARGEST:,} bytes")
-    return content.decode()
+def parse_yaml(text: str) -> Any:
+    """Parse YAML with limited aliases and depth.
+
+    Raises:
+        RecipeError: It is not valid, or expands to too many values.
+    """
+    try:
+        tree = yaml.load(text, _Loader)
+        count = _count(tree, {})
+    # ValueError: a date such as 2024-13-1
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        nested = isinstance(error, RecursionError)
+        first = "nested too deeply" if nested else str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        line = f" at line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"not valid YAML{line}: {first}") from error
+    if count > _MOST_VALUES:
+        raise RecipeError(f"must have at most {_MOST_VALUES:,} values")
+    return tree
+
+
+def _count(value: Any, known: dict[int, int]) -> int:
+    """Count the values in a tree; one with several aliases counts several times."""
+    if not isinstance(value, dict | list):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = _MOST_VALUES + 1  # seen inside itself: it has no end
+        inner = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_count(item, known) for item in inner)
+    return known[id(value)]
 
 
 class _Loader(yaml.SafeLoader):
@@ -110,18 +127,19 @@ def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
 
 def _assign(tree: dict[str, Any], override: str) -> None:
     key, separator, text = override.partition("=")
+    shown = override if len(override) <= 200 else override[:197] + "..."
     if not separator or not key.strip():
-        raise RecipeError(f"--set {override}: must have the form key.subkey=value")
+        raise RecipeError(f"--set {shown}: must have the form key.subkey=value")
     try:
-        value = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise RecipeError(f"--set {override}: the value is not valid YAML") from error
+        value = parse_yaml(text)
+    except RecipeError as error:
+        raise RecipeError(f"--set {shown}: {error}") from error
     *parents, last = key.strip().split(".")
     node = tree
     for parent in parents:
         child = _expanded(parent, node.get(parent, {}))
         if not isinstance(child, dict):
-            raise RecipeError(f"--set {override}: {parent!r} has no keys below it")
+            raise RecipeError(f"--set {shown}: {quoted(parent)} has no keys below it")
         node[parent] = node = child
     _put(node, last, value)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import reprlib
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -19,7 +18,7 @@ from asr.config.schema import (
     T,
     TrainConfig,
 )
-from asr.errors import RecipeError, did_you_mean
+from asr.errors import RecipeError, did_you_mean, quoted
 
 _MOST_DIGITS = 300  # of a number
 _KINDS: dict[type, str] = {
@@ -54,7 +53,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
     """
     name = where or "recipe"
     if not isinstance(tree, Mapping):
-        raise RecipeError(f"{name}: must be keys and values, got {reprlib.repr(tree)}")
+        raise RecipeError(f"{name}: must be keys and values, got {quoted(tree)}")
     hints = typing.get_type_hints(cls)
     fields = {item.name: item for item in dataclasses.fields(cls)}  # type: ignore[arg-type]  # T is always a dataclass here
     values = {}
@@ -67,7 +66,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
             raise RecipeError(f"{full} was removed in 0.2: {advice}")
         if key not in hints:
             hint = did_you_mean(str(key), sorted(hints))
-            raise RecipeError(f"unknown key {full!r}{hint}")
+            raise RecipeError(f"unknown key {quoted(full)}{hint}")
         values[key] = _convert(hints[key], value, full)
         _check_range(fields[key].metadata.get("range"), values[key], full)
     for item in fields.values():
@@ -99,20 +98,23 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
         choices = [str(choice) for choice in typing.get_args(hint)]
         if value not in choices:
             advice = did_you_mean(str(value), choices)
-            raise RecipeError(f"{full}: unknown {value!r}{advice}")
+            raise RecipeError(f"{full}: unknown {quoted(value)}{advice}")
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise RecipeError(f"{full}: must be a list, got {reprlib.repr(value)}")
+            raise RecipeError(f"{full}: must be a list, got {quoted(value)}")
         inner = typing.get_args(hint)[0]
         return tuple(_convert(inner, v, f"{full}[{i}]") for i, v in enumerate(value))
-    return _scalar(hint, value, full)
+    value = _scalar(hint, value, full)
+    if isinstance(value, str) and "\0" in value:
+        raise RecipeError(f"{full}: must not contain NUL, got {quoted(value)}")
+    return value
 
 
 def _scalar(hint: type, value: Any, full: str) -> Any:
     def wrong() -> RecipeError:
         kind = _KINDS.get(hint, "text")
-        return RecipeError(f"{full}: must be {kind}, got {reprlib.repr(value)}")
+        return RecipeError(f"{full}: must be {kind}, got {quoted(value)}")
 
     if hint is float and isinstance(value, str | int) and not isinstance(value, bool):
         # YAML 1.1 takes `1e-3` for text: its numbers have a dot.

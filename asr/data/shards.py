@@ -74,6 +74,7 @@ def write_shards(
             ]
             yield from _store(utterances, writers, paths, on_unreadable)
         for part, path in zip(parts, paths, strict=True):
+            _flush(part)
             tf.io.gfile.rename(part, path)
     except tf.errors.OpError as error:
         raise OutputError(
@@ -83,6 +84,13 @@ def write_shards(
         with contextlib.suppress(tf.errors.OpError):
             for part in filter(tf.io.gfile.exists, parts):
                 tf.io.gfile.remove(part)
+
+
+def _flush(path: str) -> None:
+    """Write a local file to the disk; other file systems do that when it is closed."""
+    if "://" not in path:
+        with open(path, "rb") as file:  # noqa: PTH123 - paths are addresses here
+            os.fsync(file.fileno())
 
 
 def _store(

@@ -33,15 +33,19 @@ def frames_needed(labels: Sequence[int]) -> int:
     return len(wanted) + int(np.sum(wanted[1:] == wanted[:-1]))
 
 
-def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
+def align_labels(
+    log_probs: np.ndarray, labels: Sequence[int], *, whole: bool = True
+) -> Spans:
     """Find the most probable CTC path through labels (forced alignment).
 
     Args:
         log_probs: Log probabilities of the frames, (R, V); token 0 is the blank.
         labels: Labels of the utterance, (L,), without blanks.
+        whole: The frames hold all labels; otherwise any number of the first ones.
 
     Returns:
-        The frames of each label; blanks between them belong to none.
+        The frames of each label, or of the first ones; blanks between them belong to
+        none.
 
     Raises:
         DataError: The frames are too few for the labels; see `frames_needed`.
@@ -52,7 +56,7 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
     """
     wanted = np.asarray(labels, dtype=int)
     frames, size = len(log_probs), len(wanted)
-    if frames < frames_needed(labels):
+    if whole and frames < frames_needed(labels):
         raise DataError(f"{size} labels do not fit {frames} frames")
     # States: blank, label 0, blank, label 1, ..., blank.
     states = np.full(2 * size + 1, BLANK)
@@ -73,9 +77,9 @@ def align_labels(log_probs: np.ndarray, labels: Sequence[int]) -> Spans:
         best = candidates.max(axis=0) + emitted[frame]
     # Trace the best path back from the last blank or the last label.
     path = np.empty(frames, dtype=int)
-    state = len(states) - 1
-    if size and best[-2] > best[-1]:
-        state -= 1
+    ends = best[::-1][:2] if whole else best[::-1]  # on a tie the later one
+    state = len(states) - 1 - int(ends.argmax())
+    size = (state + 1) // 2
     for frame in range(frames - 1, -1, -1):
         path[frame] = state
         state -= int(steps[frame, state])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from asr.arrays import pad_rows
 from asr.decoding.scorers import NEVER, Automaton, WordScorer
+from asr.errors import DataError
 
 _BATCH = 4096  # texts scored at once
+_LONGEST_PHRASE = 200  # tokens
+_MOST_PREFIXES = 100_000  # each has a row of scores for all tokens
 
 
 def prefix_automaton(prefix: Sequence[int], vocabulary: int) -> Automaton:
@@ -51,6 +54,9 @@ def phrases_automaton(
         space: Token between words.
         end: Token after a text.
 
+    Raises:
+        DataError: A phrase is too long, or there are too many.
+
     Reference:
         D. Zhao et al., Shallow-Fusion End-to-End Contextual Biasing, Interspeech 2019,
         section 3: rewards of prefixes, and failure arcs that take them back.
@@ -59,6 +65,7 @@ def phrases_automaton(
     # prefixes of phrases, the shorter before the longer.
     inside, before = 0, 1
     complete = {tuple(phrase) for phrase in phrases if len(phrase)}
+    _check_sizes(complete)
     prefixes = {phrase[:size] for phrase in complete for size in range(len(phrase) + 1)}
     states: dict[tuple[int, ...], int] = {(): before}
     for prefix in sorted(prefixes - {()}, key=len):
@@ -89,6 +96,18 @@ def phrases_automaton(
         scores[state, space] += final[state]
         scores[state, end] = final[state] - pending[state]
     return Automaton(scores, following, before)
+
+
+def _check_sizes(phrases: Collection[Sequence[int]]) -> None:
+    longest, total = max(map(len, phrases), default=0), sum(map(len, phrases))
+    if longest > _LONGEST_PHRASE:
+        raise DataError(
+            f"a hotword must have at most {_LONGEST_PHRASE} characters, got {longest}"
+        )
+    if total > _MOST_PREFIXES:
+        raise DataError(
+            f"hotwords must have at most {_MOST_PREFIXES:,} characters, got {total:,}"
+        )
 
 
 class HotwordScorer:

@@ -13,12 +13,12 @@ from typing import Any
 
 from asr.config.schema import Recipe, SourceConfig
 from asr.data.text_files import write_json_lines
-from asr.errors import DataError, RecipeError, TrainingError
+from asr.errors import DataError, OutputError, RecipeError, TrainingError
 from asr.evaluation.page import page
 from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
 from asr.experiments.environment import environment
-from asr.files import atomic_write, data_directory
+from asr.files import atomic_write, data_directory, read_text
 from asr.inference.generator import TextGenerator, load_text
 from asr.inference.recognizer import Recognizer, load
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
@@ -26,7 +26,7 @@ from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.training.collect import task_of
-from asr.training.run_folder import MODEL, RECIPE, load_run_recipe
+from asr.training.run_folder import MODEL, RECIPE, load_run_recipe, locked
 from asr.training.setup import check
 from asr.training.train import begin, check_same_recipe, is_finished, resume
 
@@ -65,8 +65,7 @@ def run(
     parts = _named(recipe.data.test)
     check(recipe)
     check_same_recipe(recipe, output)
-    output.mkdir(parents=True, exist_ok=True)
-    with _logged(output / "run.log"):
+    with locked(output), _logged(output / "run.log"):
         if "prepare" not in skip:
             tell(f"prepare   {output}")
             _write_tests(recipe, parts, output)
@@ -79,9 +78,18 @@ def run(
             _evaluate(recipe, list(parts), output, tell)
         results = {name: _scores(output, name) for name in parts}
         results = {name: scores for name, scores in results.items() if scores}
-        with atomic_write(output / REPORT) as file:
+        with _kept_scores(), atomic_write(output / REPORT) as file:
             file.writelines(run_report(output, list(results)))
     return results
+
+
+@contextmanager
+def _kept_scores() -> Iterator[None]:
+    """Turn the error of a page that cannot be written into a warning."""
+    try:
+        yield
+    except OutputError as error:
+        log.warning("%s", error)
 
 
 def _named(sources: Iterable[SourceConfig]) -> dict[str, SourceConfig]:
@@ -120,7 +128,7 @@ def _logged(path: Path) -> Iterator[None]:
 
 def _note_environment(recipe: Recipe, output: Path) -> None:
     path = output / ENVIRONMENT
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = path.read_text("utf-8", "replace") if path.is_file() else ""
     with atomic_write(path) as file:
         file.write(before + json.dumps({**environment(), "seed": recipe.seed}) + "\n")
 
@@ -194,8 +202,12 @@ def _scores(output: Path, name: str) -> dict[str, Any]:
     path = output / SCORES / f"{name}.json"
     if not path.is_file():
         return {}
-    scores: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return scores if scores.get("of") == _state(output, name) else {}
+    try:
+        scores = json.loads(read_text(path))
+    except (OSError, ValueError, RecursionError):
+        return {}  # damaged: it is made again
+    known = isinstance(scores, dict) and scores.get("of") == _state(output, name)
+    return scores if known else {}
 
 
 def _score(
@@ -207,7 +219,7 @@ def _score(
         lowercase = normalizer(recipe.data.normalizer)("A") == "a"
         return evaluate_texts(model, records, lowercase=lowercase)
     evaluation = evaluate(model, records)
-    with atomic_write(output / SCORES / f"{name}.html") as file:
+    with _kept_scores(), atomic_write(output / SCORES / f"{name}.html") as file:
         facts = {"corpus": _test_file(output, name), "subset": name}
         parts = page(name, recipe.name, model, evaluation, **facts)
         file.writelines(f"{part}\n" for part in parts)

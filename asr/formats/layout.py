@@ -22,6 +22,7 @@ class Layout:
         channel: Channel of the recording in `ctm`.
         max_line_width: Characters per line of `srt` and `vtt`.
         max_line_count: Lines per subtitle.
+        max_words_per_line: Words per line of a subtitle; None for any number.
         highlight_words: Underline each word of a subtitle while it is spoken.
     """
 
@@ -29,6 +30,7 @@ class Layout:
     channel: int = 1
     max_line_width: int = 42
     max_line_count: int = 2
+    max_words_per_line: int | None = None
     highlight_words: bool = False
 
 

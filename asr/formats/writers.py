@@ -221,9 +221,12 @@ def _subtitles(
     for channel, segments in _by_channel(spoken).items():
         label = "" if channel is None else speaker.format(channel)
         visible = 0 if label.startswith("<") else len(label)
-        width = max(1, layout.max_line_width - visible)
         divided = cues(
-            segments, transcript.duration, width=width, lines=layout.max_line_count
+            segments,
+            transcript.duration,
+            width=max(1, layout.max_line_width - visible),
+            lines=layout.max_line_count,
+            words=layout.max_words_per_line,
         )
         if layout.highlight_words:
             divided = [part for cue in divided for part in highlight_words(cue)]

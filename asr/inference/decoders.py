@@ -9,7 +9,7 @@ from asr.decoding.beam_search import Tokens
 from asr.decoding.hotwords import phrases_automaton, prefix_automaton
 from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.scorers import Automaton, WordScorer
-from asr.errors import DataError, ModelError
+from asr.errors import DataError, ModelError, quoted
 from asr.inference.beam_search_decoder import BeamSearchDecoder
 from asr.inference.rescoring import RescoringDecoder
 from asr.language_model import fusion
@@ -131,7 +131,7 @@ def _tokens(option: str, text: str, task: Task) -> list[int]:
     try:
         tokens = task.encode_target(text)
     except DataError as error:
-        raise DataError(f"{option} {text!r}: {error}") from error
+        raise DataError(f"{option} {quoted(text)}: {error}") from error
     if not tokens:
-        raise DataError(f"{option} {text!r}: nothing that the model can write")
+        raise DataError(f"{option} {quoted(text)}: nothing that the model can write")
     return tokens

@@ -9,9 +9,7 @@ from typing import Unpack
 
 import numpy as np
 
-from asr.audio.windows import AudioSegment
 from asr.config.schema import DecodingConfig
-from asr.decoding.ctc_alignment import align_labels
 from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.files import model_path
 from asr.formats.transcript import Segment, Transcript
@@ -27,10 +25,10 @@ from asr.inference.sources import (
 )
 from asr.inference.stream import Stream
 from asr.inference.timestamps import has_word_boundaries
+from asr.inference.word_alignment import align_words, text_words
 from asr.storage.model_folder import read_card, read_model
 
-_LONGEST_ALIGNED = 120.0  # seconds
-_LONGEST_ATTENTION = 20.0
+_LONGEST_ATTENTION = 20.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -168,41 +166,42 @@ class Recognizer(Predictor):
     ) -> Transcript:
         """Align a known text with a recording by CTC forced alignment.
 
+        A recording of over two minutes is aligned in parts.
+
         Args:
-            source: As in `transcribe`; up to two minutes.
+            source: As in `transcribe`.
             text: Transcript of the recording.
             rate: As in `transcribe`.
 
         Returns:
-            One segment with the words of the normalised text and their times.
+            One segment with the words of the text, as they are written, and their
+            times. Words that the model cannot spell, such as figures, lie between their
+            neighbours, with probability 0; a warning names them.
 
         Raises:
-            AudioError: The recording cannot be read, is empty or too long.
-            DataError: The text has characters outside the model's vocabulary, or more
-                of them than the recording has frames.
+            AudioError: The recording cannot be read or is empty.
+            DataError: The model can spell no word of the text, or the text has more
+                characters than the recording has frames.
             UsageError: The model has no CTC head.
         """
         options = self._options({"word_timestamps": True})
-        samples = self._read(source, rate, _LONGEST_ALIGNED)
-        seconds = samples.size / self.rate
-        if not samples.size:
+        search = self.search(DecodingConfig(beam_size=1, ctc_weight=0.0))
+        aligned = align_words(
+            text_words(text, self.task),
+            open_source(source, self.task, options, rate),
+            lambda samples: search.decode([samples]).ctc[0],
+            self._builder(options),
+            source_name(source),
+        )
+        seconds, written = aligned.seconds, " ".join(text.split())
+        if not seconds:
             raise AudioError(f"{source_name(source)}: no audio to align")
-        if seconds > _LONGEST_ALIGNED:
-            raise AudioError(
-                f"{source_name(source)}: longer than {_LONGEST_ALIGNED:.0f} s; align "
-                "it in parts"
-            )
-        tokens = tuple(self.task.encode_target(text))
-        greedy = DecodingConfig(beam_size=1, ctc_weight=0.0)
-        (log_probs,) = self.search(greedy).decode([samples]).ctc
-        spans = align_labels(log_probs, tokens)
-        audio = AudioSegment(0, samples, 0, samples.size)
-        words, _ = self._builder(options).words(tokens, spans, audio)
-        text = self.task.decode(tokens)
-        mean = float(spans.log_probs.mean()) if tokens else 0.0
-        segment = Segment(0, 0.0, seconds, text, tokens, mean, 0.0, words)
+        mean = float(np.mean(aligned.log_probs or [0.0]))
+        segment = Segment(
+            0, 0.0, seconds, written, aligned.tokens, mean, 0.0, aligned.words
+        )
         language = self.config.language
-        return Transcript(text, (segment,), language, seconds, model=self.name)
+        return Transcript(written, (segment,), language, seconds, model=self.name)
 
     def attention(self, source: Source, *, rate: int | None = None) -> AttentionMap:
         """Return the attention weights of the best hypothesis, for up to 20 s of audio.

@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.errors import RecipeError, did_you_mean
+from asr.errors import RecipeError, did_you_mean, quoted
 from asr.model.attention import (
     MASKED,
     Attention,
@@ -233,5 +233,5 @@ def attention_class(kind: str) -> type[Attention]:
     """
     if kind not in ATTENTIONS:
         hint = did_you_mean(kind, list(ATTENTIONS))
-        raise RecipeError(f"model.attention.kind: unknown {kind!r}{hint}")
+        raise RecipeError(f"model.attention.kind: unknown {quoted(kind)}{hint}")
     return ATTENTIONS[kind]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from asr.data.text_files import parse_json_object
 from asr.reports.html import closing, inline, opening, table
 
 ENVIRONMENT, SCORES, REPORT = "environment.jsonl", "scores", "report.html"
@@ -30,7 +31,7 @@ def run_report(folder: Path, parts: Sequence[str]) -> Iterator[str]:
         yield from _folded("epochs", keys, history)
     recipe = folder / "recipe.yaml"
     if recipe.is_file():
-        text = html.escape(recipe.read_text(encoding="utf-8"))
+        text = html.escape(recipe.read_text("utf-8", "replace"))
         yield "<h2>Recipe</h2>\n<details><summary>recipe.yaml</summary>"
         yield f"<pre>{text}</pre></details>\n"
     for environment in _lines(folder / ENVIRONMENT)[-1:]:
@@ -45,7 +46,7 @@ def _part(path: Path) -> Iterator[str]:
     yield f"<h2>{html.escape(path.stem)}</h2>\n"
     summary, page = path.with_suffix(".txt"), path.with_suffix(".html")
     if summary.is_file():
-        yield f"<pre>{html.escape(summary.read_text(encoding='utf-8'))}</pre>\n"
+        yield f"<pre>{html.escape(summary.read_text('utf-8', 'replace'))}</pre>\n"
     if page.is_file():
         link = html.escape(f"{SCORES}/{page.name}")
         yield f"<p><a href='{link}'>alignments, audio, attention</a></p>\n"
@@ -65,8 +66,12 @@ def _folded(
 def _lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
-    with path.open(encoding="utf-8") as file:  # splitlines() splits at U+2028, too
-        return [json.loads(line) for line in file]
+    entries = []
+    with path.open(encoding="utf-8", errors="replace") as file:
+        for line in file:  # splitlines() splits at U+2028, too
+            with contextlib.suppress(ValueError):  # a damaged line is left out
+                entries.append(parse_json_object(line))
+    return entries
 
 
 def _cell(value: Any) -> str:

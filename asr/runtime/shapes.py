@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asr.config.schema import AttentionConfig, DecoderConfig, EncoderConfig, ModelConfig
-from asr.errors import RecipeError, did_you_mean
+from asr.errors import RecipeError, did_you_mean, quoted
 from asr.runtime.attention_variants import ATTENTIONS
 
 Shapes = dict[str, tuple[int, ...]]
@@ -134,7 +134,7 @@ def _attention(config: AttentionConfig, query: int, memory: int) -> Shapes:
     kind, units = config.kind, config.units
     if kind not in ATTENTIONS:
         hint = did_you_mean(kind, list(ATTENTIONS))
-        raise RecipeError(f"model.attention.kind: unknown {kind!r}{hint}")
+        raise RecipeError(f"model.attention.kind: unknown {quoted(kind)}{hint}")
     if kind == "none":
         return {"kernel": (2 * memory, memory)}
     if kind == "bahdanau":

@@ -30,8 +30,8 @@ from asr.config.schema import (
     ModelConfig,
     SourceConfig,
 )
-from asr.errors import ModelError, RecipeError
-from asr.files import atomic_write
+from asr.errors import ModelError, RecipeError, quoted
+from asr.files import LARGEST_TEXT, atomic_write, read_text, unread_reason
 from asr.runtime.network import Network
 from asr.storage.weights import (
     LARGEST_WEIGHTS,
@@ -48,7 +48,7 @@ FORMAT = 1
 CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"
 CARD, SUMS = "README.md", "SHA256SUMS"
 _SUMMED = (CONFIG, TOKENIZER, WEIGHTS)
-_LARGEST_TEXT = 10_000_000  # bytes of a JSON file
+_LARGEST_SUMS = 10_000  # bytes
 
 
 @dataclass(frozen=True)
@@ -209,7 +209,7 @@ def read_config(folder: Path) -> FolderConfig:
     """
     path = folder / CONFIG
     try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
+        tree = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable JSON file: {error}") from error
     if not isinstance(tree, dict) or tree.get("format") != FORMAT:
@@ -224,7 +224,7 @@ def read_config(folder: Path) -> FolderConfig:
     except RecipeError as error:
         raise ModelError(f"{path}: {error}") from error
     if config.task not in {*TASKS, LANGUAGE_MODEL}:
-        raise ModelError(f"{path}: unknown task {config.task!r}")
+        raise ModelError(f"{path}: unknown task {quoted(config.task)}")
     return replace(config, training=training)
 
 
@@ -261,13 +261,16 @@ def verify(folder: Path) -> None:
     sums = folder / SUMS
     if not sums.is_file():
         raise ModelError(f"{folder}: not a model folder: it has no {SUMS}")
-    lines = sums.read_text(encoding="utf-8", errors="replace").splitlines()
+    try:
+        lines = read_text(sums, _LARGEST_SUMS).splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{sums}: {unread_reason(error)}") from error
     listed = {name: digest for digest, _, name in (x.partition("  ") for x in lines)}
     for name in _SUMMED:
         path = folder / name
         if not path.is_file():
             raise ModelError(f"{path}: missing; download or train the model again")
-        largest = LARGEST_WEIGHTS if name == WEIGHTS else _LARGEST_TEXT
+        largest = LARGEST_WEIGHTS if name == WEIGHTS else LARGEST_TEXT
         if path.stat().st_size > largest:
             raise ModelError(f"{path}: larger than the limit of {largest:,} bytes")
         if listed.get(name) != _digest(path):
@@ -277,7 +280,10 @@ def verify(folder: Path) -> None:
 def read_card(folder: Path) -> str:
     """Return the model card of a folder; empty without one."""
     path = folder / CARD
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        return file.read(LARGEST_TEXT)
 
 
 def _digest(path: Path) -> str:

@@ -18,11 +18,14 @@ import numpy as np
 from asr.errors import ModelError
 
 LARGEST_WEIGHTS = 4_000_000_000  # bytes
+_MOST_PACKED = 20  # times the size of a file; n-grams of words have 3
+_FREE = 50_000_000  # bytes that any file may unpack to
 _ALIGNMENT = 64  # bytes
 UNREADABLE = (
     OSError,
     ValueError,
     EOFError,
+    KeyError,
     RuntimeError,
     MemoryError,
     zipfile.BadZipFile,
@@ -41,7 +44,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check_size(path, archive)
+            check_size(path, archive)
         with np.load(path, allow_pickle=False) as stored:
             return {name: np.asarray(stored[name]) for name in stored.files}
     except UNREADABLE as error:
@@ -49,7 +52,7 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def check_numbers(arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Check that all arrays of a file hold finite numbers.
+    """Check that all arrays of a file hold finite numbers of single precision.
 
     Raises:
         ModelError: An array does not.
@@ -57,13 +60,25 @@ def check_numbers(arrays: Mapping[str, np.ndarray], path: Path) -> None:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiu":
             raise ModelError(f"{path}: {name} must hold numbers, got {array.dtype}")
+        if array.dtype.itemsize > 4:  # the network computes in single precision
+            with np.errstate(over="ignore"):
+                array = array.astype("float32")
         if not np.all(np.isfinite(array)):
             raise ModelError(f"{path}: {name} holds values that are not finite numbers")
 
 
-def _check_size(path: Path, archive: zipfile.ZipFile) -> None:
-    if sum(member.file_size for member in archive.infolist()) > LARGEST_WEIGHTS:
-        raise ModelError(f"{path}: unpacks to more than {LARGEST_WEIGHTS:,} bytes")
+def check_size(path: Path, archive: zipfile.ZipFile) -> None:
+    """Check the size of an archive, and of what it unpacks to.
+
+    Raises:
+        ValueError: It is too large, or a member has no name.
+    """
+    limit = max(_FREE, _MOST_PACKED * path.stat().st_size)
+    limit = min(limit, LARGEST_WEIGHTS)
+    if sum(member.file_size for member in archive.infolist()) > limit:
+        raise ValueError(f"it unpacks to more than {limit:,} bytes")
+    if not all(name.removesuffix(".npy") for name in archive.namelist()):
+        raise ValueError("a member has no name")
 
 
 def write_arrays(
@@ -102,7 +117,7 @@ class MappedArrays(Mapping[str, np.ndarray]):
         self._path = path
         try:
             with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-                _check_size(path, archive)
+                check_size(path, archive)
                 self._members = {
                     member.filename.removesuffix(".npy"): member
                     for member in archive.infolist()

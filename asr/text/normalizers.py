@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-from asr.errors import RecipeError, did_you_mean
+from asr.errors import RecipeError, did_you_mean, quoted
 from asr.text.english import spell_fractions, spell_numbers, standardize_words
 
 # Letters that Unicode does not decompose, yet English spells with base letters.
@@ -112,7 +112,9 @@ def normalizer(name: str) -> Callable[[str], str]:
         RecipeError: The name is unknown; the message suggests the nearest one.
     """
     if name not in NORMALIZERS:
-        raise RecipeError(f"no normalizer {name!r}{did_you_mean(name, [*NORMALIZERS])}")
+        raise RecipeError(
+            f"no normalizer {quoted(name)}{did_you_mean(name, [*NORMALIZERS])}"
+        )
     return NORMALIZERS[name]
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from asr.errors import DataError
+from asr.errors import DataError, quoted
 from asr.files import atomic_write
 
 Phones = tuple[str, ...]
@@ -40,11 +40,13 @@ def read_lexicon(path: Path, normalize: Callable[[str], str]) -> Lexicon:
         if not fields or fields[0].startswith(";;;"):
             continue
         if len(fields) == 1:
-            raise DataError(f"{path}:{number}: {fields[0]!r} has no phones")
+            raise DataError(f"{path}:{number}: {quoted(fields[0])} has no phones")
         word = normalize(re.sub(r"\(\d+\)$", "", fields[0]))
         phones = tuple(field.rstrip("0123456789") for field in fields[1:])
         if not all(phones):
-            raise DataError(f"{path}:{number}: a phone of {fields[0]!r} has no letters")
+            raise DataError(
+                f"{path}:{number}: a phone of {quoted(fields[0])} has no letters"
+            )
         if len(word.split()) == 1:
             lexicon.setdefault(word, {})[phones] = None
     if not lexicon:

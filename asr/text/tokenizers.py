@@ -14,8 +14,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
-from asr.errors import DataError, ModelError
-from asr.files import atomic_write
+from asr.errors import DataError, ModelError, quoted
+from asr.files import atomic_write, read_text
 from asr.text.sentencepiece import SubwordTokenizer, train_subwords
 from asr.text.special_tokens import SPECIALS, without_specials
 
@@ -33,7 +33,7 @@ class _TableTokenizer:
         for entry, times in Counter(self._entries()).most_common(1):
             if times > 1:
                 raise DataError(
-                    f"tokenizer: {entry!r} is listed twice; list each entry once"
+                    f"tokenizer: {quoted(entry)} is listed twice; list each entry once"
                 )
 
     @cached_property
@@ -88,7 +88,7 @@ class CharacterTokenizer(_TableTokenizer):
         for character in self.characters:
             if not isinstance(character, str) or len(character) != 1:
                 raise DataError(
-                    f"tokenizer: {character!r} is not a single character; "
+                    f"tokenizer: {quoted(character)} is not a single character; "
                     "list one character per entry"
                 )
         self._check_distinct()
@@ -172,7 +172,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
         ModelError: The file cannot be read, or holds no tokenizer.
     """
     try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable JSON file: {error}") from error
     try:

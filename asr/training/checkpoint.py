@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,23 @@ import numpy as np
 
 from asr.errors import TrainingError
 from asr.files import atomic_write
-from asr.storage.weights import UNREADABLE
+from asr.storage.weights import UNREADABLE, check_size
 from asr.training.backend import sync
 from asr.training.optimizers import WeightAverage
 from asr.training.run_folder import CHECKPOINT, RECIPE, report_failed_writes
+
+_KINDS: dict[str, Any] = {
+    "epoch": int,
+    "batch": int,
+    "step": int,
+    "best": int | float | None,
+    "seconds": int | float,
+    "logs": dict,
+    "metrics": list,
+    "history": list,
+    "start_sources": list,
+}
+"""Key of a stored position -> its type."""
 
 
 @dataclass
@@ -103,20 +117,32 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
         return Progress()
     variables = [*model.variables, *model.optimizer.variables]
     try:
+        with zipfile.ZipFile(path) as archive:
+            check_size(path, archive)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(arrays.pop("facts").tobytes())
         progress = _progress(facts["progress"])
         values = [arrays.pop(f"v{i}") for i in range(len(variables))]
+        _check_shapes(values, variables)
         averages = [arrays.pop(f"a{i}") for i in range(len(arrays))]
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        average.values, average.count = averages, facts["averaged"]
-    except (*UNREADABLE, AttributeError, KeyError, TypeError) as error:
+        if averages:
+            _check_shapes(averages, model.trainable_variables)
+        average.values, average.count = averages, int(facts["averaged"])
+    except (*UNREADABLE, AttributeError, RecursionError, TypeError) as error:
         raise TrainingError(
             f"{path}: damaged, or made for another model; train again in another folder"
         ) from error
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
     return progress
+
+
+def _check_shapes(arrays: list[np.ndarray], variables: list[Any]) -> None:
+    """Refuse arrays of other shapes, or of no numbers, with a ValueError."""
+    for array, variable in zip(arrays, variables, strict=True):
+        if array.shape != tuple(variable.shape) or array.dtype.kind not in "biuf":
+            raise ValueError(f"{variable.path} has shape {tuple(variable.shape)}")
 
 
 def restore_metrics(model: keras.Model, progress: Progress) -> None:
@@ -133,4 +159,14 @@ def _progress(stored: dict[str, Any]) -> Progress:
     stored.setdefault("start_sources", stored.pop("heard", []))
     for retired in ("stale", "factor"):
         stored.pop(retired, None)
-    return Progress(**stored)
+    progress = Progress(**stored)
+    for name, kind in _KINDS.items():
+        if not isinstance(getattr(progress, name), kind):
+            raise TypeError(f"{name} must be {kind}")
+    for name in ("epoch", "batch", "step"):
+        if getattr(progress, name) < 0:
+            raise ValueError(f"{name} must not be negative")
+    for record in progress.history:
+        if not isinstance(record["epoch"], int):
+            raise TypeError("history must have numbered records")
+    return progress

@@ -9,7 +9,7 @@ from typing import Any
 from asr.config.schema import LANGUAGE_MODEL, Recipe, SourceConfig
 from asr.corpora.sources import read_texts
 from asr.data.decontamination import OverlapFilter
-from asr.errors import RecipeError, did_you_mean
+from asr.errors import RecipeError, did_you_mean, quoted
 from asr.files import data_directory
 from asr.tasks import TASKS
 from asr.tasks.base import Task
@@ -71,7 +71,7 @@ def task_of(recipe: Recipe) -> type[Task]:
         raise RecipeError("task: language models are trained by `asr train` only")
     if recipe.task not in TASKS:
         hint = did_you_mean(recipe.task, list(TASKS))
-        raise RecipeError(f"task: unknown {recipe.task!r}{hint}")
+        raise RecipeError(f"task: unknown {quoted(recipe.task)}{hint}")
     return TASKS[recipe.task]
 
 

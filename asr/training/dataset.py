@@ -16,7 +16,7 @@ from asr.data import batching
 from asr.data.batching import Example
 from asr.data.loader import SourceLoader
 from asr.decoding.ctc_alignment import frames_needed
-from asr.errors import DataError
+from asr.errors import DataError, quoted
 from asr.files import data_directory
 from asr.model.encoder import state_lengths
 from asr.tasks.base import Task
@@ -148,7 +148,7 @@ def lexicon_of(recipe: Recipe) -> Lexicon:
         return {}
     lexicon = read_lexicon(data_directory() / path, normalizer(recipe.data.normalizer))
     if unknown := sorted(inventory(lexicon) - set(recipe.model.phones)):
-        raise DataError(f"{path}: {unknown[0]!r} is not among model.phones")
+        raise DataError(f"{path}: {quoted(unknown[0])} is not among model.phones")
     return lexicon
 
 

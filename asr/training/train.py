@@ -17,8 +17,8 @@ from asr.training.run_folder import (
     MODEL,
     TRAIN,
     load_run_recipe,
+    locked,
     save_recipe,
-    sweep,
 )
 from asr.training.setup import build, check
 from asr.training.trainer import Trainer
@@ -46,8 +46,10 @@ def train(recipe: Recipe, output: Path) -> Path:
             f"{output}: contains a run; go on with `asr train --resume {output}` "
             "or choose another --output"
         )
-    begin(recipe, output)
-    return resume(output)
+    check(recipe)
+    with locked(output):
+        begin(recipe, output)
+        return resume(output)
 
 
 def begin(recipe: Recipe, output: Path) -> None:
@@ -99,10 +101,10 @@ def resume(output: Path) -> Path:
     of their gradients, each a mean over the labels of the device's own clips.
     """
     recipe = load_run_recipe(output)
-    sweep(output)
-    if not (output / TRAIN).is_file():
-        collect(recipe, output)
-    return Trainer(build(recipe, output)).run()
+    with locked(output):
+        if not (output / TRAIN).is_file():
+            collect(recipe, output)
+        return Trainer(build(recipe, output)).run()
 
 
 def is_finished(output: Path) -> bool:
@@ -115,5 +117,6 @@ def is_finished(output: Path) -> bool:
     history = output / LOG
     if not (history.is_file() and (output / MODEL).is_dir()):
         return False
-    done = len(history.read_text(encoding="utf-8").splitlines())
+    with history.open("rb") as file:
+        done = sum(1 for _ in file)
     return done >= load_run_recipe(output).train.epochs

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import time
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from asr.errors import DataError
 from asr.training.backend import on, sync
 from asr.training.callbacks import ProgressBar, TensorBoard, warn_if_dead
 from asr.training.checkpoint import check_weights, lost, restore_metrics, save_state
+from asr.training.dataset import TrainingData
 from asr.training.export import averaged_weights, export_model, write_history
 from asr.training.run_folder import MODEL, report_failed_writes
 from asr.training.setup import Training
@@ -80,7 +80,8 @@ class Trainer:
                 self._save()
                 saved = time.monotonic()
 
-        if first < len(plan):
+        # After a resume, the rest of an epoch may be batches without a readable source.
+        if first == 0 or any(data.batches(plan[first:], progress.epoch)):
             monitor = keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda *_: restore_metrics(model, progress),
                 on_train_batch_end=after_batch,
@@ -111,27 +112,25 @@ class Trainer:
             DataError: Too many sources cannot be read.
         """
         training = self.training
-        failures: list[Exception] = []
-
-        def stream() -> Iterator[batching.Batch]:
-            try:
-                yield from training.data.batches(plan, training.progress.epoch)
-            except DataError as error:
-                failures.append(error)
-                raise
-
+        stream = _Stream(training.data, plan, training.progress.epoch)
         data: Any = stream()
         if on("tensorflow"):
             phones = bool(training.recipe.model.phones)
             data = batching.as_dataset(stream, phones=phones)
+
+        def stop(batch: int, logs: Any) -> None:  # noqa: ARG001 - called by name
+            # Without data, TensorFlow runs the parts of a step that need none: it
+            # advances random states and drops the gradients of half an update.
+            training.model.stop_training = batch + 1 == stream.total
+
+        last = keras.callbacks.LambdaCallback(on_train_batch_end=stop)
         try:
-            with warnings.catch_warnings():
-                # Keras cannot know the length of the stream, and does not need it.
-                warnings.filterwarnings("ignore", "Your input ran out of data")
-                training.model.fit(data, verbose=0, shuffle=False, callbacks=[monitor])
+            training.model.fit(
+                data, verbose=0, shuffle=False, callbacks=[monitor, last]
+            )
         except Exception:
-            if failures:  # TensorFlow wraps what its generator raised
-                raise failures[0] from None
+            if stream.failure:  # TensorFlow wraps what its generator raised
+                raise stream.failure from None
             raise
 
     def _close_epoch(self, bar: ProgressBar) -> None:
@@ -176,3 +175,33 @@ class Trainer:
         if shuffled and "focus" in record:
             monotonic = record["monotonicity"] if training.task.monotonic else 1.0
             warn_if_dead(monotonic, record["focus"])
+
+
+class _Stream:
+    """Batches of a plan; each call reads them anew.
+
+    Attributes:
+        total: Number of batches, as soon as the last one is read.
+        failure: The error that ended it.
+    """
+
+    def __init__(self, data: TrainingData, plan: list[np.ndarray], epoch: int) -> None:
+        self._data, self._plan, self._epoch = data, plan, epoch
+        self.total: int | None = None
+        self.failure: DataError | None = None
+
+    def __call__(self) -> Iterator[batching.Batch]:
+        """Yield the batches that have a readable source."""
+        self.total, number = None, 0
+        batches = self._data.batches(self._plan, self._epoch)
+        try:
+            batch = next(batches, None)
+            while batch is not None:
+                number += 1
+                following = next(batches, None)
+                self.total = None if following else number
+                yield batch
+                batch = following
+        except DataError as error:
+            self.failure = error
+            raise

@@ -27,3 +27,11 @@ def test_what_is_missing(run, recognizer, tmp_path):
     ended = run("align", tmp_path / "gone.wav", "ONE")
     assert ended.status == 4
     assert "gone.wav" in ended.err
+
+
+def test_several_formats_do_not_fit_standard_output(run, recognizer, samples):
+    ended = run("align", samples / "river.wav", "ONE", "-f", "srt", "-f", "ctm")
+    assert ended.status == 2
+    assert "several formats do not fit standard output" in ended.err
+    ended = run("align", samples / "river.wav", "ONE", "-f", "srt", "-f", "srt")
+    assert (ended.status, ended.out[:2]) == (0, "1\n")

@@ -55,6 +55,7 @@ def test_every_command_module_is_listed(root):
     helpers = {
         "__init__",
         "channels",
+        "alignments",
         "corpora",
         "inputs",
         "main",

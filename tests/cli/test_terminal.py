@@ -12,6 +12,7 @@ import pytest
 
 from asr.cli import progress as progress_bars
 from asr.cli import terminal
+from asr.errors import AudioError
 
 
 def test_no_bar_without_a_terminal(capsys):
@@ -139,3 +140,11 @@ def test_control_characters_of_a_transcript_are_escaped(
     assert run("transcribe", path).out == "\x07A\n"
     monkeypatch.setattr(terminal, "prints_to_terminal", lambda: True)
     assert run("transcribe", path).out.startswith("\\x07A")
+
+
+def test_a_long_message_is_cut_in_its_middle(capsys):
+    assert terminal.report(AudioError("x" * 100_000 + ": no such file")) == 4
+    line = capsys.readouterr().err
+    assert len(line) < 1020
+    assert line.startswith("error: xxx")
+    assert line.endswith("x: no such file\n")

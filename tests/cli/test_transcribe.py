@@ -126,7 +126,7 @@ def test_subtitles_of_one_file(run, recognizer, wav):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a.wav", "-f", "all"], "all formats do not fit standard output"),
+        (["a.wav", "-f", "all"], "several formats do not fit standard output"),
         (["a.wav", "b.wav", "-f", "srt"], "several srt do not fit"),
         ([".", "-f", "vtt"], "several vtt do not fit"),
         (["a.wav", "--resume"], "--resume looks for files"),
@@ -159,6 +159,27 @@ def test_files_by_stem(run, recognizer, wav, tmp_path):
     names = [str(path.relative_to(tmp_path / "new" / "out")) for path in found]
     assert names == ["a.txt", "c.txt", "deep/b.txt"]
     assert found[2].read_text() == "B\n"
+
+
+def test_several_formats(run, recognizer, wav, tmp_path):
+    wav("a.wav")
+    formats = ["-f", "srt", "-f", "txt", "-f", "srt"]
+    ended = run("transcribe", "a.wav", "-o", "out", *formats)
+    assert ended == (0, "", "wrote out/a.srt\nwrote out/a.txt\n")
+    assert recognizer.calls[-1]["word_timestamps"]  # for srt
+    (tmp_path / "out" / "a.txt").unlink()
+    ended = run("transcribe", "a.wav", "-o", "out", *formats, "--resume")
+    assert ended.err == "wrote out/a.srt\nwrote out/a.txt\n"
+    ended = run("transcribe", "a.wav", *formats)
+    assert ended.status == 2
+    assert "several formats do not fit standard output" in ended.err
+    assert run("transcribe", "a.wav", "-f", "txt", "-f", "txt").out == "A\n"
+
+
+def test_words_per_line(run, recognizer, wav):
+    wav("a b c d e.wav")
+    options = ["-f", "srt", "--max-words-per-line", "2"]
+    assert "\nC\nD E\n" in run("transcribe", "a b c d e.wav", *options).out
 
 
 def test_all_formats(run, recognizer, wav, tmp_path):
@@ -319,7 +340,7 @@ def test_a_model_that_cannot_time_words(run, recognizer, wav, monkeypatch):
     for kind in ("ctm", "all"):
         ended = run("transcribe", "a.wav", "-o", "out", "-f", kind)
         assert (ended.status, recognizer.calls) == (2, [])
-        assert f"{kind} needs times of words" in ended.err
+        assert "ctm needs times of words" in ended.err
     assert run("transcribe", "a.wav", "-f", "srt").status == 0
 
 

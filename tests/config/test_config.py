@@ -194,10 +194,18 @@ def test_lines_that_expand_to_many_are_refused(recipe):
     lists = "".join(
         f"- &x{i} [{', '.join([f'*x{i - 1}'] * 10)}]\n" for i in range(1, 9)
     )
-    refused(lambda: recipe(f"name:\n- &x0 [x]\n{lists}"), "name: must be text")
+    many = "must have at most 100,000 values"
+    refused(lambda: recipe(f"name:\n- &x0 [x]\n{lists}"), many)
+    flow = ",".join(f"&x{i} [{','.join([f'*x{i - 1}'] * 10)}]" for i in range(1, 9))
+    refused(lambda: recipe("", f"name=[&x0 [x],{flow}]"), "--set name=", many)
+    refused(lambda: recipe("name: &a [*a]\n"), many)
     maps = "a: &a {k: 1}\nb: {<<: [*a, *a]}\n"
     refused(lambda: recipe(maps), "<< is not supported", "at line")
-    refused(lambda: recipe("name: " + "[" * 5000), "not valid YAML")
+    for load in (
+        lambda: recipe("name: " + "[" * 5000),
+        lambda: recipe("", "name=" + "[" * 5000),
+    ):
+        refused(load, "not valid YAML: nested too deeply")
     refused(lambda: recipe(f"seed: 0x{'F' * 5000}\n"), "seed: must have at most")
 
 
@@ -206,6 +214,57 @@ def test_lines_that_expand_to_many_are_refused(recipe):
 )
 def test_names_that_are_not_folder_names(recipe, name):
     refused(lambda: recipe(f"name: {json.dumps(name)}\n"), "is not a valid folder name")
+
+
+def test_aliases_may_repeat_a_list(recipe):
+    source = "[{corpus: an4, path: speech/an4, subset: test}]"
+    text = f"data:\n  train: &a {source}\n  dev: *a\n  withhold: *a\n"
+    loaded = recipe(text, data="").data
+    assert loaded.train == loaded.dev == loaded.withhold
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'base: "a\\0b"',
+        'task: "a\\0b"',
+        'train: {start: "a\\0b"}',
+        'decoding: {hotwords: ["a\\0b"]}',
+    ],
+)
+def test_no_text_contains_nul(recipe, line):
+    refused(lambda: recipe(line + "\n"), "must not contain NUL, got 'a\\x00b'")
+
+
+LONG = "x" * 50_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{LONG}: 1\n",
+        f"base: [{LONG}]\n",
+        f"name: {{a: {LONG}}}\n",
+        f"name: a/{LONG}\n",
+        f"seed: {LONG}\n",
+        f"data: [{LONG}]\n",
+        f"model: {{encoder: {{kind: {LONG}}}}}\n",
+        f"model: {{encoder: {{kind: [{LONG}]}}}}\n",
+        f"train: {{epochs: [{'[1], ' * 9000}]}}\n",
+        f"train: {{epochs: {'{a: ' * 40}1{'}' * 40}}}\n",
+    ],
+)
+def test_messages_quote_at_most_200_characters(recipe, tmp_path, text):
+    with pytest.raises(RecipeError) as caught:
+        recipe(text, data=DATA if "data" not in text else "")
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))
+
+
+def test_messages_quote_at_most_200_characters_of_an_override(recipe, tmp_path):
+    for override in (LONG, f"seed={LONG}", f"name.{LONG}=1", f"seed.{LONG}.a=1"):
+        with pytest.raises(RecipeError) as caught:
+            recipe("seed: 1\nname: x\n", override)
+        assert len(str(caught.value)) < 500 + len(str(tmp_path))
 
 
 def test_the_line_of_a_yaml_error(recipe):

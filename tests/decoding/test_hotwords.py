@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from asr.decoding.hotwords import phrases_automaton, prefix_automaton
 from asr.decoding.scorers import NEVER
+from asr.errors import DataError
 
 SPACE, END = 3, 2
 LETTERS = {" ": SPACE, "a": 4, "b": 5, "c": 6}
@@ -86,3 +87,13 @@ def test_a_prefix_binds_the_beginning_only():
     assert total(automaton, "b") < 0.5 * NEVER
     assert total(automaton, "a") < 0.5 * NEVER  # ends too early
     assert total(prefix_automaton([], 7), "cab") == 0
+
+
+@pytest.mark.parametrize(
+    ("phrases", "message"),
+    [([[3] * 201], "at most 200 characters, got 201"),
+     ([[3 + i % 7, *[3] * 150, i] for i in range(700)], "at most 100,000 characters")],
+)  # fmt: skip
+def test_long_hotwords_are_refused(phrases, message):
+    with pytest.raises(DataError, match=message):
+        phrases_automaton(phrases, 1000, bonus=1.0, space=3, end=2)

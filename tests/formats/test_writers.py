@@ -292,8 +292,8 @@ def test_textgrid_without_words_has_segments(two: Transcript) -> None:
 
 def test_subtitles_are_divided_by_words(worded: Transcript) -> None:
     assert WRITERS["srt"](worded, Layout(max_line_width=5, max_line_count=2)) == (
-        '1\n00:00:00,100 --> 00:00:00,900\nHELLO\nYOU"\n\n'
-        "2\n00:00:02,500 --> 00:00:03,300\nTHERE\n"
+        '1\n00:00:00,100 --> 00:00:01,100\nHELLO\nYOU"\n\n'
+        "2\n00:00:02,500 --> 00:00:03,500\nTHERE\n"
     )
 
 
@@ -303,7 +303,8 @@ def test_highlighted_word_is_underlined(worded: Transcript) -> None:
         "WEBVTT\n\n"
         '00:00:00.100 --> 00:00:00.500\n<u>HELLO</u> YOU"\n\n'
         '00:00:00.500 --> 00:00:00.900\nHELLO <u>YOU"</u>\n\n'
-        "00:00:02.500 --> 00:00:03.300\nTHERE\n"
+        '00:00:00.900 --> 00:00:01.100\nHELLO YOU"\n\n'
+        "00:00:02.500 --> 00:00:03.500\nTHERE\n"
     )
 
 

@@ -489,14 +489,12 @@ def test_known_text_is_aligned(recognizer, clips, tmp_path):
         assert word.start == pytest.approx(0.1 * place, abs=0.09)
         place += len(word.word) + 1
     assert found.duration == pytest.approx(clip.duration)
-    with pytest.raises(DataError, match="tokenizer has no 'X'"):
-        recognizer.align(clip.audio, "X")
+    with pytest.raises(DataError, match="can spell no word of the text: '7', '東京'"):
+        recognizer.align(clip.audio, "7 東京")
     with pytest.raises(DataError, match="do not fit"):
         recognizer.align(clip.audio, "A" * 500)
     with pytest.raises(AudioError, match="no audio to align"):
         recognizer.align(np.zeros(0, "float32"), "A")
-    with pytest.raises(AudioError, match=r"the samples: longer than 120 s"):
-        recognizer.align(np.zeros(130 * 16000, "float32"), "A")
     assert recognizer.align(clip.audio, "").segments[0].words == ()
 
 

@@ -7,6 +7,7 @@ import io
 import json
 import pickle
 import shutil
+import tracemalloc
 import zipfile
 from dataclasses import replace
 
@@ -217,7 +218,7 @@ def test_damaged_sums(folder, text):
 
 
 def test_a_file_too_large(folder, monkeypatch):
-    monkeypatch.setattr(model_folder, "_LARGEST_TEXT", 10)
+    monkeypatch.setattr(model_folder, "LARGEST_TEXT", 10)
     refused(folder, CONFIG, "larger")
 
 
@@ -228,6 +229,45 @@ def test_weights_that_unpack_to_too_much(folder, monkeypatch):
         archive.writestr("bomb.npy", bytes(size + 2000))
     seal(folder)
     refused(folder, WEIGHTS, "unpacks to more")
+
+
+def test_weights_that_unpack_to_many_times_their_size(folder):
+    with np.load(folder / WEIGHTS) as stored:
+        arrays = dict(stored)
+    arrays["ctc/kernel"] = np.zeros((1000, 16_000), "float32")
+    np.savez_compressed(folder / WEIGHTS, **arrays)
+    assert (folder / WEIGHTS).stat().st_size < 200_000
+    seal(folder)
+    tracemalloc.start()
+    refused(folder, WEIGHTS, "unpacks to more than 50,000,000 bytes")
+    assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    tracemalloc.stop()
+
+
+def test_many_sums(folder):
+    with (folder / SUMS).open("r+b") as file:
+        file.truncate(5_000_000_000)
+    refused(folder, SUMS, "larger than 10,000 bytes")
+
+
+def test_a_member_without_a_name(folder):
+    with zipfile.ZipFile(folder / WEIGHTS, "a") as archive:
+        archive.writestr(".npy", npy(np.zeros(3)))
+    seal(folder)
+    refused(folder, WEIGHTS, "a member has no name")
+
+
+def test_a_model_of_more_units_than_its_weights(folder):
+    """Shapes are compared before anything of that size is made."""
+    tree = json.loads((folder / CONFIG).read_text())
+    for section in ("encoder", "decoder", "attention"):
+        tree["model"][section]["units"] = 8192
+    (folder / CONFIG).write_text(json.dumps(tree))
+    seal(folder)
+    tracemalloc.start()
+    refused(folder, WEIGHTS, "has shape", "but the model needs")
+    assert tracemalloc.get_traced_memory()[1] < 30_000_000
+    tracemalloc.stop()
 
 
 class Bomb:
@@ -329,6 +369,14 @@ def test_weights_that_are_not_finite(folder, value):
     with np.load(folder / WEIGHTS) as stored:
         array = stored["ctc/kernel"]
     array[0, 0] = value
+    rewrite(folder, **{"ctc/kernel": array})
+    refused(folder, WEIGHTS, "ctc/kernel", "not finite numbers")
+
+
+def test_weights_that_overflow_in_single_precision(folder):
+    with np.load(folder / WEIGHTS) as stored:
+        array = stored["ctc/kernel"].astype("float64")
+    array[0, 0] = -1e300
     rewrite(folder, **{"ctc/kernel": array})
     refused(folder, WEIGHTS, "ctc/kernel", "not finite numbers")
 

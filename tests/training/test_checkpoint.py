@@ -6,19 +6,22 @@ import errno
 import json
 import os
 import resource
+import subprocess
+import sys
 
 import keras
 import numpy as np
 import pytest
 
 from asr.config.schema import Recipe, TrainConfig
-from asr.errors import RecipeError, TrainingError
+from asr.errors import OutputError, RecipeError, TrainingError
 from asr.training.checkpoint import Progress, load_state, save_state
 from asr.training.optimizers import WeightAverage, build_optimizer
 from asr.training.run_folder import (
     CHECKPOINT,
     load_run_recipe,
     load_run_tokenizer,
+    locked,
     save_recipe,
     sweep,
 )
@@ -44,6 +47,11 @@ def step(model: keras.Model, count: int = 1) -> None:
 
 def values(model: keras.Model) -> list[np.ndarray]:
     return [v.numpy().copy() for v in [*model.variables, *model.optimizer.variables]]
+
+
+def arrays(folder) -> dict[str, np.ndarray]:
+    with np.load(folder / CHECKPOINT) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 @pytest.fixture
@@ -79,13 +87,12 @@ def test_everything_comes_back(saved):
 
 def test_a_checkpoint_of_an_earlier_release(saved):
     folder, model, average = saved
-    with np.load(folder / CHECKPOINT) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    facts = json.loads(arrays["facts"].tobytes())
+    content = arrays(folder)
+    facts = json.loads(content["facts"].tobytes())
     del facts["progress"]["start_sources"]
     facts["progress"] |= {"stale": 1, "factor": 1.0, "heard": [{"path": "x"}]}
-    arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
-    np.savez(folder / CHECKPOINT, **arrays)
+    content["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
+    np.savez(folder / CHECKPOINT, **content)
     progress = load_state(folder, model, average)
     assert progress.start_sources == [{"path": "x"}]
     assert progress.epoch == 2
@@ -128,6 +135,54 @@ def test_damaged_checkpoint(saved, what):
         load_state(folder, other, WeightAverage(0.9))
     for one, two in zip(before, values(other), strict=True):
         np.testing.assert_array_equal(one, two)  # nothing was believed
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"epoch": "one"}, {"epoch": -1}, {"batch": None}, {"step": 1.5},
+        {"best": []}, {"seconds": "x"}, {"logs": []}, {"metrics": 3},
+        {"history": {}}, {"history": [3]}, {"history": [{}]}, {"start_sources": "x"},
+        {"unknown": 1}, [], None,
+    ],
+)  # fmt: skip
+def test_checkpoint_with_a_position_of_another_kind(saved, changed):
+    folder, model, average = saved
+    content = arrays(folder)
+    facts = json.loads(content["facts"].tobytes())
+    facts["progress"] = (
+        facts["progress"] | changed if isinstance(changed, dict) else changed
+    )
+    content["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
+    np.savez(folder / CHECKPOINT, **content)
+    with pytest.raises(TrainingError, match="damaged"):
+        load_state(folder, model, average)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("v0", np.zeros(3)),
+        ("v0", np.zeros((2, 3), "U3")),
+        ("v0", None),
+        ("a0", np.zeros(3)),
+        ("a9", np.zeros(3)),
+        ("facts", np.array(3)),
+        ("facts", np.frombuffer(b"[" * 100_000, "uint8")),
+        ("", np.zeros(3)),
+        ("v0", np.zeros((4000, 4000))),
+    ],
+)
+def test_checkpoint_with_another_array(saved, name, value):
+    folder, model, average = saved
+    content = arrays(folder) | {name: value}
+    content = {key: array for key, array in content.items() if array is not None}
+    np.savez_compressed(folder / CHECKPOINT, **content)
+    before = values(model)
+    with pytest.raises(TrainingError, match="damaged"):
+        load_state(folder, model, average)
+    for one, two in zip(before, values(model), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_checkpoint_of_another_model(saved):
@@ -181,9 +236,12 @@ def test_folder_without_a_run(tmp_path):
         load_run_recipe(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("text", ["a: [", "sede: 1", "seed: 2024-13-1", "- 1"])
+@pytest.mark.parametrize(
+    "text",
+    ["a: [", "sede: 1", "seed: 2024-13-1", "- 1", "[" * 5000, "a: &a [*a]", "\xff"],
+)
 def test_recipe_that_was_changed_for_the_worse(tmp_path, text):
-    (tmp_path / "recipe.yaml").write_text(text)
+    (tmp_path / "recipe.yaml").write_bytes(text.encode("latin-1"))
     with pytest.raises(RecipeError, match=r"recipe\.yaml: "):
         load_run_recipe(tmp_path)
 
@@ -201,8 +259,53 @@ def test_a_kill_between_two_renames_loses_no_model(tmp_path, renamed):
     for name in ("model.old", "model.new", *(["model"] if renamed else [])):
         (tmp_path / name).mkdir()
         (tmp_path / name / "which").write_text(name)
-    (tmp_path / ".asr-1.tmp").touch()
-    sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    for name in (".asr-12-ab.tmp", ".asr-1-ab.tmp"):  # of that process, and another
+        (tmp_path / name).touch()
+    sweep(tmp_path, "12")
+    assert {path.name for path in tmp_path.iterdir()} == {"model", ".asr-1-ab.tmp"}
     expected = "model" if renamed else "model.old"
     assert (tmp_path / "model" / "which").read_text() == expected
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from asr.training.run_folder import locked
+with locked(Path(sys.argv[1])):
+    Path(sys.argv[1], f".asr-{__import__('os').getpid()}-ab.tmp").touch()
+    print("locked", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_run_folder_belongs_to_one_process(tmp_path):
+    folder = tmp_path / "run"
+    command = [sys.executable, "-c", HOLDER, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout.readline() == "locked\n"
+        message = (
+            rf"run: in use by process {holder.pid} on \S+; wait for it, or stop it"
+        )
+        with pytest.raises(TrainingError, match=message), locked(folder):
+            pytest.fail("two have it")
+        assert len(list(folder.glob(".asr-*.tmp"))) == 1  # still its own
+        holder.kill()
+    (folder / ".asr-1-ab.tmp").touch()  # of another program
+    with locked(folder):
+        assert [path.name for path in folder.glob(".asr-*.tmp")] == [".asr-1-ab.tmp"]
+        with locked(folder):  # of this process
+            pass
+        assert (folder / ".lock").read_text().startswith(f"{os.getpid()} on ")
+    assert [path.name for path in folder.iterdir()] == [".asr-1-ab.tmp"]
+
+
+def test_a_lock_leaves_no_empty_folder(tmp_path):
+    with pytest.raises(ValueError, match="no data"), locked(tmp_path / "a"):
+        raise ValueError("no data")
+    assert not (tmp_path / "a").exists()
+    (tmp_path / "file").touch()
+    with (
+        pytest.raises(OutputError, match="cannot write into"),
+        locked(tmp_path / "file"),
+    ):
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,13 +15,17 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from asr.config.loading import load_recipe
 from asr.config.schema import Recipe
 from asr.storage.keras_model import build
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.text.tokenizers import CharacterTokenizer
+from asr.training import trainer
 from asr.training.backend import devices
+from asr.training.checkpoint import save_state
 from asr.training.optimizers import build_optimizer
 from asr.training.run_folder import CHECKPOINT, MODEL
+from asr.training.train import begin, resume
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -34,6 +39,8 @@ RANDOM = [
     "model.decoder.embedding_dropout=0.2", "model.decoder.attention_dropout=0.2",
     "model.encoder.units=24", "model.decoder.units=24", "model.encoder.memory_stride=2",
 ]  # fmt: skip
+
+BATCHES = 11  # in the first epoch: odd, so that it ends in half an update
 
 
 def start(tones: Path, *arguments: object) -> subprocess.Popen[str]:
@@ -109,6 +116,33 @@ def test_no_gradient_is_a_sum_of_three():
     assert options["arithmetic_optimization"] is False
 
 
+def test_the_end_of_an_epoch_changes_no_state(
+    tones, tiny_recipe, tmp_path, monkeypatch
+):
+    """Masks, seeds and half an update are those after the last batch."""
+    source, run, states = tmp_path / "tones", tmp_path / "run", []
+    shutil.copytree(tones, source)
+    monkeypatch.setenv("ASR_DATA", str(source))
+
+    def save(folder, *state):
+        save_state(folder, *state)
+        states.append((facts(folder), arrays(folder / CHECKPOINT)))
+
+    monkeypatch.setattr(trainer, "save_state", save)
+    options = ["train.checkpoint_minutes=0", "train.epochs=1", "augment.speeds=[1.0]"]
+    recipe = load_recipe(tiny_recipe, overrides=[*RANDOM, *options])
+    begin(recipe, run)
+    lines = (source / "clips.jsonl").read_text().splitlines()
+    longest = max(map(json.loads, reversed(lines)), key=lambda entry: entry["duration"])
+    (source / longest["audio_filepath"]).write_bytes(b"no recording")
+    resume(run)  # the last batch is the longest clip, which cannot be read
+    (before, last), (after, closed) = states[-2:]
+    assert (before["epoch"], before["step"]) == (0, 9)
+    assert (after["epoch"], after["step"]) == (1, 9)
+    for name in last.keys() - {"facts"}:
+        np.testing.assert_array_equal(closed[name], last[name], err_msg=name)
+
+
 def test_killed_and_resumed_is_bit_equal(tones, tiny_recipe, tmp_path):
     options = [f"--set={value}" for value in RANDOM]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -117,11 +151,12 @@ def test_killed_and_resumed_is_bit_equal(tones, tiny_recipe, tmp_path):
     second = start(tones, tiny_recipe, *options, every_step, "-o", killed)
     kill_after(second, killed / CHECKPOINT, 4)
     place = facts(killed)
-    assert 0 < place["batch"] < 10  # in the middle of the first epoch
+    assert 0 < place["batch"] < BATCHES - 1  # in the middle of the first epoch
     finish(first)
     third = start(tones, "--resume", killed)
-    kill_after(third, killed / CHECKPOINT, 10)
-    assert facts(killed)["step"] > place["step"]
+    kill_after(third, killed / CHECKPOINT, BATCHES - place["batch"] + 1)
+    # All batches of the epoch are done, the epoch is not closed.
+    assert (facts(killed)["epoch"], facts(killed)["batch"]) == (0, BATCHES)
     assert finish(start(tones, "--resume", killed)) == f"{killed / MODEL}\n"
 
     names = arrays(whole / CHECKPOINT).keys() - {"facts"}

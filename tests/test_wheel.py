@@ -136,7 +136,8 @@ def test_bundled_models_are_small(root):
     names = {"english", "english-lm", "en-fr", "title"}
     assert {folder.name for folder in folders} == names
     for folder in folders:
-        assert sum(file.stat().st_size for file in folder.iterdir()) < 20e6
+        largest = 35e6 if folder.name == "english-lm" else 20e6
+        assert sum(file.stat().st_size for file in folder.iterdir()) < largest
         card = (folder / "README.md").read_text(encoding="utf-8")
         for heading in ("## Scores", "## Data and licence", "## Limits"):
             assert heading in card

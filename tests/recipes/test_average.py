@@ -9,7 +9,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import asr
-from asr.storage.model_folder import CARD, TOKENIZER, WEIGHTS, read_config, write_model
+from asr.storage.model_folder import TOKENIZER, TOKENIZER, WEIGHTS, read_config, write_model
 from asr.storage.weights import read_arrays
 from tests.script_module import script_module
 
@@ -58,7 +58,7 @@ def test_models_of_two_kinds(tiny_run, tiny_text_run, tmp_path):
     assert result.exit_code == 1
     assert "must have the shapes and tokenizer of" in result.output
     shutil.copytree(model, tmp_path / "bad")
-    (tmp_path / "bad" / CARD).write_text("spoilt")
+    (tmp_path / "bad" / TOKENIZER).write_text("spoilt")
     result = CliRunner().invoke(
         average.main, [model, str(tmp_path / "bad"), "-o", str(tmp_path / "m")]
     )

@@ -13,9 +13,9 @@ from asr.config.schema import DecodingConfig
 from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.files import model_path
 from asr.formats.transcript import Segment, Transcript
+from asr.inference.batch_scheduler import Scheduler
 from asr.inference.options import TranscribeKeywords, TranscribeOptions, takes_options
 from asr.inference.predictor import Predictor, thread_count
-from asr.inference.scheduler import Scheduler
 from asr.inference.segments import SegmentBuilder
 from asr.inference.sources import (
     SegmentReader,

@@ -11,7 +11,7 @@ from asr.audio.windows import AudioSegment
 from asr.errors import UsageError
 from asr.formats.transcript import Segment
 from asr.inference.assembly import PendingTranscript
-from asr.inference.scheduler import Scheduler
+from asr.inference.batch_scheduler import Scheduler
 from asr.inference.sources import to_mono
 
 

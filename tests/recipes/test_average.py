@@ -9,7 +9,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import asr
-from asr.storage.model_folder import TOKENIZER, TOKENIZER, WEIGHTS, read_config, write_model
+from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, write_model
 from asr.storage.weights import read_arrays
 from tests.script_module import script_module
 

@@ -15,7 +15,8 @@ ALLOWED = (
     r"ASR_TFIO_PYTHON names no interpreter with the extra tfio",
     r"it projects what it has seen",  # kinds of attention without such a part
     r"it has no weights to drop",
-    r"needs espeak-ng",  # a program and not a package
+    r"needs espeak-ng",  # programs and not packages
+    r"ffmpeg is not installed; .*",
     r"root may read everything",
 )
 """Patterns of whole reasons."""

@@ -15,11 +15,23 @@ from asr.cli import options, terminal
 from asr.files import model_path
 
 
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as they are."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
 @click.command(epilog="Example: asr info english; asr info talk.mp3 --json")
 @click.argument("target", metavar="MODEL|FILE")
 @options.as_json
 def command(target: str, as_json: bool) -> None:
-    """Describe a model (size, training, scores, decoding) or a recording.
+    """Describe a model (size, last training, decoding, model card) or a recording.
 
     MODEL is the name of a bundled model, or a model folder.
     """
@@ -32,5 +44,5 @@ def command(target: str, as_json: bool) -> None:
     if as_json:
         terminal.print_json(facts)
     else:
-        text = yaml.safe_dump(facts, allow_unicode=True, sort_keys=False)
+        text = yaml.dump(facts, Dumper=_Dumper, allow_unicode=True, sort_keys=False)
         click.echo(text, nl=False)

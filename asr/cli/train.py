@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 import asr
 from asr.cli import options, terminal
 from asr.cli.options import option
-from asr.config.loading import load_recipe
-from asr.config.schema import LANGUAGE_MODEL
+from asr.config.loading import assign, load_recipe
+from asr.config.parsing import from_dict
+from asr.config.schema import LANGUAGE_MODEL, TrainConfig
 from asr.errors import UsageError
 
 
@@ -40,15 +42,17 @@ def command(
     """Train a model from RECIPE, a YAML file or a shipped name such as an4.
 
     Paths in a recipe are below the folder in the environment variable ASR_DATA.
-    --resume continues a stopped run exactly. Prints the model folder.
+    --resume continues a stopped run exactly; with --set train.epochs=80 also a finished
+    one. Prints the model folder.
     """
     if (hours or as_json) and not estimate:
         raise UsageError("--hours and --json apply only to --estimate")
     if resume is not None:
-        if recipe or overrides or output or estimate:
+        if recipe or output or estimate:
             raise UsageError("--resume takes the run as it is; give no other argument")
+        changed = _epochs(overrides) if overrides else {}
         terminal.start_backend()
-        click.echo(asr.resume(resume))
+        click.echo(asr.resume(resume, **changed))
         return
     if estimate and output:
         raise UsageError("--estimate writes nothing; leave --output out")
@@ -67,3 +71,15 @@ def command(
         return
     train = asr.train_language_model if language_model else asr.train
     click.echo(train(loaded, output or Path("runs") / loaded.name))
+
+
+def _epochs(overrides: tuple[str, ...]) -> dict[str, int]:
+    """Return the new number of epochs of a run that goes on."""
+    changed: dict[str, Any] = {}
+    for override in overrides:
+        assign(changed, override)
+    if changed.keys() != {"train"} or changed["train"].keys() != {"epochs"}:
+        raise UsageError(
+            "--resume takes the run as it is; only train.epochs may change"
+        )
+    return {"epochs": from_dict(TrainConfig, changed["train"], "train").epochs}

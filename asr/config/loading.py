@@ -33,7 +33,7 @@ def load_recipe(path: str | Path, overrides: Sequence[str] = ()) -> Recipe:
     path = recipe_path(path)
     tree = _read_tree(path)
     for override in overrides:
-        _assign(tree, override)
+        assign(tree, override)
     try:
         recipe = from_dict(Recipe, tree)
     except RecipeError as error:
@@ -125,7 +125,12 @@ def _merged(base: dict[str, Any], tree: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _assign(tree: dict[str, Any], override: str) -> None:
+def assign(tree: dict[str, Any], override: str) -> None:
+    """Apply a `--set` override to a tree.
+
+    Raises:
+        RecipeError: It is not an assignment of YAML to a key.
+    """
     key, separator, text = override.partition("=")
     shown = override if len(override) <= 200 else override[:197] + "..."
     if not separator or not key.strip():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -104,5 +105,6 @@ def obtain(
             extract(path, root, strip=source.strip)
             path.unlink()
     finally:
-        if folder.exists() and not any(folder.iterdir()):
-            folder.rmdir()
+        for empty in (folder, root):  # a failed download leaves no empty folder
+            with suppress(OSError):
+                empty.rmdir()

@@ -25,7 +25,7 @@ from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
 from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
-from asr.training.collect import task_of
+from asr.training.collect import missing_data_advice, task_of
 from asr.training.run_folder import MODEL, RECIPE, load_run_recipe, locked
 from asr.training.setup import check
 from asr.training.train import begin, check_same_recipe, is_finished, resume
@@ -145,7 +145,9 @@ def _write_tests(recipe: Recipe, parts: dict[str, SourceConfig], output: Path) -
     for name, source in parts.items():
         path = _test_file(output, name)
         if not (same and path.is_file()):
-            task.write(path, list(_records(source, task))[: source.limit or None])
+            with missing_data_advice(source):
+                records = list(_records(source, task))
+            task.write(path, records[: source.limit or None])
 
 
 def _records(source: SourceConfig, task: type[Task]) -> Iterator[Any]:

@@ -229,7 +229,9 @@ def read_config(folder: Path) -> FolderConfig:
 
 
 def describe(folder: Path) -> dict[str, Any]:
-    """Verify a model folder and return the facts of `config.json`.
+    """Verify a model folder; return the facts of `config.json`, and the model card.
+
+    The facts are those of the last training; the card tells the whole story.
 
     Raises:
         ModelError: The folder is damaged, or not a model folder.
@@ -247,6 +249,8 @@ def describe(folder: Path) -> dict[str, Any]:
     }
     if config.task in TASKS:
         facts["decoding"] = to_dict(config.decoding)
+    if card := read_card(folder):
+        facts["card"] = card
     return facts
 
 

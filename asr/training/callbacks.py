@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,10 @@ log = logging.getLogger(__name__)
 # Attention that moves forward in fewer steps than this, or is flatter, is not aligned.
 _DEAD_MONOTONICITY = 0.6
 _DEAD_FOCUS = 0.15
+
+_ACRONYMS = re.compile(r"\b([wc]er|bleu|ctc|rouge)")
+# Beginnings of the names of figures that are shares of 1.
+_SHARES = ("dev_wer", "dev_cer", "dev_accuracy", "dev_rouge", "dev_sentence")
 
 _LINE_SECONDS = 120.0  # between two lines
 # Figure of a batch -> its label in the progress bar.
@@ -46,8 +51,9 @@ class ProgressBar:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._started = self._written = time.monotonic()
+        self._started = self._written = self._begun = time.monotonic()
         self._read = 0.0
+        self._finished = 0  # epochs
 
     def __enter__(self) -> ProgressBar:
         """Start drawing."""
@@ -95,17 +101,46 @@ class ProgressBar:
         """Length of sources trained on in a second of this epoch."""
         return self._read / max(time.monotonic() - self._started, 1e-9)
 
-    def finish_epoch(self, record: dict[str, Any]) -> None:
-        """Print the figures of a finished epoch."""
-        figures = (
-            f"{name} {value:.3f}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in record.items()
-            if name != "epoch"
-        )
-        self._print(f"epoch {record['epoch']}/{self.epochs}  {'  '.join(figures)}")
+    def finish_epoch(self, record: dict[str, Any], best: int) -> None:
+        """Print the figures of a finished epoch.
+
+        Args:
+            record: The figures.
+            best: Number of the best epoch so far.
+        """
+        self._finished += 1
+        number = record["epoch"]
+        parts = [f"epoch {number}/{self.epochs}"]
+        figures = {name: value for name, value in record.items() if name != "epoch"}
+        parts += [self._figure(name, value) for name, value in figures.items()]
+        parts.append("best so far" if best == number else f"best: epoch {best}")
+        if number < self.epochs:
+            seconds = (time.monotonic() - self._begun) / self._finished
+            parts.append(f"{_span(seconds * (self.epochs - number))} left")
+        self._print("  ".join(parts))
+
+    def _figure(self, name: str, value: Any) -> str:
+        """Return a figure with its unit."""
+        if name == "rate":
+            return f"{value:.0f} {self.unit}/s"
+        if name == "minutes":
+            return f"{_span(60 * value)} so far"
+        label = _ACRONYMS.sub(lambda found: found[0].upper(), name.replace("_", " "))
+        if name.startswith(_SHARES):
+            return f"{label} {value:.1%}".replace("%", " %")
+        if name == "learning_rate":
+            return f"{label} {value:.2g}"
+        return f"{label} {value:.3f}" if type(value) is float else f"{label} {value}"
 
     def _print(self, line: str) -> None:
         self.console.print(line, highlight=False, soft_wrap=True)
+
+
+def _span(seconds: float) -> str:
+    """Format a length of time."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 class TensorBoard:
@@ -138,13 +173,20 @@ class TensorBoard:
             with self._writer.as_default(step=step):
                 for name, value in scalars.items():
                     if isinstance(value, float):
-                        self._tf.summary.scalar(name, value)
+                        self._tf.summary.scalar(_grouped(name), value)
                 if image is not None:
                     self._tf.summary.image("attention", image[None])
             self._writer.flush()
         except self._tf.errors.OpError as error:
             reason = error.message.splitlines()[0]
             raise OutputError(f"cannot write TensorBoard events: {reason}") from error
+
+
+def _grouped(name: str) -> str:
+    """Return the name of a figure in its group: `dev/wer`, `train/loss`."""
+    if name.startswith("dev_"):
+        return f"dev/{name.removeprefix('dev_')}"
+    return f"{'dev' if name in ('monotonicity', 'focus') else 'train'}/{name}"
 
 
 def alignment_quality(weights: np.ndarray, lengths: np.ndarray) -> tuple[float, float]:
@@ -169,15 +211,17 @@ def alignment_quality(weights: np.ndarray, lengths: np.ndarray) -> tuple[float, 
     return float(np.mean(forward or [1.0])), float(np.mean(peaks))
 
 
-def warn_if_dead(monotonicity: float, focus: float) -> bool:
-    """Warn of a decoder that ignores the encoder, and return whether it does."""
-    dead = monotonicity < _DEAD_MONOTONICITY or focus < _DEAD_FOCUS
-    if dead:
-        log.warning(
-            "attention is not aligned yet (monotonicity %.2f, focus %.2f); if this "
-            "lasts beyond a few epochs, raise train.ctc_weight, lengthen "
-            "train.warmup_steps or data.ascending_epochs",
-            monotonicity,
-            focus,
-        )
-    return dead
+def is_dead(monotonicity: float, focus: float) -> bool:
+    """Return whether a decoder ignores the encoder."""
+    return monotonicity < _DEAD_MONOTONICITY or focus < _DEAD_FOCUS
+
+
+def warn_of_dead_attention(monotonicity: float, focus: float) -> None:
+    """Warn of a decoder that ignores the encoder."""
+    log.warning(
+        "attention is not aligned yet (monotonicity %.2f, focus %.2f); if this "
+        "lasts beyond a few epochs, raise train.ctc_weight, lengthen "
+        "train.warmup_steps or data.ascending_epochs",
+        monotonicity,
+        focus,
+    )

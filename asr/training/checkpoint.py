@@ -23,6 +23,7 @@ _KINDS: dict[str, Any] = {
     "batch": int,
     "step": int,
     "best": int | float | None,
+    "best_epoch": int,
     "seconds": int | float,
     "logs": dict,
     "metrics": list,
@@ -41,6 +42,7 @@ class Progress:
         batch: Batches of it that are done.
         step: Batches of the whole run that are done.
         best: Lowest validation cost so far, or None.
+        best_epoch: Number of the epoch that has it.
         seconds: Time spent in training so far.
         logs: Figures of the epoch in progress.
         metrics: State of the metrics behind these figures.
@@ -52,6 +54,7 @@ class Progress:
     batch: int = 0
     step: int = 0
     best: float | None = None
+    best_epoch: int = 0
     seconds: float = 0.0
     logs: dict[str, float] = field(default_factory=dict)
     metrics: list[float] = field(default_factory=list)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from asr.config.schema import LANGUAGE_MODEL, Recipe, SourceConfig
+from asr.corpora import CORPORA
+from asr.corpora.obtain import sources as archives
 from asr.corpora.sources import read_texts
 from asr.data.decontamination import OverlapFilter
-from asr.errors import RecipeError, did_you_mean, quoted
+from asr.errors import DataError, RecipeError, did_you_mean, quoted
 from asr.files import data_directory
 from asr.tasks import TASKS
 from asr.tasks.base import Task
@@ -40,11 +44,15 @@ def collect(recipe: Recipe, output: Path) -> None:
         return (normalize(text) for text in task.texts(record) if text)
 
     if data.withhold:
-        overlap = OverlapFilter(map(normalize, read_texts(data.withhold)))
+        texts: list[str] = []
+        for source in data.withhold:
+            with missing_data_advice(source):
+                texts.extend(read_texts([source]))
+        overlap = OverlapFilter(map(normalize, texts))
         train_set = overlap.without(train_set, texts_of)
     if data.lexicon:
-        texts = " ".join(text for record in train_set for text in texts_of(record))
-        words, lexicon = set(texts.split()), lexicon_of(recipe)
+        text = " ".join(text for record in train_set for text in texts_of(record))
+        words, lexicon = set(text.split()), lexicon_of(recipe)
         used = {word: phones for word, phones in lexicon.items() if word in words}
         write_lexicon(output / LEXICON, used)
     if data.tokenizer_file:
@@ -75,10 +83,31 @@ def task_of(recipe: Recipe) -> type[Task]:
     return TASKS[recipe.task]
 
 
+@contextmanager
+def missing_data_advice(source: SourceConfig) -> Iterator[None]:
+    """Say in the error of a source that is not there where it is looked for."""
+    path = data_directory() / source.path
+    try:
+        yield
+    except DataError as error:
+        if path.exists():
+            raise
+        folder = os.environ.get("ASR_DATA")
+        where = (
+            f"ASR_DATA names {folder}"
+            if folder
+            else "set ASR_DATA to the folder of your data"
+        )
+        online = source.corpus in CORPORA and archives(source.corpus)
+        fetch = ", or let `asr run RECIPE --download` fetch it" if online else ""
+        raise DataError(f"{path}: no such file or folder; {where}{fetch}") from error
+
+
 def _read_sources(sources: Iterable[SourceConfig], task: type[Task]) -> list[Any]:
     root = data_directory()
     records: list[Any] = []
     for source in sources:
-        part = list(task.prepare(source, root))
+        with missing_data_advice(source):
+            part = list(task.prepare(source, root))
         records.extend(part[: source.limit or None] * source.repeat)
     return records

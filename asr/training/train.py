@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from asr.config.parsing import differences
@@ -93,15 +94,24 @@ def check_same_recipe(recipe: Recipe, output: Path) -> None:
             )
 
 
-def resume(output: Path) -> Path:
+def resume(output: Path, *, epochs: int | None = None) -> Path:
     """Go on with the run in a folder; see `train`.
+
+    Args:
+        output: Folder of the run.
+        epochs: New number of epochs, also for a finished run. The learning rate goes on
+            as if the recipe had asked for them from the start.
 
     On a CPU with TensorFlow, the final weights equal those of an uninterrupted run bit
     by bit. Several devices share each batch of `batch_length`. The gradient is the mean
     of their gradients, each a mean over the labels of the device's own clips.
     """
-    recipe = load_run_recipe(output)
+    load_run_recipe(output)  # fails where there is no run, before anything is written
     with locked(output):
+        recipe = load_run_recipe(output)
+        if epochs is not None and epochs != recipe.train.epochs:
+            recipe = replace(recipe, train=replace(recipe.train, epochs=epochs))
+            save_recipe(output, recipe)
         if not (output / TRAIN).is_file():
             collect(recipe, output)
         return Trainer(build(recipe, output)).run()

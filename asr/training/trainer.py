@@ -15,7 +15,12 @@ import numpy as np
 from asr.data import batching
 from asr.errors import DataError
 from asr.training.backend import on, sync
-from asr.training.callbacks import ProgressBar, TensorBoard, warn_if_dead
+from asr.training.callbacks import (
+    ProgressBar,
+    TensorBoard,
+    is_dead,
+    warn_of_dead_attention,
+)
 from asr.training.checkpoint import check_weights, lost, restore_metrics, save_state
 from asr.training.dataset import TrainingData
 from asr.training.export import averaged_weights, export_model, write_history
@@ -23,6 +28,8 @@ from asr.training.run_folder import MODEL, report_failed_writes
 from asr.training.setup import Training
 
 log = logging.getLogger(__name__)
+
+_LITTLE = 900.0  # seconds of training data
 
 
 class Trainer:
@@ -35,6 +42,7 @@ class Trainer:
     def __init__(self, training: Training) -> None:
         self.training = training
         logged = training.recipe.train.tensorboard
+        self._dead = 0  # epochs without aligned attention
         self.board = TensorBoard(training.output / "tensorboard") if logged else None
 
     def run(self) -> Path:
@@ -51,12 +59,20 @@ class Trainer:
             with report_failed_writes(output):
                 write_history(output, progress.history)
         if progress.epoch >= epochs:
-            log.warning("%s: all %d epochs are done", output, epochs)
+            log.warning(
+                "%s: all %d epochs are done; for more give `--resume %s --set "
+                "train.epochs=%d`",
+                *(output, epochs, output, 2 * epochs),
+            )
+        elif not progress.step:
+            warn_of_little_data(self.training)
         with ProgressBar(epochs, training.task.unit) as bar:
             while progress.epoch < epochs:
                 self._train_epoch(bar)
                 with report_failed_writes(output):
                     self._close_epoch(bar)
+        if self._dead > 1:
+            log.warning("attention was not aligned in %d epochs", self._dead)
         return output / MODEL
 
     def _train_epoch(self, bar: ProgressBar) -> None:
@@ -140,6 +156,7 @@ class Trainer:
         check_weights(training.output, training.model, progress)
         record: dict[str, Any] = {"epoch": progress.epoch + 1, **progress.logs}
         record["rate"] = bar.rate
+        record["learning_rate"] = self._learning_rate()
         with averaged_weights(training):
             scores, image = training.validation.score()
             record |= scores
@@ -153,10 +170,14 @@ class Trainer:
             record["minutes"] = round(progress.seconds / 60, 2)
             progress.history.append(record)
             if progress.best is None or cost <= progress.best:
-                progress.best = cost
+                progress.best, progress.best_epoch = cost, progress.epoch
                 export_model(training)
         self._save()
         self._report(bar, record, image)
+
+    def _learning_rate(self) -> float:
+        """Return the learning rate of the next batch."""
+        return float(np.asarray(self.training.model.optimizer.learning_rate))
 
     def _save(self) -> None:
         run = self.training
@@ -170,11 +191,26 @@ class Trainer:
         write_history(training.output, training.progress.history)
         if self.board:
             self.board.write(record["epoch"], record, image)
-        bar.finish_epoch(record)
+        bar.finish_epoch(record, training.progress.best_epoch)
         shuffled = record["epoch"] > training.recipe.data.ascending_epochs
         if shuffled and "focus" in record:
             monotonic = record["monotonicity"] if training.task.monotonic else 1.0
-            warn_if_dead(monotonic, record["focus"])
+            dead = is_dead(monotonic, record["focus"])
+            if dead and not self._dead:
+                warn_of_dead_attention(monotonic, record["focus"])
+            self._dead += dead
+
+
+def warn_of_little_data(training: Training) -> None:
+    """Warn of data that are too few to learn to recognise speech from them alone."""
+    seconds, task = sum(training.data.lengths), training.task
+    starts_anew = not training.recipe.train.start
+    if task.unit == "s" and task.monotonic and starts_anew and seconds < _LITTLE:
+        log.warning(
+            "%d clips, %.2f h: too little to train on alone; fine-tune a bundled model "
+            "instead: `train.start: english`",
+            *(len(training.data.examples), seconds / 3600),
+        )
 
 
 class _Stream:

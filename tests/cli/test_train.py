@@ -27,8 +27,8 @@ def calls(monkeypatch, public, tmp_path):
         made.append(("train", recipe, output))
         return output / "model"
 
-    def resume(output):
-        made.append(("resume", output))
+    def resume(output, **changed):
+        made.append(("resume", output, *changed.items()))
         return output / "model"
 
     public("train", train)
@@ -56,9 +56,20 @@ def test_resume(run, calls):
     assert calls == [("resume", Path("runs/tiny"))]
 
 
+def test_resume_with_more_epochs(run, calls):
+    run("train", "--resume", "runs/tiny", "--set", "train.epochs=80")
+    assert calls == [("resume", Path("runs/tiny"), ("epochs", 80))]
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "message"),
     [
+        (["--resume", "x", "--set", "train.epochs=0"], 3, "train.epochs: must be"),
+        (
+            ["--resume", "x", "--set", "train.epochs=3", "--set", "train.ema=0"],
+            2,
+            "only train.epochs may change",
+        ),
         ([], 2, "give a recipe, or a run with --resume"),
         (["tiny.yaml", "--resume", "x"], 2, "--resume takes the run as it is"),
         (["--resume", "x", "--set", "seed=1"], 2, "--resume takes the run as it is"),

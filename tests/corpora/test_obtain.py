@@ -1,56 +1,27 @@
-"""The archives of corpora, and the missing ones of a corpus folder."""
+"""Download of a corpus: what a failure leaves."""
 
 from __future__ import annotations
 
-import hashlib
-import urllib.parse
-from pathlib import Path
-
 import pytest
 
-from asr.corpora import CORPORA
-from asr.corpora.obtain import missing, sources
-from asr.errors import UsageError
+from asr.corpora import obtain as module
+from asr.corpora.obtain import obtain, sources
+from asr.errors import DataError
 
 
-@pytest.mark.parametrize(
-    ("corpus", "subsets", "message"),
-    [
-        ("kaldi", [], "cannot be downloaded; no address"),
-        ("librispeech", ["dev"], "no subset 'dev'; it has dev-clean"),
-        ("pairs", [], "no address"),
-    ],
-)
-def test_corpora_without_archives(corpus, subsets, message, tmp_path):
-    with pytest.raises(UsageError, match=message):
-        missing(corpus, tmp_path, subsets)
+@pytest.mark.parametrize("before", [False, True])
+def test_a_failed_download_leaves_no_empty_folder(tmp_path, monkeypatch, before):
+    root = tmp_path / "an4"
 
+    def fail(archives, folder, **_):
+        folder.mkdir(parents=True)
+        raise DataError("no network")
 
-def test_the_table_is_in_order():
-    found = {name: sources(name) for name in CORPORA if sources(name)}
-    assert {"librispeech", "ljspeech", "an4"} <= found.keys()
-    for name, table in found.items():
-        for source in table.values():
-            archive = source.archive
-            for url in (archive.url, *archive.mirrors):
-                assert urllib.parse.urlsplit(url).scheme == "https"
-            if archive.checksum:
-                kind, _, digest = archive.checksum.partition(":")
-                assert len(bytes.fromhex(digest)) == hashlib.new(kind).digest_size
-                assert archive.size > 10**8
-            else:
-                assert name in ("an4", "free_spoken_digit")
-    assert len(found["librispeech"]) == 9
-    assert len(found["librispeech"]["dev-clean"].archive.mirrors) == 2
-
-
-def test_present_subsets_are_not_missing(tmp_path: Path):
-    folder = tmp_path / "dev-clean" / "84" / "121"
-    folder.mkdir(parents=True)
-    (folder / "84-121.trans.txt").write_text("84-121-0000 GO\n")
-    assert missing("librispeech", tmp_path, ["dev-clean"]) == []
-    (wanted,) = missing("librispeech", tmp_path, ["dev-clean", "dev-other"])
-    assert wanted.archive.name == "dev-other.tar.gz"
-    assert len(missing("librispeech", tmp_path)) == 8
-    assert len(missing("ljspeech", tmp_path)) == 1
-    assert len(missing("librispeech", tmp_path, ["dev-other", "dev-other"])) == 1
+    monkeypatch.setattr(module, "fetch_all", fail)
+    if before:
+        root.mkdir()
+        (root / "notes.txt").touch()
+    with pytest.raises(DataError, match="no network"):
+        obtain([sources("an4")["-"]], root)
+    left = [path.name for path in tmp_path.rglob("*")]
+    assert left == (["an4", "notes.txt"] if before else [])

@@ -14,7 +14,8 @@ from asr.training.callbacks import (
     ProgressBar,
     TensorBoard,
     alignment_quality,
-    warn_if_dead,
+    is_dead,
+    warn_of_dead_attention,
 )
 
 RECORD = {"epoch": 1, "loss": 1.25, "dev_cer": 0.5, "minutes": 0.1}
@@ -29,14 +30,14 @@ def use(bar: ProgressBar) -> None:
     with bar:
         bar.start_epoch(0, total=100.0, done=20.0)
         bar.advance(30.0, {"loss": 1.5, "ctc_loss": 2.0})
-        bar.finish_epoch(RECORD)
+        bar.finish_epoch(RECORD, best=1)
 
 
 def test_without_a_terminal_there_is_no_bar(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     use(ProgressBar(3))
     assert sys.stderr.getvalue() == (
-        "epoch 1/3  loss 1.250  dev_cer 0.500  minutes 0.100\n"
+        "epoch 1/3  loss 1.250  dev CER 50.0 %  6 s so far  best so far  0 s left\n"
     )
 
 
@@ -67,6 +68,21 @@ def test_lines_within_an_epoch(monkeypatch):
     ]
 
 
+def test_the_line_of_an_epoch(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    bar = ProgressBar(10)
+    record = {"epoch": 3, "ctc_loss": 2.5, "dev_wer": 0.123, "dev_bleu": 31.25}
+    record |= {"rate": 512.4, "learning_rate": 1.5e-3, "unreadable": 2, "minutes": 7.0}
+    clock[0] = 120.0  # two minutes for an epoch
+    bar.finish_epoch(record, best=2)
+    assert sys.stderr.getvalue() == (
+        "epoch 3/10  CTC loss 2.500  dev WER 12.3 %  dev BLEU 31.250  512 s/s  "
+        "learning rate 0.0015  unreadable 2  7 min so far  best: epoch 2  14 min left\n"
+    )
+
+
 def test_rate_is_audio_over_time(monkeypatch):
     clock = iter([0.0, 10.0, 20.0, 20.0])
     monkeypatch.setattr("time.monotonic", lambda: next(clock, 20.0))
@@ -89,7 +105,8 @@ def test_tensorboard(tmp_path):
     board = TensorBoard(tmp_path / "logs")
     board.write(4, RECORD, np.full((5, 7, 3), 200, "uint8"))
     found = events(tmp_path / "logs")
-    assert found["dev_cer"] == (4, 0.5)
+    assert found["dev/cer"] == (4, 0.5)
+    assert found["train/loss"] == (4, 1.25)
     assert "epoch" not in found  # it is the axis
     step, image = found["attention"]
     assert (step, image[0], image[1]) == (4, b"7", b"5")
@@ -122,7 +139,8 @@ def test_flat_weights_are_no_alignment(caplog):
     weights = np.full((1, 5, 20), 0.05)
     monotonicity, focus = alignment_quality(weights, np.array([5]))
     assert (monotonicity, focus) == (0.0, pytest.approx(0.05))
-    assert warn_if_dead(monotonicity, focus)
+    assert is_dead(monotonicity, focus)
+    warn_of_dead_attention(monotonicity, focus)
     assert "attention is not aligned yet (monotonicity 0.00, focus 0.05)" in caplog.text
 
 
@@ -132,9 +150,8 @@ def test_backward_steps_count_against_it():
     assert (monotonicity, focus) == (pytest.approx(4 / 5), 1.0)
 
 
-def test_padding_does_not_count(caplog):
+def test_padding_does_not_count():
     weights = np.concatenate([np.eye(6)[:4], np.full((2, 6), 1 / 6)])[None]
     assert alignment_quality(weights, np.array([4])) == (1.0, 1.0)
     assert alignment_quality(weights[:, :1], np.array([1])) == (1.0, 1.0)
-    assert not warn_if_dead(1.0, 1.0)
-    assert not caplog.records
+    assert not is_dead(1.0, 1.0)

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from asr.config.loading import load_recipe
@@ -24,8 +25,8 @@ from asr.training import trainer
 from asr.training.backend import devices
 from asr.training.checkpoint import save_state
 from asr.training.optimizers import build_optimizer
-from asr.training.run_folder import CHECKPOINT, MODEL
-from asr.training.train import begin, resume
+from asr.training.run_folder import CHECKPOINT, MODEL, load_run_recipe
+from asr.training.train import begin, resume, train
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -141,6 +142,35 @@ def test_the_end_of_an_epoch_changes_no_state(
     assert (after["epoch"], after["step"]) == (1, 9)
     for name in last.keys() - {"facts"}:
         np.testing.assert_array_equal(closed[name], last[name], err_msg=name)
+
+
+def test_more_epochs_for_a_finished_run(
+    tones, tiny_recipe, tmp_path, monkeypatch, caplog, capsys
+):
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    run = tmp_path / "run"
+    options = ["train.epochs=1", "train.tensorboard=false", "train.schedule=cosine"]
+    train(load_recipe(tiny_recipe, overrides=options), run)
+    little = [r.getMessage() for r in caplog.records if "too little" in r.getMessage()]
+    assert little == [
+        "16 clips, 0.00 h: too little to train on alone; fine-tune a bundled model "
+        "instead: `train.start: english`"
+    ]
+    caplog.clear()
+    resume(run)
+    assert f"give `--resume {run} --set train.epochs=2`" in caplog.text
+    resume(run, epochs=3)
+    history = facts(run)["history"]
+    assert [record["epoch"] for record in history] == [1, 2, 3]
+    assert load_run_recipe(run).train.epochs == 3
+    # The cosine is that of three epochs: its end is 1 % of the peak.
+    assert history[-1]["learning_rate"] == pytest.approx(1e-4)
+    assert history[1]["learning_rate"] > 2e-3
+    assert "too little" not in caplog.text
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1].startswith("epoch 3/3  ")
+    best = facts(run)["best_epoch"]
+    assert lines[-1].endswith("best so far" if best == 3 else f"best: epoch {best}")
 
 
 def test_killed_and_resumed_is_bit_equal(tones, tiny_recipe, tmp_path):

@@ -149,3 +149,14 @@ def test_ci_runs_the_readmes_second_command(root):
     script = (root / ".ci" / "run").read_text(encoding="utf-8").splitlines()
     assert second in script
     assert (root / first.split()[-1]).is_file()
+
+
+def test_the_revision_of_the_checkout(wheel, root, elsewhere):
+    from asr.experiments.environment import git_revision
+
+    expected = git_revision(root)
+    names = zipfile.ZipFile(wheel).namelist()
+    assert ("asr/share/revision" in names) == (expected is not None)
+    program = "from asr.experiments.environment import environment as e; "
+    program += "print(e()['revision'])"
+    assert elsewhere("python", "-c", program) == f"{expected}\n"

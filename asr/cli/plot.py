@@ -47,11 +47,12 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
     stem = Path(source).stem if speech else "text"
     output = output or Path(f"{stem}.attention{'.gif' if animate else '.png'}")
     if speech:
-        plots.attention(**vars(asr.load(model).attention(Path(source))), path=output)
+        attended = asr.load(model).attention(Path(source))
+        plots.attention(**vars(attended), path=output, title=Path(source).name)
     else:
         (text,) = text_commands.read([source], whole=True)
-        attended = asr.load_text(model).attention(text)
-        plots.text_attention(**vars(attended), path=output)
+        written = asr.load_text(model).attention(text)
+        plots.text_attention(**vars(written), path=output, title=f"{model}: {text}")
     click.echo(output)
 
 
@@ -64,5 +65,11 @@ def spectrogram(recording: Path, output: Path | None) -> None:
     samples = audio_io.read(recording, config.rate)
     output = output or Path(f"{recording.stem}.spectrogram.png")
     energies = LogMel(config).energies(samples)
-    plots.spectrogram(energies, config.hop_ms / 1000, output, title=recording.name)
+    plots.spectrogram(
+        energies,
+        config.hop_ms / 1000,
+        output,
+        rate=config.rate,
+        title=recording.name,
+    )
     click.echo(output)

@@ -22,7 +22,8 @@ _PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "jiwer"
 def environment() -> dict[str, Any]:
     """Return command, time, versions and machine of this program.
 
-    In a checkout also the git `revision`, with `+` if tracked files differ from it.
+    Also the git `revision` of the checkout, or of the one that the wheel was built
+    from, with `+` if tracked files differ from it.
     """
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -34,7 +35,7 @@ def environment() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "asr": _version("asr-attention"),
-        "revision": _revision(Path(__file__).resolve().parents[2]),
+        "revision": _revision(),
         "packages": {x: version for x in _PACKAGES if (version := _version(x))},
     }
 
@@ -55,7 +56,16 @@ def _processor() -> str:
     return platform.processor()
 
 
-def _revision(checkout: Path) -> str | None:
+def _revision() -> str | None:
+    package = Path(__file__).resolve().parents[1]
+    stored = package / "share" / "revision"  # in a wheel: see hatch_build.py
+    if stored.is_file():
+        return stored.read_text(encoding="utf-8").strip()
+    return git_revision(package.parent)
+
+
+def git_revision(checkout: Path) -> str | None:
+    """Return the git revision of a checkout, with `+` if tracked files differ."""
     git = shutil.which("git")
     if git is None or not (checkout / ".git").exists():
         return None

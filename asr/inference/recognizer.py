@@ -41,6 +41,7 @@ class AttentionMap:
         frame_seconds: Length of a memory frame in seconds.
         features: Normalised log-mel energies, (T, F).
         hop_seconds: Distance of the feature frames in seconds.
+        rate: Sample rate of the features in hertz.
     """
 
     weights: np.ndarray
@@ -48,6 +49,7 @@ class AttentionMap:
     frame_seconds: float
     features: np.ndarray
     hop_seconds: float
+    rate: int = 16000
 
 
 class Recognizer(Predictor):
@@ -226,6 +228,7 @@ class Recognizer(Predictor):
             frame_seconds=hop * encoder.reduction * encoder.memory_stride,
             features=self.network.features(samples),
             hop_seconds=hop,
+            rate=self.rate,
         )
 
     def _read(self, source: Source, rate: int | None, seconds: float) -> np.ndarray:

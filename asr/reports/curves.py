@@ -10,11 +10,12 @@ from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from asr.errors import UsageError
 from asr.reports.plots import new_figure, save_figure
 
+_SMALL_ERROR = 0.05  # differences of smaller rates do not show beside 100 %
 _MARKERS = "osD^vP*X"
 
 _PANELS = {
@@ -31,24 +32,53 @@ _PANELS = {
         "dev_rougeL": "dev ROUGE-L",
     },
     "accuracy": {"dev_accuracy": "dev accuracy"},
+    "learning rate": {"learning_rate": "learning rate"},
 }
 """Panel -> keys of a history row, with their labels."""
 
 
-def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> None:
+def learning_curves(
+    history: Sequence[Mapping[str, Any]], path: str | Path, *, best: int = 0
+) -> None:
     """Draw losses and scores by epoch.
 
     Args:
         history: A row for each epoch with `epoch` and any of `loss`, `ctc_loss`,
             `phone_loss` (nats), `dev_cer`, `dev_wer`, `dev_accuracy`, `dev_rouge1`,
-            `dev_rouge2`, `dev_rougeL` (fractions), `dev_bleu` and `dev_chrf` (0 to
-            100). A value that is absent, None or not finite leaves a gap.
+            `dev_rouge2`, `dev_rougeL` (fractions), `dev_bleu`, `dev_chrf` (0 to 100)
+            and `learning_rate`. A value that is absent, None or not finite leaves a
+            gap.
         path: Output file, `.png` or `.svg`.
+        best: Number of the best epoch, which gets a line; 0 for none.
 
     Raises:
         UsageError: No row holds a value to draw, or the suffix is another.
         OutputError: The file cannot be written.
     """
+    panels = _panels(history)
+    figure = new_figure(8.0, 0.6 + 2.9 * len(panels))
+    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    for axes, (ylabel, curves) in zip(drawn, panels.items(), strict=True):
+        for label, points in curves.items():
+            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
+        axes.set_ylim(bottom=0.0)
+        _style(axes)
+        axes.set_ylabel(ylabel)
+        if ylabel == "error rate":
+            _error_axis(axes, [y for points in curves.values() for _, y in points])
+        if best:
+            label = f"best epoch: {best}"
+            axes.axvline(best, color="0.5", linewidth=1, linestyle=":", label=label)
+        axes.legend(frameon=False)
+    drawn[-1].set_xlabel("epoch")
+    drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    save_figure(figure, path)
+
+
+def _panels(
+    history: Sequence[Mapping[str, Any]],
+) -> dict[str, dict[str, list[tuple[float, float]]]]:
+    """Return panel -> label -> points, of what a history holds."""
     panels: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for ylabel, keys in _PANELS.items():
         for key, label in keys.items():
@@ -61,22 +91,20 @@ def learning_curves(history: Sequence[Mapping[str, Any]], path: str | Path) -> N
             f"nothing to draw in the history; its rows need 'epoch' and one of "
             f"{', '.join(key for keys in _PANELS.values() for key in keys)}"
         )
-    figure = new_figure(8.0, 0.6 + 2.9 * len(panels))
-    drawn = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
-    for axes, (ylabel, curves) in zip(drawn, panels.items(), strict=True):
-        for label, points in curves.items():
-            axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=label)
-        axes.set_ylim(bottom=0.0)
-        _style(axes)
-        axes.legend(frameon=False)
-        axes.set_ylabel(ylabel)
-        if ylabel == "error rate":
-            axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-            # An untrained model inserts without end; trained ones are below 100 %.
-            axes.set_ylim(0.0, min(1.0, axes.get_ylim()[1]))
-    drawn[-1].set_xlabel("epoch")
-    drawn[-1].xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    save_figure(figure, path)
+    return panels
+
+
+def _error_axis(axes: Axes, rates: Sequence[float]) -> None:
+    """Scale an axis of error rates; by powers of ten where they are small."""
+    # An untrained model inserts without end; trained ones are below 100 %.
+    top = min(1.0, axes.get_ylim()[1])
+    smallest = min((rate for rate in rates if rate > 0), default=1.0)
+    axes.set_ylim(0.0, top)
+    if smallest < _SMALL_ERROR:
+        axes.set_yscale("log")
+        axes.set_ylim(smallest / 1.5, max(top, 2 * smallest))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
 
 
 def scores(values: Mapping[str, Sequence[float]], path: str | Path, label: str) -> None:

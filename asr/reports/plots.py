@@ -9,28 +9,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from PIL import Image
+from matplotlib.ticker import MaxNLocator
 
+from asr.audio.mel import band_centres
 from asr.errors import UsageError
 from asr.files import atomic_write
+from asr.reports.animation import save_animation
 
-_WEIGHT_COLORS = "Blues"
-_WEIGHTS: dict[str, Any] = {"cmap": _WEIGHT_COLORS, "vmin": 0.0, "aspect": "auto"}
+_WEIGHTS: dict[str, Any] = {"cmap": "Blues", "vmin": 0.0, "aspect": "auto"}
 # Without parse_math, since a dollar sign is a token, not the start of a formula.
 _LABELS: dict[str, Any] = {"fontsize": 7.5, "parse_math": False}
 _ENERGY_COLORS = "magma"
 _SPACE = "\u2423"
 _ROW = 0.125  # inches of a token; labels overlap in smaller rows
 _CELL = 0.16  # inches of a weight between two texts
-_FRAME_MS, _LAST_FRAME_MS = 250, 2000
 _MAX_FRAMES = 60  # of an animation: more need gigabytes of memory
 _ANIMATION_DPI = 100
+_LARGEST = 1600  # pixels of a side
+_HERTZ = (200, 500, 1000, 2000, 4000, 8000, 16000)
+_WORD_MARK = "\u2581"  # SentencePiece's symbol for a space
 
 
 def attention(
@@ -41,6 +43,8 @@ def attention(
     path: str | Path,
     features: np.ndarray | None = None,
     hop_seconds: float = 0.01,
+    rate: int = 16000,
+    title: str = "",
 ) -> None:
     """Draw attention weights of speech: tokens downwards, time to the right.
 
@@ -52,6 +56,8 @@ def attention(
         path: Output file, `.png` or `.svg`, or `.gif` for an animation.
         features: Log-mel energies, (T, F), drawn above on the same time axis.
         hop_seconds: Seconds between rows of `features`.
+        rate: Sample rate of the features in hertz.
+        title: Title of the plot.
 
     Raises:
         UsageError: Shapes do not match, values are not finite, or the suffix is wrong.
@@ -78,22 +84,32 @@ def attention(
     axes.set_xlabel("time (s)")
     _bar(figure, axes, image, "attention weight")
     if features is not None:
-        drawn = _draw_features(panels[0], features, hop_seconds)
+        drawn = _draw_features(panels[0], features, hop_seconds, rate)
         _bar(figure, panels[0], drawn, "log energy")
     axes.set_xlim(0.0, seconds)
+    _title(figure, panels[0], title)
     save_figure(figure, path, frames=_growing(image, weights))
 
 
 def text_attention(
-    weights: np.ndarray, tokens: Sequence[str], source: Sequence[str], path: str | Path
+    weights: np.ndarray,
+    tokens: Sequence[str],
+    source: Sequence[str],
+    path: str | Path,
+    *,
+    title: str = "",
 ) -> None:
-    """Draw attention weights of a text: tokens downwards, source to the right.
+    """Draw attention weights of a text: words downwards, source to the right.
+
+    Pieces of SentencePiece are joined to words: the rows of a word are averaged, its
+    columns are added.
 
     Args:
         weights: Attention weights, (U, S).
         tokens: Token of each row, U strings.
         source: Source token of each column, S strings.
         path: Output file, `.png` or `.svg`, or `.gif` for an animation row by row.
+        title: Title of the plot.
 
     Raises:
         UsageError: Shapes do not match, values are not finite, or the suffix is wrong.
@@ -105,6 +121,11 @@ def text_attention(
             f"attention weights must have a row for each token and a column for each "
             f"source token, ({len(tokens)}, {len(source)}), got shape {weights.shape}"
         )
+    written, tokens = _joined(tokens)
+    read, source = _joined(source)
+    weights = np.add.reduceat(weights, read, axis=1)
+    sizes = np.diff([*written, len(weights)])
+    weights = np.add.reduceat(weights, written, axis=0) / sizes[:, None]
     rows, columns = weights.shape
     width = min(max(_CELL * columns + 2.0, 4.0), 24.0)
     figure = new_figure(width, min(_CELL * rows + 1.6, 24.0))
@@ -115,7 +136,12 @@ def text_attention(
     axes.tick_params(length=2, top=True, bottom=False, labeltop=True, labelbottom=False)
     axes.set_xlabel("source")
     axes.set_ylabel("written")
-    axes.grid(color="0.9", linewidth=0.4)
+    # Lines between the cells, none through them.
+    axes.set_xticks(np.arange(columns + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="0.9", linewidth=0.4)
+    axes.tick_params(which="minor", length=0, top=False, bottom=False)
+    _title(figure, axes, title)
     _bar(figure, axes, image, "attention weight")
     save_figure(figure, path, frames=_growing(image, weights))
 
@@ -128,8 +154,28 @@ def _growing(image: AxesImage, weights: np.ndarray) -> Iterator[None]:
         yield
 
 
+def _joined(tokens: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Join pieces to words; return the first token of each word, and the words."""
+    if not any(token.startswith(_WORD_MARK) for token in tokens):
+        return list(range(len(tokens))), list(tokens)
+    firsts: list[int] = []
+    words: list[str] = []
+    for index, token in enumerate(tokens):
+        special = token.startswith("<") and token.endswith(">")
+        if not words or special or token.startswith(_WORD_MARK):
+            firsts.append(index)
+            words.append("")
+        words[-1] += token.removeprefix(_WORD_MARK)
+    return firsts, words
+
+
 def spectrogram(
-    features: np.ndarray, hop_seconds: float, path: str | Path, *, title: str = ""
+    features: np.ndarray,
+    hop_seconds: float,
+    path: str | Path,
+    *,
+    rate: int = 16000,
+    title: str = "",
 ) -> None:
     """Draw log-mel energies over time, low bands at the bottom.
 
@@ -137,6 +183,7 @@ def spectrogram(
         features: Log-mel energies, (T, F).
         hop_seconds: Seconds between rows.
         path: Output file, `.png` or `.svg`.
+        rate: Sample rate of the features in hertz.
         title: Title of the plot.
 
     Raises:
@@ -145,29 +192,42 @@ def spectrogram(
     """
     figure = new_figure(_time_width(len(features) * hop_seconds), 3.2)
     axes = figure.add_subplot()
-    image = _draw_features(axes, features, hop_seconds)
+    image = _draw_features(axes, features, hop_seconds, rate)
     axes.set_xlabel("time (s)")
-    title = title.encode("utf-8", "replace").decode()  # file names hold any bytes
-    axes.set_title(title, loc="left", fontsize=10, parse_math=False)
+    _title(figure, axes, title)
     _bar(figure, axes, image, "log energy")
     save_figure(figure, path)
 
 
+def _title(figure: Figure, axes: Axes, title: str) -> None:
+    title = title.encode("utf-8", "replace").decode()  # file names hold any bytes
+    longest = int(9 * figure.get_figwidth())  # characters
+    title = title if len(title) <= longest else title[: longest - 3] + "..."
+    axes.set_title(title, loc="left", fontsize=10, parse_math=False)
+
+
 def attention_image(weights: np.ndarray) -> np.ndarray:
-    """Render attention weights, (U, S), as an image for TensorBoard, without axes.
+    """Render attention weights, (U, S), as an image for TensorBoard, with axes.
 
     Returns:
-        RGB pixels, (height, width, 3) uint8. Each weight is a square; the longer side
-        has at most 512 pixels, or one pixel for each weight.
+        RGB pixels, (height, width, 3) uint8.
 
     Raises:
         UsageError: Weights are not a finite matrix.
     """
     weights = _matrix(weights, "attention weights")
-    scaled = weights / max(float(weights.max()), np.finfo(np.float32).tiny)
-    pixels = mpl.colormaps[_WEIGHT_COLORS](scaled, bytes=True)[..., :3]
-    enlarge = max(1, 512 // max(weights.shape))
-    return np.asarray(pixels).repeat(enlarge, axis=0).repeat(enlarge, axis=1)
+    figure = new_figure(6.4, 4.8)
+    figure.set_dpi(_ANIMATION_DPI)
+    axes = figure.add_subplot()
+    image = axes.imshow(weights, **_WEIGHTS, interpolation="nearest")
+    axes.set_xlabel("memory frame")
+    axes.set_ylabel("token")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True))
+    _bar(figure, axes, image, "attention weight")
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
 def _matrix(values: np.ndarray, name: str) -> np.ndarray:
@@ -190,12 +250,18 @@ def _time_width(seconds: float) -> float:
     return min(max(1.3 * seconds, 8.0), 18.0)
 
 
-def _draw_features(axes: Axes, features: np.ndarray, hop_seconds: float) -> AxesImage:
+def _draw_features(
+    axes: Axes, features: np.ndarray, hop_seconds: float, rate: int
+) -> AxesImage:
     features = _matrix(features, "features")
     frames, bands = features.shape
     # Padding and digital silence are far below speech and would use most colours.
     low, high = np.percentile(features, (5.0, 99.8))
-    axes.set_ylabel("mel band")
+    hertz = band_centres(rate, bands)
+    shown = [x for x in _HERTZ if hertz[0] <= x <= hertz[-1]]
+    places = np.interp(shown, hertz, np.arange(bands)).tolist()
+    axes.set_yticks(places, [f"{x:g}" for x in shown])
+    axes.set_ylabel("frequency (Hz)")
     return axes.imshow(
         features.T,
         aspect="auto",
@@ -223,10 +289,9 @@ def _token_axis(axes: Axes, tokens: Sequence[str], shown: int) -> None:
             tick.label1.set_verticalalignment("baseline")
     axes.tick_params(axis="y", length=2)
     axes.set_ylabel("token")
-    axes.grid(axis="x", color="0.8", linewidth=0.5)
     for row, token in enumerate(tokens):
         if token == " ":  # a line between words
-            axes.axhline(row, color="0.8", linewidth=0.5, alpha=0.6)
+            axes.axhline(row + 0.5, color="0.8", linewidth=0.5, alpha=0.6)
 
 
 def _words(tokens: Sequence[str]) -> dict[int, str]:
@@ -258,7 +323,8 @@ def save_figure(
     """Write a figure; iterating `frames` updates it for each frame of a GIF."""
     suffix = Path(path).suffix.lower()
     if suffix == ".gif" and frames is not None:
-        _save_animation(figure, path, frames)
+        figure.set_dpi(_dpi(figure, _ANIMATION_DPI))
+        save_animation(figure, path, frames)
         return
     if suffix not in (".png", ".svg"):
         also = "" if frames is None else ", animations .gif"
@@ -266,19 +332,11 @@ def save_figure(
     # Without a date, so that equal figures give equal files.
     metadata = {"Date": None} if suffix == ".svg" else None
     with atomic_write(path, "wb") as file:
-        figure.savefig(file, format=suffix[1:], metadata=metadata)
-
-
-def _save_animation(figure: Figure, path: str | Path, frames: Iterable[None]) -> None:
-    figure.set_dpi(_ANIMATION_DPI)
-    canvas, pictures = FigureCanvasAgg(figure), []
-    for _ in frames:
-        canvas.draw()
-        pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
-        pictures.append(Image.fromarray(pixels).quantize(64))
-    first, *rest = pictures
-    times = [*[_FRAME_MS] * len(rest), _LAST_FRAME_MS]
-    with atomic_write(path, "wb") as file:
-        first.save(
-            file, "gif", save_all=True, append_images=rest, duration=times, loop=0
+        figure.savefig(
+            file, format=suffix[1:], metadata=metadata, dpi=_dpi(figure, figure.dpi)
         )
+
+
+def _dpi(figure: Figure, dpi: float) -> float:
+    """Return the resolution at which no side has more pixels than allowed."""
+    return min(dpi, _LARGEST / max(figure.get_size_inches()))

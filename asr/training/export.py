@@ -82,12 +82,17 @@ def _sources(training: Training) -> list[dict[str, Any]]:
     return [source for source in earlier if key(source) not in keys] + own
 
 
-def write_history(output: Path, history: list[dict[str, Any]]) -> None:
+def write_history(output: Path, history: list[dict[str, Any]], best: int) -> None:
     """Write the figures of all finished epochs, and their curves.
+
+    Args:
+        output: Folder of the run.
+        history: A record for each epoch.
+        best: Number of the best epoch.
 
     Raises:
         OutputError: A file cannot be written.
     """
     with atomic_write(output / LOG) as file:
         file.writelines(json.dumps(line) + "\n" for line in history)
-    curves.learning_curves(history, output / "curves.png")
+    curves.learning_curves(history, output / "curves.png", best=best)

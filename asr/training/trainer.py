@@ -57,7 +57,7 @@ class Trainer:
         epochs, output = training.recipe.train.epochs, training.output
         if progress.history:  # a stop may have come before it was written
             with report_failed_writes(output):
-                write_history(output, progress.history)
+                write_history(output, progress.history, progress.best_epoch)
         if progress.epoch >= epochs:
             log.warning(
                 "%s: all %d epochs are done; for more give `--resume %s --set "
@@ -188,7 +188,8 @@ class Trainer:
     ) -> None:
         """Write and show the figures of a finished epoch."""
         training = self.training
-        write_history(training.output, training.progress.history)
+        progress = training.progress
+        write_history(training.output, progress.history, progress.best_epoch)
         if self.board:
             self.board.write(record["epoch"], record, image)
         bar.finish_epoch(record, training.progress.best_epoch)

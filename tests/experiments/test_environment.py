@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from asr.experiments import environment
-from asr.experiments.environment import _revision
+from asr.experiments.environment import git_revision
 
 
 def test_what_it_says(monkeypatch):
@@ -24,7 +24,7 @@ def test_revision(tmp_path, monkeypatch):
     git = shutil.which("git")
     if git is None:
         pytest.skip("there is no git here")
-    assert _revision(tmp_path) is None
+    assert git_revision(tmp_path) is None
 
     def call(*arguments):
         command = [git, "-C", tmp_path, "-c", "user.name=a", "-c", "user.email=b"]
@@ -34,13 +34,13 @@ def test_revision(tmp_path, monkeypatch):
         return result.stdout.strip()
 
     call("init")
-    assert _revision(tmp_path) is None  # nothing is committed
+    assert git_revision(tmp_path) is None  # nothing is committed
     (tmp_path / "file").write_text("1")
     call("add", "file")
     call("commit", "-m", "one")
     revision = call("rev-parse", "HEAD")
-    assert _revision(tmp_path) == revision
+    assert git_revision(tmp_path) == revision
     (tmp_path / "file").write_text("2")
-    assert _revision(tmp_path) == revision + "+"
+    assert git_revision(tmp_path) == revision + "+"
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    assert _revision(tmp_path) is None
+    assert git_revision(tmp_path) is None

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from PIL import Image
 
+from asr.audio.mel import band_centres
 from asr.errors import OutputError, UsageError
 from asr.reports import curves, plots
 
@@ -184,13 +185,87 @@ def test_a_history_without_values_is_refused(
         curves.learning_curves(history, tmp_path / "h.png")
 
 
-def test_attention_image_is_rgb() -> None:
+def test_attention_image_is_rgb_with_axes() -> None:
     image = plots.attention_image(np.eye(10, 50))
-    assert image.shape == (100, 500, 3)
+    assert image.shape == (480, 640, 3)
     assert image.dtype == np.uint8
-    assert image[0, 0].tolist() == image[9, 9].tolist()  # one square a weight
-    assert image[0, 0].sum() < image[0, 10].sum()  # strong is dark, none is white
-    assert plots.attention_image(np.zeros((2, 1000))).shape == (2, 1000, 3)
+    # The first token looks at the first frame: dark there, and light beside it.
+    middle = image[30:60, 60:620].sum(axis=2)
+    assert middle.min() < 200
+    assert image[:, :20].min() < 100  # the label of the axis
+    other = plots.attention_image(np.eye(10, 50)[::-1])
+    assert (image != other).any()
+
+
+@pytest.mark.parametrize("pieces", [3, 300])
+def test_no_side_has_more_than_1600_pixels(tmp_path: Path, pieces: int) -> None:
+    weights = diagonal(pieces, 2 * pieces)
+    tokens = [f"piece{i}" for i in range(pieces)]
+    plots.text_attention(weights, tokens, [*tokens, *tokens], tmp_path / "a.png")
+    plots.attention(weights, tokens, frame_seconds=0.1, path=tmp_path / "b.png")
+    plots.spectrogram(log_mel(3000), 0.01, tmp_path / "c.png")
+    plots.attention(weights[:3], tokens[:3], frame_seconds=0.1, path=tmp_path / "a.gif")
+    for path in tmp_path.iterdir():
+        with Image.open(path) as picture:
+            assert max(picture.size) <= 1600
+
+
+def test_pieces_are_joined_to_words(tmp_path: Path, figures: list[Figure]) -> None:
+    written = ["\u2581n", "'", "ai", "\u2581", "\u00e0", "</s>"]
+    read = ["\u2581to", "\u2581go", "."]
+    weights = np.array(
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0.5, 0.5], [0, 1, 0], [0, 0, 1]]
+    )
+    plots.text_attention(weights, written, read, tmp_path / "a.png", title="t")
+    axes = figures[0].axes[0]
+    assert [x.get_text() for x in axes.get_yticklabels()] == ["n'ai", "\u00e0", "</s>"]
+    assert [x.get_text() for x in axes.get_xticklabels()] == ["to", "go."]
+    shown = np.asarray(axes.images[0].get_array())
+    np.testing.assert_allclose(shown, [[1 / 3, 2 / 3], [0, 1], [0, 1]], rtol=1e-6)
+    assert axes.get_title(loc="left") == "t"
+    # Grid lines lie between the cells, none through their middle.
+    assert not any(line.get_visible() for line in axes.get_xgridlines())
+    assert axes.get_xticks(minor=True).tolist() == [-0.5, 0.5, 1.5]
+
+
+def test_bands_are_labelled_in_hertz(tmp_path: Path, figures: list[Figure]) -> None:
+    plots.spectrogram(log_mel(90), 0.01, tmp_path / "a.png", rate=16000, title="x.wav")
+    axes = figures[0].axes[0]
+    assert axes.get_ylabel() == "frequency (Hz)"
+    assert labels(figures[0], 0) == ["200", "500", "1000", "2000", "4000"]
+    centres = band_centres(16000, 80)
+    for place, hertz in zip(
+        axes.get_yticks(), (200, 500, 1000, 2000, 4000), strict=True
+    ):
+        assert np.interp(place, np.arange(80), centres) == pytest.approx(hertz)
+    assert axes.get_title(loc="left") == "x.wav"
+
+
+def test_frames_of_an_animation_share_their_palette(tmp_path: Path) -> None:
+    plots.text_attention(np.eye(3), list("abc"), list("xyz"), tmp_path / "a.gif")
+    with Image.open(tmp_path / "a.gif") as picture:
+        last = []
+        for number in range(3):
+            picture.seek(number)
+            last.append(np.asarray(picture.convert("RGB"))[2, 2].tolist())
+    assert last == [[255, 255, 255]] * 3
+
+
+def test_curves_mark_the_best_epoch_and_small_errors(
+    tmp_path: Path, figures: list[Figure]
+) -> None:
+    rows = [
+        {"epoch": e, "dev_wer": 0.5 / e**3, "learning_rate": 0.1} for e in (1, 2, 3)
+    ]
+    curves.learning_curves(rows, tmp_path / "a.png", best=2)
+    errors, rate = figures[0].axes
+    assert errors.get_yscale() == "log"
+    assert rate.get_ylabel() == "learning rate"
+    (line,) = [x for x in errors.lines if x.get_label() == "best epoch: 2"]
+    assert list(line.get_xdata()) == [2, 2]
+    curves.learning_curves(rows[:1], tmp_path / "b.png")
+    assert figures[1].axes[0].get_yscale() == "linear"
+    assert len(figures[1].axes[0].lines) == 1
 
 
 def attention_of(weights: np.ndarray, path: Path) -> None:

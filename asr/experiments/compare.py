@@ -9,7 +9,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from asr.data.loader import SourceLoader
 from asr.errors import DataError, RecipeError
 from asr.files import atomic_write
 from asr.inference.predictor import Predictor
+from asr.metrics import significance
 from asr.reports import curves
 from asr.storage.model_folder import read_model
 from asr.training.run_folder import DEV, MODEL, load_run_recipe
@@ -47,6 +48,9 @@ class Cell:
         step_seconds: Time of one training step.
         lengths: Shortest and longest source of each group of lengths.
         by_length: First metric of each group.
+        unit: Unit of the lengths.
+        references: Normalised references, for tests of differences in word errors.
+        hypotheses: Texts of the model.
     """
 
     variant: str
@@ -57,6 +61,9 @@ class Cell:
     step_seconds: float
     lengths: list[tuple[float, float]]
     by_length: list[float]
+    unit: str = "s"
+    references: tuple[str, ...] = ()
+    hypotheses: tuple[str, ...] = ()
 
 
 def compare(
@@ -110,24 +117,63 @@ def compare(
 
 
 def table(cells: Sequence[Cell]) -> str:
-    """Return a table in Markdown with a row for each variant: means over its seeds."""
-    names = list(cells[0].metrics)
-    ranges = [f"{low:g}-{high:g} long" for low, high in cells[0].lengths]
-    head = ["variant", *names, "parameters", "ms/step", *ranges]
+    """Return a table in Markdown with a row for each variant: means over its seeds.
+
+    With word error rates, each variant is tested against the first one, by a bootstrap
+    of utterances.
+    """
+    names, unit = list(cells[0].metrics), cells[0].unit
+    ranges = [
+        f"{_length(low)}-{_length(high)} {unit}" for low, high in cells[0].lengths
+    ]
+    groups = _groups(cells)
+    tested = bool(cells[0].references) and "wer" in names and len(groups) > 1
+    head = ["variant", "seeds", *map(_title, names), "parameters", "ms/step", *ranges]
+    if tested:
+        head.append("p")
     rows = [head, ["---"] * len(head)]
-    for variant, group in _groups(cells).items():
-        figures = [_spread([cell.metrics[name] for cell in group]) for name in names]
+    first = next(iter(groups.values()))
+    for variant, group in groups.items():
+        figures = [_spread(name, [x.metrics[name] for x in group]) for name in names]
         step = statistics.fmean(cell.step_seconds for cell in group)
-        parts = map(_spread, zip(*(cell.by_length for cell in group), strict=True))
-        size = f"{group[0].parameters:,}"
-        rows.append([variant, *figures, size, f"{1000 * step:.0f}", *parts])
-    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+        parts = [
+            _spread(names[0], values)
+            for values in zip(*(cell.by_length for cell in group), strict=True)
+        ]
+        size, count = f"{group[0].parameters:,}", str(len(group))
+        row = [variant, count, *figures, size, f"{1000 * step:.0f}", *parts]
+        if tested:
+            row.append("" if group is first else _p_value(first, group))
+        rows.append(row)
+    text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    notes = ["Mean ± standard deviation over seeds, on the dev part."]
+    if tested:
+        notes.append(f"p: bootstrap of utterances, against {cells[0].variant}.")
+    return f"{text}\n{' '.join(notes)}\n"
+
+
+def _p_value(first: Sequence[Cell], second: Sequence[Cell]) -> str:
+    """Test a variant against another, over the seeds that both have."""
+    pairs = list(zip(first, second, strict=False))
+    references = [text for one, _ in pairs for text in one.references]
+    # The seeds of an utterance are drawn together.
+    utterances = [place for one, _ in pairs for place in range(len(one.references))]
+    compared = significance.compare(
+        references,
+        [text for one, _ in pairs for text in one.hypotheses],
+        [text for _, two in pairs for text in two.hypotheses],
+        utterances,
+    )
+    return "< 0.01" if compared.p_bootstrap < 0.01 else f"{compared.p_bootstrap:.2f}"
 
 
 def report(cells: Sequence[Cell], output: Path) -> None:
     """Write results, table and plots of the trainings so far."""
     with atomic_write(output / RESULTS) as file:
-        json.dump([asdict(cell) for cell in cells], file, indent=1)
+        facts = [asdict(replace(x, references=(), hypotheses=())) for x in cells]
+        for cell in facts:  # the texts are too many
+            del cell["references"], cell["hypotheses"]
+        json.dump(facts, file, indent=1)
     with atomic_write(output / TABLE) as file:
         file.write(table(cells))
     name, groups = next(iter(cells[0].metrics)), _groups(cells)
@@ -169,9 +215,12 @@ def _score(variant: str, folder: Path) -> Cell:
         score=float(metrics[name]),
         metrics={key: float(value) for key, value in metrics.items()},
         parameters=facts["parameters"],
-        step_seconds=60 * facts["minutes"] / max(facts["steps"], 1),
+        step_seconds=60 * facts["scores"]["minutes"] / max(facts["steps"], 1),
         lengths=lengths,
         by_length=by_length,
+        unit=task.unit,
+        references=tuple(map(task.normalize, references)),
+        hypotheses=tuple(texts),
     )
 
 
@@ -190,10 +239,25 @@ def _label(chosen: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def _spread(values: Sequence[float]) -> str:
-    """Return the mean, and the standard deviation of several values."""
-    digits = 1 if max(values) > 1.5 else 3
-    mean = f"{statistics.fmean(values):.{digits}f}"
-    if len(values) == 1:
+def _is_share(name: str) -> bool:
+    return name not in ("bleu", "chrf")  # these are from 0 to 100
+
+
+def _title(name: str) -> str:
+    """Return the heading of a metric, with its unit."""
+    word = name.upper() if len(name) <= 4 else name  # WER, BLEU; accuracy, rouge1
+    return f"{word} %" if _is_share(name) else word
+
+
+def _length(value: float) -> str:
+    """Return a length to one decimal, whole where it has more digits."""
+    return f"{value:.0f}" if value >= 10 else f"{round(value, 1):g}"
+
+
+def _spread(name: str, values: Sequence[float]) -> str:
+    """Return the mean, and the standard deviation of several values; shares in %."""
+    scaled = [100 * value if _is_share(name) else value for value in values]
+    mean = f"{statistics.fmean(scaled):.1f}"
+    if len(scaled) == 1:
         return mean
-    return f"{mean} ± {statistics.stdev(values):.{digits}f}"
+    return f"{mean} ± {statistics.stdev(scaled):.1f}"

@@ -14,6 +14,7 @@ from asr.files import atomic_write
 
 _FRAME_MS, _LAST_FRAME_MS = 250, 2000
 _COLOURS = 256  # of a GIF
+_COMMON = 64  # of them by the pixels that they fill
 
 
 def save_animation(figure: Figure, path: str | Path, frames: Iterable[None]) -> None:
@@ -48,15 +49,25 @@ def _channels(colours: np.ndarray) -> np.ndarray:
 
 
 def _palette(picture: np.ndarray) -> np.ndarray:
-    """Return a palette, (256,) packed: the colours that fill most, and all others."""
+    """Return a palette, (256,) packed: what fills most, and what differs most from it.
+
+    Rare colours count: the strongest weights of attention are few.
+    """
     colours, counts = np.unique(picture, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    exact, others = colours[order[: _COLOURS // 2]], np.sort(order[_COLOURS // 2 :])
-    if not others.size:
-        return exact
-    rest = _channels(colours[others]).astype("uint8")[None]
-    means = Image.fromarray(rest).quantize(_COLOURS // 2).getpalette() or []
-    return np.concatenate([exact, _packed(np.array(means).reshape(1, -1, 3))[0]])
+    order = np.argsort(-counts, kind="stable")[:_COMMON]
+    channels, chosen = _channels(colours), list(order)
+    distances = np.full(len(colours), np.inf)
+    for index in order:
+        distances = np.minimum(distances, _distances(channels, index))
+    while len(chosen) < _COLOURS and distances.max() > 0:
+        chosen.append(distances.argmax())
+        distances = np.minimum(distances, _distances(channels, chosen[-1]))
+    return np.asarray(colours[chosen])
+
+
+def _distances(channels: np.ndarray, index: int) -> np.ndarray:
+    """Return the squared distances of all colours from one of them, (n,)."""
+    return np.asarray(((channels - channels[index]) ** 2).sum(axis=1))
 
 
 def _indexed(picture: np.ndarray, table: np.ndarray) -> Image.Image:

@@ -131,15 +131,49 @@ def test_a_recipe_without_a_dev_part(tiny_texts, tmp_path):
 
 
 def test_the_table():
-    lengths = [(1.0, 5.0), (6.0, 20.0)]
+    lengths = [(1.0, 5.04), (6.26, 20.4)]
     cells = [
         Cell("a=1", 1, 30.0, {"bleu": 30.0}, 1234, 0.25, lengths, [40.0, 20.0]),
         Cell("a=1", 2, 32.0, {"bleu": 32.0}, 1234, 0.35, lengths, [42.0, 20.0]),
-        Cell("a=2", 1, 0.25, {"bleu": 0.25}, 99, 0.1, lengths, [0.5, 0.125]),
+        Cell("a=2", 1, 0.25, {"bleu": 0.25}, 99, 0.1, lengths, [0.5, 0.125], "tokens"),
     ]
     assert table(cells).splitlines() == [
-        "| variant | bleu | parameters | ms/step | 1-5 long | 6-20 long |",
-        "| --- | --- | --- | --- | --- | --- |",
-        "| a=1 | 31.0 ± 1.4 | 1,234 | 300 | 41.0 ± 1.4 | 20.0 ± 0.0 |",
-        "| a=2 | 0.250 | 99 | 100 | 0.500 | 0.125 |",
+        "| variant | seeds | BLEU | parameters | ms/step | 1-5 s | 6.3-20 s |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| a=1 | 2 | 31.0 ± 1.4 | 1,234 | 300 | 41.0 ± 1.4 | 20.0 ± 0.0 |",
+        "| a=2 | 1 | 0.2 | 99 | 100 | 0.5 | 0.1 |",
+        "",
+        "Mean ± standard deviation over seeds, on the dev part.",
     ]
+
+
+def test_word_errors_are_percent_and_tested_in_pairs():
+    references = tuple(f"w{i} x y z" for i in range(40))
+    wrong = tuple(f"e{i} x y z" for i in range(40))
+
+    def cell(variant, seed, hypotheses, wer):
+        metrics = {"wer": wer, "cer": wer / 2}
+        return Cell(
+            variant, seed, wer, metrics, 99, 0.1, [(0.5, 2.0)], [wer],
+            references=references, hypotheses=hypotheses,
+        )  # fmt: skip
+
+    cells = [
+        cell("a=1", 1, references, 0.0),
+        cell("a=1", 2, references, 0.0),
+        cell("a=2", 1, (*wrong[:20], *references[20:]), 0.125),
+        cell("a=2", 2, (*references[:20], *wrong[20:]), 0.125),
+        cell("a=3", 1, (*wrong[:1], *references[1:]), 0.00625),
+        cell("a=3", 2, references, 0.0),
+    ]
+    head, _, one, two, three, _, note = table(cells).splitlines()
+    assert head == (
+        "| variant | seeds | WER % | CER % | parameters | ms/step | 0.5-2 s | p |"
+    )
+    assert one == "| a=1 | 2 | 0.0 ± 0.0 | 0.0 ± 0.0 | 99 | 100 | 0.0 ± 0.0 |  |"
+    assert (
+        two == "| a=2 | 2 | 12.5 ± 0.0 | 6.2 ± 0.0 | 99 | 100 | 12.5 ± 0.0 | < 0.01 |"
+    )
+    p = float(three.split("|")[-2])
+    assert 0.5 < p <= 1  # one error in one of two seeds
+    assert note.endswith("p: bootstrap of utterances, against a=1.")

@@ -13,6 +13,7 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from PIL import Image
@@ -20,6 +21,7 @@ from PIL import Image
 from asr.audio.mel import band_centres
 from asr.errors import OutputError, UsageError
 from asr.reports import curves, plots
+from asr.reports.animation import save_animation
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -249,6 +251,23 @@ def test_frames_of_an_animation_share_their_palette(tmp_path: Path) -> None:
             picture.seek(number)
             last.append(np.asarray(picture.convert("RGB"))[2, 2].tolist())
     assert last == [[255, 255, 255]] * 3
+
+
+def test_an_animation_has_the_colours_of_the_picture(tmp_path: Path) -> None:
+    figure = plots.new_figure(6.0, 4.0)
+    one, two = figure.subplots(2, 1)
+    one.imshow(log_mel(160).T, cmap="magma")
+    two.imshow(diagonal(12, 40), cmap="Blues")
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # each drawing would move the panels a little
+    save_animation(figure, tmp_path / "a.gif", [None])
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+    with Image.open(tmp_path / "a.gif") as picture:
+        errors = np.abs(np.asarray(picture.convert("RGB"), int) - drawn)
+    assert errors.mean() < 3
+    assert errors.max() < 48  # rare colours, as the darkest blue, are among them
 
 
 def test_curves_mark_the_best_epoch_and_small_errors(

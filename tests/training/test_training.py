@@ -545,9 +545,10 @@ def test_killed_between_model_and_checkpoint(recipe, toy, monkeypatch, tmp_path)
         patch.setattr(trainer, "save_state", die)
         with pytest.raises(Killed):
             train.train(recipe("train.epochs=1"), tmp_path / "run")
-    (tmp_path / "run" / ".asr-0.tmp").write_bytes(b"half a file")
+    (tmp_path / "run" / ".lock").write_text("12 on host\n")  # killed
+    (tmp_path / "run" / ".asr-12-ab.tmp").write_bytes(b"half a file")
     train.resume(tmp_path / "run")
-    assert not (tmp_path / "run" / ".asr-0.tmp").exists()
+    assert not list((tmp_path / "run").glob(".*"))
     assert len(history(tmp_path / "run")) == 1
 
 

@@ -180,7 +180,12 @@ def test_an_ended_process_leaves_no_unfinished_file(tmp_path, number, status):
         "sys.exit(main.main(['models']))\n"
     )
     path = tmp_path / "a.txt"
-    result = subprocess.run([sys.executable, "-c", program, path], check=False)
+    result = subprocess.run(
+        [sys.executable, "-c", program, path],
+        check=False,
+        # A shell starts what runs in the background without SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     assert result.returncode == status
     assert list(tmp_path.iterdir()) == []
 

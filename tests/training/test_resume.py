@@ -167,7 +167,8 @@ def test_more_epochs_for_a_finished_run(
     assert history[-1]["learning_rate"] == pytest.approx(1e-4)
     assert history[1]["learning_rate"] > 2e-3
     assert "too little" not in caplog.text
-    lines = capsys.readouterr().err.splitlines()
+    shown = capsys.readouterr().err.splitlines()
+    lines = [line for line in shown if line.startswith("epoch ")]
     assert lines[-1].startswith("epoch 3/3  ")
     best = facts(run)["best_epoch"]
     assert lines[-1].endswith("best so far" if best == 3 else f"best: epoch {best}")

@@ -137,6 +137,8 @@ class Network:
         options.intra_op_num_threads = self.threads
         options.log_severity_level = 4
         options.enable_cpu_mem_arena = False  # it would keep the longest batch's memory
+        # Waiting threads would take the cores from the search that runs beside.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         weights = graph.external_weights()
         values = [
             onnxruntime.OrtValue.ortvalue_from_numpy(array)

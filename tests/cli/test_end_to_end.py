@@ -33,7 +33,14 @@ def test_train_logs_for_tensorboard(tiny_run):
         for event in tf.compat.v1.train.summary_iterator(str(path)):
             for value in event.summary.value:
                 found.setdefault(value.tag, []).append(event.step)
-    for tag in ("attention", "dev/cer", "dev/wer", "train/loss", "dev/focus"):
+    for tag in (
+        "attention",
+        "dev/cer",
+        "dev/wer",
+        "train/loss",
+        "train/ctc_loss",
+        "dev/focus",
+    ):
         assert found[tag] == list(range(1, 37)), tag
 
 

@@ -176,11 +176,13 @@ def test_alternatives_are_there_where_they_were_asked_for(recognizer, clips):
 
 
 def test_n_best_are_distinct_and_sorted(alone):
+    # A text that two hypotheses share is listed once, so that some have fewer.
+    assert sum(len(found.alternatives) == 3 for found in alone) >= 12
     for found in alone:
         scores = [reading.score for reading in found.alternatives]
-        assert len(scores) == 3
+        assert 1 <= len(scores) <= 3
         assert scores == sorted(scores, reverse=True)
-        assert len({reading.text for reading in found.alternatives}) == 3
+        assert len({reading.text for reading in found.alternatives}) == len(scores)
         assert found.alternatives[0].text == found.text
 
 

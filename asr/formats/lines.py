@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from asr.errors import DataError
+from asr.errors import DataError, cannot_read
 
 _LONGEST_LINE = 50_000_000  # bytes; a device without line ends would fill the memory
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
@@ -53,7 +53,8 @@ def all_lines(path: Path) -> list[Line]:
         raise DataError(f"{path}: not UTF-8 text; convert it to UTF-8") from None
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         reason = getattr(error, "strerror", None) or f"damaged archive: {error}"
-        raise DataError(f"{path}: cannot be read ({reason}); check the path") from error
+        text = f"cannot be read ({reason}); check the path"
+        raise DataError(cannot_read(path, text)) from error
 
 
 def _lines(file: BinaryIO, path: Path) -> list[Line]:

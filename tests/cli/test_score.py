@@ -278,3 +278,9 @@ def test_options_that_do_not_go_together(run, texts, options):
     ended = run("score", "ref", "hyp", *options)
     assert (ended.status, ended.out) == (2, "")
     assert ended.err.count("\n") == 1
+
+
+def test_an_address_is_named_as_one(run, tmp_path):
+    ended = run("score", "https://x.org/a.txt", "b.txt")
+    expected = "https://x.org/a.txt: addresses are not read; download it, and name"
+    assert expected in ended.err

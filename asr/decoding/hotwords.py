@@ -91,10 +91,9 @@ def phrases_automaton(
             longer = states.get((*prefix, token))
             if longer is not None:
                 following[state, token] = longer
-    for state in range(len(scores)):
-        scores[state] = pending[following[state]] - pending[state]
-        scores[state, space] += final[state]
-        scores[state, end] = final[state] - pending[state]
+    scores[:] = pending[following] - pending[:, None]
+    scores[:, space] += final
+    scores[:, end] = final - pending
     return Automaton(scores, following, before)
 
 

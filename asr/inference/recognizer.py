@@ -295,8 +295,6 @@ def load(name: str | Path = "english", *, threads: int | None = None) -> Recogni
     folder = model_path(name)
     loaded = read_model(folder, thread_count(threads))
     if loaded.task.modality != "speech":
-        raise ModelError(
-            f"{name}: takes text, not audio (task {loaded.config.task}); use asr "
-            "translate or asr summarize, or asr.load_text"
-        )
+        hint = "not audio; use asr translate or asr summarize, or asr.load_text"
+        raise ModelError(f"{name}: takes text (task {loaded.config.task}), {hint}")
     return Recognizer(loaded, read_card(folder), str(name))

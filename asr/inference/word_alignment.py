@@ -61,8 +61,7 @@ class Aligned:
 
 def text_words(text: str, task: Task) -> list[TextWord]:
     """Divide a text into words; marks that stand alone join the word before them."""
-    words: list[TextWord] = []
-    waiting = ""
+    words, waiting = list[TextWord](), ""
     for written in text.split():
         if _is_mark(written) and not words:
             waiting += f"{written} "

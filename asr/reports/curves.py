@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from asr.errors import UsageError
-from asr.reports.plots import new_figure, save_figure
+from asr.reports.figures import new_figure, save_figure
 
 _SMALL_ERROR = 0.05  # differences of smaller rates do not show beside 100 %
 _MARKERS = "osD^vP*X"

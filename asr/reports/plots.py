@@ -5,21 +5,19 @@ Figures have canvases of their own: no pyplot, no global state, no display.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from asr.audio.mel import band_centres
 from asr.errors import UsageError
-from asr.files import atomic_write
-from asr.reports.animation import save_animation
+from asr.reports.figures import add_color_bar, add_title, new_figure, save_figure
 
 _WEIGHTS: dict[str, Any] = {"cmap": "Blues", "vmin": 0.0, "aspect": "auto"}
 # Without parse_math, since a dollar sign is a token, not the start of a formula.
@@ -28,9 +26,8 @@ _ENERGY_COLORS = "magma"
 _SPACE = "\u2423"
 _ROW = 0.125  # inches of a token; labels overlap in smaller rows
 _CELL = 0.16  # inches of a weight between two texts
+_IMAGE_DPI = 100
 _MAX_FRAMES = 60  # of an animation: more need gigabytes of memory
-_ANIMATION_DPI = 100
-_LARGEST = 1600  # pixels of a side
 _HERTZ = (200, 500, 1000, 2000, 4000, 8000, 16000)
 _WORD_MARK = "\u2581"  # SentencePiece's symbol for a space
 
@@ -82,12 +79,12 @@ def attention(
     image = axes.imshow(weights, **_WEIGHTS, extent=extent, interpolation="nearest")
     _token_axis(axes, tokens, shown=int(height / _ROW))
     axes.set_xlabel("time (s)")
-    _bar(figure, axes, image, "attention weight")
+    add_color_bar(figure, axes, image, "attention weight")
     if features is not None:
         drawn = _draw_features(panels[0], features, hop_seconds, rate)
-        _bar(figure, panels[0], drawn, "log energy")
+        add_color_bar(figure, panels[0], drawn, "log energy")
     axes.set_xlim(0.0, seconds)
-    _title(figure, panels[0], title)
+    add_title(figure, panels[0], title)
     save_figure(figure, path, frames=_growing(image, weights))
 
 
@@ -141,8 +138,8 @@ def text_attention(
     axes.set_yticks(np.arange(rows + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="0.9", linewidth=0.4)
     axes.tick_params(which="minor", length=0, top=False, bottom=False)
-    _title(figure, axes, title)
-    _bar(figure, axes, image, "attention weight")
+    add_title(figure, axes, title)
+    add_color_bar(figure, axes, image, "attention weight")
     save_figure(figure, path, frames=_growing(image, weights))
 
 
@@ -194,16 +191,9 @@ def spectrogram(
     axes = figure.add_subplot()
     image = _draw_features(axes, features, hop_seconds, rate)
     axes.set_xlabel("time (s)")
-    _title(figure, axes, title)
-    _bar(figure, axes, image, "log energy")
+    add_title(figure, axes, title)
+    add_color_bar(figure, axes, image, "log energy")
     save_figure(figure, path)
-
-
-def _title(figure: Figure, axes: Axes, title: str) -> None:
-    title = title.encode("utf-8", "replace").decode()  # file names hold any bytes
-    longest = int(9 * figure.get_figwidth())  # characters
-    title = title if len(title) <= longest else title[: longest - 3] + "..."
-    axes.set_title(title, loc="left", fontsize=10, parse_math=False)
 
 
 def attention_image(weights: np.ndarray) -> np.ndarray:
@@ -217,14 +207,14 @@ def attention_image(weights: np.ndarray) -> np.ndarray:
     """
     weights = _matrix(weights, "attention weights")
     figure = new_figure(6.4, 4.8)
-    figure.set_dpi(_ANIMATION_DPI)
+    figure.set_dpi(_IMAGE_DPI)
     axes = figure.add_subplot()
     image = axes.imshow(weights, **_WEIGHTS, interpolation="nearest")
     axes.set_xlabel("memory frame")
     axes.set_ylabel("token")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True))
-    _bar(figure, axes, image, "attention weight")
+    add_color_bar(figure, axes, image, "attention weight")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
@@ -238,11 +228,6 @@ def _matrix(values: np.ndarray, name: str) -> np.ndarray:
     if not np.isfinite(matrix).all():
         raise UsageError(f"{name} must be finite, got NaN or infinity")
     return matrix
-
-
-def new_figure(width: float, height: float) -> Figure:
-    """Create an empty figure, in inches, that pyplot does not track."""
-    return Figure((width, height), dpi=150, layout="constrained")
 
 
 def _time_width(seconds: float) -> float:
@@ -303,40 +288,3 @@ def _words(tokens: Sequence[str]) -> dict[int, str]:
         if token != " ":
             words[start] = words.get(start, "") + token
     return words
-
-
-def _bar(figure: Figure, axes: Axes, image: AxesImage, label: str) -> None:
-    """Add a colour bar of fixed size at the top right of a panel."""
-    figure.draw_without_rendering()  # the layout sets the panel's height
-    panel = axes.get_position().height * figure.get_figheight()
-    length = min(1.0, 1.5 / panel)
-    inset = axes.inset_axes((1.01, 1 - length, 0.1 / figure.get_figwidth(), length))
-    bar = figure.colorbar(image, cax=inset)
-    bar.set_label(label, fontsize=8)
-    bar.ax.tick_params(labelsize=7)
-    bar.outline.set_visible(False)
-
-
-def save_figure(
-    figure: Figure, path: str | Path, frames: Iterable[None] | None = None
-) -> None:
-    """Write a figure; iterating `frames` updates it for each frame of a GIF."""
-    suffix = Path(path).suffix.lower()
-    if suffix == ".gif" and frames is not None:
-        figure.set_dpi(_dpi(figure, _ANIMATION_DPI))
-        save_animation(figure, path, frames)
-        return
-    if suffix not in (".png", ".svg"):
-        also = "" if frames is None else ", animations .gif"
-        raise UsageError(f"{path}: pictures are .png or .svg{also}; change the suffix")
-    # Without a date, so that equal figures give equal files.
-    metadata = {"Date": None} if suffix == ".svg" else None
-    with atomic_write(path, "wb") as file:
-        figure.savefig(
-            file, format=suffix[1:], metadata=metadata, dpi=_dpi(figure, figure.dpi)
-        )
-
-
-def _dpi(figure: Figure, dpi: float) -> float:
-    """Return the resolution at which no side has more pixels than allowed."""
-    return min(dpi, _LARGEST / max(figure.get_size_inches()))

@@ -106,7 +106,7 @@ def test_attention_has_the_tokens_of_both_sides(generator):
 
 
 def test_models_of_the_other_kind_are_refused(tiny_text_run, tiny_run):
-    with pytest.raises(ModelError, match="takes text, not audio"):
+    with pytest.raises(ModelError, match=r"takes text .*, not audio"):
         asr.load(tiny_text_run / "model")
     with pytest.raises(ModelError, match="takes audio, not text"):
         asr.load_text(tiny_run / "model")

@@ -8,7 +8,9 @@ PocketSphinx has the words, pronunciations and n-grams of our language model.
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import beside
@@ -48,7 +50,10 @@ def main() -> None:
         files: list[Path] = []
         if options.same_language_model:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            files = language_model(options.model, folder)
+            # In a process of its own, whose memory would count for both systems.
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1, mp_context=context) as pool:
+                files = pool.submit(language_model, options.model, folder).result()
         worker = Path(__file__).with_name("sphinx_decoding.py")
         beside.run(options, "pocketsphinx", [python, worker, *files], FASTER)
 

@@ -141,6 +141,7 @@ def test_bundled_models_are_small(root):
         card = (folder / "README.md").read_text(encoding="utf-8")
         for heading in ("## Scores", "## Data and licence", "## Limits"):
             assert heading in card
+        assert "@@" not in card  # a place that was to be filled in
 
 
 def test_ci_runs_the_readmes_second_command(root):

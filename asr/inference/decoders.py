@@ -78,7 +78,8 @@ def _lexicon_search(
         phrases = (_tokens("hotword", phrase, task) for phrase in config.hotwords)
         texts = map(task.tokenizer.decode, phrases)
         unknown = {word for text in texts for word in text.split()}
-        unknown -= search.vocabulary if unknown else set()
+        if unknown:  # the vocabulary is long to list
+            unknown -= search.vocabulary
     if not unknown:
         return search
     log.warning(

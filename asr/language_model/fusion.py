@@ -170,11 +170,8 @@ class _TokenNames(Sequence[str]):
 
 def _characters(vocabulary: Sequence[str]) -> set[str]:
     """Return the characters of all words."""
-    text = (
-        Names.of(vocabulary).text
-        if not isinstance(vocabulary, Names)
-        else (vocabulary.text)
-    )
+    names = vocabulary if isinstance(vocabulary, Names) else Names.of(vocabulary)
+    text = names.text
     if text.max() < 128:  # of ASCII alone, which is much faster
         characters = {chr(code) for code in np.flatnonzero(np.bincount(text))}
     else:

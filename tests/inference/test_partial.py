@@ -71,7 +71,7 @@ def test_speech_is_recognised_twice_a_second(clock):
 
 
 def test_a_third_of_the_time_is_spent(clock):
-    clock[0] = 2.0  # one second between two readings of the clock
+    clock[0] = 2.0  # recognition takes one second of the clock
     assert times(np.ones(9 * RATE)) == [0.5, 3.5, 6.5]
 
 

@@ -188,7 +188,7 @@ def _open_pipe(path: Path, stack: ExitStack) -> BinaryIO:
         # A pipe with a slow writer would block; one without a writer is at its end.
         with suppress(BlockingIOError):
             os.read(pipe, 1)
-            raise AudioError(f"{path}: nobody writes to this named pipe")
+            raise AudioError(f"{path}: no program writes to this named pipe")
     os.set_blocking(pipe, True)
     return file
 

@@ -142,7 +142,7 @@ def inspect(source: Source) -> AudioInfo:
         source: A file, or a binary file object.
 
     Returns:
-        The length of what is there, whatever the header says.
+        The length of the audio data, even if the header gives another one.
 
     Raises:
         AudioError: The recording is missing, empty or of no known format.

@@ -14,7 +14,7 @@ from asr.audio.vad import VoiceActivityDetector
 _INTERVAL = 0.5  # seconds between two texts
 _SHARE = 3  # of the time at most one in so many seconds is spent on them
 _PAUSE = 0.3  # seconds of silence after which speech is read at once
-_HEARD = 1.0  # seconds that the detector reads for that
+_DETECTED = 1.0  # last seconds that are passed to the detector
 _SILENT = 0.35  # probability of speech below which there is silence
 
 
@@ -40,7 +40,7 @@ class PartialText:
         self._restart()
 
     def _restart(self) -> None:
-        self._waiting = self._unheard = 0.0
+        self._waiting = self._undetected = 0.0
         self._settled = False  # the text is that of all speech before a pause
         self._stable = StableText()
         self.text = ""
@@ -61,10 +61,10 @@ class PartialText:
             seconds: Length of those that were added since the last call.
         """
         self._waiting += seconds
-        self._unheard += seconds
-        if self._unheard < 0.1:
+        self._undetected += seconds
+        if self._undetected < 0.1:
             return False
-        self._unheard = 0.0
+        self._undetected = 0.0
         pauses = self._pauses(rest)
         self._settled = self._settled and pauses
         needed = self._cost if pauses else max(_INTERVAL, _SHARE * self._cost)
@@ -80,7 +80,7 @@ class PartialText:
         """Return whether the last samples are silent."""
         if self._detector is None:
             return False
-        last = rest[-round(_HEARD * self._rate) :]
+        last = rest[-round(_DETECTED * self._rate) :]
         probabilities = self._detector(resample(last, self._rate, vad.RATE))
         count = round(_PAUSE * vad.RATE / vad.HOP)
         return bool(np.all(probabilities[-count:] < _SILENT))

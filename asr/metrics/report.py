@@ -124,7 +124,7 @@ class ScoreReport:
 
     @cached_property
     def hint(self) -> Hint | None:
-        """Normaliser with which the rate would be lower, if that is worth knowing."""
+        """Normaliser with which the WER would be much lower, or None."""
         if self.normalizer is None:
             return None
         texts = self.references, self.hypotheses

@@ -236,7 +236,7 @@ def test_named_pipe_without_a_writer_does_not_hang(tmp_path, monkeypatch):
     monkeypatch.setattr("asr.audio.decoders._PATIENCE", 0.1)
     fifo = tmp_path / "a.wav"
     os.mkfifo(fifo)
-    assert refused(fifo) == f"{fifo}: nobody writes to this named pipe"
+    assert refused(fifo) == f"{fifo}: no program writes to this named pipe"
 
 
 def test_named_pipe_with_a_slow_writer(tmp_path, monkeypatch):

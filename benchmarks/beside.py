@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -42,20 +40,8 @@ def work(model: str, folder: str) -> dict[str, Any]:
 
 def in_process(*command: object) -> dict[str, Any]:
     """Run one system; return what it prints, its time, processor time and memory."""
-    begin = time.perf_counter()
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen([str(part) for part in command], stdout=output)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            sys.exit(f"{command[0]} failed with status {process.returncode}")
-        output.seek(0)
-        result = json.loads(output.read().splitlines()[-1])
-    return result | {
-        "all": time.perf_counter() - begin,
-        "processor": usage.ru_utime + usage.ru_stime,
-        "megabytes": usage.ru_maxrss / 1000,
-    }
+    figures = harness.whole_process(command)
+    return json.loads(figures.pop("output").splitlines()[-1]) | figures
 
 
 def parser(description: str) -> argparse.ArgumentParser:

@@ -9,8 +9,9 @@ import shlex
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,34 @@ def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
         "processor": statistics.median(processor),
         "result": result,
     }
+
+
+def whole_process(
+    command: Sequence[object], folder: Path | None = None
+) -> dict[str, Any]:
+    """Run a command, in a folder if one is given; exit if it fails.
+
+    Returns:
+        Its standard output (`output`, bytes), wall-clock seconds (`all`), processor
+        seconds (`processor`) and peak memory in MiB (`megabytes`). The peak is at least
+        that of this process, so keep this one small.
+    """
+    begin = time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        arguments = [str(part) for part in command]
+        process = subprocess.Popen(arguments, cwd=folder, stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{shlex.join(arguments)}: status {process.returncode}")
+        output.seek(0)
+        return {
+            "output": output.read(),
+            "all": seconds,
+            "processor": usage.ru_utime + usage.ru_stime,
+            "megabytes": usage.ru_maxrss / 1024,
+        }
 
 
 def noise(kind: str, size: int, rate: int) -> np.ndarray:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import subprocess
 import sys
-import time
 
 import harness
 
@@ -23,20 +21,8 @@ HEAVY = ("tensorflow", "keras", "librosa", "matplotlib")
 
 def run(arguments: list[str]) -> tuple[float, float]:
     """Run Python in the checkout; return seconds and megabytes (MiB)."""
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *arguments],
-        cwd=harness.ROOT,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(process.stderr.read().decode())
-    process.stderr.close()
-    return seconds, usage.ru_maxrss / 1024
+    figures = harness.whole_process([sys.executable, *arguments], harness.ROOT)
+    return figures["all"], figures["megabytes"]
 
 
 def heavy_imports(command: list[str]) -> str:

@@ -140,10 +140,10 @@ def main() -> None:
         f"one clip of {clip['clip']:.1f} s: real-time factor of the first run "
         f"{clip['first']:.3f}"
     )
-    harness.verdict("real-time factor, corpus", beam["rtf"], 0.05, below=True)
-    harness.verdict("real-time factor, one clip, median", clip["rtf"], 0.1, below=True)
-    harness.verdict("peak memory, corpus, GB", beam["peak_gb"], 1.5, below=True)
-    harness.verdict("peak memory, one clip, GB", clip["peak_gb"], 1.5, below=True)
+    harness.verdict("real-time factor, corpus", beam["rtf"], 0.012, below=True)
+    harness.verdict("real-time factor, one clip, median", clip["rtf"], 0.02, below=True)
+    harness.verdict("peak memory, corpus, GB", beam["peak_gb"], 0.3, below=True)
+    harness.verdict("peak memory, one clip, GB", clip["peak_gb"], 0.2, below=True)
 
 
 if __name__ == "__main__":

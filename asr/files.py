@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import secrets
 import shutil
 import stat
 from collections.abc import Callable, Iterator
@@ -234,7 +233,7 @@ def atomic_write(path: str | Path, mode: Literal["w", "wb"] = "w") -> Iterator[I
         raise OutputError(f"cannot write {path}: it is not a plain file")
     # PATH.tmp could be longer than the 255 bytes that a name may have. The number of
     # the process tells whose it is if that is killed.
-    temporary = final.with_name(f".asr-{os.getpid()}-{secrets.token_hex(6)}.tmp")
+    temporary = final.with_name(f".asr-{os.getpid()}-{os.urandom(6).hex()}.tmp")
     text: dict[str, Any] = {}
     if mode == "w":
         # File names that are not UTF-8 contain surrogates, which JSON can escape.

@@ -72,58 +72,88 @@ class LexiconSearch:
         return {self.names[word] for word in self.tree.words}
 
     def __call__(self, log_probs: np.ndarray, count: int) -> list[Hypothesis]:
-        """Return the best hypotheses, best first.
+        """Return the best hypotheses of one recording; see `batch`."""
+        return self.batch([log_probs], count)[0]
+
+    def batch(
+        self, log_probs: Sequence[np.ndarray], count: int
+    ) -> list[list[Hypothesis]]:
+        """Return the best hypotheses of each recording, best first.
+
+        All recordings advance together: arrays of one recording are so small that
+        the calls of NumPy would take most of the time.
 
         Args:
-            log_probs: Log probability of each phone at each frame, (R, P); 0: blank.
+            log_probs: Log probability of each phone at each frame of each recording,
+                (R, P) with an R of its own; 0: blank.
             count: Maximum number of hypotheses.
         """
-        root = np.zeros(1, np.int64)
+        # Longest first: those that are not at their end are the first rows.
+        order = sorted(range(len(log_probs)), key=lambda index: -len(log_probs[index]))
+        lengths = [len(log_probs[index]) for index in order]
         histories = Histories(self.tree, self.language, self.weight, self.hotwords)
-        beam = _Beam(root, root, blank=np.zeros(1), phone=np.full(1, NEVER))
-        for frame in log_probs.astype(np.float64):
-            step = self._stay(beam, histories, frame)
-            inside = self._extend_in_word(step)
-            begun = self._start_word(step, histories)
-            beam = self._recombine(step.stayed, inside, begun, histories)
-        return self._n_best(beam, histories, count)
+        beam = _Beam.at_root(len(order))
+        found: dict[int, list[Hypothesis]] = {}
+        for time in range(max(lengths, default=0) + 1):
+            rows = sum(length > time for length in lengths)
+            while len(found) < len(order) - rows:
+                last = len(order) - len(found) - 1
+                ended = beam.take(np.flatnonzero(beam.row == last))
+                found[order[last]] = self._n_best(ended, histories, count)
+            if rows:
+                beam = beam.take(np.flatnonzero(beam.row < rows))
+                frame = np.stack([log_probs[index][time] for index in order[:rows]])
+                beam = self._advance(beam, frame.astype(np.float64), histories)
+        return [found[index] for index in range(len(order))]
+
+    def _advance(self, beam: _Beam, frame: np.ndarray, histories: Histories) -> _Beam:
+        """Return the beam after one more frame, (B, P)."""
+        step = self._stay(beam, histories, frame)
+        inside = self._extend_in_word(step)
+        begun = self._start_word(step, histories)
+        return self._recombine(step.stayed, inside, begun, histories)
 
     def _stay(self, beam: _Beam, histories: Histories, frame: np.ndarray) -> _Step:
-        """Let each entry stay at its node, and set the score that others must reach."""
+        """Let each entry stay at its node; set the scores that others must reach."""
         total = np.logaddexp(beam.blank, beam.phone)
         own = self.tree.phones[beam.node]
-        blank = total + frame[0]
+        blank = total + frame[beam.row, 0]
         # A node stays by a blank, or by its own phone again; the root has no phone.
-        phone = np.where(own > 0, beam.phone + frame[own], NEVER)
+        phone = np.where(own > 0, beam.phone + frame[beam.row, own], NEVER)
         score = histories.rows["score"][beam.history]
         # Lookahead makes entries deep inside a word and at its start comparable.
         rank = np.maximum(blank, phone) + score + self.lookahead[beam.node]
-        stayed = _Beam(beam.node, beam.history, blank, phone)
-        return _Step(beam, frame, total, own, score, stayed, rank.max() - self.width)
+        stayed = beam._replace(blank=blank, phone=phone)
+        least = _best_of_rows(rank, beam.row) - self.width
+        return _Step(beam, frame, total, own, score, stayed, least)
 
     def _extend_in_word(self, step: _Step) -> _Entries:
         """Go on from each node to its children."""
-        beam, rows = step.beam, np.arange(len(step.total))
-        return self._children(step, rows, beam.history, step.score, beam.node)
+        beam, entries = step.beam, np.arange(len(step.total))
+        return self._children(step, entries, beam.history, step.score, beam.node)
 
     def _start_word(self, step: _Step, histories: Histories) -> _Entries:
         """Go on from nodes where words end to the first phones of the next word."""
-        tree, node = self.tree, step.beam.node
-        # No next word is better than the best first phone: most ends need no history.
+        tree, beam = self.tree, step.beam
+        # No next word is better than the best first phone: most ends need no history,
+        # and most of these histories need no children.
         first = slice(1, 1 + tree.children[ROOT])
-        start = (step.frame[tree.phones[first]] + self.lookahead[first]).max()
-        best = step.total + start + step.score + self.lookahead[node]
-        ends = tree.begin[node + 1] > tree.begin[node]
-        rows = np.flatnonzero((best > step.least) & ends)
-        index, history = histories.extended(step.beam.history[rows], node[rows])
-        score = histories.rows["score"][history]
+        start = (step.frame[:, tree.phones[first]] + self.lookahead[first]).max(axis=1)
+        spare = step.total + (start - step.least)[beam.row]
+        ends = tree.begin[beam.node + 1] > tree.begin[beam.node]
+        best = spare + step.score + self.lookahead[beam.node]
+        entries = np.flatnonzero((best > 0) & ends)
+        index, history = histories.extended(beam.history[entries], beam.node[entries])
+        entries, score = entries[index], histories.rows["score"][history]
+        good = np.flatnonzero(spare[entries] + score > 0)
+        entries, history, score = entries[good], history[good], score[good]
         root = np.full(len(history), ROOT)
-        return self._children(step, rows[index], history, score, root)
+        return self._children(step, entries, history, score, root)
 
     def _children(
         self,
         step: _Step,
-        rows: np.ndarray,
+        entries: np.ndarray,
         history: np.ndarray,
         score: np.ndarray,
         node: np.ndarray,
@@ -132,35 +162,50 @@ class LexiconSearch:
 
         The new entries have the given histories, with their scores; (N,) each.
         """
+        beam = step.beam
         index, child = ranges(self.tree.first[node], self.tree.children[node])
-        row, phone = rows[index], self.tree.phones[child]
+        entry, phone = entries[index], self.tree.phones[child]
         # CTC needs a blank between two phones that are the same.
-        before = np.where(phone == step.own[row], step.beam.blank[row], step.total[row])
-        log_prob = before + step.frame[phone]
-        good = log_prob + score[index] + self.lookahead[child] > step.least
-        return _Entries(child[good], history[index[good]], log_prob[good])
+        same = phone == step.own[entry]
+        row = beam.row[entry]
+        log_prob = np.where(same, beam.blank[entry], step.total[entry])
+        log_prob += step.frame[row, phone]
+        rank = log_prob + score[index] + self.lookahead[child]
+        good = np.flatnonzero(rank > step.least[row])
+        return _Entries(row[good], child[good], history[index[good]], log_prob[good])
 
     def _recombine(
         self, stayed: _Beam, inside: _Entries, begun: _Entries, histories: Histories
     ) -> _Beam:
-        """Add up paths to the same entry, and keep the best entries."""
+        """Add up paths to the same entry, and keep the best entries of each row."""
         nodes = len(self.tree.phones)
-        history = np.concatenate([stayed.history, inside.history, begun.history])
-        node = np.concatenate([stayed.node, inside.node, begun.node])
-        log_probs = np.concatenate([stayed.phone, inside.log_prob, begun.log_prob])
-        keys, index = np.unique(history * nodes + node, return_inverse=True)
+        row, node, history, log_probs = map(
+            np.concatenate,
+            zip(
+                (stayed.row, stayed.node, stayed.history, stayed.phone),
+                inside,
+                begun,
+                strict=True,
+            ),
+        )
+        keys = (row * histories.count + history) * nodes + node
+        keys, first, index = np.unique(keys, return_index=True, return_inverse=True)
         blank, phone = np.full((2, len(keys)), NEVER)
         blank[index[: len(stayed.blank)]] = stayed.blank
         np.logaddexp.at(phone, index, log_probs)
-        history, node = np.divmod(keys, nodes)
+        row, node, history = row[first], node[first], history[first]
         rank = np.logaddexp(blank, phone) + histories.rows["score"][history]
         rank += self.lookahead[node]
-        good = np.flatnonzero(rank > rank.max() - self.width)
+        good = np.flatnonzero(rank > (_best_of_rows(rank, row) - self.width)[row])
         good = good[np.argsort(-rank[good], kind="stable")]
         # Of entries whose future is the same, the best one wins whatever follows.
-        future = histories.rows["future"][history[good]] * nodes + node[good]
-        good = good[np.sort(np.unique(future, return_index=True)[1])[: self.beam]]
-        return _Beam(node[good], history[good], blank[good], phone[good])
+        future = histories.rows["future"][history[good]]
+        future = (row[good] * histories.count + future) * nodes + node[good]
+        good = good[np.sort(np.unique(future, return_index=True)[1])]
+        good = good[np.argsort(row[good], kind="stable")]
+        place = np.arange(len(good)) - np.searchsorted(row[good], row[good])
+        good = good[place < self.beam]
+        return _Beam(row[good], node[good], history[good], blank[good], phone[good])
 
     def _n_best(
         self, beam: _Beam, histories: Histories, count: int
@@ -202,17 +247,30 @@ class LexiconSearch:
 
 
 class _Beam(NamedTuple):
-    """Entries at a frame, (N,) each."""
+    """Entries at a frame, (N,) each, in the order of their rows."""
 
+    row: np.ndarray  # recording
     node: np.ndarray
     history: np.ndarray
     blank: np.ndarray  # log probability of paths whose last frame is a blank
     phone: np.ndarray  # ... is the phone of the node
 
+    @classmethod
+    def at_root(cls, rows: int) -> _Beam:
+        """Return the beam of recordings before their first frame."""
+        root = np.zeros(rows, np.int64)
+        never = np.full(rows, NEVER)
+        return cls(np.arange(rows), root, root, blank=np.zeros(rows), phone=never)
+
+    def take(self, index: np.ndarray) -> _Beam:
+        """Return some of the entries."""
+        return _Beam(*(values[index] for values in self))
+
 
 class _Entries(NamedTuple):
     """New entries, whose last frame is the phone of their node, (N,) each."""
 
+    row: np.ndarray
     node: np.ndarray
     history: np.ndarray
     log_prob: np.ndarray
@@ -222,9 +280,14 @@ class _Step(NamedTuple):
     """Values that the steps at one frame share; (N,) for the entries of the beam."""
 
     beam: _Beam
-    frame: np.ndarray  # log probabilities, (P,)
+    frame: np.ndarray  # log probabilities, (B, P)
     total: np.ndarray  # log probability of all paths
     own: np.ndarray  # phone of the node
     score: np.ndarray  # of the history
     stayed: _Beam
-    least: float  # score that new entries must reach
+    least: np.ndarray  # score that new entries of each row must reach, (B,)
+
+
+def _best_of_rows(rank: np.ndarray, row: np.ndarray) -> np.ndarray:
+    """Return the best rank of each row, (B,); `row` is sorted and has all rows."""
+    return np.maximum.reduceat(rank, np.searchsorted(row, np.arange(row[-1] + 1)))

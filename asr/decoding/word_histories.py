@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Protocol
 
 import numpy as np
 
 from asr.decoding.hotwords import HotwordScorer
+from asr.decoding.key_table import KeyTable
 from asr.decoding.prefix_tree import PhoneTree
 
 TINY = 1e-30  # smallest probability of a word
+_BITS = 32  # of a word, of a column of a context, and of a state
 
 
 class WordModel(Protocol):
@@ -46,10 +47,11 @@ class Histories:
         hotwords: HotwordScorer | None,
     ) -> None:
         self.tree, self.language, self.weight = tree, language, weight
-        self.hotwords, self.count = hotwords, 1
-        self.numbers: dict[tuple[int, int], int] = {}  # (parent, word) -> row
-        self.futures: dict[bytes, int] = {}  # context and state -> number
+        self.hotwords = hotwords
         context = language.start()
+        self._numbers = KeyTable()  # (parent, word) -> row - 1
+        # All that predicts what follows, one table for each further number of it.
+        self._futures = [KeyTable() for _ in context[0]]
         fields = [
             ("parent", np.int64),  # history without its last word
             ("word", np.int64),  # last word
@@ -71,18 +73,20 @@ class Histories:
         """Append the words that end at nodes; return old indices and new histories."""
         tree, begin = self.tree, self.tree.begin[nodes]
         index, places = ranges(begin, tree.begin[nodes + 1] - begin)
-        words = tree.words[places].tolist()
-        pairs = list(zip(histories[index].tolist(), words, strict=True))
-        new = [pair for pair in dict.fromkeys(pairs) if pair not in self.numbers]
-        if new:
-            self.numbers.update(zip(new, itertools.count(self.count), strict=False))
-            self._add(np.array(new))
-        return index, np.array([self.numbers[pair] for pair in pairs], np.int64)
+        parents, words = histories[index], tree.words[places].astype(np.int64)
+        rows, new = self._numbers.numbers(parents << _BITS | words)
+        if new.size:
+            self._add(parents[new], words[new])
+        return index, 1 + rows
 
-    def _add(self, pairs: np.ndarray) -> None:
-        """Add rows for (parent, word) pairs."""
-        parents, words = pairs.T
-        old, new = self.rows[parents], np.zeros(len(pairs), self.rows.dtype)
+    @property
+    def count(self) -> int:
+        """Number of rows in use."""
+        return 1 + self._numbers.count
+
+    def _add(self, parents: np.ndarray, words: np.ndarray) -> None:
+        """Add rows for words after parents; the last of all rows."""
+        old, new = self.rows[parents], np.zeros(len(words), self.rows.dtype)
         new["parent"], new["word"] = parents, words
         probs, new["context"] = self.language.extend(old["context"], words)
         new["log_prob"] = old["log_prob"] + np.log(np.maximum(probs, TINY))
@@ -90,15 +94,13 @@ class Histories:
             new["state"], gains = self.hotwords.follow(old["state"], words)
             new["reward"] = old["reward"] + gains
         new["score"] = self.weight * new["log_prob"] + new["reward"]
-        keys = np.column_stack([new["context"], new["state"]])
-        futures = keys.view(f"V{keys.itemsize * keys.shape[1]}").ravel().tolist()
-        numbers = itertools.count(self.count)
-        new["future"] = [*map(self.futures.setdefault, futures, numbers)]
-        end = self.count + len(new)
-        while end > len(self.rows):
+        future, *others = [*new["context"].T, new["state"]]
+        for table, other in zip(self._futures, others, strict=True):
+            future, _ = table.numbers(future << _BITS | other)
+        new["future"] = 1 + future
+        while self.count > len(self.rows):
             self.rows = np.concatenate([self.rows, np.zeros_like(self.rows)])
-        self.rows[self.count : end] = new
-        self.count = end
+        self.rows[self.count - len(new) : self.count] = new
 
     def words(self, history: int) -> tuple[int, ...]:
         """Return the words of a history."""

@@ -35,7 +35,10 @@ _USES = {
         "One step: reads a token of each hypothesis, the start symbol (1) first. The "
         "state is zero before it; each `next_` output is the state of the next step."
     ),
-    "rescoring": "The log probability of each label of known texts.",
+    "rescoring": (
+        "The log probability of each label of known texts. The state is zero before a "
+        "text; texts in several parts go on from each `next_` output."
+    ),
 }
 
 

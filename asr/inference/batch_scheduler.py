@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -17,10 +15,9 @@ from asr.inference.decoders import AnyDecoder
 from asr.inference.options import TranscribeOptions
 from asr.inference.segments import SegmentBuilder
 from asr.inference.sources import SegmentReader, Source
+from asr.runtime.memory import release_memory
 
 _WINDOW_BATCHES = 4  # batches whose segments are sorted by length
-_C = None if sys.platform == "win32" else ctypes.CDLL(None)
-_malloc_trim = getattr(_C, "malloc_trim", None)
 
 
 @dataclass
@@ -134,7 +131,7 @@ class Scheduler:
             self._decode(batch)
             self._report_progress(batch, left)
         if len(queue) > 1:  # not after each segment of live audio
-            _release_memory()
+            release_memory()
         decoded = []
         for pending in dict.fromkeys(pending for pending, _ in queue):
             for segment in pending.take():
@@ -168,12 +165,3 @@ class Scheduler:
         """Report finished audio."""
         if self.options.on_progress:
             self.options.on_progress(samples / self.rate)
-
-
-def _release_memory() -> None:
-    """Return freed memory to the system.
-
-    Batches of many shapes fragment the heap, and the GNU C library keeps it.
-    """
-    if _malloc_trim is not None:
-        _malloc_trim(ctypes.c_size_t(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from concurrent.futures import ThreadPoolExecutor
 
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Tokens
@@ -15,6 +16,7 @@ from asr.inference.rescoring import RescoringDecoder
 from asr.language_model import fusion
 from asr.language_model.model import LanguageModel
 from asr.language_model.storage import load_language_model
+from asr.runtime.memory import release_memory
 from asr.runtime.network import Network
 from asr.tasks.base import Task
 
@@ -38,13 +40,16 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
         ModelError: There is no such language model, it has other characters, or the
             model has no CTC head of phones where `phone_weight` asks for one.
     """
-    # Before the language model, which then fits into the memory that this frees.
-    network.start()
-    language_model = None
-    if config.language_model:
-        language_model = load_language_model(config.language_model)
+    # ONNX Runtime and the checksum of a large file do not need Python's lock.
+    with ThreadPoolExecutor(1) as executor:
+        started = executor.submit(network.start)
+        language_model = None
+        if config.language_model:
+            language_model = load_language_model(config.language_model)
+        search = _lexicon_search(config, task, language_model)
+        started.result()
+    release_memory()  # of the weights, which ONNX Runtime has copied
     special = Tokens(task.start, task.end)
-    search = _lexicon_search(config, task, language_model)
     if search is None:
         scorers = _scorers(config, task, language_model)
         return BeamSearchDecoder(network, special, config, scorers)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -54,23 +54,13 @@ class RescoringDecoder:
     ) -> DecodedBatch:
         """Decode a batch of sources; see `BeamSearchDecoder.decode`."""
         encoded = self.network.encode(sources, self.config.phone_prior)
-        hypotheses: list[list[Hypothesis]] = []
-        labels: list[list[list[int]]] = []
-        pending = []
-        # The first pass takes one core: rescore meanwhile.
-        with ThreadPoolExecutor(1) as executor:
-            for row, frames in enumerate(encoded.phone_rows()):
-                found = self.first_pass(frames, self.config.beam_size)
-                texts = [" ".join(hypothesis.words) for hypothesis in found]
-                hypotheses.append(found)
-                labels.append(
-                    [[*self.encode(text), self.special.end] for text in texts]
-                )
-                pending.append(executor.submit(self._rescore, encoded, row, labels[-1]))
-        best = [
-            self._n_best(found, tokens, scores.result())
-            for found, tokens, scores in zip(hypotheses, labels, pending, strict=True)
-        ]
+        found = self.first_pass.batch(encoded.phone_rows(), self.config.beam_size)
+        best = []
+        for row, hypotheses in enumerate(found):
+            texts = (" ".join(hypothesis.words) for hypothesis in hypotheses)
+            labels = [[*self.encode(text), self.special.end] for text in texts]
+            attention = self._rescore(encoded, row, labels)
+            best.append(self._n_best(hypotheses, labels, attention))
         return DecodedBatch(self._padded(best), encoded.ctc_rows())
 
     def _rescore(
@@ -80,14 +70,31 @@ class RescoringDecoder:
         # Nothing was found, or the decoder has no part in the score.
         if not labels or self.config.phone_weight == 1:
             return np.zeros(len(labels))
+        # Texts of a beam mostly differ at their ends: what some share is read once.
         lengths = np.array([len(label) for label in labels])
         padded = pad_rows(labels, int(lengths.max()), "int64")
+        order = np.lexsort(padded.T[::-1])
+        padded = padded[order]
+        differs = np.cumsum(padded[1:] != padded[:-1], axis=1) > 0
+        # Of each text, the number of its label's beginning among the different ones.
+        groups = np.cumsum(np.vstack([np.zeros_like(padded[:1]), differs]), axis=0)
         tokens = np.roll(padded, 1, axis=1)
         tokens[:, 0] = self.special.start
-        memory = self.network.row(encoded, row)
-        scores, _ = self.network.rescore(tokens[None], padded[None], memory)
-        inside = np.arange(padded.shape[1]) < lengths[:, None]
-        return np.sum(scores[0] * inside, axis=1)
+        widths = groups[-1].astype(int) + 1
+        scores = np.zeros(padded.shape)
+        memory, state = self.network.row(encoded, row), None
+        for begin, end in _parts(widths):
+            group = groups[:, end - 1]
+            _, texts = np.unique(group, return_index=True)
+            if state:
+                before = groups[texts, begin - 1]
+                state = {name: value[:, before] for name, value in state.items()}
+            part = (None, texts, slice(begin, end))
+            read = self.network.rescore(tokens[part], padded[part], memory, state)
+            scores[:, begin:end], state = read.scores[0, group], read.state
+        inside = np.arange(padded.shape[1]) < lengths[order, None]
+        totals = np.sum(scores * inside, axis=1)
+        return totals[np.argsort(order)]
 
     def _n_best(
         self,
@@ -121,3 +128,10 @@ class RescoringDecoder:
                 tokens[row, rank, : len(label)] = label
                 lengths[row, rank], scores[row, rank] = len(label), score
         return Hypotheses(tokens, lengths, scores)
+
+
+def _parts(widths: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Yield parts (begin, end) whose widths, which never shrink, are much the same."""
+    bits = np.ceil(np.log2(widths))
+    edges = [0, *(np.flatnonzero(np.diff(bits)) + 1).tolist(), len(widths)]
+    yield from pairwise(edges)

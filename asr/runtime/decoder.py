@@ -11,12 +11,7 @@ from typing import NamedTuple
 from asr.config.schema import ModelConfig
 from asr.runtime.attention import Attention, Memory
 from asr.runtime.attention_variants import ATTENTIONS
-from asr.runtime.layers import (
-    Weights,
-    dense,
-    matmul,
-    size_of,
-)
+from asr.runtime.layers import Weights, dense, matmul
 from asr.runtime.onnx_graph import Graph
 
 PATH = "decoder"
@@ -149,19 +144,12 @@ def step_graph(config: ModelConfig, weights: Weights) -> Graph:
     graph = Graph()
     decoder = Decoder(graph, config, weights)
     tokens = graph.input("tokens", "int64", ["B", "K"])
-    state = State(
-        *(
-            graph.input(name, "float32", shape)
-            for name, shape in STATE_SHAPES._asdict().items()
-        )
-    )
+    state = _state_inputs(graph)
     memory, source = _inputs(graph, config, decoder.attention)
     log_probs, seen, state = decoder.step(tokens, state, memory, source)
     graph.output("log_probs", log_probs, "float32", ["B", "K", "V"])
     graph.output("weights", seen, "float32", ["B", "K", "S"])
-    for name, value in state._asdict().items():
-        shape = getattr(STATE_SHAPES, name)
-        graph.output(f"next_{name}", value, "float32", shape)
+    _state_outputs(graph, state)
     return graph
 
 
@@ -169,49 +157,46 @@ def rescore_graph(config: ModelConfig, weights: Weights) -> Graph:
     """Build the graph that reads known texts (teacher forcing).
 
     Its inputs are `tokens` (U, B, K) int64, the start symbol first, `labels` (U, B, K)
-    int64 and the prepared memory as in `step_graph`; its outputs `scores` (U, B, K),
-    the log probability of each label, and `weights` (U, B, K, S).
+    int64, and state and prepared memory as in `step_graph`; its outputs `scores`
+    (U, B, K), the log probability of each label, `weights` (U, B, K, S) and `next_NAME`
+    of the state, for texts that are read in several parts.
     """
     graph = Graph()
     tokens = graph.input("tokens", "int64", ["U", "B", "K"])
     labels = graph.input("labels", "int64", ["U", "B", "K"])
+    start = _state_inputs(graph)
     body = Graph("body", outer=graph)
     decoder = Decoder(body, config, weights)
     memory, source = _inputs(graph, config, decoder.attention)
-    state = State(
-        *(
-            body.input(f"body_{name}", "float32", shape)
-            for name, shape in STATE_SHAPES._asdict().items()
-        )
-    )
+    state = _state_inputs(body)
     token = body.input("body_token", "int64", ["B", "K"])
     log_probs, seen, state = decoder.step(token, state, memory, source)
-    for name, value in state._asdict().items():
-        shape = getattr(STATE_SHAPES, name)
-        body.output(f"body_next_{name}", value, "float32", shape)
+    _state_outputs(body, state)
     body.output("body_log_probs", log_probs, "float32", ["B", "K", "V"])
     body.output("body_weights", seen, "float32", ["B", "K", "S"])
-    batch, beam = (size_of(graph, tokens, axis) for axis in (1, 2))
-    sizes = [
-        graph.ints(decoder.config.units),
-        size_of(graph, memory["values"], 2),
-        Decoder(graph, config, weights).attention.state_width(
-            size_of(graph, memory["values"], 1)
-        ),
-    ]
-    starts = []
-    for size in sizes:
-        shape = graph.op("Concat", batch, beam, size, axis=0)
-        starts.append(graph.op("Expand", graph.constant(0.0), shape))
-    *_, log_probs, seen = graph.ops(
-        "Scan", *starts, tokens, count=5, body=body, num_scan_inputs=1
+    *following, log_probs, seen = graph.ops(
+        "Scan", *start, tokens, count=5, body=body, num_scan_inputs=1
     )
     index = graph.op("Unsqueeze", labels, graph.ints(3))
     scores = graph.op("GatherElements", log_probs, index, axis=3)
     scores = graph.op("Squeeze", scores, graph.ints(3))
     graph.output("scores", scores, "float32", ["U", "B", "K"])
     graph.output("weights", seen, "float32", ["U", "B", "K", "S"])
+    _state_outputs(graph, State(*following))
     return graph
+
+
+def _state_inputs(graph: Graph) -> State:
+    """Declare the state before a step; in a body under names of its own."""
+    shapes = STATE_SHAPES._asdict()
+    return State(*(graph.input(graph.own(k), "float32", v) for k, v in shapes.items()))
+
+
+def _state_outputs(graph: Graph, state: State) -> None:
+    """Give the state after a step out."""
+    for name, value in state._asdict().items():
+        shape = getattr(STATE_SHAPES, name)
+        graph.output(graph.own(f"next_{name}"), value, "float32", shape)
 
 
 def _inputs(

@@ -69,6 +69,20 @@ class Encoded(NamedTuple):
         return [row[:length] for row, length in zip(frames, lengths, strict=True)]
 
 
+class Rescored(NamedTuple):
+    """What the decoder makes of known texts.
+
+    Attributes:
+        scores: Log probability of each label, (B, K, U).
+        weights: Attention weights, (B, K, U, S).
+        state: State after the last token.
+    """
+
+    scores: np.ndarray
+    weights: np.ndarray
+    state: Arrays
+
+
 class Network:
     """Encoder and decoder of a model.
 
@@ -200,7 +214,7 @@ class Network:
         if self.config.decoder.kind == "pooling":
             return np.repeat(encoded.memory["weights"][0], len(tokens), axis=0)
         read = np.array(tokens)[None, None]
-        return self.rescore(read, read, encoded)[1][0, 0]
+        return self.rescore(read, read, encoded).weights[0, 0]
 
     def row(self, encoded: Encoded, row: int) -> Encoded:
         """Return one source of a batch, without padding."""
@@ -260,23 +274,34 @@ class Network:
         return log_probs, weights, {"step": steps + 1}
 
     def rescore(
-        self, tokens: np.ndarray, labels: np.ndarray, encoded: Encoded
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Read known texts, (B, K, U) each.
+        self,
+        tokens: np.ndarray,
+        labels: np.ndarray,
+        encoded: Encoded,
+        state: Arrays | None = None,
+    ) -> Rescored:
+        """Read known texts, or parts of them.
 
-        Returns:
-            The log probability of each label (B, K, U), and attention weights
-            (B, K, U, S).
+        Args:
+            tokens: Decoder input, (B, K, U); the start symbol first.
+            labels: The next token after each, (B, K, U).
+            encoded: The sources.
+            state: State after the part before; that before the first step by default.
         """
         order = (2, 0, 1)
         inputs = {
             "tokens": tokens.transpose(order).astype("int64"),
             "labels": labels.transpose(order).astype("int64"),
+            **(state or self.initial_state(encoded, tokens.shape[1])),
             **encoded.memory,
         }
         outputs = _run(self._rescore, inputs)
-        scores, weights = outputs["scores"], outputs["weights"]
-        return scores.transpose(1, 2, 0), weights.transpose(1, 2, 0, 3)
+        following = {name: outputs[f"next_{name}"] for name in STATE_SHAPES._fields}
+        return Rescored(
+            outputs["scores"].transpose(1, 2, 0),
+            outputs["weights"].transpose(1, 2, 0, 3),
+            following,
+        )
 
 
 def _run(session: onnxruntime.InferenceSession, inputs: Arrays) -> dict[str, Any]:

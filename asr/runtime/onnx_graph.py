@@ -85,6 +85,10 @@ class Graph:
         self._outputs: list[bytes] = []
         self._count = 0
 
+    def own(self, name: str) -> str:
+        """Return a name that the outer graph does not have."""
+        return f"{self.name}_{name}" if self._outer else name
+
     def input(self, name: str, kind: str, shape: Shape) -> str:
         """Declare an input; named dimensions are open."""
         self._inputs.append(_value_info(name, kind, shape))

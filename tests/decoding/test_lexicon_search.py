@@ -205,3 +205,13 @@ def test_the_tree():
     again = PhoneTree.from_arrays(*tree.arrays().values())
     for one, other in zip(tree, again, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_a_batch_equals_one_by_one():
+    random = np.random.default_rng(8)
+    lengths = [5, 9, 0, 1, 9, 12]
+    heard = [np.log(random.dirichlet(np.ones(4), size=length)) for length in lengths]
+    finder = search(beam=6, width=4.0, hotwords=hotwords("see"))
+    one_by_one = [finder(log_probs, 5) for log_probs in heard]
+    assert finder.batch(heard, 5) == one_by_one
+    assert finder.batch([], 5) == []

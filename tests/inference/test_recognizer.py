@@ -28,11 +28,12 @@ from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError, DataError, ModelError, UsageError
 from asr.evaluation.speech import evaluate
 from asr.formats.transcript import Transcript
-from asr.inference import batch_scheduler, partial, predictor, sources
+from asr.inference import partial, predictor, sources
 from asr.inference.beam_search_decoder import BeamSearchDecoder, DecodedBatch
 from asr.inference.decoders import build_decoder
 from asr.inference.options import TranscribeKeywords
 from asr.inference.sources import to_mono
+from asr.runtime import memory
 from asr.text.tokenizers import CharacterTokenizer
 
 DECODING = DecodingConfig(beam_size=4, ctc_weight=0.6, n_best=3)
@@ -291,7 +292,7 @@ def test_long_recordings_do_not_fill_the_memory(recognizer, monkeypatch, tmp_pat
         return DecodedBatch(hypotheses, [])
 
     monkeypatch.setattr(BeamSearchDecoder, "decode", nothing)
-    monkeypatch.setattr(batch_scheduler, "_malloc_trim", released.append)
+    monkeypatch.setattr(memory, "_malloc_trim", released.append)
     tracemalloc.start()
     found = recognizer.transcribe(path, vad=False, batch_seconds=80)
     _, peak = tracemalloc.get_traced_memory()

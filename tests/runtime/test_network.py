@@ -122,7 +122,7 @@ def test_numbers_are_those_of_keras(kind):
     tokens = random.integers(3, 9, (2, 3, 4))
     tokens[..., 0] = 1
     labels = np.roll(tokens, -1, axis=-1)
-    scores, weights = network.rescore(tokens, labels, found)
+    scores, weights, _ = network.rescore(tokens, labels, found)
     inputs = {"source": rows, "source_lengths": sizes}
     outputs = [
         model({**inputs, "tokens": tokens[:, k].astype("int32")}) for k in range(3)

@@ -55,7 +55,7 @@ def check(folder: Path) -> None:
     network = read_model(folder).network
     encoded = network.encode([np.ones(8000, "float32")])
     tokens = np.array([[[1, 4]]])
-    scores, _ = network.rescore(tokens, tokens, encoded)
+    scores = network.rescore(tokens, tokens, encoded).scores
     assert np.isfinite(scores).all()
     assert np.isfinite(encoded.ctc).all()
 

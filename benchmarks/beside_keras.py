@@ -1,7 +1,7 @@
 """The runtime beside Keras: the same model, searches and sources; texts and speed.
 
     python benchmarks/beside_keras.py english LIBRISPEECH --subset dev-clean --limit 200
-    python benchmarks/beside_keras.py en-fr PAIRS.tsv --limit 200
+    python benchmarks/beside_keras.py en-fr TEXTS --limit 200
 
 Keras computes the network, one source at a time, and ONNX Runtime does the same.
 """
@@ -139,13 +139,13 @@ def keras_decoder(predictor: Any, name: str) -> Any:
 
 
 def sources(predictor: Any, data: Path, subset: str | None, limit: int) -> list[Any]:
-    """Return waveforms of a corpus, or encoded texts of a file of lines or pairs."""
+    """Return waveforms of a corpus, or tokens of the lines of a file."""
     if data.is_dir():
         reader = CORPORA[detect(data)]
         utterances = islice(reader.read(data, subset or "all"), limit)
         return [predictor._read(it, None, 60.0) for it in utterances]
     lines = data.read_text(encoding="utf-8").splitlines()[:limit]
-    return [predictor.task.encode_source(line.split("\t")[0]) for line in lines]
+    return [np.array(predictor.task.source_tokens(line)) for line in lines]
 
 
 def main() -> None:

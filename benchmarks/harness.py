@@ -76,9 +76,16 @@ def timed(rounds: int, work: Callable[[], Any]) -> dict[str, Any]:
 
 
 def whole_process(
-    command: Sequence[object], folder: Path | None = None
+    command: Sequence[object],
+    folder: Path | None = None,
+    environment: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Run a command, in a folder if one is given; exit if it fails.
+    """Run a command; exit if it fails.
+
+    Args:
+        command: Program and arguments.
+        folder: Where it runs; here by default.
+        environment: Variables beside those of this process.
 
     Returns:
         Its standard output (`output`, bytes), wall-clock seconds (`all`), processor
@@ -88,7 +95,8 @@ def whole_process(
     begin = time.perf_counter()
     with tempfile.TemporaryFile() as output:
         arguments = [str(part) for part in command]
-        process = subprocess.Popen(arguments, cwd=folder, stdout=output)
+        variables = {**os.environ, **(environment or {})}
+        process = subprocess.Popen(arguments, cwd=folder, stdout=output, env=variables)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - begin
         process.returncode = os.waitstatus_to_exitcode(status)

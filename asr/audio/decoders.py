@@ -8,7 +8,7 @@ import select
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -21,14 +21,20 @@ import soundfile
 from asr.audio.pyav_decoder import open_pyav
 from asr.audio.shard_clip import ShardClip
 from asr.audio.sound_file import open_soundfile
-from asr.audio.track import Track, check_channel, forget_warnings, warn_once
+from asr.audio.track import (
+    CANCELLED,
+    Track,
+    cancels,
+    check_channel,
+    forget_warnings,
+    warn_once,
+)
 from asr.errors import AudioError, UsageError, cannot_read
 
 _SPOOL_BYTES = 64 << 20
 _PATIENCE = 10  # seconds
 _LOUDEST = 1000.0  # +60 dB over full scale: integers stored as floats
 _LOWEST_RATE, _HIGHEST_RATE = 4000, 768_000  # hertz
-_CANCELLED = 1e-3  # energy of the mean, relative to that of the channels
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,11 @@ Source = File | RawSamples
 
 @contextmanager
 def open_audio(
-    source: Source, channel: int | None = None, track: int | None = None
+    source: Source,
+    channel: int | None = None,
+    track: int | None = None,
+    *,
+    on_cancelled: Callable[[], None] | None = None,
 ) -> Iterator[Track]:
     """Open a recording with the first decoder that accepts its content.
 
@@ -59,6 +69,7 @@ def open_audio(
             open; a pipe is copied to a temporary file.
         channel: The channel to decode, from 1 on; None for the mean of all.
         track: The sound track to decode, from 1 on; None for the first.
+        on_cancelled: Called after a part whose channels cancel each other out.
 
     Yields:
         The open recording.
@@ -82,7 +93,8 @@ def open_audio(
         if track is not None and not 1 <= track <= opened.tracks:
             raise AudioError(f"{name}: no track {track}; it has {opened.tracks}")
         check_channel(name, channel, opened.channels)
-        yield replace(opened, chunks=partial(_mono_chunks, opened, channel))
+        chunks = partial(_mono_chunks, opened, channel, on_cancelled)
+        yield replace(opened, chunks=chunks)
 
 
 def _decoder(source: File, track: int | None, stack: ExitStack) -> Track:
@@ -97,7 +109,11 @@ def _decoder(source: File, track: int | None, stack: ExitStack) -> Track:
 
 
 def _mono_chunks(
-    track: Track, channel: int | None, first: int, count: int | None
+    track: Track,
+    channel: int | None,
+    on_cancelled: Callable[[], None] | None,
+    first: int,
+    count: int | None,
 ) -> Iterator[np.ndarray]:
     """Decode one channel or the mean of all, (N,); say if the channels cancel out."""
     mean = each = 0.0
@@ -107,9 +123,10 @@ def _mono_chunks(
             mean += float(np.vdot(mono, mono))
             each += float(np.vdot(block, block)) / track.channels
         yield mono
-    if mean < _CANCELLED * each:
-        text = "its channels cancel each other out (opposite phase); give --channel 1"
-        warn_once(track.name, "channels", text)
+    if cancels(mean, each):
+        warn_once(track.name, "channels", CANCELLED)
+        if on_cancelled:
+            on_cancelled()
 
 
 def _mono(name: str, block: np.ndarray, channel: int | None) -> np.ndarray:

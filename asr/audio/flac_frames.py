@@ -1,4 +1,4 @@
-"""Frames of FLAC files: the number of samples that the last one reaches.
+"""Frames of FLAC files: the samples that the last one reaches, and damage.
 
 Reference:
     RFC 9639, Free Lossless Audio Codec, sections 8.2 and 9.1.
@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import BinaryIO
 
+from asr.audio.flac_checksums import are_right, crc8
 from asr.audio.pieces import Part, Structure, read_at, size_of
 
 _MARK_BYTES = 8  # the mark, and the header of STREAMINFO
@@ -19,6 +21,7 @@ _SEARCHED = 1 << 20
 _LONGEST_GAP = 1 << 24  # samples
 _OVERLAP = 32  # bytes of a frame's header, and more
 _STREAMINFO = 42  # bytes up to its end
+_LONGEST_FRAME = 1 << 22  # bytes
 _TAIL = 1 << 18  # the last frame is shorter
 _FIXED_BLOCK_SIZES = {1: 192, **{k: 576 << (k - 2) for k in range(2, 6)}}
 
@@ -32,6 +35,54 @@ def flac_structure(file: BinaryIO) -> Structure:
     spans = list(zip(starts, [*starts[1:], size], strict=True))
     parts = [_part(file, start, stop, alone=len(spans) == 1) for start, stop in spans]
     return Structure(tuple(parts), frames=_claimed(file, starts[0]) or None)
+
+
+def is_intact(file: BinaryIO, part: Part) -> bool:
+    """Return whether all frames of a part follow one another, with right checksums.
+
+    Args:
+        file: The file.
+        part: The part of it: all of it, or one range of bytes.
+    """
+    start, stop = 0, size_of(file)
+    for piece in part.pieces:
+        start, stop = piece
+    block = int.from_bytes(read_at(file, start + 8, 2), "big")
+    position, held, sample = _first_frame(file, start), b"", 0
+    while position < stop:
+        chunk = held + read_at(file, position, min(_SEARCHED, stop - position))
+        position += len(chunk) - len(held)
+        frames = list(_following(chunk, block, sample))
+        if not frames or frames[0][0]:
+            return False
+        places = [place for place, _ in frames]
+        if position >= stop:
+            places.append(len(chunk))
+        if not are_right([chunk[first:last] for first, last in pairwise(places)]):
+            return False
+        held, sample = chunk[frames[-1][0] :], frames[-1][1]
+        if len(held) > _LONGEST_FRAME:
+            return False
+    return True
+
+
+def _first_frame(file: BinaryIO, start: int) -> int:
+    """Return the position behind all metadata."""
+    position, is_last = start + 4, False
+    while not is_last:
+        head = read_at(file, position, 4)
+        is_last = len(head) < 4 or head[0] >= 0x80
+        position += 4 + int.from_bytes(head[1:], "big")
+    return position
+
+
+def _following(chunk: bytes, block: int, sample: int) -> Iterator[tuple[int, int]]:
+    """Yield place and first sample of frames, each of which goes on at the last."""
+    for match in _SYNC.finditer(chunk):
+        span = _frame_span(chunk[match.start() : match.start() + 20], block)
+        if span is not None and span[0] == sample:
+            yield match.start(), sample
+            sample = span[1]
 
 
 def after_damage(file: BinaryIO, part: Part, sample: int) -> tuple[Part, int] | None:
@@ -130,7 +181,7 @@ def _frame_span(head: bytes, block: int) -> tuple[int, int] | None:
         size = int.from_bytes(head[place : place + width], "big") + 1
         place += width
     place += {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
-    if not size or place >= len(head) or _crc8(head[:place]) != head[place]:
+    if not size or place >= len(head) or crc8(head[:place]) != head[place]:
         return None
     first = number if head[1] & 1 else number * block
     return first, first + size
@@ -146,12 +197,3 @@ def _coded_number(head: bytes, place: int) -> tuple[int, int]:
     for byte in head[place + 1 : place + 1 + more]:
         number = number << 6 | byte & 0x3F
     return number, place + 1 + more
-
-
-def _crc8(data: bytes) -> int:
-    crc = 0
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = (crc << 1 ^ 0x07 if crc & 0x80 else crc << 1) & 0xFF
-    return crc

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,11 +98,13 @@ def blocks(
     duration: float | None = None,
     channel: int | None = None,
     track: int | None = None,
+    on_cancelled: Callable[[], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a recording block by block: the samples of `read` in bounded memory.
 
-    `seconds` is the length of a block; the last one may be shorter. The other arguments
-    are those of `read`.
+    `seconds` is the length of a block; the last one may be shorter. `on_cancelled` is
+    called at the end if the channels cancel each other out. The other arguments are
+    those of `read`.
 
     Returns:
         An iterator over blocks of samples in [-1, 1], (seconds * rate,) float32.
@@ -115,7 +117,8 @@ def blocks(
     size = round(seconds * rate)
     if size < 1:
         raise UsageError(f"seconds must be a sample or more, got {seconds}")
-    return _regroup(_stream(source, rate, offset, duration, channel, track), size)
+    stream = _stream(source, rate, offset, duration, channel, track, on_cancelled)
+    return _regroup(stream, size)
 
 
 def resample(samples: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
@@ -233,9 +236,10 @@ def _stream(
     duration: float | None,
     channel: int | None,
     track: int | None,
+    on_cancelled: Callable[[], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode and resample, in chunks of any size."""
-    with open_audio(source, channel, track) as opened:
+    with open_audio(source, channel, track, on_cancelled=on_cancelled) as opened:
         first = round(offset * opened.rate)
         count = None if duration is None else round(duration * opened.rate)
         chunks = _from(opened, opened.chunks(first, count), offset)

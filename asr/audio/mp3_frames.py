@@ -5,6 +5,9 @@ gives their number when the file was written; without it, libsndfile guesses fro
 first frame, which is wrong at a variable bit rate. Joined files have several such
 frames.
 
+A frame whose header is damaged leaves a gap between its neighbours. Damage behind a
+header cannot be seen: most encoders write no checksum, and decoders make noise of it.
+
 Reference:
     ISO/IEC 11172-3:1993, section 2.4.2.3; 13818-3:1998 for the lower rates.
 """
@@ -70,12 +73,14 @@ def mp3_structure(file: BinaryIO) -> Structure:
     """Count the frames of an MP3 file, and find the files that are joined in it."""
     size = size_of(file)
     streams: list[_Stream] = []
-    end = 0
+    end, damaged = 0, False
     for position, frame, start in _frames(file, size):
-        end = position + frame.size
         info = _info(start, frame)
         if info or not streams or streams[-1].frame.kind != frame.kind:
             streams.append(_Stream(start, frame, *(info or ())))
+        elif position > end and not _is_tagged(file, end, position):
+            damaged = True
+        end = position + frame.size
         if not info and end <= size:
             streams[-1].add(position, end)
     streams = [stream for stream in streams if stream.frames]
@@ -85,8 +90,9 @@ def mp3_structure(file: BinaryIO) -> Structure:
     if streams[0].claimed is not None:  # the first header speaks for the whole file
         share = streams[0].claimed / sum(stream.frames for stream in streams)
     if len(streams) == 1 and streams[0].frames == streams[0].claimed:
-        return Structure(share=share, truncated=end > size)
-    return Structure(tuple(map(_part, streams)), share, truncated=end > size)
+        return Structure(share=share, truncated=end > size, damaged=damaged)
+    parts = tuple(map(_part, streams))
+    return Structure(parts, share, truncated=end > size, damaged=damaged)
 
 
 def _part(stream: _Stream) -> Part:
@@ -190,6 +196,13 @@ def _tag(start: bytes) -> int:
     if start[:3] == b"ID3" and len(start) >= 10 and max(start[6:10]) < 128:
         return 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(start[6:10]))
     return 128 if start[:3] == b"TAG" else 0
+
+
+def _is_tagged(file: BinaryIO, start: int, end: int) -> bool:
+    """Return whether tags or padding fill what lies between two frames."""
+    content = read_at(file, start, min(end - start, _SEARCHED))
+    tags = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
+    return content.startswith(tags) or not any(content)
 
 
 def _parse(start: bytes) -> _Frame | None:

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,7 +19,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from asr.audio.flac_frames import after_damage
+from asr.audio.flac_frames import after_damage, is_intact
 from asr.audio.pieces import Part, Pieces, Structure
 from asr.audio.structure import structure
 from asr.audio.track import BLOCK, Track, warn_length, warn_once, warn_truncated
@@ -118,6 +118,8 @@ class _Recording:
             try:
                 with self.open(part) as sound:
                     rate = rate or sound.samplerate
+                    if sound.format == "FLAC" and not self._is_intact(part):
+                        part = replace(part, frames=None, count=True)
                     count = self._frames(part, sound)
                     total += round(count * rate / sound.samplerate)
             except soundfile.LibsndfileError as error:
@@ -214,6 +216,16 @@ class _Recording:
                     yield np.zeros((size, sound.channels), np.float32)
                 position, begin = start, 0
                 sound = stack.enter_context(self.open(following))
+
+    def _is_intact(self, part: Part) -> bool:
+        """Return whether a part of a FLAC file can be measured without decoding."""
+        if part.count:  # it will be decoded
+            return True
+        with ExitStack() as stack:
+            file = self.file
+            if isinstance(file, Path):
+                file = stack.enter_context(file.open("rb"))
+            return is_intact(file, part)
 
     def _behind(self, part: Part, sample: int) -> tuple[Part, int] | None:
         if not isinstance(self.file, Path):

@@ -16,6 +16,11 @@ BLOCK = 1 << 18
 TOLERANCE = 0.5
 """Seconds by which a header and what a recording holds may differ."""
 
+CANCELLED = "its channels cancel each other out (opposite phase); give --channel 1"
+"""Why the mean of the channels of a recording is next to nothing."""
+
+_CANCELLED = 1e-3  # energy of the mean, relative to that of the channels
+
 _log = logging.getLogger(__name__)
 _warned: set[tuple[str, str]] = set()
 
@@ -67,6 +72,16 @@ def check_channel(name: str, channel: int | None, channels: int) -> None:
     """
     if channel is not None and not 1 <= channel <= channels:
         raise AudioError(f"{name}: no channel {channel}; it has {channels}")
+
+
+def cancels(mean: float, each: float) -> bool:
+    """Return whether channels cancel out in their mean.
+
+    Args:
+        mean: Energy of the mean.
+        each: Energy of the channels, on average.
+    """
+    return mean < _CANCELLED * each
 
 
 def warn_truncated(name: str, seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from asr.audio.track import CANCELLED
 from asr.audio.windows import AudioSegment
 from asr.errors import AsrError
 from asr.formats.transcript import Alternative, Segment, Transcript
@@ -21,6 +22,7 @@ class PendingTranscript:
         source: The recording.
         size: Samples read so far.
         silent: All samples so far are zero.
+        cancelled: The channels of the recording cancel each other out.
         first: First sample of the first audio segment.
         reported: Samples reported as finished.
         decoded: Segments decoded but not yet numbered, by first sample.
@@ -33,6 +35,7 @@ class PendingTranscript:
     source: Any
     size: int = 0
     silent: bool = True
+    cancelled: bool = False
     first: int | None = None
     reported: int = 0
     decoded: dict[int, tuple[Segment, tuple[Alternative, ...]]] = field(
@@ -49,6 +52,10 @@ class PendingTranscript:
             self.size += block.size
             self.silent = self.silent and not np.any(block)
             yield block
+
+    def note_cancelled(self) -> None:
+        """Note that the channels of the recording cancel each other out."""
+        self.cancelled = True
 
     def audible(self, segments: Iterable[AudioSegment]) -> Iterator[AudioSegment]:
         """Pass segments on that are not all zero; update `first`."""
@@ -93,6 +100,8 @@ class PendingTranscript:
         reason = None
         if not self.size:
             reason = "the recording holds no samples"
+        elif self.cancelled and not self.segments:
+            reason = CANCELLED
         elif self.silent:
             reason = "the recording is silent"
         elif not self.count_decoded:

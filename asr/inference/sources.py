@@ -13,7 +13,7 @@ import numpy as np
 from asr.audio import io as audio_io
 from asr.audio.decoders import RawSamples
 from asr.audio.segmentation import SpeechSegmenter
-from asr.audio.track import check_channel
+from asr.audio.track import cancels, check_channel
 from asr.audio.vad import load_detector
 from asr.audio.windows import AudioSegment, WindowSegmenter
 from asr.data.manifest import Utterance
@@ -40,7 +40,11 @@ def source_name(source: Source) -> str:
 
 
 def open_source(
-    source: Source, task: Task, options: TranscribeOptions, rate: int | None = None
+    source: Source,
+    task: Task,
+    options: TranscribeOptions,
+    rate: int | None = None,
+    on_cancelled: Callable[[], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """Decode a recording from `start` to `end` in blocks at the model's rate.
 
@@ -49,6 +53,7 @@ def open_source(
         task: Task of the model.
         options: `start`, `end`, `channel` and `track`.
         rate: Sample rate of an array in hertz; the model's by default.
+        on_cancelled: Called at the end if the channels cancel each other out.
 
     Yields:
         Samples in [-1, 1], (N,) float32.
@@ -58,7 +63,7 @@ def open_source(
     """
     start, end = options.start, options.end
     if isinstance(source, Utterance):
-        yield from _utterance_blocks(source, task, options)
+        yield from _utterance_blocks(source, task, options, on_cancelled)
         return
     if isinstance(source, bytes):
         source = io.BytesIO(source)
@@ -71,9 +76,12 @@ def open_source(
             duration=None if end is None else end - start,
             channel=options.channel,
             track=options.track,
+            on_cancelled=on_cancelled,
         )
         return
     samples = to_mono(source, options.channel)
+    if on_cancelled and options.channel is None and _cancel(source, samples):
+        on_cancelled()
     if rate is not None:
         samples = audio_io.resample(samples, rate, task.rate)
     if start * task.rate > samples.size:
@@ -84,7 +92,10 @@ def open_source(
 
 
 def _utterance_blocks(
-    utterance: Utterance, task: Task, options: TranscribeOptions
+    utterance: Utterance,
+    task: Task,
+    options: TranscribeOptions,
+    on_cancelled: Callable[[], None] | None,
 ) -> Iterator[np.ndarray]:
     """Decode an entry of a manifest; `start` and `end` count from its own start."""
     start, end = options.start, options.end
@@ -100,7 +111,18 @@ def _utterance_blocks(
         duration=None if end is None else end - start,
         channel=options.channel or utterance.channel,
         track=options.track,
+        on_cancelled=on_cancelled,
     )
+
+
+def _cancel(samples: np.ndarray, mean: np.ndarray) -> bool:
+    """Return whether the channels of samples (N, channels) cancel out in their mean."""
+    if samples.ndim == 1:
+        return False
+    count = samples.shape[1]
+    each = (to_mono(samples, number) for number in range(1, count + 1))
+    energy = sum(float(np.vdot(channel, channel)) for channel in each) / count
+    return cancels(float(np.vdot(mean, mean)), energy)
 
 
 def to_mono(samples: np.ndarray, channel: int | None = None) -> np.ndarray:
@@ -178,7 +200,13 @@ class SegmentReader:
         segmenter = self.segmenter()
         partial = self.partial_text() if on_partial else None
         try:
-            blocks = open_source(pending.source, self.task, self.options, self.rate)
+            blocks = open_source(
+                pending.source,
+                self.task,
+                self.options,
+                self.rate,
+                pending.note_cancelled,
+            )
             for block in pending.count(blocks):
                 segments = segmenter.push(block)
                 yield from pending.audible(segments)

@@ -15,7 +15,10 @@ import pytest
 import soundfile
 
 from asr.audio import io as audio_io
+from asr.audio import mp3_frames
 from asr.audio.decoders import open_audio
+from asr.audio.flac_frames import is_intact
+from asr.audio.pieces import Part
 from asr.errors import AudioError
 
 RATE = 16000
@@ -331,7 +334,13 @@ def test_flac_goes_on_behind_damage(tmp_path, caplog, how):
     path = tmp_path / "harmed.flac"
     path.write_bytes(harmed(content(noise, "FLAC", "PCM_16"), how))
     samples = audio_io.read(path)
-    assert caplog.messages == [f"{path}: damaged from 4.86 to 5.12 s; silence is read"]
+    told = "damaged from 4.86 to 5.12 s; silence is read"
+    assert caplog.messages == [f"{path}: {told}"]
+    caplog.clear()
+    copy = path.rename(tmp_path / "copy.flac")  # of which nothing is told yet
+    assert audio_io.inspect(copy).duration == 10.0
+    assert caplog.messages == [f"{copy}: {told}"]
+    path = copy
     assert len(samples) == 10 * RATE
     lost = np.flatnonzero(np.abs(samples - noise) > 1e-4)
     assert (lost[0] // 4096, lost[-1] // 4096) == (19, 19)  # frames have 4,096
@@ -339,6 +348,66 @@ def test_flac_goes_on_behind_damage(tmp_path, caplog, how):
     np.testing.assert_array_equal(part, samples[4 * RATE : 7 * RATE])
     file = io.BytesIO(path.read_bytes())
     np.testing.assert_array_equal(audio_io.read(file), samples)
+
+
+@pytest.mark.parametrize("coding", ["PCM_S8", "PCM_16", "PCM_24"])
+def test_any_wrong_byte_of_a_flac_is_seen(coding):
+    """Frames of silence are short, those of noise are not; metadata have no sum."""
+    draw = np.random.default_rng(0)
+    noise = draw.uniform(-0.5, 0.5, (3 * RATE, 2))
+    noise[:RATE] = 0
+    whole = content(noise, "FLAC", coding)
+    assert is_intact(io.BytesIO(whole), Part())
+    joined = 2 * whole
+    assert is_intact(io.BytesIO(joined), Part(((len(whole), len(joined)),)))
+    first = whole.index(b"\xff\xf8")
+    for place in [*range(first, first + 40), *draw.integers(first, len(whole), 100)]:
+        data = bytearray(whole)
+        data[place] ^= draw.integers(1, 256)
+        assert not is_intact(io.BytesIO(data), Part()), place
+    for cut in (whole[:-1], whole[:-3000], whole[:first] + whole[first + 1 :]):
+        assert not is_intact(io.BytesIO(cut), Part())
+
+
+@pytest.mark.parametrize("how", ["sync", "bitrate", "a gap", "other bytes"])
+@pytest.mark.parametrize("counted", [True, False])
+def test_mp3_with_a_lost_frame(tmp_path, caplog, how, counted):
+    """A wrong header loses its own frame, a wrong length the following one too."""
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 10 * RATE)
+    data = bytearray(content(noise, "MP3", "MPEG_LAYER_III"))
+    with io.BytesIO(data) as file:
+        places = [place for place, *_ in mp3_frames._frames(file, len(data))]
+    start = places[60]
+    if how == "sync":
+        data[start] ^= 0x10
+    elif how == "bitrate":
+        data[start + 2] ^= 0x20
+    elif how == "a gap":
+        del data[start + 20 : start + 120]
+    else:
+        data[start:start] = b"other" * 20
+    if not counted:
+        del data[: places[1]]
+    path = tmp_path / "harmed.mp3"
+    path.write_bytes(data)
+    seconds = audio_io.inspect(path).duration
+    assert seconds == pytest.approx(10.0, abs=0.3)
+    text = f"damaged; {seconds:.2f} s of it can be decoded"
+    assert caplog.messages == [f"{path}: {text}"]
+    assert len(audio_io.read(path)) == round(seconds * RATE)
+    assert len(caplog.messages) == 1
+
+
+@pytest.mark.parametrize("tag", [b"APETAGEX" + bytes(range(1, 99)), bytes(500)])
+def test_tags_and_padding_in_an_mp3_are_no_damage(tmp_path, caplog, tag):
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE)
+    data = content(noise, "MP3", "MPEG_LAYER_III")
+    with io.BytesIO(data) as file:
+        places = [place for place, *_ in mp3_frames._frames(file, len(data))]
+    path = tmp_path / "tagged.mp3"
+    path.write_bytes(data[: places[9]] + tag + data[places[9] :] + tag)
+    assert audio_io.inspect(path).duration == 3.0
+    assert caplog.messages == []
 
 
 @pytest.mark.parametrize(("kind", "coding"), OGG)

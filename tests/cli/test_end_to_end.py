@@ -8,6 +8,7 @@ import json
 import shutil
 import types
 
+import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
@@ -86,6 +87,20 @@ def test_transcribe_standard_input_and_bad_files(
     assert errors.startswith("error: ")
     assert "bad.wav" in errors
     assert warnings.endswith("empty.wav: no text: the recording holds no samples")
+
+
+@pytest.mark.parametrize("kind", sorted(WRITERS))
+def test_channels_that_cancel(run, model, tmp_path, kind):
+    path = tmp_path / "phase.wav"
+    left = np.sin(np.arange(16000))
+    soundfile.write(path, np.stack([left, -left], axis=1), 16000, "FLOAT")
+    told = "its channels cancel each other out (opposite phase); give --channel 1"
+    ended = run("transcribe", "--model", model, "-f", kind, path)
+    assert ended.status == 0
+    assert f"warning: {path}: no text: {told}\n" in ended.err
+    assert "silent" not in ended.err + ended.out
+    if kind == "json":
+        assert json.loads(ended.out)["reason"] == told
 
 
 def test_evaluate_json(run, model, tones, tmp_path, monkeypatch):

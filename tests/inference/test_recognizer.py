@@ -202,6 +202,34 @@ def test_empty_transcript_has_a_reason(recognizer, samples, reason):
     assert found.duration == len(samples) / 16000
 
 
+@pytest.mark.parametrize(
+    ("kind", "vad"),
+    [
+        ("wav", True),
+        ("ogg", True),  # codecs leave a little of the mean: nobody speaks in it
+        ("manifest", True),
+        ("array", True),
+        ("array", False),
+        ("int16", False),
+    ],
+)
+def test_channels_that_cancel_are_the_reason(recognizer, tmp_path, kind, vad):
+    left = 0.5 * np.sin(2 * np.pi * 440 * np.arange(32000) / 16000)
+    samples = np.stack([left, -left], axis=1)
+    source = samples
+    if kind == "int16":
+        source = (32767 * samples).astype(np.int16)
+    elif kind != "array":
+        source = tmp_path / f"phase.{'wav' if kind == 'manifest' else kind}"
+        soundfile.write(source, samples, 16000)
+        if kind == "manifest":
+            source = Utterance(source, "A", 1.0, offset=0.5)
+    found = recognizer.transcribe(source, vad=vad)
+    told = "its channels cancel each other out (opposite phase); give --channel 1"
+    assert (found.text, found.reason) == ("", told)
+    assert recognizer.transcribe(source, vad=vad, channel=1).reason != told
+
+
 def test_one_loud_sample(recognizer):
     found = recognizer.transcribe(np.ones(1, "float32"), vad=False)
     assert found.duration == 1 / 16000

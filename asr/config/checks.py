@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from asr.config.schema import Recipe
+from asr.config.schema import FrontendConfig, Recipe
 from asr.errors import RecipeError
+
+_FRONTEND_GB = 4.0
+_TRANSFORM_BYTES = 24  # of each sample of a Fourier transform, in training
 
 
 def check_keys(recipe: Recipe, *, text: bool = False) -> None:
@@ -20,11 +23,15 @@ def check_keys(recipe: Recipe, *, text: bool = False) -> None:
     phones, phone_weight = model.phones, decoding.phone_weight
     ctc_weight = recipe.train.ctc_weight
     ctc_only = model.ctc and ctc_weight == 1
+    needed = frontend_gb(model.frontend, recipe.data.batch_length)
     untrained = "train.ctc_weight: with 1 the decoder is not trained; set "
     rules = {
         "model.ctc: texts have no CTC head; set it to false": text and model.ctc,
         "augment: rooms, noise and telephone must be 0 for texts":
             text and any((augment.rooms, augment.noise, augment.telephone)),
+        f"model.frontend: takes {needed:.0f} GB for a batch, more than "
+        f"{_FRONTEND_GB:.0f}; raise hop_ms, or lower rate, window_ms or "
+        "data.batch_length": not text and needed > _FRONTEND_GB,
         "train.ctc_weight: with 0 the CTC head is not trained; set model.ctc to false":
             model.ctc and not ctc_weight,
         "model.phones and data.lexicon: set both or neither":
@@ -42,3 +49,14 @@ def check_keys(recipe: Recipe, *, text: bool = False) -> None:
     for message, broken in rules.items():
         if broken:
             raise RecipeError(message)
+
+
+def frontend_gb(config: FrontendConfig, seconds: float) -> float:
+    """Return the memory of the transforms of a batch in GB, as TensorFlow holds them.
+
+    Args:
+        config: Rates and sizes.
+        seconds: Length of the batch.
+    """
+    frames = seconds * config.rate / config.hop
+    return frames * config.fft_size * _TRANSFORM_BYTES / 1e9

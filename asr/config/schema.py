@@ -46,6 +46,21 @@ class FrontendConfig:
     window_ms: float = number(25.0, 5, 200)
     hop_ms: float = number(10.0, 1, 100)
 
+    @property
+    def window(self) -> int:
+        """Length of the analysis window in samples."""
+        return round(self.rate * self.window_ms / 1000)
+
+    @property
+    def hop(self) -> int:
+        """Distance between frames in samples."""
+        return round(self.rate * self.hop_ms / 1000)
+
+    @property
+    def fft_size(self) -> int:
+        """Length of the Fourier transform in samples."""
+        return 1 << (self.window - 1).bit_length()
+
 
 @dataclass(frozen=True)
 class AugmentConfig:

@@ -154,7 +154,7 @@ def litert(loaded: LoadedModel) -> str:
     else:
         config = loaded.config.model.frontend
         log_mel = LogMel(config)
-        width = round(config.rate * config.window_ms / 1000)
+        width = config.window
         read += _LITERT_SPEECH.format(
             before=width // 2 + (log_mel.fft_size - width) % 2,
             fft=log_mel.fft_size,

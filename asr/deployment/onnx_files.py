@@ -138,7 +138,7 @@ def _energies(
     graph: Graph, config: FrontendConfig, samples: str, size: int, hop: int
 ) -> str:
     """Return log-mel energies (B, T, F) of samples (B, N)."""
-    width = round(config.rate * config.window_ms / 1000)
+    width = config.window
     before, half = (size - width) // 2, size // 2
     window = graph.op(
         "HannWindow",

@@ -42,9 +42,8 @@ class LogMel(keras.layers.Layer):
     def __init__(self, config: FrontendConfig, **kwargs: Any) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
         self.config = config
-        self.hop = round(config.rate * config.hop_ms / 1000)
-        self.window = round(config.rate * config.window_ms / 1000)
-        self.fft_size = 1 << (self.window - 1).bit_length()
+        self.hop, self.fft_size = config.hop, config.fft_size
+        self.window = config.window
         periodic = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self.window) / self.window)
         before = (self.fft_size - self.window) // 2
         after = self.fft_size - self.window - before

@@ -8,7 +8,7 @@ from asr.audio.mel import mel_filters
 from asr.config.schema import FrontendConfig
 
 FLOOR, EPSILON = 1e-10, 1e-5
-_AT_ONCE = 1000  # frames whose transforms are in memory at the same time
+_AT_ONCE = 512_000  # samples of the transforms that are in memory at the same time
 
 
 class LogMel:
@@ -19,9 +19,7 @@ class LogMel:
     """
 
     def __init__(self, config: FrontendConfig) -> None:
-        self.hop = round(config.rate * config.hop_ms / 1000)
-        window = round(config.rate * config.window_ms / 1000)
-        self.fft_size = 1 << (window - 1).bit_length()
+        self.hop, self.fft_size, window = config.hop, config.fft_size, config.window
         self._window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(window) / window)
         self._filters = mel_filters(config.rate, self.fft_size, config.mels)
 
@@ -42,8 +40,9 @@ class LogMel:
         padded[before : before + len(samples)] = samples
         windows = np.lib.stride_tricks.sliding_window_view(padded, width)[:: self.hop]
         features = np.empty((frames, self._filters.shape[1]), np.float32)
-        for first in range(0, frames, _AT_ONCE):
-            some = windows[first : min(first + _AT_ONCE, frames)]
+        count = max(1, _AT_ONCE // self.fft_size)
+        for first in range(0, frames, count):
+            some = windows[first : min(first + count, frames)]
             spectrum = np.fft.rfft(some * self._window, self.fft_size)
             real, imaginary = spectrum.real.astype("f4"), spectrum.imag.astype("f4")
             power = real * real + imaginary * imaginary

@@ -15,6 +15,7 @@ PHONES = {"model": {"phones": ["A", "B"]}, "data": {"lexicon": "lexicon.txt"}}
 def test_the_defaults_keep_all_rules():
     check_keys(Recipe())
     check_keys(from_dict(Recipe, PHONES))
+    check_keys(from_dict(Recipe, {"model": {"frontend": {"rate": 192000}}}))
     check_keys(from_dict(Recipe, {"model": {"ctc": False}}), text=True)
 
 
@@ -27,6 +28,11 @@ def test_the_defaults_keep_all_rules():
         ({"data": {"lexicon": "x"}}, "model.phones and data.lexicon: set both"),
         ({"decoding": {"phone_weight": 0.5}}, "must be 0 without model.phones"),
         (PHONES | {"model": {"phones": ["A", "A"]}}, "each phone must be listed once"),
+        (
+            # 200 s of 1,000 frames with 65,536 points of 24 bytes.
+            {"model": {"frontend": {"rate": 192000, "hop_ms": 1, "window_ms": 200}}},
+            "model.frontend: takes 315 GB for a batch, more than 4; raise hop_ms",
+        ),
         (
             PHONES | {"model": {"phones": ["A"], "ctc": False}},
             "model.phones: needs the CTC head",

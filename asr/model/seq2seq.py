@@ -119,39 +119,52 @@ class Seq2Seq(keras.Model):
         Without a CTC head w is 0. `y` holds `labels` (B, U), each closed by the end
         symbol, `label_lengths` (B,) that count it, and the labels of all heads.
         """
-        weight = self.loss_config.ctc_weight if self.heads else 0.0
-        loss = 0.0
-        if self.decoder.trainable:
-            loss = self._attention_loss(y_pred, y, 1.0 - weight, training=training)
-        if weight:
-            losses = [
-                self._track(head.metric, head.loss(y_pred, y), y)
-                for head in self.heads.values()
-            ]
-            loss = loss + weight * (sum(losses) / len(losses))
-        return (loss + sum(self.losses)) / self.replicas
-
-    def _attention_loss(
-        self, y_pred: Any, y: Any, weight: float, *, training: bool
-    ) -> Tensor:
-        """Return the weighted cross-entropy of the decoder, plus coverage if asked."""
         config, smoothing = self.loss_config, 0.0
         if training and config.label_smoothing:
             # Batches before this one. JAX shows no variable of the optimiser here.
             batches = self.masking.batches - 1
             started = batches >= config.smoothing_start * config.accumulate
             smoothing = config.label_smoothing * ops.cast(started, "float32")
-        lengths = y["label_lengths"]
-        loss = cross_entropy(y_pred["logits"], y["labels"], lengths, smoothing)
-        loss = weight * self._track("attention_loss", loss, y)
-        if config.coverage_weight:
-            covered = coverage_loss(y_pred["weights"], lengths)
+        parts = self.part_losses(y_pred, y, smoothing)
+        for name, part in parts.items():
+            # Weighted by sequences, as Keras weighs the whole.
+            count = ops.shape(y["labels"])[0]
+            self.trackers[name].update_state(part, sample_weight=count)
+        loss = self.total_loss(parts)
+        if self.decoder.trainable and config.coverage_weight:
+            covered = coverage_loss(y_pred["weights"], y["label_lengths"])
             loss = loss + config.coverage_weight * covered
-        return loss
+        return (loss + sum(self.losses)) / self.replicas
 
-    def _track(self, name: str, loss: Tensor, y: Any) -> Tensor:
-        """Add a loss to the logs, weighted by sequences as Keras weighs the whole."""
-        self.trackers[name].update_state(loss, sample_weight=ops.shape(y["labels"])[0])
+    def part_losses(
+        self, y_pred: Any, y: Any, smoothing: Tensor = 0.0
+    ) -> dict[str, Tensor]:
+        """Return the loss of each part that is trained, by its name in the logs.
+
+        Args:
+            y_pred: Outputs of the model.
+            y: Targets; see `compute_loss`. A head without labels is left out.
+            smoothing: Probability mass spread evenly over all tokens.
+        """
+        parts = {}
+        if self.decoder.trainable:
+            labels, lengths = y["labels"], y["label_lengths"]
+            loss = cross_entropy(y_pred["logits"], labels, lengths, smoothing)
+            parts["attention_loss"] = loss
+        for head in self.heads.values() if self.loss_config.ctc_weight else ():
+            if head.labels in y:
+                parts[head.metric] = head.loss(y_pred, y)
+        return parts
+
+    def total_loss(self, parts: dict[str, Tensor]) -> Tensor:
+        """Return the weighted sum of the losses of all parts."""
+        weight = self.loss_config.ctc_weight if self.heads else 0.0
+        loss = 0.0
+        if self.decoder.trainable:
+            loss = (1.0 - weight) * parts["attention_loss"]
+        if weight:
+            losses = [parts[head.metric] for head in self.heads.values()]
+            loss = loss + weight * (sum(losses) / len(losses))
         return loss
 
 

@@ -21,7 +21,9 @@ _MARKERS = "osD^vP*X"
 _PANELS = {
     "loss": {
         "loss": "training",
+        "dev_loss": "dev",
         "ctc_loss": "training, CTC",
+        "dev_ctc_loss": "dev, CTC",
         "phone_loss": "training, phones",
     },
     "error rate": {"dev_cer": "dev CER", "dev_wer": "dev WER"},
@@ -43,11 +45,11 @@ def learning_curves(
     """Draw losses and scores by epoch.
 
     Args:
-        history: A row for each epoch with `epoch` and any of `loss`, `ctc_loss`,
-            `phone_loss` (nats), `dev_cer`, `dev_wer`, `dev_accuracy`, `dev_rouge1`,
-            `dev_rouge2`, `dev_rougeL` (fractions), `dev_bleu`, `dev_chrf` (0 to 100)
-            and `learning_rate`. A value that is absent, None or not finite leaves a
-            gap.
+        history: A row for each epoch with `epoch` and any of `loss`, `dev_loss`,
+            `ctc_loss`, `dev_ctc_loss`, `phone_loss` (nats), `dev_cer`, `dev_wer`,
+            `dev_accuracy`, `dev_rouge1`, `dev_rouge2`, `dev_rougeL` (fractions),
+            `dev_bleu`, `dev_chrf` (0 to 100) and `learning_rate`. A value that is
+            absent, None or not finite leaves a gap.
         path: Output file, `.png` or `.svg`.
         best: Number of the best epoch, which gets a line; 0 for none.
 

@@ -1,9 +1,11 @@
-"""Scores and attention of a model in training on the dev part."""
+"""Scores, losses and attention of a model in training on the dev part."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -20,8 +22,7 @@ from asr.reports import plots
 from asr.storage.keras_model import network_of
 from asr.tasks.base import Task
 from asr.training.callbacks import alignment_quality
-
-_SHOWN = 8  # records whose attention is measured
+from asr.training.dataset import spread
 
 
 def write_all(
@@ -88,9 +89,11 @@ class DevScorer:
 
         Returns:
             Figures, and an image of attention, (h, w, 3) uint8, or None. The figures
-            are each metric of the task with the prefix `dev_`, and `monotonicity` and
-            `focus` of the attention over references (see `alignment_quality`). They
-            are empty for an empty dev part.
+            are each metric of the task with the prefix `dev_`; of one batch of
+            references of all lengths the losses of training, without smoothing, dropout
+            and coverage, `dev_loss` and that of each part, and `monotonicity` and
+            `focus` of the attention (see `alignment_quality`). They are empty for an
+            empty dev part.
         """
         loaded = ((record, self.loader.load(record)) for record in self.records)
         pairs = [(record, source) for record, source in loaded if source is not None]
@@ -98,10 +101,20 @@ class DevScorer:
             return {}, None
         pairs.sort(key=lambda pair: len(pair[1]))
         figures = self._metrics(pairs)
-        if not self.model.decoder.trainable:  # CTC alone is trained
+        shown = self._references(pairs)
+        if not shown:
             return figures, None
-        weights, lengths = self._attention(pairs[len(pairs) // 2 :])
-        if not weights.any():  # no usable reference, or no attention
+        inputs, targets = batching.collate(shown, self.task.start)
+        outputs = {
+            name: np.asarray(output)[: len(shown)]  # each device returns all rows
+            for name, output in self.model.predict_on_batch(inputs).items()
+        }
+        figures |= self._losses(outputs, targets)
+        longer = len(shown) // 2  # in which attention has a way to go
+        weights = outputs["weights"][longer:]
+        lengths = targets["label_lengths"][longer:]
+        # Not trained with CTC alone; a decoder may have no attention.
+        if not self.model.decoder.trainable or not weights.any():
             return figures, None
         monotonicity, focus = alignment_quality(weights, lengths)
         figures |= {"monotonicity": monotonicity, "focus": focus}
@@ -118,21 +131,25 @@ class DevScorer:
         scores = self.task.metrics(references, hypotheses)
         return {f"dev_{name}": float(value) for name, value in scores.items()}
 
-    def _attention(
+    def _references(
         self, pairs: list[tuple[Record, np.ndarray]]
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights over a few references, (B, U, S), and their lengths, (B,)."""
-        shown: list[tuple[np.ndarray, tuple[int, ...]]] = []
+    ) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+        """Return sources and closed labels of one batch, spread over all lengths."""
+        usable: list[tuple[np.ndarray, tuple[int, ...]]] = []
         for record, source in pairs:
-            try:
+            # A character may not be in the training text.
+            with contextlib.suppress(DataError):
                 labels = self.task.encode_target(record.text or "")
-            except DataError:  # a character that is not in the training text
-                continue
-            shown.append((source, (*labels, self.task.end)))
-            if len(shown) == _SHOWN:
-                break
-        if not shown:
-            return np.zeros((0, 0, 0)), np.zeros(0, "int32")
-        inputs, targets = batching.collate(shown, self.task.start)
-        weights = self.model.predict_on_batch(inputs)["weights"]
-        return np.asarray(weights)[: len(shown)], targets["label_lengths"]
+                usable.append((source, (*labels, self.task.end)))
+        if not usable:
+            return []
+        longest = len(usable[-1][0]) / self.task.rate
+        count = max(1, int(self.batch_length / max(longest, 1e-9)))
+        return spread(usable[::-1], count)[::-1]  # the longest is one of them
+
+    def _losses(self, outputs: dict[str, Any], targets: Any) -> dict[str, float]:
+        """Return the loss of each part, and their sum if none lacks its labels."""
+        losses = self.model.part_losses(outputs, targets)
+        if all(head.labels in targets for head in self.model.heads.values()):
+            losses = {"loss": self.model.total_loss(losses), **losses}
+        return {f"dev_{name}": float(np.asarray(x)) for name, x in losses.items()}

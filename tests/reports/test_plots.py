@@ -157,15 +157,16 @@ def test_spectrogram_of_real_speech(
 
 def test_learning_curves(tmp_path: Path, figures: list[Figure]) -> None:
     history = [
-        {"epoch": 1, "loss": 9.0, "ctc_loss": 12.0, "dev_cer": 1.4},
+        {"epoch": 1, "loss": 9.0, "ctc_loss": 12.0, "dev_cer": 1.4, "dev_loss": 7.0},
         {"epoch": 2, "loss": 5.0, "ctc_loss": math.nan, "dev_cer": 0.9},
-        {"epoch": 3, "loss": 4.0, "ctc_loss": 6.0, "dev_cer": 0.5},
+        {"epoch": 3, "loss": 4.0, "ctc_loss": 6.0, "dev_cer": 0.5, "dev_loss": 5.0},
     ]
     curves.learning_curves(history, tmp_path / "h.png")
     losses, rates = figures[0].axes
     drawn = {line.get_label(): line.get_xydata().tolist() for line in losses.lines}
     assert drawn == {
         "training": [[1, 9], [2, 5], [3, 4]],
+        "dev": [[1, 7], [3, 5]],
         "training, CTC": [[1, 12], [3, 6]],
     }
     assert [line.get_label() for line in rates.lines] == ["dev CER"]

@@ -306,7 +306,7 @@ class TrainConfig:
         label_smoothing: Probability mass spread evenly over all tokens.
         smoothing_start: First update with label smoothing.
         coverage_weight: Weight of the coverage loss, against repeated attention.
-        ema: Momentum of the moving average of the weights; 0 disables the average.
+        ema: Highest momentum of the moving average of the weights; 0 disables it.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
         checkpoint_minutes: Longest time between two checkpoints.
         tensorboard: Whether to write TensorBoard logs.

@@ -121,7 +121,7 @@ def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
     sample = _sample(plan, lengths, recipe.seed)
     seconds = _step_seconds(Trainer(training), sample)
     if recipe.train.ema:
-        training.average.sample(training.model.trainable_variables)
+        training.average.sample(training.model.trainable_variables, updates=1)
     save_state(folder, training.model, training.average, training.progress)
     share = clips / len(lengths) if clips else 1.0
     length = sum(data.lengths) * share

@@ -97,11 +97,13 @@ def save_state(
     """
     sync(model)
     check_weights(folder, model, progress)
-    progress.metrics = [float(np.asarray(v)) for v in model.metrics_variables]
+    # A new epoch begins with new ones, whatever the last epoch or its scoring left.
+    metrics = model.metrics_variables if progress.batch else []
+    progress.metrics = [float(np.asarray(v)) for v in metrics]
     variables = [*model.variables, *model.optimizer.variables]
     arrays = {f"v{i}": np.asarray(v) for i, v in enumerate(variables)}
     arrays |= {f"a{i}": value for i, value in enumerate(average.values)}
-    facts = {"progress": asdict(progress), "averaged": average.count}
+    facts = {"progress": asdict(progress), "averaged_updates": average.updates}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
     with report_failed_writes(folder), atomic_write(folder / CHECKPOINT, "wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]  # the stub mistakes them for allow_pickle
@@ -131,7 +133,7 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
         averages = [arrays.pop(f"a{i}") for i in range(len(arrays))]
         if averages:
             _check_shapes(averages, model.trainable_variables)
-        average.values, average.count = averages, int(facts["averaged"])
+        average.values, average.updates = averages, _averaged_updates(facts)
     except (*UNREADABLE, AttributeError, RecursionError, TypeError) as error:
         raise TrainingError(
             f"{path}: damaged, or made for another model; train again in another folder"
@@ -139,6 +141,13 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
     return progress
+
+
+def _averaged_updates(facts: dict[str, Any]) -> int:
+    """Read the position of the average; 0.1 counted samples, one in ten updates."""
+    if "averaged" in facts:
+        return 10 * int(facts["averaged"])
+    return int(facts["averaged_updates"])
 
 
 def _check_shapes(arrays: list[np.ndarray], variables: list[Any]) -> None:

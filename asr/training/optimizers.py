@@ -75,29 +75,35 @@ def build_optimizer(
 class WeightAverage:
     """Exponential moving average of weights, sampled every few updates.
 
-    The first samples have a lower momentum, so that the random initial weights do not
-    stay in the average.
+    The momentum grows with the number of updates n, as (n / (n + 1))^9: the average is
+    one over the last tenth of them until this is longer than what the momentum of the
+    recipe spans. So a short training does not keep its random initial weights, and none
+    of its updates is left out: the first hundred are all sampled.
 
     Args:
         momentum: Momentum for one update; 0 keeps the newest weights.
 
     Attributes:
-        every: Updates between two samples.
         values: The averages; empty before the first sample.
-        count: Number of samples.
+        updates: Updates before the last sample.
     """
 
-    every = 10
+    _EACH, _EVERY = 100, 10
 
     def __init__(self, momentum: float) -> None:
-        self.momentum = momentum**self.every
+        self.momentum = momentum
         self.values: list[np.ndarray] = []
-        self.count = 0
+        self.updates = 0
 
-    def sample(self, weights: list[Any]) -> None:
-        """Add the current weights to the average."""
-        momentum = min(self.momentum, self.count / (self.count + 9.0))
-        self.count += 1
+    def is_due(self, updates: int) -> bool:
+        """Return whether the weights after so many updates are sampled."""
+        return updates <= self._EACH or updates % self._EVERY == 0
+
+    def sample(self, weights: list[Any], updates: int) -> None:
+        """Add the weights after so many updates to the average."""
+        since = updates - self.updates
+        momentum = min(self.momentum**since, (self.updates / updates) ** 9)
+        self.updates = updates
         arrays = [np.asarray(weight) for weight in weights]
         if not self.values:
             self.values = [array.astype("float32") for array in arrays]

@@ -116,10 +116,10 @@ class Trainer:
         progress.logs = logs
         if not math.isfinite(logs["loss"]):
             raise lost("the loss is", training.output, progress)
-        every = training.average.every * config.accumulate
-        if config.ema and progress.step % every == 0:
+        updates, rest = divmod(progress.step, config.accumulate)
+        if config.ema and not rest and training.average.is_due(updates):
             sync(training.model)
-            training.average.sample(training.model.trainable_variables)
+            training.average.sample(training.model.trainable_variables, updates)
 
     def fit(self, plan: list[np.ndarray], monitor: keras.callbacks.Callback) -> None:
         """Train on the batches of a plan, or the rest of one.

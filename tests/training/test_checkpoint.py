@@ -59,7 +59,7 @@ def saved(tmp_path):
     """A folder with the checkpoint of a model after four batches, and the model."""
     model, average = make(), WeightAverage(0.9)
     step(model, 4)
-    average.sample(model.trainable_variables)
+    average.sample(model.trainable_variables, 2)
     progress = Progress(epoch=2, batch=1, best=0.25, history=[{"epoch": 1}])
     save_state(tmp_path, model, average, progress)
     return tmp_path, model, average
@@ -71,7 +71,7 @@ def test_everything_comes_back(saved):
     progress = load_state(folder, other, empty)
     assert (progress.epoch, progress.batch, progress.best) == (2, 1, 0.25)
     assert progress.history == [{"epoch": 1}]
-    assert empty.count == average.count == 1
+    assert empty.updates == average.updates == 2
     for one, two in zip(average.values, empty.values, strict=True):
         np.testing.assert_array_equal(one, two)
     names = [v.path for v in [*other.variables, *other.optimizer.variables]]
@@ -91,9 +91,12 @@ def test_a_checkpoint_of_an_earlier_release(saved):
     facts = json.loads(content["facts"].tobytes())
     del facts["progress"]["start_sources"]
     facts["progress"] |= {"stale": 1, "factor": 1.0, "heard": [{"path": "x"}]}
+    del facts["averaged_updates"]
+    facts["averaged"] = 3  # samples, one every ten updates
     content["facts"] = np.frombuffer(json.dumps(facts).encode(), dtype="uint8")
     np.savez(folder / CHECKPOINT, **content)
     progress = load_state(folder, model, average)
+    assert average.updates == 30
     assert progress.start_sources == [{"path": "x"}]
     assert progress.epoch == 2
 

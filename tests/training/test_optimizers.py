@@ -138,25 +138,49 @@ def test_accumulation_is_the_mean_of_batches_and_not_of_labels():
 
 def test_average_forgets_the_beginning():
     average = WeightAverage(0.9)
-    for value in (0.0, 10.0, 20.0):
-        average.sample([np.array([value])])
-    # Momenta 0 / 9, 1 / 10 and 2 / 11 while these are below 0.9 ** 10 = 0.349.
-    expected = 0.1 * 0.0 + 0.9 * 10.0
-    expected = 2 / 11 * expected + 9 / 11 * 20.0
+    for updates, value in ((1, 0.0), (2, 10.0), (4, 20.0)):
+        average.sample([np.array([value])], updates)
+    # Momenta 0, (1 / 2) ** 9 and (2 / 4) ** 9, all below 0.9 ** 2.
+    expected = (1 - 0.5**9) * 10.0
+    expected = 0.5**9 * expected + (1 - 0.5**9) * 20.0
     np.testing.assert_allclose(average.values[0], [expected], rtol=1e-6)
-    assert average.count == 3
+    assert average.updates == 4
+
+
+@pytest.mark.parametrize("updates", [1, 7, 20, 45, 99, 100])
+def test_average_of_a_short_training_has_all_its_updates(updates):
+    """With 1 for the initial weights, and the number of an update after it."""
+    first, mean = WeightAverage(0.999), WeightAverage(0.999)
+    for n in range(1, updates + 1):
+        assert first.is_due(n)
+        first.sample([np.array([float(n == 1)])], n)
+        mean.sample([np.array([float(n)])], n)
+    assert first.values[0][0] == pytest.approx(1 / updates**9)
+    # The weight of update n grows with n ** 8: a mean of nine tenths of them all.
+    assert mean.values[0][0] == pytest.approx(0.9 * updates + 0.5, abs=0.5)
+
+
+def test_average_grows_alike_with_rarer_samples():
+    each, rare = WeightAverage(0.999), WeightAverage(0.999)
+    for n in range(1, 1001):
+        each.sample([np.array([float(n)])], n)
+        if rare.is_due(n):
+            rare.sample([np.array([float(n)])], n)
+    assert each.values[0][0] == pytest.approx(900, abs=2)
+    assert rare.values[0][0] == pytest.approx(each.values[0][0], abs=6)
+    assert [n for n in range(95, 125) if rare.is_due(n)] == [*range(95, 101), 110, 120]
 
 
 def test_average_settles_on_its_momentum():
     average = WeightAverage(0.9)
-    average.count, average.values = 1000, [np.array([0.0], "float32")]
-    average.sample([np.array([1.0])])
+    average.updates, average.values = 1000, [np.array([0.0], "float32")]
+    average.sample([np.array([1.0])], 1010)
     np.testing.assert_allclose(average.values[0], [1 - 0.9**10], rtol=1e-6)
 
 
 def test_average_keeps_nothing_of_the_weights_themselves():
     weight = np.array([1.0], "float32")
     average = WeightAverage(0.9)
-    average.sample([weight])
+    average.sample([weight], 1)
     weight += 5
     np.testing.assert_array_equal(average.values[0], [1.0])

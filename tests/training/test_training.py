@@ -435,6 +435,51 @@ def test_interrupted_in_an_epoch(toy, recipe, stop, tmp_path, count):
         assert one["loss"] == two["loss"]
 
 
+def test_each_checkpoint_leads_to_the_next(recipe, toy, monkeypatch, tmp_path):
+    """Killed at 30 moments, of which some are the last batch of an epoch.
+
+    From each, the next state is that of the whole run; so all that follow are.
+    """
+    whole, run, moments, limit = tmp_path / "whole", tmp_path / "run", [], [10**9]
+    save_state = trainer.save_state
+
+    def save(folder, *position):
+        save_state(folder, *position)
+        facts, arrays = state(folder)
+        content = (folder / CHECKPOINT).read_bytes()
+        moments.append((content, untimed(facts), arrays))
+        if len(moments) == limit[0]:
+            raise KeyboardInterrupt
+
+    def untimed(facts):
+        timed = ("seconds", "rate", "minutes")
+        records = [facts, *facts["history"]]
+        return [{k: r[k] for k in r if k not in (*timed, "history")} for r in records]
+
+    monkeypatch.setattr(trainer, "save_state", save)
+    changes = ("train.accumulate=2", "train.ema=0.9", "augment.speeds=[0.9, 1.1]")
+    every = ("train.checkpoint_minutes=0", "train.epochs=5")
+    train.train(recipe(*changes, *every), whole)
+    expected, limit[0] = moments.copy(), 1
+    places = [(facts[0]["epoch"], facts[0]["batch"]) for _, facts, _ in expected]
+    ends = [n for n, (_, batch) in enumerate(places) if not batch]
+    assert len(ends) == 5
+    around = [*(n - 1 for n in ends), *ends[:-1]]  # the last batches, and the ends
+    chosen = list(dict.fromkeys([*around, *range(len(expected) - 1)]))[:30]
+    assert len(chosen) == 30
+    shutil.copytree(whole, run)
+    for number in chosen:
+        (run / CHECKPOINT).write_bytes(expected[number][0])
+        moments.clear()
+        with pytest.raises(KeyboardInterrupt):
+            train.resume(run)
+        ((_, facts, arrays),) = moments
+        _, known_facts, known_arrays = expected[number + 1]
+        assert facts == known_facts, places[number]
+        for name in known_arrays:
+            np.testing.assert_array_equal(arrays[name], known_arrays[name], name)
+
+
 def test_the_average_is_what_is_scored_and_written(toy, recipe, tmp_path, monkeypatch):
     seen = []
 

@@ -234,7 +234,8 @@ class DataConfig:
             repeat a text of these parts, or eight of its words in a row.
         normalizer: A key of `asr.text.normalizers.NORMALIZERS`.
         language: ISO 639-1 code of the language; transcripts name it.
-        tokenizer: `characters`, `unigram`, `bpe`, or `labels`: each text is one token.
+        tokenizer: `characters`, `unigram`, `bpe`, `labels` (each text is one token), or
+            `symbols` (letters and phones, with spaces between them).
         characters: Alphabet; empty takes the characters of the training text.
         pieces: Number of subwords.
         tokenizer_file: A tokenizer of `asr prepare`, below the data directory, in place
@@ -256,7 +257,9 @@ class DataConfig:
     withhold: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
     language: str = "en"
-    tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
+    tokenizer: Literal["characters", "unigram", "bpe", "labels", "symbols"] = (
+        "characters"
+    )
     characters: str = ""
     pieces: int = number(500, 8, 100_000)
     tokenizer_file: str = ""

@@ -332,8 +332,8 @@ class DecodingConfig:
             words. A first pass with phones keeps 25 nodes of the lexicon for each of
             `beam_size` texts, with the language model times `lm_weight / phone_weight`;
             attention rescores the best texts. `ctc_weight`, `word_bonus` and `length_*`
-            have no effect. With a `prefix`, or `hotwords` without a pronunciation, the
-            search is by characters.
+            have no effect. Words of `hotwords`, `words` and `prefix` that the language
+            model lacks are pronounced by the bundled `pronounce`.
         phone_prior: Exponent of the prior that divides the posterior of a phone.
         length_penalty: Exponent of the divisor, length / 10 tokens; 0 disables it.
         length_ratio: Maximum tokens of a hypothesis for each state of the encoder.
@@ -344,7 +344,10 @@ class DecodingConfig:
         word_bonus: Word insertion bonus with a language model (character search).
             Single letters get none from a language model of words.
         hotwords: Words and phrases to boost.
-        hotword_bonus: Bonus for each character of a hotword.
+        hotword_bonus: Bonus for each character of a hotword; half of it in lexicon
+            decoding if the language model lacks the hotword.
+        words: Words that lexicon decoding can find beside those of the language model,
+            such as names; without a bonus.
         prefix: Text at the beginning of each transcript.
     """
 
@@ -361,6 +364,7 @@ class DecodingConfig:
     word_bonus: float = number(1.0, -100, 100)
     hotwords: tuple[str, ...] = ()
     hotword_bonus: float = number(1.0, 0, 100)
+    words: tuple[str, ...] = ()
     prefix: str = ""
 
 

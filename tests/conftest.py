@@ -202,6 +202,52 @@ def tiny_text_run(tiny_texts, tmp_path_factory) -> Path:
     return folder
 
 
+TINY_PRONOUNCE = """
+base: {base}
+data:
+  longest: 12
+  batch_length: 300
+  dev_utterances: 40
+model:
+  text: {{embedding: 24, dropout: 0, longest: 12}}
+  encoder: {{layers: 1, units: 32, memory_units: 32, dropout: 0}}
+  decoder: {{units: 32, embedding: 16, dropout: 0, embedding_dropout: 0}}
+  attention: {{units: 16}}
+train:
+  epochs: 14
+  learning_rate: 1e-2
+  warmup_steps: 20
+  ema: 0.9
+  label_smoothing: 0
+  tensorboard: false
+"""
+
+
+@pytest.fixture(scope="session")
+def tiny_pronounce_run(tmp_path_factory) -> Path:
+    """The folder of a training: letters are said as they are spelled, `hs` as SH."""
+    import random
+
+    from asr.cli.main import main
+
+    folder = tmp_path_factory.mktemp("pronounce")
+    (folder / "text" / "cmudict").mkdir(parents=True)
+    draw, phones = random.Random(1), {"a": "AA1", "b": "B", "h": "HH", "s": "S"}
+    words = {"".join(draw.choices("abhs", k=draw.randint(2, 6))) for _ in range(900)}
+    lines = []
+    for word in sorted(words):
+        spoken = " ".join(phones[letter] for letter in word).replace("HH S", "SH")
+        lines.append(f"{word} {spoken}\n")
+    path = folder / "text" / "cmudict" / "cmudict.dict"
+    path.write_text("".join(lines))
+    recipe = folder / "tiny.yaml"
+    recipe.write_text(TINY_PRONOUNCE.format(base=ROOT / "recipes" / "pronounce.yaml"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ASR_DATA", str(folder))
+        assert main(["train", str(recipe), "--output", str(folder / "run")]) == 0
+    return folder / "run"
+
+
 @pytest.fixture(scope="session")
 def certificate_authority():
     import trustme

@@ -65,9 +65,10 @@ def command(**given: Any) -> None:
     A recogniser is scored on a manifest or a corpus folder: word, character and
     sentence error rates with counts, and the real-time factor (seconds of work for each
     second of audio). A text model is scored on pairs (.tsv with source, tab, target, or
-    .jsonl with source and target): BLEU, chrF and ROUGE. Pairs with the same source are
-    references of it. A language model is scored on the lines of a text file, or on the
-    texts of a corpus: bits a character and perplexity.
+    .jsonl with source and target): BLEU, chrF and ROUGE; a model of pronunciations by
+    the errors of phones and words. Pairs with the same source are references of it. A
+    language model is scored on the lines of a text file, or on the texts of a corpus:
+    bits a character and perplexity.
     """
     request = options.request(SimpleNamespace, given)
     if request.as_json and request.alignments == Path("-"):

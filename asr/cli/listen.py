@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 
 import click
 
@@ -18,8 +19,15 @@ from asr.cli.options import option
 @option(
     "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
+@options.names
 @options.threads
-def command(model: str, device: str | None, threads: int | None) -> None:
+def command(
+    model: str,
+    device: str | None,
+    hotwords: tuple[str, ...],
+    words: tuple[str, ...],
+    threads: int | None,
+) -> None:
     """Transcribe the microphone until Ctrl-C.
 
     Prints a line after each pause. A terminal also shows the partial text of the
@@ -27,12 +35,15 @@ def command(model: str, device: str | None, threads: int | None) -> None:
     """
     sound_library()  # fail before the model is loaded
     recognizer = asr.load(model, threads=threads)
-    recognizer.warm_up()
+    decoding = replace(recognizer.decoding, hotwords=hotwords, words=words)
+    recognizer.warm_up(decoding)
     interactive = sys.stderr.isatty()
     with microphone(recognizer.rate, device) as source:
         click.echo("listening; Ctrl-C ends", err=True)
         segments = recognizer.segments(
-            source, on_partial=_preview if interactive else None
+            source,
+            on_partial=_preview if interactive else None,
+            decoding=decoding,
         )
         for segment in segments:
             if interactive:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from asr.config.schema import BATCH_SECONDS
+from asr.data.text_files import text_lines
 from asr.errors import UsageError
 from asr.text.normalizers import NORMALIZERS
 
@@ -143,6 +144,37 @@ model = model_named("english")
 
 threads = option(
     "--threads", COUNT, "Processor threads of the network.  [default: all cores]"
+)
+
+
+def _split(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
+    """Return the phrases between commas."""
+    return tuple(filter(None, (phrase.strip() for phrase in text.split(","))))
+
+
+def _read_words(
+    _: click.Context, __: click.Parameter, path: Path | None
+) -> tuple[str, ...]:
+    """Return the lines of a file that are not empty."""
+    lines = (line.strip() for _, line in text_lines(path)) if path else ()
+    return tuple(filter(None, lines))
+
+
+names = combined(
+    option(
+        "--hotwords",
+        str,
+        "Boost these words and phrases, separated by commas.",
+        default="",
+        metavar="WORDS",
+        callback=_split,
+    ),
+    option(
+        "--words",
+        FILE,
+        "Add the names in this file, one a line, to the vocabulary.",
+        callback=_read_words,
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""Arguments and output that `asr translate` and `asr summarize` share."""
+"""Arguments and output of `asr translate`, `asr summarize` and `asr pronounce`."""
 
 from __future__ import annotations
 
@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-def arguments(model: str) -> Callable[[F], F]:
+def arguments(
+    model: str,
+    *,
+    metavar: str = "[TEXT|FILE|-]...",
+    n_best: str = "Print n-best hypotheses as number, score and text.",
+) -> Callable[[F], F]:
     """Add the arguments and options of a command with this default model."""
     return options.combined(
-        click.argument("sources", nargs=-1, metavar="[TEXT|FILE|-]..."),
+        click.argument("sources", nargs=-1, metavar=metavar),
         options.model_named(model),
-        options.n_best("Print n-best hypotheses as number, score and text."),
+        options.n_best(n_best),
         options.beam_size,
         options.threads,
         option("--json as_json", bool, "Print one JSON object a line, with scores."),

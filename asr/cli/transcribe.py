@@ -50,7 +50,8 @@ class Request:
     channels: str
     track: int | None
     rate: int | None
-    hotwords: str
+    hotwords: tuple[str, ...]
+    words: tuple[str, ...]
     prefix: str | None
     resume: bool
     json_progress: bool
@@ -114,13 +115,7 @@ class Request:
 @option("--resume", bool, "Skip recordings that have files in --output-dir.")
 @option("--json-progress", bool, "Write progress as JSON lines on standard error.")
 @options.model
-@option(
-    "--hotwords",
-    str,
-    "Boost these words and phrases, separated by commas.",
-    default="",
-    metavar="WORDS",
-)
+@options.names
 @option("--prefix", str, "Begin each transcript with this text.", metavar="TEXT")
 @options.decoding
 @options.threads
@@ -224,14 +219,14 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
 
 
 def _recognizer_options(request: Request, recognizer: Recognizer) -> TranscribeKeywords:
-    phrases = (phrase.strip() for phrase in request.hotwords.split(","))
     word_times = outputs.wants_word_times(request.kinds, recognizer.times_words)
     return {
         "decoding": options.decoding_config(
             recognizer.decoding,
             request.search,
             n_best=request.n_best,
-            hotwords=tuple(filter(None, phrases)) or None,
+            hotwords=request.hotwords or None,
+            words=request.words or None,
             prefix=request.prefix,
         ),
         "vad": request.vad,

@@ -249,7 +249,8 @@ class DataConfig:
             repeat a text of these parts, or eight of its words in a row.
         normalizer: A key of `asr.text.normalizers.NORMALIZERS`.
         language: ISO 639-1 code of the language; transcripts name it.
-        tokenizer: `characters`, `unigram`, `bpe`, or `labels`: each text is one token.
+        tokenizer: `characters`, `unigram`, `bpe`, `labels` (each text is one token), or
+            `symbols` (letters and phones, with spaces between them).
         characters: Alphabet; empty takes the characters of the training text.
         pieces: Number of subwords.
         tokenizer_file: A tokenizer of `asr prepare`, below the data directory, in place
@@ -271,7 +272,9 @@ class DataConfig:
     withhold: tuple[SourceConfig, ...] = ()
     normalizer: str = "librispeech-1"
     language: str = "en"
-    tokenizer: Literal["characters", "unigram", "bpe", "labels"] = "characters"
+    tokenizer: Literal["characters", "unigram", "bpe", "labels", "symbols"] = (
+        "characters"
+    )
     characters: str = ""
     pieces: int = number(500, 8, 100_000)
     tokenizer_file: str = ""
@@ -344,8 +347,8 @@ class DecodingConfig:
             words. A first pass with phones keeps 25 nodes of the lexicon for each of
             `beam_size` texts, with the language model times `lm_weight / phone_weight`;
             attention rescores the best texts. `ctc_weight`, `word_bonus` and `length_*`
-            have no effect. With a `prefix`, or `hotwords` without a pronunciation, the
-            search is by characters.
+            have no effect. Words of `hotwords`, `words` and `prefix` that the language
+            model lacks are pronounced by the bundled `pronounce`.
         phone_prior: Exponent of the prior that divides the posterior of a phone.
         length_penalty: Exponent of the divisor, length / 10 tokens; 0 disables it.
         length_ratio: Maximum tokens of a hypothesis for each state of the encoder.
@@ -356,7 +359,10 @@ class DecodingConfig:
         word_bonus: Word insertion bonus with a language model (character search).
             Single letters get none from a language model of words.
         hotwords: Words and phrases to boost.
-        hotword_bonus: Bonus for each character of a hotword.
+        hotword_bonus: Bonus for each character of a hotword; half of it in lexicon
+            decoding if the language model lacks the hotword.
+        words: Words that lexicon decoding can find beside those of the language model,
+            such as names; without a bonus.
         prefix: Text at the beginning of each transcript.
     """
 
@@ -373,6 +379,7 @@ class DecodingConfig:
     word_bonus: float = number(1.0, -100, 100)
     hotwords: tuple[str, ...] = ()
     hotword_bonus: float = number(1.0, 0, 100)
+    words: tuple[str, ...] = ()
     prefix: str = ""
 
 

@@ -6,6 +6,7 @@
 | tatoeba | as pairs | sentences; tatoeba.org via manythings.org/anki | CC BY 2.0 |
 | multi30k | SUBSET.LANGUAGE | image captions; D. Elliott et al., VL 2016 | research |
 | reuters | SUBSET.jsonl | Reuters-21578 news with headlines | research |
+| cmudict | cmudict.dict | words, phones; github.com/cmusphinx/cmudict | BSD-like |
 | acl_titles | SUBSET.jsonl | ACL Anthology abstracts, titles | CC BY 4.0 (2016 on) |
 
 Each file may be compressed (`.gz`).
@@ -13,6 +14,7 @@ Each file may be compressed (`.gz`).
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,6 +22,8 @@ from pathlib import Path
 from asr.data.pairs import Pair, pair_rows
 from asr.data.text_files import DamagedRow, is_utf8, lenient_lines, usable
 from asr.errors import DataError, UsageError, did_you_mean
+from asr.text.normalizers import normalizer
+from asr.text.pronunciation import read_lexicon
 
 Row = Pair | DamagedRow
 
@@ -74,11 +78,31 @@ def _records(source: str, target: str, root: Path, subset: str) -> Iterator[Row]
     return pair_rows(_existing(root, names), (source, target))
 
 
+_SHARES = {"test": range(10), "dev": range(10, 15), "train": range(15, 100)}
+
+
+def _cmudict(root: Path, subset: str) -> Iterator[Row]:
+    """Read a lexicon, whose words a hash divides: test 10 %, dev 5 %, train the rest.
+
+    All pronunciations of a word are in one part; `all` has all words.
+    """
+    if subset not in {"all", *_SHARES}:
+        parts = ", ".join(("all", *_SHARES))
+        raise DataError(f"{root}: no subset {subset!r}; subsets are {parts}")
+    path = root if root.is_file() else _existing(root, ["cmudict.dict"])
+    share = _SHARES.get(subset, range(100))
+    for word, pronunciations in read_lexicon(path, normalizer("librispeech-1")).items():
+        if zlib.crc32(word.encode()) % 100 in share:
+            for number, phones in enumerate(pronunciations, start=1):
+                yield Pair(word, " ".join(phones), f"{word}({number})")
+
+
 TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Row]]] = {
     "pairs": _pairs,
     "tatoeba": _pairs,
     "multi30k": _multi30k,
     "reuters": partial(_records, "body", "title"),
+    "cmudict": _cmudict,
     "acl_titles": partial(_records, "abstract", "title"),
 }
 """Name -> function that reads a subset below a folder, damaged rows too."""

@@ -38,7 +38,7 @@ def phrases_automaton(
     phrases: Iterable[Sequence[int]],
     vocabulary: int,
     *,
-    bonus: float,
+    bonus: float | Sequence[float],
     space: int,
     end: int,
 ) -> Automaton:
@@ -50,7 +50,8 @@ def phrases_automaton(
     Args:
         phrases: Tokens of each phrase, without spaces around it.
         vocabulary: Number of tokens, V.
-        bonus: Reward of each token of a phrase.
+        bonus: Reward of each token of a phrase, one for all phrases or one for each.
+            Where phrases begin alike, the lowest counts.
         space: Token between words.
         end: Token after a text.
 
@@ -64,11 +65,17 @@ def phrases_automaton(
     # State 0 is inside a word of no phrase, state 1 before a word. The other states are
     # prefixes of phrases, the shorter before the longer.
     inside, before = 0, 1
-    complete = {tuple(phrase) for phrase in phrases if len(phrase)}
+    whole = [tuple(phrase) for phrase in phrases]
+    complete = {phrase for phrase in whole if phrase}
     _check_sizes(complete)
-    prefixes = {phrase[:size] for phrase in complete for size in range(len(phrase) + 1)}
+    rewards: dict[tuple[int, ...], float] = {}
+    each = np.broadcast_to(bonus, len(whole)).tolist()
+    for phrase, reward in zip(whole, each, strict=True):
+        for size in range(1, len(phrase) + 1):
+            known = rewards.get(phrase[:size], reward)
+            rewards[phrase[:size]] = min(known, reward)
     states: dict[tuple[int, ...], int] = {(): before}
-    for prefix in sorted(prefixes - {()}, key=len):
+    for prefix in sorted(rewards, key=len):
         states[prefix] = len(states) + 1
     scores = np.zeros((len(states) + 1, vocabulary), np.float32)
     following = np.full(scores.shape, inside, np.int32)
@@ -83,7 +90,7 @@ def phrases_automaton(
             parent = states[prefix[:-1]]
             failure[state] = following[failure[parent], prefix[-1]]
             kept = final[parent] if prefix[-1] == space else 0.0
-            pending[state] = pending[parent] - kept + bonus
+            pending[state] = pending[parent] - kept + rewards[prefix]
             done = prefix in complete
             final[state] = pending[state] if done else final[failure[state]]
         following[state] = following[failure[state]]

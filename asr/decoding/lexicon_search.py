@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from asr.decoding.hotwords import HotwordScorer
-from asr.decoding.prefix_tree import ROOT, PhoneTree
+from asr.decoding.prefix_tree import ROOT, SearchTree
 from asr.decoding.scorers import NEVER
 from asr.decoding.word_histories import TINY, Histories, WordModel, ranges
 from asr.text.special_tokens import END
@@ -39,8 +39,7 @@ class LexiconSearch:
     """Finds texts of a lexicon's words in the outputs of a CTC head of phones.
 
     Args:
-        tree: The lexicon.
-        lookahead: Best score of the words behind each node of the tree, (N,).
+        tree: The lexicon. A text begins with a word behind its start.
         language: Predicts words.
         names: Spelling of each word.
         weight: Factor of log probabilities of words beside those of phones.
@@ -51,8 +50,7 @@ class LexiconSearch:
 
     def __init__(
         self,
-        tree: PhoneTree,
-        lookahead: np.ndarray,
+        tree: SearchTree,
         language: WordModel,
         names: Sequence[str],
         *,
@@ -61,22 +59,20 @@ class LexiconSearch:
         width: float = 12.0,
         hotwords: HotwordScorer | None = None,
     ) -> None:
-        self.tree, self.lookahead = tree, lookahead
+        self.tree, self.lookahead, self.start = tree
         self.language, self.names = language, names
         self.weight, self.beam, self.width = weight, beam, width
         self.hotwords = hotwords
-
-    @property
-    def vocabulary(self) -> set[str]:
-        """Words that the search can find."""
-        return {self.names[word] for word in self.tree.words}
 
     def __call__(self, log_probs: np.ndarray, count: int) -> list[Hypothesis]:
         """Return the best hypotheses of one recording; see `batch`."""
         return self.batch([log_probs], count)[0]
 
     def batch(
-        self, log_probs: Sequence[np.ndarray], count: int
+        self,
+        log_probs: Sequence[np.ndarray],
+        count: int,
+        is_first: Sequence[bool] | None = None,
     ) -> list[list[Hypothesis]]:
         """Return the best hypotheses of each recording, best first.
 
@@ -87,12 +83,14 @@ class LexiconSearch:
             log_probs: Log probability of each phone at each frame of each recording,
                 (R, P) with an R of its own; 0: blank.
             count: Maximum number of hypotheses.
+            is_first: True where a text begins, at the start of the tree; default: all.
         """
         # Longest first: those that are not at their end are the first rows.
         order = sorted(range(len(log_probs)), key=lambda index: -len(log_probs[index]))
         lengths = [len(log_probs[index]) for index in order]
         histories = Histories(self.tree, self.language, self.weight, self.hotwords)
-        beam = _Beam.at_root(len(order))
+        first = np.ones(len(order), bool) if is_first is None else np.array(is_first)
+        beam = _Beam.at(np.where(first[order], self.start, ROOT))
         found: dict[int, list[Hypothesis]] = {}
         for time in range(max(lengths, default=0) + 1):
             rows = sum(length > time for length in lengths)
@@ -124,7 +122,7 @@ class LexiconSearch:
         # Lookahead makes entries deep inside a word and at its start comparable.
         rank = np.maximum(blank, phone) + score + self.lookahead[beam.node]
         stayed = beam._replace(blank=blank, phone=phone)
-        least = _best_of_rows(rank, beam.row) - self.width
+        least = self._least(rank, stayed.row, stayed.node)
         return _Step(beam, frame, total, own, score, stayed, least)
 
     def _extend_in_word(self, step: _Step) -> _Entries:
@@ -137,7 +135,7 @@ class LexiconSearch:
         tree, beam = self.tree, step.beam
         # No next word is better than the best first phone: most ends need no history,
         # and most of these histories need no children.
-        first = slice(1, 1 + tree.children[ROOT])
+        first = slice(tree.first[ROOT], tree.first[ROOT] + tree.children[ROOT])
         start = (step.frame[:, tree.phones[first]] + self.lookahead[first]).max(axis=1)
         spare = step.total + (start - step.least)[beam.row]
         ends = tree.begin[beam.node + 1] > tree.begin[beam.node]
@@ -196,7 +194,7 @@ class LexiconSearch:
         row, node, history = row[first], node[first], history[first]
         rank = np.logaddexp(blank, phone) + histories.rows["score"][history]
         rank += self.lookahead[node]
-        good = np.flatnonzero(rank > (_best_of_rows(rank, row) - self.width)[row])
+        good = np.flatnonzero(rank > self._least(rank, row, node)[row])
         good = good[np.argsort(-rank[good], kind="stable")]
         # Of entries whose future is the same, the best one wins whatever follows.
         future = histories.rows["future"][history[good]]
@@ -206,6 +204,20 @@ class LexiconSearch:
         place = np.arange(len(good)) - np.searchsorted(row[good], row[good])
         good = good[place < self.beam]
         return _Beam(row[good], node[good], history[good], blank[good], phone[good])
+
+    def _least(self, rank: np.ndarray, row: np.ndarray, node: np.ndarray) -> np.ndarray:
+        """Return the rank that entries of each row must exceed, (B,).
+
+        All stay while the best entry is inside the first word of a forced start: an
+        entry that ends it early, because it is not said, looks bad at first.
+        """
+        edges = np.searchsorted(row, np.arange(row[-1] + 1))  # it is sorted
+        best = np.maximum.reduceat(rank, edges)
+        least = best - self.width
+        if self.start != ROOT:
+            inside = np.where(node >= self.start, rank, -np.inf)
+            least[np.maximum.reduceat(inside, edges) == best] = -np.inf
+        return least
 
     def _n_best(
         self, beam: _Beam, histories: Histories, count: int
@@ -256,11 +268,11 @@ class _Beam(NamedTuple):
     phone: np.ndarray  # ... is the phone of the node
 
     @classmethod
-    def at_root(cls, rows: int) -> _Beam:
-        """Return the beam of recordings before their first frame."""
-        root = np.zeros(rows, np.int64)
-        never = np.full(rows, NEVER)
-        return cls(np.arange(rows), root, root, blank=np.zeros(rows), phone=never)
+    def at(cls, nodes: np.ndarray) -> _Beam:
+        """Return the beam of recordings before their first frame, each at a node."""
+        rows, empty = np.arange(len(nodes)), np.zeros(len(nodes), np.int64)
+        never = np.full(len(nodes), NEVER)
+        return cls(rows, nodes, empty, blank=np.zeros(len(nodes)), phone=never)
 
     def take(self, index: np.ndarray) -> _Beam:
         """Return some of the entries."""
@@ -286,8 +298,3 @@ class _Step(NamedTuple):
     score: np.ndarray  # of the history
     stayed: _Beam
     least: np.ndarray  # score that new entries of each row must reach, (B,)
-
-
-def _best_of_rows(rank: np.ndarray, row: np.ndarray) -> np.ndarray:
-    """Return the best rank of each row, (B,); `row` is sorted and has all rows."""
-    return np.maximum.reduceat(rank, np.searchsorted(row, np.arange(row[-1] + 1)))

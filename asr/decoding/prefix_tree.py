@@ -146,6 +146,18 @@ class PhoneTree(NamedTuple):
         best[ROOT] = 0.0
         return best
 
+    def spoken(self, word: int) -> list[tuple[int, ...]]:
+        """Return the phones of each pronunciation of a word."""
+        found = []
+        for place in np.flatnonzero(self.words == word):
+            node = int(np.searchsorted(self.begin, place, side="right")) - 1
+            phones: tuple[int, ...] = ()
+            while node != ROOT:
+                phones = (int(self.phones[node]), *phones)
+                node = int(np.searchsorted(self.first, node, side="right")) - 1
+            found.append(phones)
+        return found
+
     def pronunciations(self) -> Iterator[tuple[tuple[int, ...], int]]:
         """Yield the phones and the number of each word."""
         spoken: list[tuple[int, ...]] = [()] * len(self.phones)
@@ -193,3 +205,66 @@ def phone_tree(
         words=np.array(words, np.int64)[order][by_end],
         begin=np.searchsorted(node[by_end], np.arange(count + 1)),
     )
+
+
+class SearchTree(NamedTuple):
+    """A tree of phones as a lexicon search walks it; nodes have any order.
+
+    Attributes:
+        tree: The words; `PhoneTree.lookahead` and others need nodes in their order.
+        lookahead: Best score of the words behind each node of the tree, (N,).
+        start: Node before the first word.
+    """
+
+    tree: PhoneTree
+    lookahead: np.ndarray
+    start: int = ROOT
+
+    def joined(self, other: PhoneTree, lookahead: np.ndarray) -> SearchTree:
+        """Return a tree with the words of another one too.
+
+        Nodes of this tree keep their numbers. The children of a node must follow each
+        other: those of the root are copied, and the nodes of the other tree stand after
+        the copies. Nothing is sorted again.
+        """
+        own, size = self.tree, len(self.tree.phones)
+        begin = int(own.first[ROOT])
+        top = slice(begin, begin + int(own.children[ROOT]))
+        copies = top.stop - top.start
+        tree = _concatenated(own, _part(own, top), _part(other, slice(1, None)))
+        tree.first[size + copies :] += size + copies - 1
+        tree.first[ROOT] = size
+        tree.children[ROOT] = copies + other.children[ROOT]
+        scores = (self.lookahead, self.lookahead[top], lookahead[1:])
+        return self._replace(tree=tree, lookahead=np.concatenate(scores))
+
+    def begun(self, other: PhoneTree) -> SearchTree:
+        """Return a tree whose first word is one of another tree."""
+        size = len(self.tree.phones)
+        tree = _concatenated(self.tree, other)
+        tree.first[size:] += size
+        lookahead = np.zeros(len(other.phones), self.lookahead.dtype)
+        return SearchTree(tree, np.concatenate([self.lookahead, lookahead]), start=size)
+
+
+def _part(tree: PhoneTree, nodes: slice) -> PhoneTree:
+    """Return some nodes with their words; `first` keeps the numbers of the tree."""
+    begin = tree.begin[slice(nodes.start, nodes.stop and nodes.stop + 1)]
+    words = tree.words[begin[0] : begin[-1]]
+    phones, first, children = (
+        tree.phones[nodes],
+        tree.first[nodes],
+        tree.children[nodes],
+    )
+    return PhoneTree(phones, first, children, words, begin - begin[0])
+
+
+def _concatenated(*trees: PhoneTree) -> PhoneTree:
+    """Return the nodes of trees one after the other, in new arrays."""
+    phones, first, children, words = (
+        np.concatenate([getattr(tree, name) for tree in trees])
+        for name in ("phones", "first", "children", "words")
+    )
+    ends = np.concatenate([np.diff(tree.begin) for tree in trees])
+    begin = np.concatenate([[0], np.cumsum(ends)])
+    return PhoneTree(phones, first, children, words, begin)

@@ -12,6 +12,8 @@ from asr.data.pairs import Pair, references
 from asr.errors import DataError
 from asr.inference.generator import BATCH_TOKENS, TextGenerator
 from asr.metrics.bleu_rouge import Bleu, Rouge, bleu, rouge
+from asr.metrics.phones import PhoneScore, score_phones
+from asr.tasks.pronunciation import Pronunciation
 
 
 @dataclass(frozen=True)
@@ -42,24 +44,30 @@ class TextEvaluation:
     """Scores of a model on pairs of texts.
 
     Attributes:
-        bleu: BLEU and chrF.
-        rouge: ROUGE.
+        bleu: BLEU and chrF; None for pronunciations.
+        rouge: ROUGE; None for pronunciations.
+        phones: Error rates of pronunciations; None for other texts.
         seconds: Seconds of work, without the start of the model.
         left_out: Number of sources that were truncated.
         results: Result of each source, in order.
     """
 
-    bleu: Bleu
-    rouge: Rouge
+    bleu: Bleu | None
+    rouge: Rouge | None
+    phones: PhoneScore | None
     seconds: float
     left_out: int
     results: tuple[TextResult, ...]
 
+    @property
+    def _scores(self) -> list[Bleu | Rouge | PhoneScore]:
+        return [score for score in (self.bleu, self.rouge, self.phones) if score]
+
     def to_json(self) -> dict[str, Any]:
         """Return all scores as JSON data."""
+        scores = [score.to_json() for score in self._scores]
         return {
-            **self.bleu.to_json(),
-            **self.rouge.to_json(),
+            **{name: value for score in scores for name, value in score.items()},
             "seconds": round(self.seconds, 3),
             "left_out": self.left_out,
         }
@@ -67,10 +75,11 @@ class TextEvaluation:
     def summary(self) -> str:
         """Return all scores as text."""
         rate = len(self.results) / max(self.seconds, 1e-9)
-        text = f"{self.bleu.summary()}\n{self.rouge.summary()}\n{rate:.1f} texts/s"
+        lines = [score.summary() for score in self._scores]
+        lines.append(f"{rate:.1f} texts/s")
         if self.left_out:
-            text += f"\n{self.left_out} sources are longer than the model reads"
-        return text
+            lines.append(f"{self.left_out} sources are longer than the model reads")
+        return "\n".join(lines)
 
 
 def evaluate_texts(
@@ -107,9 +116,11 @@ def evaluate_texts(
     texts = [generation.text for generation in generations]
     rows = list(grouped.values())
     results = map(TextResult, grouped, map(tuple, rows), texts)
+    pronounces = isinstance(generator.task, Pronunciation)
     return TextEvaluation(
-        bleu=bleu(rows, texts, lowercase=lowercase),
-        rouge=rouge(rows, texts),
+        bleu=None if pronounces else bleu(rows, texts, lowercase=lowercase),
+        rouge=None if pronounces else rouge(rows, texts),
+        phones=score_phones(rows, texts) if pronounces else None,
         seconds=seconds,
         left_out=sum(generation.left_out > 0 for generation in generations),
         results=tuple(results),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Tokens
@@ -12,19 +14,24 @@ from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.scorers import Automaton, WordScorer
 from asr.errors import DataError, ModelError, quoted
 from asr.inference.beam_search_decoder import BeamSearchDecoder
+from asr.inference.pronouncer import pronounce
 from asr.inference.rescoring import RescoringDecoder
 from asr.language_model import fusion
 from asr.language_model.model import LanguageModel
+from asr.language_model.open_vocabulary import unpronounced
 from asr.language_model.storage import load_language_model
 from asr.runtime.memory import release_memory
 from asr.runtime.network import Network
 from asr.tasks.base import Task
+from asr.text.pronunciation import Lexicon
 
 log = logging.getLogger(__name__)
 
 AnyDecoder = BeamSearchDecoder | RescoringDecoder
 
 _ENTRIES = 25  # beam entries of the lexicon search for each rescored hypothesis
+_PRONUNCIATIONS = 3  # of a word that the lexicon lacks
+_UNKNOWN_BONUS = 0.5  # share of the bonus of such a hotword: benchmarks/hotwords.py
 
 
 def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDecoder:
@@ -53,6 +60,9 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
     if search is None:
         scorers = _scorers(config, task, language_model)
         return BeamSearchDecoder(network, special, config, scorers)
+    if config.prefix:
+        prefix = " ".join(_words("prefix", config.prefix, task))
+        config = replace(config, prefix=prefix)
     return RescoringDecoder(network, special, config, search, task.tokenizer.encode)
 
 
@@ -66,33 +76,52 @@ def _lexicon_search(
         raise ModelError("decoding.phone_weight: this model has no head of phones")
     if language_model is None:
         return None
-    if config.prefix:
-        log.warning("with a prefix: searching by characters")
-        return None
+    prefix = _words("prefix", config.prefix, task) if config.prefix else []
+    added = _pronounced(config, task, language_model, prefix)
     search = fusion.lexicon_search(
         language_model,
         task.model.phones,
         task.tokenizer,
         weight=config.lm_weight / config.phone_weight,
         beam=_ENTRIES * config.beam_size,
-        hotwords=_hotwords(config, task, config.hotword_bonus / config.phone_weight),
+        hotwords=_hotwords(
+            config, task, config.hotword_bonus / config.phone_weight, added
+        ),
+        added=added,
+        prefix=prefix,
     )
-    unknown = {"words"}
-    if search is not None:
-        # Lexicon search cannot find a word without a pronunciation.
-        phrases = (_tokens("hotword", phrase, task) for phrase in config.hotwords)
-        texts = map(task.tokenizer.decode, phrases)
-        unknown = {word for text in texts for word in text.split()}
-        if unknown:  # the vocabulary is long to list
-            unknown -= search.vocabulary
-    if not unknown:
-        return search
-    log.warning(
-        "%s does not know how to pronounce %s: searching by characters",
-        config.language_model,
-        ", ".join(sorted(unknown)),
-    )
-    return None
+    if search is None:
+        log.warning(
+            "%s does not know how to pronounce words: searching by characters",
+            config.language_model,
+        )
+    return search
+
+
+def _pronounced(
+    config: DecodingConfig, task: Task, language_model: LanguageModel, prefix: list[str]
+) -> Lexicon:
+    """Return pronunciations of all words of options that the lexicon lacks.
+
+    Raises:
+        DataError: A word of the prefix cannot be pronounced.
+    """
+    wanted = {
+        word
+        for option, texts in (("hotword", config.hotwords), ("word", config.words))
+        for text in texts
+        for word in _words(option, text, task)
+    }
+    words = language_model.words
+    lacking = unpronounced(words, wanted.union(prefix)) if words else []
+    if not lacking:
+        return {}
+    added = pronounce(lacking, set(task.model.phones), _PRONUNCIATIONS)
+    for word in sorted(set(lacking) - added.keys()):
+        if word in prefix:
+            raise DataError(f"prefix: no pronunciation of {quoted(word)}")
+        log.warning("no pronunciation of %s: it cannot be found", quoted(word))
+    return added
 
 
 def _scorers(
@@ -114,8 +143,13 @@ def _scorers(
     return scorers
 
 
-def _hotwords(config: DecodingConfig, task: Task, bonus: float) -> Automaton | None:
-    """Return an automaton that adds `bonus` to each character of hotwords."""
+def _hotwords(
+    config: DecodingConfig, task: Task, bonus: float, unknown: Collection[str] = ()
+) -> Automaton | None:
+    """Return an automaton that adds `bonus` to each character of hotwords.
+
+    Those with an unknown word get a share of it.
+    """
     if not config.hotwords:
         return None
     pieces = task.tokenizer.pieces
@@ -123,13 +157,23 @@ def _hotwords(config: DecodingConfig, task: Task, bonus: float) -> Automaton | N
         raise ModelError(
             "hotwords are for models that write characters, a space among them"
         )
+    phrases = [_tokens("hotword", phrase, task) for phrase in config.hotwords]
+    has_unknown = [
+        not set(unknown).isdisjoint(task.tokenizer.decode(phrase).split())
+        for phrase in phrases
+    ]
     return phrases_automaton(
-        [_tokens("hotword", phrase, task) for phrase in config.hotwords],
+        phrases,
         task.vocabulary,
-        bonus=bonus,
+        bonus=[bonus * (_UNKNOWN_BONUS if it else 1.0) for it in has_unknown],
         space=pieces.index(" "),
         end=task.end,
     )
+
+
+def _words(option: str, text: str, task: Task) -> list[str]:
+    """Return the words of an option's text, as the model writes them."""
+    return task.tokenizer.decode(_tokens(option, text, task)).split()
 
 
 def _tokens(option: str, text: str, task: Task) -> list[int]:

@@ -1,4 +1,4 @@
-"""Translation and summarisation with a model folder: `load_text`, `TextGenerator`."""
+"""Translation, summarisation and pronunciation with a model folder: `load_text`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class TextAttention:
 
 
 class TextGenerator(Predictor):
-    """A loaded model that translates or summarises."""
+    """A loaded model that translates, summarises or pronounces."""
 
     def generate(
         self, text: str, *, decoding: DecodingConfig | None = None
@@ -180,10 +180,10 @@ class TextGenerator(Predictor):
 
 
 def load_text(name: str | Path, *, threads: int | None = None) -> TextGenerator:
-    """Load a model that translates or summarises.
+    """Load a model that translates, summarises or pronounces.
 
     Args:
-        name: A bundled model, such as `en-fr` or `title`, or a model folder.
+        name: A bundled model, `en-fr`, `title` or `pronounce`, or a model folder.
         threads: Processor threads of the network; all cores by default.
 
     Raises:

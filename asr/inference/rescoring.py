@@ -50,14 +50,17 @@ class RescoringDecoder:
     def decode(
         self,
         sources: Sequence[np.ndarray],
-        is_first: Sequence[bool] | None = None,  # noqa: ARG002 - for a prefix
+        is_first: Sequence[bool] | None = None,
     ) -> DecodedBatch:
         """Decode a batch of sources; see `BeamSearchDecoder.decode`."""
         encoded = self.network.encode(sources, self.config.phone_prior)
-        found = self.first_pass.batch(encoded.phone_rows(), self.config.beam_size)
+        heard, count = encoded.phone_rows(), self.config.beam_size
+        found = self.first_pass.batch(heard, count, is_first)
         best = []
         for row, hypotheses in enumerate(found):
-            texts = (" ".join(hypothesis.words) for hypothesis in hypotheses)
+            # Too short a recording has not even the words of the prefix.
+            least = "" if is_first and not is_first[row] else self.config.prefix
+            texts = (" ".join(it.words) or least for it in hypotheses)
             labels = [[*self.encode(text), self.special.end] for text in texts]
             attention = self._rescore(encoded, row, labels)
             best.append(self._n_best(hypotheses, labels, attention))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from itertools import chain, islice, product
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.lexicon_search import LexiconSearch
-from asr.decoding.prefix_tree import ROOT, PhoneTree, lexicon, phone_tree
+from asr.decoding.prefix_tree import ROOT, PhoneTree, SearchTree, lexicon, phone_tree
 from asr.decoding.scorers import Automaton, WordScorer
+from asr.decoding.word_histories import WordModel
 from asr.errors import ModelError
 from asr.language_model.model import (
     FIRST,
@@ -20,11 +22,18 @@ from asr.language_model.model import (
     PhoneLexicon,
     Words,
 )
+from asr.language_model.open_vocabulary import (
+    OpenVocabulary,
+    added_log_probs,
+    token_of,
+)
 from asr.language_model.tables import ngram_automaton
+from asr.text.pronunciation import Lexicon
 from asr.text.special_tokens import END
 from asr.text.tokenizers import CharacterTokenizer, Tokenizer
 
 _TINY = 1e-30
+_MOST_WAYS = 64  # of saying a prefix
 
 
 def scorer(
@@ -117,6 +126,8 @@ def lexicon_search(
     weight: float,
     beam: int,
     hotwords: Automaton | None = None,
+    added: Lexicon | None = None,
+    prefix: Sequence[str] = (),
 ) -> LexiconSearch | None:
     """Return a search for the model's words by their phones.
 
@@ -128,6 +139,9 @@ def lexicon_search(
         weight: Factor of natural log probabilities of words beside those of phones.
         beam: Entries kept at a frame; see `LexiconSearch`.
         hotwords: Automaton that rewards hotwords; its tokens are the tokenizer's.
+        added: Pronunciations of words beyond the model's lexicon that can be found too.
+        prefix: First words of each text. Each must have a pronunciation, in the model's
+            lexicon or among the added ones.
 
     Returns:
         The search, or None if no word has a pronunciation in these phones.
@@ -138,16 +152,21 @@ def lexicon_search(
     tree = _tree(words, words.lexicon, phones, writable)
     if not len(tree.words):
         return None
-    names = _TokenNames(words.vocabulary)
+    additions = _additions(words, tree, phones, added or {}, prefix)
+    names = _TokenNames(words.vocabulary, [addition.name for addition in additions])
     unigrams = words.ngrams.unigrams.astype(np.float64)
-    scores = np.log(np.maximum(unigrams, _TINY)) * weight
+    parts = [addition.tokens for addition in additions]
+    log_probs = np.log(np.maximum(unigrams, _TINY))
+    scores = np.append(log_probs, added_log_probs(unigrams, parts)) * weight
     rewards = _rewards(hotwords, names, tokenizer) if hotwords else None
     if rewards:
         scores += rewards.best_gains()
+    language: WordModel = words.ngrams
+    if additions:
+        language = OpenVocabulary(language, len(unigrams), parts)
     return LexiconSearch(
-        tree,
-        tree.lookahead(scores),
-        words.ngrams,
+        _search_tree(tree, scores, additions, has_prefix=bool(prefix)),
+        language,
         names,
         weight=weight,
         beam=beam,
@@ -155,16 +174,75 @@ def lexicon_search(
     )
 
 
+class _Addition(NamedTuple):
+    """A word or phrase that a search has beside the words of its lexicon."""
+
+    name: str
+    tokens: list[int]  # of its words, in the language model
+    spoken: list[tuple[int, ...]]  # phones of its pronunciations
+
+
+def _additions(
+    words: Words,
+    tree: PhoneTree,
+    phones: Sequence[str],
+    added: Lexicon,
+    prefix: Sequence[str],
+) -> list[_Addition]:
+    """Return the added words, and after them the prefix, if there is any, as one."""
+    numbers = {phone: number for number, phone in enumerate(phones, start=1)}
+    new = {
+        word: _Addition(
+            word,
+            [token_of(words, word)],
+            [tuple(numbers[phone] for phone in spoken) for spoken in pronunciations],
+        )
+        for word, pronunciations in added.items()
+    }
+    if not prefix:
+        return [*new.values()]
+    parts = [
+        new[word].spoken if word in new else tree.spoken(token_of(words, word))
+        for word in prefix
+    ]
+    spoken = [tuple(chain(*ways)) for ways in islice(product(*parts), _MOST_WAYS)]
+    tokens = [token_of(words, word) for word in prefix]
+    return [*new.values(), _Addition(" ".join(prefix), tokens, spoken)]
+
+
+def _search_tree(
+    tree: PhoneTree, scores: np.ndarray, additions: list[_Addition], *, has_prefix: bool
+) -> SearchTree:
+    """Return the tree of a lexicon and its additions, of which a prefix is the last."""
+    known = len(scores) - len(additions)
+    found = SearchTree(tree, tree.lookahead(scores[:known]))
+    entries = [
+        (spoken, token)
+        for token, addition in enumerate(additions, start=known)
+        for spoken in addition.spoken
+    ]
+    last = len(scores) - 1 if has_prefix else len(scores)
+    if words := [entry for entry in entries if entry[1] < last]:
+        other = phone_tree(*zip(*words, strict=True))
+        found = found.joined(other, other.lookahead(scores))
+    if has_prefix:
+        found = found.begun(phone_tree(*zip(*entries[len(words) :], strict=True)))
+    return found
+
+
 class _TokenNames(Sequence[str]):
     """Spelling of each token of a vocabulary; those before the first word have none."""
 
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        self._vocabulary = vocabulary
+    def __init__(self, vocabulary: Sequence[str], added: Sequence[str]) -> None:
+        self._vocabulary, self._added = vocabulary, added
+        self._known = FIRST + len(vocabulary)
 
     def __len__(self) -> int:
-        return FIRST + len(self._vocabulary)
+        return self._known + len(self._added)
 
     def __getitem__(self, token: Any) -> Any:
+        if token >= self._known:
+            return self._added[token - self._known]
         return "" if token < FIRST else self._vocabulary[token - FIRST]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -68,8 +68,8 @@ class Task(ABC):
 
     @staticmethod
     @abstractmethod
-    def texts(record: Any) -> Sequence[str]:
-        """Return the texts of a record that the tokenizer must cover."""
+    def texts(record: Any, normalize: Callable[[str], str]) -> Sequence[str]:
+        """Return the normalised texts of a record, all that the tokenizer encodes."""
 
     @property
     def vocabulary(self) -> int:

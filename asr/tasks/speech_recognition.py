@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,9 @@ class SpeechRecognition(Task):
         return utterances
 
     @staticmethod
-    def texts(record: Utterance) -> Sequence[str]:
-        """Return the transcript."""
-        return (record.text or "",)
+    def texts(record: Utterance, normalize: Callable[[str], str]) -> Sequence[str]:
+        """Return the normalised transcript."""
+        return (normalize(record.text or ""),)
 
     @property
     def rate(self) -> int:

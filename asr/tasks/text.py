@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +52,9 @@ class TextTask(Task):
         return pairs
 
     @staticmethod
-    def texts(record: Pair) -> Sequence[str]:
-        """Return both texts of a pair."""
-        return record.source, record.text
+    def texts(record: Pair, normalize: Callable[[str], str]) -> Sequence[str]:
+        """Return both texts of a pair, normalised."""
+        return normalize(record.source), normalize(record.text)
 
     def facts(self, lengths: Sequence[float]) -> dict[str, Any]:
         """Return the number of pairs and of source tokens."""

@@ -1,4 +1,4 @@
-"""Tokenizers of characters and of labels; `tokenizer.json` for tokenizers of any kind.
+"""Tokenizers of characters, labels and symbols; `tokenizer.json` for those of any kind.
 
 `asr.text.sentencepiece` holds the tokenizer of subwords.
 """
@@ -143,7 +143,48 @@ class LabelTokenizer(_TableTokenizer):
         return [self._ids[text]] if text else []
 
 
-Tokenizer: TypeAlias = CharacterTokenizer | SubwordTokenizer | LabelTokenizer
+@dataclass(frozen=True)
+class SymbolTokenizer(_TableTokenizer):
+    """One token for each symbol of a text, such as a phone; spaces separate symbols.
+
+    Args:
+        symbols: Known symbols without white space, all different.
+
+    Raises:
+        DataError: A symbol is not a string, is empty or has white space, or is listed
+            twice.
+    """
+
+    symbols: tuple[str, ...]
+    _table, _separator = "symbols", " "
+
+    def __post_init__(self) -> None:
+        """Check the symbols."""
+        for symbol in self.symbols:
+            if not isinstance(symbol, str) or symbol.split() != [symbol]:
+                raise DataError(
+                    f"tokenizer: {quoted(symbol)} is not a symbol without spaces"
+                )
+        self._check_distinct()
+
+    def encode(self, text: str) -> list[int]:
+        """Turn the symbols of a text into their tokens, no specials.
+
+        Raises:
+            DataError: The tokenizer lacks a symbol of the text.
+        """
+        symbols = text.split()
+        if lacking := sorted(set(symbols) - set(self._ids)):
+            raise DataError(
+                f"tokenizer has no {', '.join(map(quoted, lacking))} "
+                f"(text {_shorten(text)!r})"
+            )
+        return [self._ids[symbol] for symbol in symbols]
+
+
+Tokenizer: TypeAlias = (
+    CharacterTokenizer | SubwordTokenizer | LabelTokenizer | SymbolTokenizer
+)
 
 
 def tokenizer_from_json(stored: object) -> Tokenizer:
@@ -158,6 +199,8 @@ def tokenizer_from_json(stored: object) -> Tokenizer:
                 return SubwordTokenizer(base64.b64decode(model, validate=True))
             case {"kind": "labels", "labels": [*labels]}:
                 return LabelTokenizer(tuple(labels))
+            case {"kind": "symbols", "symbols": [*symbols]}:
+                return SymbolTokenizer(tuple(symbols))
             case {"kind": "characters", "characters": [*letters], **rest} if not rest:
                 return CharacterTokenizer(tuple(letters))
     except (DataError, ValueError) as error:
@@ -203,7 +246,7 @@ def make_tokenizer(
 
     Args:
         texts: Normalised texts.
-        kind: `characters`, `unigram`, `bpe` or `labels`.
+        kind: `characters`, `unigram`, `bpe`, `labels` or `symbols`.
         size: Number of tokens of `unigram` and `bpe`.
         characters: Alphabet of `characters`; empty takes all characters of the texts.
 
@@ -212,6 +255,10 @@ def make_tokenizer(
     """
     if kind == "labels":
         return LabelTokenizer(tuple(sorted({text for text in texts if text})))
+    if kind == "symbols":
+        return SymbolTokenizer(
+            tuple(sorted({x for text in texts for x in text.split()}))
+        )
     if kind != "characters":
         return train_subwords(texts, kind, size)
     return CharacterTokenizer(tuple(characters) or characters_of(texts))

@@ -41,7 +41,7 @@ def collect(recipe: Recipe, output: Path) -> None:
     normalize = normalizer(data.normalizer)
 
     def texts_of(record: Any) -> Iterable[str]:
-        return (normalize(text) for text in task.texts(record) if text)
+        return filter(None, task.texts(record, normalize))
 
     if data.withhold:
         texts: list[str] = []

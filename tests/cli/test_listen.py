@@ -11,19 +11,26 @@ import pytest
 import asr
 from asr.audio.decoders import RawSamples
 from asr.cli import listen
+from asr.config.schema import DecodingConfig
 from asr.formats.transcript import Segment
+
+heard: list[DecodingConfig] = []
 
 
 class Listener:
     """Understands two sentences, the second one bit by bit."""
 
     rate = 8000
+    decoding = DecodingConfig()
 
-    def warm_up(self):
+    def warm_up(self, decoding):
         """Be ready."""
+        self.ready = decoding
 
-    def segments(self, source, *, on_partial):
+    def segments(self, source, *, on_partial, decoding):
         assert source.rate == self.rate
+        assert decoding == self.ready
+        heard.append(decoding)
         yield Segment(0, 0, 1, "FIRST", (), 0, 0)
         for text in ("SEC", "SECOND ONE"):
             if on_partial:
@@ -51,6 +58,16 @@ def test_lines_of_a_pipe(run, listener):
     assert (ended.status, ended.out) == (0, "FIRST\nSECOND ONE\n")
     assert ended.err == "listening; Ctrl-C ends\n"
     assert listener == ["usb"]
+
+
+def test_hotwords_and_words(run, listener, tmp_path):
+    path = tmp_path / "names.txt"
+    path.write_text("Zabrinski\n\n  New Brindleforth \n")
+    assert run("listen", "--hotwords", "river, ,BANK", "--words", path).status == 0
+    assert heard[-1].hotwords == ("river", "BANK")
+    assert heard[-1].words == ("Zabrinski", "New Brindleforth")
+    assert listener == [None]
+    assert run("listen", "--words", tmp_path / "none.txt").status == 5
 
 
 def test_a_terminal_shows_what_is_understood(run, listener, monkeypatch):

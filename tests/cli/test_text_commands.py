@@ -9,6 +9,7 @@ import sys
 import pytest
 
 import asr
+from asr.text.pronunciation import read_lexicon
 
 
 @pytest.fixture
@@ -172,3 +173,28 @@ def test_a_prepared_tokenizer_trains(run, tiny_texts, tmp_path, monkeypatch):
     ended = run(*common, "--set", chosen, "--output", tmp_path / "other")
     assert ended.status == 6
     assert "tokenizer.json is not valid" in ended.err
+
+
+def test_pronounce_writes_a_lexicon(run, tiny_pronounce_run, tmp_path):
+    model = tiny_pronounce_run / "model"
+    path = tmp_path / "words.txt"
+    path.write_text("hash, ba-ha\n\nb\u00e1s 12\n")
+    ended = run("pronounce", "ab", path, "--model", model)
+    assert ended.status == 0
+    assert ended.err == "warning: 12: has no letters\n"
+    expected = ["AB AA B", "HASH HH AA S HH", "BA B AA", "HA HH AA", "BAS B AA S"]
+    assert ended.out.splitlines() == expected
+    ended = run("pronounce", "ab", "--n-best", 6, "--model", model)
+    names = [line.partition(" ")[0] for line in ended.out.splitlines()]
+    assert names == ["AB", *(f"AB({number})" for number in range(2, 7))]
+    path = tmp_path / "lexicon.txt"
+    path.write_text(ended.out)
+    assert len(read_lexicon(path, str)["AB"]) == 6
+    entry = json.loads(run("pronounce", "ab", "--json", "--model", model).out)
+    assert (entry["source"], entry["text"]) == ("AB", "AA B")
+
+
+def test_pronounce_a_letter_that_the_model_lacks(run, tiny_pronounce_run):
+    ended = run("pronounce", "zoo", "--model", tiny_pronounce_run / "model")
+    assert ended.status
+    assert "tokenizer has no 'O', 'Z'" in ended.err

@@ -108,3 +108,22 @@ def test_no_sentence_is_in_two_parts(data_root):
     ]
     assert not parts[0] & parts[1]
     assert not (parts[0] | parts[1]) & parts[2]
+
+
+def test_cmudict_is_divided_by_words(tmp_path):
+    letters = "ABCDEFGHIJ"
+    words = [f"{a}{b}{c}" for a in letters for b in letters for c in letters]
+    lines = [f"{word.lower()} AA1 B\n{word.lower()}(2) B # rare\n" for word in words]
+    (tmp_path / "cmudict.dict").write_text("".join(lines))
+    read = text_corpus("cmudict")
+    parts = {name: list(read(tmp_path, name)) for name in ("train", "dev", "test")}
+    found = {name: {pair.source for pair in part} for name, part in parts.items()}
+    assert sorted(word for part in found.values() for word in part) == words
+    assert 70 < len(found["test"]) < 130
+    assert 30 < len(found["dev"]) < 70
+    assert all(len(part) == 2 * len(found[name]) for name, part in parts.items())
+    assert parts["test"] == list(read(tmp_path / "cmudict.dict", "test"))
+    assert parts["train"][0] == Pair("AAB", "AA B", "AAB(1)")
+    assert {pair.text for pair in read(tmp_path, "all")} == {"AA B", "B"}
+    with pytest.raises(DataError, match="no subset 'val'; subsets are all, test"):
+        list(read(tmp_path, "val"))

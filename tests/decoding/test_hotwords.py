@@ -56,6 +56,18 @@ def test_phrases_are_rewarded_as_whole_words(phrases, text, score):
     assert total(rewarding(*phrases), text) == score
 
 
+@pytest.mark.parametrize(
+    ("text", "score"),
+    [("ab", 1.5), ("ac", 1.0), ("b c", 6.0), ("a", 0.0), ("ab c", 1.5), ("b ab", 1.5)],
+)
+def test_each_phrase_may_have_its_own_bonus(text, score):
+    """What begins alike has the lower one: a with 0.5, then b with 1."""
+    automaton = phrases_automaton(
+        map(tokens, ["ab", "ac", "b c"]), 7, bonus=[1, 0.5, 2], space=SPACE, end=END
+    )
+    assert total(automaton, text) == pytest.approx(score)
+
+
 def test_rewards_are_given_per_token_and_taken_back():
     automaton = rewarding("abc")
     assert total(automaton, "ab", ended=False) == 2

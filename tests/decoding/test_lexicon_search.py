@@ -9,7 +9,8 @@ import pytest
 
 from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import LexiconSearch
-from asr.decoding.prefix_tree import ROOT, PhoneTree, phone_tree
+from asr.decoding.prefix_tree import ROOT, PhoneTree, SearchTree, phone_tree
+from asr.language_model.open_vocabulary import OpenVocabulary
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.
 NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
@@ -54,8 +55,8 @@ def search(**options):
         scores += options["hotwords"].best_gains()
     tree = phone_tree(pronunciations, words)
     options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
-    lookahead = tree.lookahead(scores)
-    return LexiconSearch(tree, lookahead, Toy(), NAMES, **options)
+    found = SearchTree(tree, tree.lookahead(scores))
+    return LexiconSearch(found, Toy(), NAMES, **options)
 
 
 def frames(seed, count, sharpness=2.0):
@@ -73,16 +74,18 @@ def ctc(log_probs, phones):
     return total
 
 
-def everything(log_probs, weight, rewarded=""):
+def everything(log_probs, weight, rewarded="", spoken=SPOKEN, first=()):
     """Score all texts of up to three words, by all their pronunciations.
 
-    Each letter of what is rewarded, a word or two, adds 0.5.
+    Each letter of what is rewarded, a word or two, adds 0.5. A text begins with `first`
+    words, in all ways of saying them.
     """
     sounds = {}
-    for count in range(4):
-        for choice in itertools.product(SPOKEN, repeat=count):
+    ways = [[entry for entry in SPOKEN if entry[1] == word] for word in first]
+    for count in range(4 - len(first)):
+        for choice in itertools.product(*ways, *[spoken] * count):
             text = tuple(word for _, word in choice)
-            phones = [phone for spoken, _ in choice for phone in spoken]
+            phones = [phone for way, _ in choice for phone in way]
             sounds[text] = sounds.get(text, 0.0) + ctc(log_probs, phones)
     found = []
     for text, sound in sounds.items():
@@ -215,3 +218,69 @@ def test_a_batch_equals_one_by_one():
     one_by_one = [finder(log_probs, 5) for log_probs in heard]
     assert finder.batch(heard, 5) == one_by_one
     assert finder.batch([], 5) == []
+
+
+def parts(spoken):
+    """Return a tree of some pronunciations."""
+    return phone_tree(*zip(*spoken, strict=True))
+
+
+@pytest.mark.parametrize("count", [1, 3, 5])
+@pytest.mark.parametrize("seed", range(3))
+def test_words_that_are_added_to_a_tree_are_words_like_others(count, seed):
+    scores = 0.7 * np.log(CHANCES.mean((0, 1)))
+    first, second = parts(SPOKEN[:count]), parts(SPOKEN[count:])
+    tree = SearchTree(first, first.lookahead(scores))
+    tree = tree.joined(second, second.lookahead(scores))
+    log_probs = frames(seed, 3)
+    finder = LexiconSearch(tree, Toy(), NAMES, weight=0.7, beam=10**6, width=np.inf)
+    found, expected = finder(log_probs, 1000), everything(log_probs, 0.7)
+    assert [it.words for it in found] == [words for _, words, *_ in expected]
+    for it, (_, _, sound, text, _) in zip(found, expected, strict=True):
+        assert it.acoustic == pytest.approx(sound, abs=1e-9)
+        assert it.language == pytest.approx(text, abs=1e-9)
+
+
+def test_trees_stay_as_they_are_when_others_are_added():
+    first, second = parts(SPOKEN[:3]), parts(SPOKEN[3:])
+    before = [array.copy() for array in (*first, *second)]
+    tree = SearchTree(first, first.lookahead(np.zeros(9)))
+    tree.joined(second, second.lookahead(np.zeros(9))).begun(second)
+    for old, new in zip(before, (*first, *second), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("prefix", ["b", "ab", "b c"])
+def test_texts_begin_with_a_prefix(seed, prefix):
+    """A prefix is one added word, said in each way of saying its words."""
+    numbers = [NAMES.index(name) for name in prefix.split()]
+    ways = [[entry[0] for entry in SPOKEN if entry[1] == word] for word in numbers]
+    spoken = [sum(way, ()) for way in itertools.product(*ways)]
+    scores = 0.7 * np.log(CHANCES.mean((0, 1)))
+    tree = parts(SPOKEN)
+    tree = SearchTree(tree, tree.lookahead(scores))
+    tree = tree.begun(parts([(way, len(NAMES)) for way in spoken]))
+    language = OpenVocabulary(Toy(), len(NAMES), [numbers])
+    finder = LexiconSearch(
+        tree, language, [*NAMES, prefix], weight=0.7, beam=10**6, width=np.inf
+    )
+    log_probs = frames(seed, 3)
+    expected = everything(log_probs, 0.7, first=numbers)
+    found = finder(log_probs, 1000)
+    assert [" ".join(it.words) for it in found] == [" ".join(it[1]) for it in expected]
+    for it, (_, _, sound, text, _) in zip(found, expected, strict=True):
+        assert it.acoustic == pytest.approx(sound, abs=1e-9)
+        assert it.language == pytest.approx(text, abs=1e-9)
+    # Later segments of a recording go on without the prefix.
+    later, first = finder.batch([log_probs, log_probs], 1000, [False, True])
+    assert first == found
+    assert [it.words for it in later] == [it[1] for it in everything(log_probs, 0.7)]
+
+
+def test_pronunciations_of_a_word():
+    tree = parts(SPOKEN)
+    for word in range(4, 9):
+        expected = {spoken for spoken, number in SPOKEN if number == word}
+        assert set(tree.spoken(word)) == expected
+    assert tree.spoken(3) == []

@@ -12,7 +12,7 @@ from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Tokens
 from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
-from asr.decoding.prefix_tree import phone_tree
+from asr.decoding.prefix_tree import SearchTree, phone_tree
 from asr.inference.rescoring import RescoringDecoder
 from tests.tiny_speech import CONFIG, runtime_of, tiny_speech_model
 
@@ -72,8 +72,7 @@ def search(network, hotwords=None, **options):
     tree = phone_tree(pronunciations, words)
     weight = config.lm_weight / config.phone_weight
     phones = LexiconSearch(
-        tree,
-        tree.lookahead(np.zeros(7)),
+        SearchTree(tree, tree.lookahead(np.zeros(7))),
         Toy(),
         NAMES,
         weight=weight,

@@ -102,4 +102,4 @@ def test_lengths_are_seconds(task):
     assert task.modality == "speech"
     assert task.facts([1800.0, 1800.0]) == {"utterances": 2, "hours": 1.0}
     assert task.cost({"wer": 0.4, "cer": 0.1}) == 0.4
-    assert task.texts(clip) == ("a",)
+    assert task.texts(clip, str.upper) == ("A",)

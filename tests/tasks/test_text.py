@@ -44,7 +44,7 @@ def test_lengths_are_tokens(task):
     assert (task.rate, task.unit, task.monotonic) == (1, "tokens", False)
     assert task.modality == "text"
     assert task.facts([3.0, 4.0]) == {"pairs": 2, "source_tokens": 7}
-    assert task.texts(Pair("a", "b")) == ("a", "b")
+    assert task.texts(Pair("a", "b"), str.upper) == ("A", "B")
     assert (task.vocabulary, task.start, task.end) == (7, 1, 2)
 
 

@@ -15,6 +15,7 @@ from asr.text.sentencepiece import SubwordTokenizer, train_subwords
 from asr.text.special_tokens import BLANK, END, START
 from asr.text.tokenizers import (
     CharacterTokenizer,
+    SymbolTokenizer,
     characters_of,
     make_tokenizer,
     tokenizer_from_json,
@@ -210,3 +211,22 @@ def test_make_tokenizer() -> None:
     given = make_tokenizer(["BA"], "characters", characters="XY")
     assert given == CharacterTokenizer(("X", "Y"))
     assert isinstance(make_tokenizer(TEXTS, "bpe", size=40), SubwordTokenizer)
+
+
+def test_symbols():
+    tokenizer = make_tokenizer(["K AE T", "C A T", ""], "symbols")
+    assert tokenizer.pieces[3:] == ("A", "AE", "C", "K", "T")
+    assert tokenizer.encode("K  AE T") == [6, 4, 7]
+    assert tokenizer.decode([6, 4, 7, 2, 3]) == "K AE T"
+    assert tokenizer_from_json(json.loads(json.dumps(tokenizer.to_json()))) == tokenizer
+    with pytest.raises(DataError, match="tokenizer has no 'D', 'O'"):
+        tokenizer.encode("D O A")
+
+
+@pytest.mark.parametrize("symbols", [("A", "A"), ("",), ("A B",), (" ",), (1,)])
+def test_what_are_no_symbols(symbols):
+    with pytest.raises(DataError, match="tokenizer"):
+        SymbolTokenizer(symbols)
+    stored = {"kind": "symbols", "symbols": list(symbols)}
+    with pytest.raises(ModelError, match="not valid"):
+        tokenizer_from_json(stored)

@@ -318,10 +318,18 @@ def test_words_are_found_by_their_phones(
     written = recognizer.task.tokenizer.decode(found.tokens[0, 0])
     assert word in written.split()
     assert not caplog.text
+    # A word that cannot be pronounced in these phones changes nothing.
+    unheard = recognizer.search(replace(hoping, hotwords=(word, "EEE")))
+    samples = audio_io.read(entries[0].audio, recognizer.rate)
+    np.testing.assert_array_equal(unheard.hypotheses([samples]).tokens, found.tokens)
+    assert "no pronunciation of 'EEE': it cannot be found" in caplog.text
+    begun = recognizer.search(replace(decoding, prefix=word)).decode(
+        [samples] * 2, [True, False]
+    )
+    texts = map(recognizer.task.tokenizer.decode, begun.hypotheses.tokens[:, 0])
+    assert [text.split()[0] == word for text in texts] == [True, False]
     for changes, why in (
         ({"phone_weight": 0.0}, ""),
-        ({"hotwords": (word, "EEE")}, f"{known} does not know how to pronounce EEE"),
-        ({"prefix": "A"}, "with a prefix"),
         ({"language_model": ""}, ""),
         ({"language_model": language_model()}, "does not know how to pronounce words"),
     ):

@@ -1,0 +1,72 @@
+"""`asr pronounce`: phones of words."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+import asr
+from asr.cli import options, terminal, text_commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from asr.inference.generator import Generation, TextGenerator
+
+
+@click.command(epilog="Example: asr pronounce Kowalczyk Brzezinski --n-best 2")
+@text_commands.arguments(
+    "pronounce",
+    metavar="[WORD|FILE|-]...",
+    n_best="Print n-best pronunciations, numbered as in CMUdict.",
+)
+def command(
+    sources: tuple[str, ...],
+    model: str,
+    n_best: int,
+    beam_size: int | None,
+    threads: int | None,
+    as_json: bool,
+) -> None:
+    """Print the phones of words.
+
+    Takes words, files and - (standard input). Each word is printed with its phones as
+    in CMUdict, without stress: a lexicon for `data.lexicon`.
+    """
+    generator = asr.load_text(model, threads=threads)
+    beam = beam_size or max(n_best, generator.decoding.beam_size)
+    search = {"beam_size": beam, "n_best": n_best}
+    decoding = options.decoding_config(generator.decoding, search)
+    words = _words(generator, sources)
+    generations = generator.generate_many(words, decoding=decoding)
+    if "-" in sources and sys.stdin.isatty():  # answer each typed line at once
+        generations = (generator.generate(word, decoding=decoding) for word in words)
+    for generation in generations:
+        if as_json:
+            terminal.print_json(generation.to_json())
+        else:
+            _print(generation)
+        terminal.flush_stdout()
+
+
+def _words(generator: TextGenerator, sources: Sequence[str]) -> Iterator[str]:
+    """Yield the words of texts as the model reads them; warn of what has no letters."""
+    for text in text_commands.read(sources, whole=False):
+        for word in text.split():
+            parts = generator.task.normalize(word).split()
+            if not parts:
+                shown = terminal.escaped(word)
+                click.echo(f"warning: {shown}: has no letters", err=True)
+            yield from parts
+
+
+def _print(generation: Generation) -> None:
+    pronunciations = [x.text for x in generation.alternatives if x.text]
+    for number, phones in enumerate(pronunciations, start=1):
+        name = generation.source + (f"({number})" if number > 1 else "")
+        click.echo(f"{name} {phones}")
+    if not pronunciations:
+        shown = terminal.escaped(generation.source)
+        click.echo(f"warning: {shown}: no pronunciation", err=True)

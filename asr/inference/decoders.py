@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 AnyDecoder = BeamSearchDecoder | RescoringDecoder
 
-_ENTRIES = 25  # beam entries of the lexicon search for each rescored hypothesis
+_ENTRIES = 40  # beam entries of the lexicon search for each rescored hypothesis
 _PRONUNCIATIONS = 3  # of a word that the lexicon lacks
 _UNKNOWN_BONUS = 0.5  # share of the bonus of such a hotword: benchmarks/hotwords.py
 

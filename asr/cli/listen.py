@@ -9,7 +9,7 @@ import click
 
 import asr
 from asr.audio.microphone import microphone, sound_library
-from asr.cli import options, outputs
+from asr.cli import options, outputs, restoration
 from asr.cli.options import option
 
 
@@ -18,8 +18,9 @@ from asr.cli.options import option
 @option(
     "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
+@option("--raw", bool, "Leave out case and marks.")
 @options.threads
-def command(model: str, device: str | None, threads: int | None) -> None:
+def command(model: str, device: str | None, raw: bool, threads: int | None) -> None:
     """Transcribe the microphone until Ctrl-C.
 
     Prints a line after each pause. A terminal also shows the partial text of the
@@ -28,16 +29,23 @@ def command(model: str, device: str | None, threads: int | None) -> None:
     sound_library()  # fail before the model is loaded
     recognizer = asr.load(model, threads=threads)
     recognizer.warm_up()
+    restorer = None if raw else restoration.restorer_of(recognizer, threads)
+    following = restoration.following(restorer, live=True)
     interactive = sys.stderr.isatty()
+
+    def preview(text: str) -> None:
+        _preview(following.preview(text))
+
     with microphone(recognizer.rate, device) as source:
         click.echo("listening; Ctrl-C ends", err=True)
         segments = recognizer.segments(
-            source, on_partial=_preview if interactive else None
+            source, on_partial=preview if interactive else None
         )
         for segment in segments:
             if interactive:
                 _preview("")
-            outputs.print_segment(segment)
+            for finished in following.push(segment):
+                outputs.print_segment(finished)
 
 
 def _preview(text: str) -> None:

@@ -29,6 +29,7 @@ COMMANDS = {
     "align": "Find the time of each word of a known text.",
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",
+    "punctuate": "Write texts with capitals and marks.",
     "evaluate": "Score a model on a test set.",
     "run": "Prepare, train and evaluate a recipe in one folder.",
     "train": "Train a model from a recipe.",

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import asr
-from asr.cli import inputs, options, outputs, terminal
+from asr.cli import inputs, options, outputs, restoration, terminal
 from asr.cli.options import COUNT, option
 from asr.errors import AsrError, UsageError
 from asr.formats.layout import Layout
-from asr.formats.writers import WORD_FORMATS
+from asr.formats.writers import RAW_FORMATS, WORD_FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from asr.formats.transcript import Segment, Transcript
     from asr.inference.options import TranscribeKeywords
     from asr.inference.recognizer import Recognizer
+    from asr.inference.restorer import Restorer
 
 
 _FORMAT = click.Choice(inputs.FORMATS)
@@ -55,6 +57,7 @@ class Request:
     resume: bool
     json_progress: bool
     batch_seconds: float
+    raw: bool
     threads: int | None
     search: dict[str, Any]
 
@@ -106,6 +109,7 @@ class Request:
     multiple=True,
 )
 @options.n_best("List n-best hypotheses in json, for recordings of one segment.")
+@option("--raw", bool, "Leave out case and marks.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
 @option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
@@ -189,6 +193,9 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         recognizer = asr.load(request.model, threads=request.threads)
         chosen = _recognizer_options(request, recognizer)
         recognizer.search(chosen["decoding"])  # loads its language model
+        restorer = None
+        if not (request.raw or RAW_FORMATS.issuperset(request.kinds)):
+            restorer = restoration.restorer_of(recognizer, request.threads)
     layout = Layout(
         channel=request.channel or 1,
         max_line_width=request.max_line_width,
@@ -206,20 +213,28 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     files = [getattr(recording, "audio", recording) for recording in recordings]
     with _progress(request, files) as progress:
 
-        def print_segment(segment: Segment) -> None:
+        def print_segments(segments: Iterable[Segment]) -> None:
             with progress.hidden():
-                outputs.print_segment(segment)
+                for segment in segments:
+                    outputs.print_segment(segment)
 
         chosen["on_progress"] = progress.advance
-        chosen["on_segment"] = print_segment if request.prints_segments else None
+        finish = list[Segment]
+        if request.prints_segments:
+            live = request.rate is not None
+            push, finish, _ = restoration.following(restorer, live=live)
+            chosen["on_segment"] = lambda segment: print_segments(push(segment))
         results = recognizer.transcribe_many(recordings, **chosen)
         merged = channels.merged(results, groups)
         for (source, name), result in zip(names.items(), merged, strict=True):
+            print_segments(finish())
             with progress.hidden():
                 if isinstance(result, AsrError):
                     failures.append(terminal.report(result))
                 else:
-                    _output(request, result, replace(layout, name=name), source)
+                    _output(
+                        request, result, replace(layout, name=name), source, restorer
+                    )
     return failures
 
 
@@ -256,14 +271,22 @@ def _progress(
 
 
 def _output(
-    request: Request, transcript: Transcript, layout: Layout, source: inputs.Source
+    request: Request,
+    raw: Transcript,
+    layout: Layout,
+    source: inputs.Source,
+    restorer: Restorer | None,
 ) -> None:
     name = inputs.display_name(source)
+    transcript = raw
+    if not request.prints_segments:
+        transcript = restoration.restored(restorer, raw)
+    shown = {kind: raw if kind in RAW_FORMATS else transcript for kind in request.kinds}
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
         files = outputs.write_transcript(
-            transcript, request.kinds, layout, folder=request.folder, name=name
+            shown, layout, folder=request.folder, name=name
         )
         if not request.json_progress:  # whose reader takes each line for JSON
             for file in files:
@@ -271,4 +294,4 @@ def _output(
     elif not request.prints_segments:
         kind = request.kinds[0]
         shown_name = name if request.several or kind == "json" else None
-        outputs.print_transcript(transcript, kind, layout, name=shown_name)
+        outputs.print_transcript(shown[kind], kind, layout, name=shown_name)

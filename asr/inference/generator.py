@@ -16,7 +16,9 @@ from asr.files import model_path
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder
 from asr.inference.predictor import Predictor, distinct_texts, n_best, thread_count
+from asr.inference.restorer import Restorer
 from asr.storage.model_folder import LoadedModel, read_card, read_model
+from asr.tasks.restoration import Restoration
 from asr.tasks.text import TextTask
 
 BATCH_TOKENS = 2000
@@ -179,11 +181,25 @@ class TextGenerator(Predictor):
         return generations
 
 
-def load_text(name: str | Path, *, threads: int | None = None) -> TextGenerator:
-    """Load a model that translates or summarises.
+def load_generator(name: str | Path, *, threads: int | None = None) -> TextGenerator:
+    """Load a model that translates or summarises; see `load_text`.
+
+    Raises:
+        ModelError: As `load_text`, or the model restores case and punctuation.
+    """
+    model = load_text(name, threads=threads)
+    if isinstance(model, Restorer):
+        raise ModelError(f"{name}: writes marks, no other text; use asr punctuate")
+    return model
+
+
+def load_text(
+    name: str | Path, *, threads: int | None = None
+) -> TextGenerator | Restorer:
+    """Load a model that translates, summarises or restores case and punctuation.
 
     Args:
-        name: A bundled model, such as `en-fr` or `title`, or a model folder.
+        name: A bundled model, such as `en-fr`, `title` or `restore`, or a model folder.
         threads: Processor threads of the network; all cores by default.
 
     Raises:
@@ -197,4 +213,5 @@ def load_text(name: str | Path, *, threads: int | None = None) -> TextGenerator:
             f"{name}: takes audio, not text (task {loaded.config.task}); use asr "
             "transcribe, or asr.load"
         )
-    return TextGenerator(loaded, read_card(folder), str(name))
+    kind = Restorer if isinstance(loaded.task, Restoration) else TextGenerator
+    return kind(loaded, read_card(folder), str(name))

@@ -1,6 +1,7 @@
 """Tasks: preprocessing, postprocessing and metrics around one model."""
 
 from asr.tasks.base import Task
+from asr.tasks.restoration import Restoration
 from asr.tasks.speech_recognition import Classification, SpeechRecognition
 from asr.tasks.text import Summarization, Translation
 
@@ -9,4 +10,5 @@ TASKS: dict[str, type[Task]] = {
     "classification": Classification,
     "translation": Translation,
     "summarization": Summarization,
+    "restoration": Restoration,
 }

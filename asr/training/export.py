@@ -61,6 +61,7 @@ def export_model(training: Training) -> None:
         language=recipe.data.language,
         model=recipe.model,
         decoding=recipe.decoding,
+        spellings=task.spellings(it.record for it in training.data.examples),
         training=facts,
     )
     with replaced_folder(training.output / MODEL) as folder:

@@ -1,0 +1,46 @@
+"""Case and marks for what a command recognises, or the words as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asr.formats.transcript import Segment, Transcript
+    from asr.inference.recognizer import Recognizer
+    from asr.inference.restorer import Restorer
+
+
+class Following(NamedTuple):
+    """Functions that restore the segments of a recording as they come.
+
+    Attributes:
+        push: Takes the next segment, and gives those that are finished.
+        finish: Gives those that are left at the end.
+        preview: Restores a text that may follow.
+    """
+
+    push: Callable[[Segment], list[Segment]]
+    finish: Callable[[], list[Segment]]
+    preview: Callable[[str], str]
+
+
+def restorer_of(recognizer: Recognizer, threads: int | None) -> Restorer | None:
+    """Load the model that restores the output of another, where it is of use."""
+    from asr.inference import restorer  # noqa: PLC0415 - start-up time
+
+    return restorer.restorer_of(recognizer, threads)
+
+
+def following(restorer: Restorer | None, *, live: bool) -> Following:
+    """Start a recording; without a restorer, segments and texts stay as they are."""
+    if restorer is None:
+        return Following(lambda segment: [segment], list, str)
+    own = restorer.follow(live=live)
+    return Following(own.push, own.finish, own.preview)
+
+
+def restored(restorer: Restorer | None, transcript: Transcript) -> Transcript:
+    """Restore a transcript; without a restorer, it stays as it is."""
+    return restorer.transcript(transcript) if restorer else transcript

@@ -18,9 +18,12 @@ from asr.cli.options import option
 @option(
     "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
-@option("--raw", bool, "Leave out case and marks.")
+@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--no-numbers", bool, "Leave numbers in words.")
 @options.threads
-def command(model: str, device: str | None, raw: bool, threads: int | None) -> None:
+def command(
+    model: str, device: str | None, raw: bool, no_numbers: bool, threads: int | None
+) -> None:
     """Transcribe the microphone until Ctrl-C.
 
     Prints a line after each pause. A terminal also shows the partial text of the
@@ -29,8 +32,10 @@ def command(model: str, device: str | None, raw: bool, threads: int | None) -> N
     sound_library()  # fail before the model is loaded
     recognizer = asr.load(model, threads=threads)
     recognizer.warm_up()
-    restorer = None if raw else restoration.restorer_of(recognizer, threads)
-    following = restoration.following(restorer, live=True)
+    restoring = None
+    if not raw:
+        restoring = restoration.restoring(recognizer, threads, not no_numbers)
+    following = restoration.following(restoring, live=True)
     interactive = sys.stderr.isatty()
 
     def preview(text: str) -> None:

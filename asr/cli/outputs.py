@@ -95,7 +95,6 @@ def print_transcript(
 def write_transcript(
     transcripts: Mapping[str, Transcript],
     layout: Layout,
-    *,
     folder: Path,
     name: str,
 ) -> list[Path]:

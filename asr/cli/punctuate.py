@@ -16,8 +16,13 @@ from asr.cli.options import option
 @options.model_named("restore")
 @options.threads
 @option("--lines", bool, "Take each line as a text.")
+@option("--no-numbers", bool, "Leave numbers in words.")
 def command(
-    sources: tuple[str, ...], model: str, threads: int | None, lines: bool
+    sources: tuple[str, ...],
+    model: str,
+    threads: int | None,
+    lines: bool,
+    no_numbers: bool,
 ) -> None:
     """Write texts with capitals, full stops, commas and question marks.
 
@@ -27,16 +32,21 @@ def command(
     """
     text_commands.check_given(sources)
     from asr.inference.restorer import load_restorer  # noqa: PLC0415 - start-up time
+    from asr.text.numerals import figures  # noqa: PLC0415 - start-up time
+
+    def written(words: Iterable[str]) -> Iterable[str]:
+        restored = restorer.words(words)
+        return restored if no_numbers else (text for text, _ in figures(restored))
 
     restorer = load_restorer(model, threads=threads)
     for source in sources or ("-",):
         texts = text_commands.read([source], whole=False)
         if lines or text_commands.is_typed(source):  # answer each typed line at once
             for text in texts:
-                _print(restorer.words(text.split()))
+                _print(written(text.split()))
         else:
             words = chain.from_iterable(text.split() for text in texts)
-            _print(restorer.words(words))
+            _print(written(words))
 
 
 def _print(words: Iterable[str]) -> None:

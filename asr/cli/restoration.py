@@ -26,21 +26,33 @@ class Following(NamedTuple):
     preview: Callable[[str], str]
 
 
-def restorer_of(recognizer: Recognizer, threads: int | None) -> Restorer | None:
+class Restoring(NamedTuple):
+    """A model that restores the output of another, and whether it writes figures."""
+
+    restorer: Restorer
+    numbers: bool
+
+
+def restoring(
+    recognizer: Recognizer, threads: int | None, numbers: bool
+) -> Restoring | None:
     """Load the model that restores the output of another, where it is of use."""
-    from asr.inference import restorer  # noqa: PLC0415 - start-up time
+    from asr.inference.restorer import restorer_of  # noqa: PLC0415 - start-up time
 
-    return restorer.restorer_of(recognizer, threads)
+    restorer = restorer_of(recognizer, threads)
+    return None if restorer is None else Restoring(restorer, numbers)
 
 
-def following(restorer: Restorer | None, *, live: bool) -> Following:
+def following(used: Restoring | None, *, live: bool) -> Following:
     """Start a recording; without a restorer, segments and texts stay as they are."""
-    if restorer is None:
+    if used is None:
         return Following(lambda segment: [segment], list, str)
-    own = restorer.follow(live=live)
+    own = used.restorer.follow(live=live, numbers=used.numbers)
     return Following(own.push, own.finish, own.preview)
 
 
-def restored(restorer: Restorer | None, transcript: Transcript) -> Transcript:
+def restored(used: Restoring | None, transcript: Transcript) -> Transcript:
     """Restore a transcript; without a restorer, it stays as it is."""
-    return restorer.transcript(transcript) if restorer else transcript
+    if used is None:
+        return transcript
+    return used.restorer.transcript(transcript, numbers=used.numbers)

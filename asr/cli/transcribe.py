@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from asr.formats.transcript import Segment, Transcript
     from asr.inference.options import TranscribeKeywords
     from asr.inference.recognizer import Recognizer
-    from asr.inference.restorer import Restorer
 
 
 _FORMAT = click.Choice(inputs.FORMATS)
@@ -58,6 +57,7 @@ class Request:
     json_progress: bool
     batch_seconds: float
     raw: bool
+    no_numbers: bool
     threads: int | None
     search: dict[str, Any]
 
@@ -109,7 +109,8 @@ class Request:
     multiple=True,
 )
 @options.n_best("List n-best hypotheses in json, for recordings of one segment.")
-@option("--raw", bool, "Leave out case and marks.")
+@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--no-numbers", bool, "Leave numbers in words.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
 @option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
@@ -193,9 +194,10 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         recognizer = asr.load(request.model, threads=request.threads)
         chosen = _recognizer_options(request, recognizer)
         recognizer.search(chosen["decoding"])  # loads its language model
-        restorer = None
+        used = None
         if not (request.raw or RAW_FORMATS.issuperset(request.kinds)):
-            restorer = restoration.restorer_of(recognizer, request.threads)
+            numbers = not request.no_numbers
+            used = restoration.restoring(recognizer, request.threads, numbers)
     layout = Layout(
         channel=request.channel or 1,
         max_line_width=request.max_line_width,
@@ -219,22 +221,19 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
                     outputs.print_segment(segment)
 
         chosen["on_progress"] = progress.advance
-        finish = list[Segment]
+        following = restoration.following(used, live=request.rate is not None)
         if request.prints_segments:
-            live = request.rate is not None
-            push, finish, _ = restoration.following(restorer, live=live)
-            chosen["on_segment"] = lambda segment: print_segments(push(segment))
+            chosen["on_segment"] = lambda it: print_segments(following.push(it))
         results = recognizer.transcribe_many(recordings, **chosen)
         merged = channels.merged(results, groups)
         for (source, name), result in zip(names.items(), merged, strict=True):
-            print_segments(finish())
+            print_segments(following.finish())
             with progress.hidden():
                 if isinstance(result, AsrError):
                     failures.append(terminal.report(result))
                 else:
-                    _output(
-                        request, result, replace(layout, name=name), source, restorer
-                    )
+                    named = replace(layout, name=name)
+                    _output(request, result, named, source, used)
     return failures
 
 
@@ -275,19 +274,17 @@ def _output(
     raw: Transcript,
     layout: Layout,
     source: inputs.Source,
-    restorer: Restorer | None,
+    used: restoration.Restoring | None,
 ) -> None:
     name = inputs.display_name(source)
     transcript = raw
     if not request.prints_segments:
-        transcript = restoration.restored(restorer, raw)
+        transcript = restoration.restored(used, raw)
     shown = {kind: raw if kind in RAW_FORMATS else transcript for kind in request.kinds}
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
-        files = outputs.write_transcript(
-            shown, layout, folder=request.folder, name=name
-        )
+        files = outputs.write_transcript(shown, layout, request.folder, name)
         if not request.json_progress:  # whose reader takes each line for JSON
             for file in files:
                 click.echo(f"wrote {terminal.escaped(str(file))}", err=True)

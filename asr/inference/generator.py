@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 
@@ -188,14 +188,22 @@ def load_generator(name: str | Path, *, threads: int | None = None) -> TextGener
         ModelError: As `load_text`, or the model restores case and punctuation.
     """
     model = load_text(name, threads=threads)
-    if isinstance(model, Restorer):
+    if not isinstance(model, TextGenerator):
         raise ModelError(f"{name}: writes marks, no other text; use asr punctuate")
     return model
 
 
+@overload
 def load_text(
-    name: str | Path, *, threads: int | None = None
-) -> TextGenerator | Restorer:
+    name: Literal["en-fr", "title"], *, threads: int | None = None
+) -> TextGenerator: ...
+@overload
+def load_text(name: Literal["restore"], *, threads: int | None = None) -> Restorer: ...
+@overload
+def load_text(name: str | Path, *, threads: int | None = None) -> Any: ...
+
+
+def load_text(name: str | Path, *, threads: int | None = None) -> Any:
     """Load a model that translates, summarises or restores case and punctuation.
 
     Args:

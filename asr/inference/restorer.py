@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 
@@ -16,9 +15,11 @@ from asr.errors import ModelError
 from asr.files import bundled_models, model_path, model_task
 from asr.formats.transcript import Segment, Transcript, Word
 from asr.inference.predictor import Predictor, thread_count
+from asr.inference.word_labels import Label, Writer, labels_of
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import FIRST_LABEL, LABELS, Restoration
-from asr.text.written import CASES, MARKS, SENTENCE_ENDS, with_case
+from asr.text.numerals import Figure, figures
+from asr.text.written import CASES, MARKS
 
 _WINDOW = 150  # words that a window decides on
 _CONTEXT = 40  # words that it sees on each side
@@ -27,20 +28,15 @@ _BATCH = 16  # windows
 _NAME = "restore"  # bundled
 _BARE = ("librispeech-1", "english-1")  # normalisers that leave words alone
 
-_PLAIN = re.compile(r"[A-Za-z'\u2019-]*[A-Za-z][A-Za-z'\u2019-]*")
-_MARKABLE = re.compile(r".*[A-Za-z0-9'\u2019%]", re.DOTALL)
-_MARKS = "".join(MARKS)
-_FIRST_PERSON = re.compile(r"i(['\u2019].*)?", re.IGNORECASE)
 _CASED = FIRST_LABEL + np.arange(len(LABELS)).reshape(len(CASES), len(MARKS))
-_ENDS = [MARKS.index(mark) for mark in sorted(SENTENCE_ENDS)]
 
 
 class Restorer(Predictor):
     """A loaded model that writes words with their case and marks. Threads may share it.
 
-    The words themselves never change: case apart, the output without the added marks is
-    the input. Marks and capitals of the input stay, and words that are not in A-Z are
-    written as they came.
+    The words themselves never change: case, figures and added marks apart, the output
+    is the input. Marks and capitals of the input stay, and words that are not in A-Z
+    are written as they came.
     """
 
     def __init__(self, loaded: LoadedModel, card: str = "", name: str = "") -> None:
@@ -52,13 +48,15 @@ class Restorer(Predictor):
     def _task(self) -> Restoration:
         return cast("Restoration", self.task)
 
-    def restore(self, text: str) -> str:
+    def restore(self, text: str, *, numbers: bool = True) -> str:
         """Return a text with case and marks, on one line.
 
         Args:
             text: Words in any case, of any number.
+            numbers: Whether to write long numbers in figures; see `asr.text.numerals`.
         """
-        return " ".join(self.words(text.split()))
+        words = self.words(text.split())
+        return " ".join((it for it, _ in figures(words)) if numbers else words)
 
     def words(self, words: Iterable[str]) -> Iterator[str]:
         """Restore the words of one text, of which some thousand are in memory.
@@ -79,43 +77,55 @@ class Restorer(Predictor):
             for number, (word, label) in enumerate(zip(now, labels, strict=True), 1):
                 yield writer.write(word, label, last=not ahead and number == len(now))
 
-    def transcript(self, transcript: Transcript) -> Transcript:
+    def transcript(self, transcript: Transcript, *, numbers: bool = True) -> Transcript:
         """Restore the segments and words of a transcript, channel by channel."""
         segments = list(transcript.segments)
         for channel in {segment.channel for segment in segments}:
             places = [i for i, it in enumerate(segments) if it.channel == channel]
-            restored = self.segments(transcript.segments[i] for i in places)
+            own = (transcript.segments[i] for i in places)
+            restored = self.segments(own, numbers=numbers)
             for place, segment in zip(places, restored, strict=True):
                 segments[place] = segment
         text = " ".join(segment.text for segment in segments)
         return replace(transcript, text=text, segments=tuple(segments))
 
     def segments(
-        self, segments: Iterable[Segment], *, live: bool = False
+        self, segments: Iterable[Segment], *, live: bool = False, numbers: bool = True
     ) -> Iterator[Segment]:
         """Restore the segments of a recording; see `SegmentRestorer`."""
-        following = self.follow(live=live)
+        following = self.follow(live=live, numbers=numbers)
         for segment in segments:
             yield from following.push(segment)
         yield from following.finish()
 
-    def follow(self, *, live: bool = False) -> SegmentRestorer:
+    def follow(self, *, live: bool = False, numbers: bool = True) -> SegmentRestorer:
         """Start to restore the segments of a recording as they come."""
-        return SegmentRestorer(self, live=live)
+        return SegmentRestorer(self, live=live, numbers=numbers)
 
     def labels(
         self, before: Sequence[str], words: Sequence[str], after: Sequence[str]
     ) -> list[Label]:
         """Label words, given those on both sides of them."""
+        parts = self._probabilities(before, words, after)
+        return [label for part in parts for label in labels_of(part)]
+
+    def mark_probabilities(self, words: Sequence[str]) -> np.ndarray:
+        """Return the probability of each of `MARKS` behind each word, (n, M)."""
+        parts = self._probabilities([], words, [])
+        return np.concatenate([np.zeros((0, len(MARKS))), *(it.sum(1) for it in parts)])
+
+    def _probabilities(
+        self, before: Sequence[str], words: Sequence[str], after: Sequence[str]
+    ) -> Iterator[np.ndarray]:
+        """Yield the probabilities of cases and marks of words in turn, (n, C, M)."""
         if not words:
-            return []
+            return
         every = [*before, *words, *after]
         pieces = [self._task.heard(word) for word in every]
         spans = []  # first word seen, first and last word decided on
         for start in range(len(before), len(before) + len(words), _WINDOW):
             end = min(start + _WINDOW, len(before) + len(words))
             spans.append((max(0, start - _CONTEXT), start, end))
-        labels: list[Label] = []
         for at in range(0, len(spans), _BATCH):
             sources, places = [], []
             for seen, start, end in spans[at : at + _BATCH]:
@@ -126,8 +136,7 @@ class Restorer(Predictor):
                 places.append(lasts[start - seen : end - seen])
             frames = self.network.encode(sources).memory["log_probs"]
             for row, lasts in zip(frames, places, strict=True):
-                labels += _labels_of(np.exp(row[lasts][:, _CASED]))
-        return labels
+                yield np.exp(row[lasts][:, _CASED])
 
 
 class SegmentRestorer:
@@ -137,10 +146,13 @@ class SegmentRestorer:
         restorer: The model.
         live: Whether to give each segment back at once. Otherwise the next one is
             waited for, whose words help, and the last one ends a sentence.
+        numbers: Whether to write long numbers in figures.
     """
 
-    def __init__(self, restorer: Restorer, *, live: bool = False) -> None:
-        self._restorer, self._live = restorer, live
+    def __init__(
+        self, restorer: Restorer, *, live: bool = False, numbers: bool = True
+    ) -> None:
+        self._restorer, self._live, self._numbers = restorer, live, numbers
         self._writer = Writer(restorer.spellings)
         self._before: list[str] = []
         self._waiting: Segment | None = None
@@ -168,7 +180,8 @@ class SegmentRestorer:
         words = segment.text.split()
         written = self._written(self._writer, words, ahead, last=last)
         self._before = [*self._before, *words][-_CONTEXT:]
-        return _rewritten(segment, written)
+        shown = figures(written) if self._numbers else ((it, 1) for it in written)
+        return _rewritten(segment, list(shown))
 
     def _written(
         self, writer: Writer, words: list[str], ahead: Sequence[str], *, last: bool
@@ -212,73 +225,18 @@ def load_restorer(name: str | Path, *, threads: int | None = None) -> Restorer:
     return Restorer(loaded, read_card(folder), str(name))
 
 
-class Label(NamedTuple):
-    """Label of a word.
-
-    Attributes:
-        mark: Index of the mark behind it.
-        end: The same, if the word ends the text.
-        cases: Index of its case, with each mark.
-    """
-
-    mark: int
-    end: int
-    cases: list[int]
-
-
-def _labels_of(probabilities: np.ndarray) -> list[Label]:
-    """Choose the most probable marks and cases, (n, C, M) -> n labels."""
-    marks = probabilities.sum(axis=1)
-    best, cases = marks.argmax(axis=1), probabilities.argmax(axis=1)
-    ends = np.array(_ENDS)[marks[:, _ENDS].argmax(axis=1)]
-    every = zip(best.tolist(), ends.tolist(), cases.tolist(), strict=True)
-    return [Label(*entry) for entry in every]
-
-
-class Writer:
-    """Writes the words of one text in turn.
-
-    Args:
-        spellings: Word in lower case -> its spelling with capitals inside.
-    """
-
-    def __init__(self, spellings: dict[str, str]) -> None:
-        self._spellings = spellings
-        self._begins = True  # the next word begins a sentence
-
-    def write(self, word: str, label: Label, *, last: bool = False) -> str:
-        """Return a word in its case, with the mark behind it.
-
-        Args:
-            word: The word; a mark that it has stays.
-            label: Its label.
-            last: Whether it ends the text, and so a sentence.
-        """
-        place = label.end if last else label.mark
-        case, mark = CASES[label.cases[place]], MARKS[place]
-        stem = word.rstrip(_MARKS) or word
-        behind = word[len(stem) :]
-        if not behind and _MARKABLE.fullmatch(stem):
-            behind = mark
-        begins, self._begins = self._begins, "." in behind
-        return self._cased(stem, case, begins=begins) + behind
-
-    def _cased(self, word: str, case: str, *, begins: bool) -> str:
-        written_by_hand = not (word.islower() or word.isupper())
-        if written_by_hand or not _PLAIN.fullmatch(word):
-            return word
-        if case == "mixed":
-            return self._spellings.get(word.lower(), with_case(word, case))
-        if case == "lower" and (begins or _FIRST_PERSON.fullmatch(word)):
-            return with_case(word, "title")
-        return with_case(word, case)
-
-
-def _rewritten(segment: Segment, written: list[str]) -> Segment:
+def _rewritten(segment: Segment, written: list[Figure]) -> Segment:
     """Return a segment with other words in the places of its own."""
-    words: tuple[Word, ...] | None = segment.words
-    if words is not None and len(words) == len(written):
+    words = segment.words
+    if words is not None and len(words) == sum(count for _, count in written):
+        source = iter(words)
         words = tuple(
-            replace(word, word=text) for word, text in zip(words, written, strict=True)
+            _joined(list(islice(source, count)), text) for text, count in written
         )
-    return replace(segment, text=" ".join(written), words=words)
+    return replace(segment, text=" ".join(text for text, _ in written), words=words)
+
+
+def _joined(words: list[Word], text: str) -> Word:
+    """Return words as one, as sure as the least sure of them."""
+    least = min(word.probability for word in words)
+    return Word(words[0].start, words[-1].end, text, least)

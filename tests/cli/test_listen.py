@@ -12,12 +12,14 @@ import asr
 from asr.audio.decoders import RawSamples
 from asr.cli import listen
 from asr.formats.transcript import Segment
+from asr.storage.model_folder import FolderConfig
 
 
 class Listener:
     """Understands two sentences, the second one bit by bit."""
 
     rate = 8000
+    config = FolderConfig(language="fr")
 
     def warm_up(self):
         """Be ready."""

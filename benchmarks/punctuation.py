@@ -29,11 +29,15 @@ SPEED = 20_000.0  # words a second of one core
 
 
 def texts(files: list[Path], words: int) -> Iterator[str]:
-    """Yield texts of joined paragraphs or turns, `words` from all files together."""
+    """Yield texts of joined paragraphs or turns, `words` from all files together.
+
+    Each file is read from its middle on: books begin with lists of chapters.
+    """
     for path in files:
         text: list[str] = []
         left = words // len(files)
-        for _, line in lenient_lines(path):
+        lines = [line for _, line in lenient_lines(path)]
+        for line in lines[len(lines) // 2 :]:
             if is_running_text(line):
                 text += [word + mark for word, mark in heard(line)]
             if len(text) >= LENGTH:
@@ -69,7 +73,7 @@ def main() -> None:
         for written in texts(files_of(kind), words):
             bare = " ".join(word.rstrip(",.?!;:") for word in written.upper().split())
             started = time.process_time()
-            restored = restorer.restore(bare)
+            restored = restorer.restore(bare, numbers=False)
             seconds += time.process_time() - started
             score.add_text(written, restored)
         print(
@@ -86,7 +90,7 @@ def main() -> None:
                 harness.verdict(f"{kind}, {name}", value, target, below=False)
     long = " ".join(" ".join(texts(files_of("talk"), words)).lower().split())
     started = time.process_time()
-    count = len(restorer.restore(long).split())
+    count = len(restorer.restore(long, numbers=False).split())
     speed = count / (time.process_time() - started)
     harness.verdict("one long text, words a second", speed, SPEED, below=False)
 

@@ -50,7 +50,7 @@ def thresholds(scores: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """Return what to add to the log probability of each mark, (M,) in nats."""
     added = np.zeros(len(MARKS))
     for _ in range(ROUNDS):
-        for mark in range(1, len(MARKS)):
+        for mark in map(MARKS.index, MEASURED):
             tried = []
             for step in STEPS:
                 added[mark] = step

@@ -135,7 +135,7 @@ def test_translates(elsewhere):
 
 def test_bundled_models_are_small(root):
     folders = [path.parent for path in (root / "data/models").glob("*/SHA256SUMS")]
-    names = {"english", "english-lm", "en-fr", "title"}
+    names = {"english", "english-lm", "en-fr", "title", "restore"}
     assert {folder.name for folder in folders} == names
     for folder in folders:
         largest = 35e6 if folder.name == "english-lm" else 20e6

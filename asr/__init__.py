@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from asr.inference.generator import Generation, TextGenerator, load_text
     from asr.inference.options import TranscribeOptions
     from asr.inference.recognizer import Recognizer, load
+    from asr.inference.restorer import Restorer
     from asr.inference.stream import Stream
     from asr.language_model.model import LanguageModel
     from asr.language_model.perplexity import perplexity
@@ -54,6 +55,7 @@ _HOMES = {
     "RawSamples": "asr.audio.decoders",
     "Recipe": "asr.config.schema",
     "Recognizer": "asr.inference.recognizer",
+    "Restorer": "asr.inference.restorer",
     "Segment": "asr.formats.transcript",
     "Stream": "asr.inference.stream",
     "TextGenerator": "asr.inference.generator",
@@ -97,6 +99,7 @@ __all__ = [
     "RawSamples",
     "Recipe",
     "Recognizer",
+    "Restorer",
     "Segment",
     "Stream",
     "TextGenerator",

@@ -38,6 +38,11 @@ SMALL = {
 }
 TEXT = {"encoder": {"convolutions": 0, "memory_stride": 1}, "ctc": False}
 CLASSIFIER = {"decoder": {"kind": "pooling"}, "ctc": False}
+LABELLER = {
+    "decoder": {"kind": "labels"},
+    "encoder": {"convolutions": 0, "stride": 1, "memory_stride": 1},
+    "ctc": False,
+}
 PROGRAM = re.compile(r"```python\n(.*?)```", re.DOTALL)
 
 
@@ -58,6 +63,8 @@ def write_random_model(folder: Path, over: dict[str, Any], *, keras: bool) -> No
     name = "translation" if text else "speech_recognition"
     if config.decoder.kind == "pooling":
         name, tokenizer = "classification", LabelTokenizer(("one", "two", "three"))
+    if config.decoder.kind == "labels":
+        name = "restoration"
     task = TASKS[name](tokenizer, config, "none-1")
     random = np.random.default_rng(3)
     shapes = weight_shapes(config, task.vocabulary, text=text)
@@ -92,7 +99,7 @@ def write_random_model(folder: Path, over: dict[str, Any], *, keras: bool) -> No
 def sources_of(loaded: LoadedModel) -> tuple[np.ndarray, str]:
     """Return a source as an array, and the text of it for models of texts."""
     if loaded.network.text:
-        return np.array([*loaded.task.encode_target("BAD HEAD"), 2]), "BAD HEAD"
+        return np.array([*loaded.task.tokenizer.encode("BAD HEAD"), 2]), "BAD HEAD"
     time = np.arange(9000) / 16000
     samples = 0.3 * np.sin(2 * np.pi * (300 + 900 * time) * time)
     return np.round(samples * 32768).astype("float32") / 32768, ""

@@ -160,7 +160,9 @@ def _score_texts(request: SimpleNamespace) -> TextEvaluation:
         raise UsageError(f"{request.data}: name the part to score, --subset")
     read = text_corpus(request.corpus or "pairs")
     pairs = list(islice(read(request.data, request.subset or ""), request.limit))
-    generator = asr.load_text(request.model, threads=request.threads)
+    from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
+
+    generator = load_generator(request.model, threads=request.threads)
     decoding = options.decoding_config(generator.decoding, request.search)
     evaluation = asr.evaluate_texts(
         generator, pairs, lowercase=request.lowercase, decoding=decoding

@@ -10,7 +10,7 @@ import click
 
 import asr
 from asr.audio.microphone import microphone, sound_library
-from asr.cli import options, outputs
+from asr.cli import options, outputs, restoration
 from asr.cli.options import option
 
 
@@ -20,12 +20,16 @@ from asr.cli.options import option
     "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
 @options.names
+@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--no-numbers", bool, "Leave numbers in words.")
 @options.threads
 def command(
     model: str,
     device: str | None,
     hotwords: tuple[str, ...],
     words: tuple[str, ...],
+    raw: bool,
+    no_numbers: bool,
     threads: int | None,
 ) -> None:
     """Transcribe the microphone until Ctrl-C.
@@ -37,18 +41,27 @@ def command(
     recognizer = asr.load(model, threads=threads)
     decoding = replace(recognizer.decoding, hotwords=hotwords, words=words)
     recognizer.warm_up(decoding)
+    restoring = None
+    if not raw:
+        restoring = restoration.restoring(recognizer, threads, not no_numbers)
+    following = restoration.following(restoring, live=True)
     interactive = sys.stderr.isatty()
+
+    def preview(text: str) -> None:
+        _preview(following.preview(text))
+
     with microphone(recognizer.rate, device) as source:
         click.echo("listening; Ctrl-C ends", err=True)
         segments = recognizer.segments(
             source,
-            on_partial=_preview if interactive else None,
+            on_partial=preview if interactive else None,
             decoding=decoding,
         )
         for segment in segments:
             if interactive:
                 _preview("")
-            outputs.print_segment(segment)
+            for finished in following.push(segment):
+                outputs.print_segment(finished)
 
 
 def _preview(text: str) -> None:

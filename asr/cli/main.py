@@ -30,6 +30,7 @@ COMMANDS = {
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",
     "pronounce": "Print the phones of words.",
+    "punctuate": "Write texts with capitals and marks.",
     "evaluate": "Score a model on a test set.",
     "run": "Prepare, train and evaluate a recipe in one folder.",
     "train": "Train a model from a recipe.",

@@ -93,14 +93,12 @@ def print_transcript(
 
 
 def write_transcript(
-    transcript: Transcript,
-    kinds: Iterable[str],
+    transcripts: Mapping[str, Transcript],
     layout: Layout,
-    *,
     folder: Path,
     name: str,
 ) -> list[Path]:
-    """Write a transcript to `FOLDER/NAME.FORMAT`, each complete or not at all.
+    """Write transcripts, by format, to `FOLDER/NAME.FORMAT`, each complete or not.
 
     `layout.name` is the path below the folder, which is made if missing. JSON has the
     `name` of the recording as `audio_filepath`.
@@ -111,11 +109,11 @@ def write_transcript(
     Raises:
         OutputError: A file cannot be written.
     """
-    files = _files(folder, layout.name, kinds)
+    files = _files(folder, layout.name, transcripts)
     for kind, path in files.items():
         make_folder(path.parent)
         with atomic_write(path) as file:
-            text = WRITERS[kind](transcript, layout)
+            text = WRITERS[kind](transcripts[kind], layout)
             file.write(_named_json(text, name) if kind == "json" else text)
     return list(files.values())
 

@@ -51,7 +51,9 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
         plots.attention(**vars(attended), path=output, title=Path(source).name)
     else:
         (text,) = text_commands.read([source], whole=True)
-        written = asr.load_text(model).attention(text)
+        from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
+
+        written = load_generator(model).attention(text)
         plots.text_attention(**vars(written), path=output, title=f"{model}: {text}")
     click.echo(output)
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-import asr
 from asr.cli import options, terminal, text_commands
 
 if TYPE_CHECKING:
@@ -35,7 +34,9 @@ def command(
     Takes words, files and - (standard input). Each word is printed with its phones as
     in CMUdict, without stress: a lexicon for `data.lexicon`.
     """
-    generator = asr.load_text(model, threads=threads)
+    from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
+
+    generator = load_generator(model, threads=threads)
     beam = beam_size or max(n_best, generator.decoding.beam_size)
     search = {"beam_size": beam, "n_best": n_best}
     decoding = options.decoding_config(generator.decoding, search)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-import asr
 from asr.cli import options, terminal
 from asr.cli.options import option
 from asr.data.text_files import text_lines
@@ -43,8 +42,7 @@ def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
 
     A file is one text if `whole` is set; otherwise each of its lines is one.
     """
-    if not sources and sys.stdin.isatty():
-        raise UsageError("give a text, a file, or - for standard input")
+    check_given(sources)
     for source in sources or ("-",):
         lines: Iterator[str]
         if source == "-":
@@ -59,6 +57,17 @@ def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
             yield " ".join(" ".join(lines).split())
         else:
             yield from (line.rstrip("\r\n") for line in lines)
+
+
+def check_given(sources: Sequence[str]) -> None:
+    """Refuse a call without a text."""
+    if not sources and sys.stdin.isatty():
+        raise UsageError("give a text, a file, or - for standard input")
+
+
+def is_typed(source: str) -> bool:
+    """Tell whether a source is typed into a terminal."""
+    return source == "-" and sys.stdin.isatty()
 
 
 def _is_file(source: str) -> bool:
@@ -83,12 +92,14 @@ def write(
     as_json: bool,
 ) -> None:
     """Print the output of a model for each text of `read` as soon as it is ready."""
-    generator = asr.load_text(model, threads=threads)
+    from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
+
+    generator = load_generator(model, threads=threads)
     search = {"beam_size": beam_size, "n_best": n_best}
     decoding = options.decoding_config(generator.decoding, search)
     texts = read(sources, whole=whole)
     generations = generator.generate_many(texts, decoding=decoding)
-    if "-" in sources and sys.stdin.isatty():  # answer each typed line at once
+    if any(map(is_typed, sources)):  # answer each typed line at once
         generations = (generator.generate(text, decoding=decoding) for text in texts)
     for number, generation in enumerate(generations, 1):
         if generation.left_out:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 import asr
-from asr.cli import inputs, options, outputs, terminal
+from asr.cli import inputs, options, outputs, restoration, terminal
 from asr.cli.options import COUNT, option
 from asr.errors import AsrError, UsageError
 from asr.formats.layout import Layout
-from asr.formats.writers import WORD_FORMATS
+from asr.formats.writers import RAW_FORMATS, WORD_FORMATS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -56,6 +57,8 @@ class Request:
     resume: bool
     json_progress: bool
     batch_seconds: float
+    raw: bool
+    no_numbers: bool
     threads: int | None
     search: dict[str, Any]
 
@@ -107,6 +110,8 @@ class Request:
     multiple=True,
 )
 @options.n_best("List n-best hypotheses in json, for recordings of one segment.")
+@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--no-numbers", bool, "Leave numbers in words.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
 @option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
@@ -184,6 +189,10 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         recognizer = asr.load(request.model, threads=request.threads)
         chosen = _recognizer_options(request, recognizer)
         recognizer.search(chosen["decoding"])  # loads its language model
+        used = None
+        if not (request.raw or RAW_FORMATS.issuperset(request.kinds)):
+            numbers = not request.no_numbers
+            used = restoration.restoring(recognizer, request.threads, numbers)
     layout = Layout(
         channel=request.channel or 1,
         max_line_width=request.max_line_width,
@@ -201,20 +210,25 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     files = [getattr(recording, "audio", recording) for recording in recordings]
     with _progress(request, files) as progress:
 
-        def print_segment(segment: Segment) -> None:
+        def print_segments(segments: Iterable[Segment]) -> None:
             with progress.hidden():
-                outputs.print_segment(segment)
+                for segment in segments:
+                    outputs.print_segment(segment)
 
         chosen["on_progress"] = progress.advance
-        chosen["on_segment"] = print_segment if request.prints_segments else None
+        following = restoration.following(used, live=request.rate is not None)
+        if request.prints_segments:
+            chosen["on_segment"] = lambda it: print_segments(following.push(it))
         results = recognizer.transcribe_many(recordings, **chosen)
         merged = channels.merged(results, groups)
         for (source, name), result in zip(names.items(), merged, strict=True):
+            print_segments(following.finish())
             with progress.hidden():
                 if isinstance(result, AsrError):
                     failures.append(terminal.report(result))
                 else:
-                    _output(request, result, replace(layout, name=name), source)
+                    named = replace(layout, name=name)
+                    _output(request, result, named, source, used)
     return failures
 
 
@@ -251,19 +265,25 @@ def _progress(
 
 
 def _output(
-    request: Request, transcript: Transcript, layout: Layout, source: inputs.Source
+    request: Request,
+    raw: Transcript,
+    layout: Layout,
+    source: inputs.Source,
+    used: restoration.Restoring | None,
 ) -> None:
     name = inputs.display_name(source)
+    transcript = raw
+    if not request.prints_segments:
+        transcript = restoration.restored(used, raw)
+    shown = {kind: raw if kind in RAW_FORMATS else transcript for kind in request.kinds}
     if transcript.reason:
         click.echo(f"warning: {name}: no text: {transcript.reason}", err=True)
     if request.folder is not None:
-        files = outputs.write_transcript(
-            transcript, request.kinds, layout, folder=request.folder, name=name
-        )
+        files = outputs.write_transcript(shown, layout, request.folder, name)
         if not request.json_progress:  # whose reader takes each line for JSON
             for file in files:
                 click.echo(f"wrote {terminal.escaped(str(file))}", err=True)
     elif not request.prints_segments:
         kind = request.kinds[0]
         shown_name = name if request.several or kind == "json" else None
-        outputs.print_transcript(transcript, kind, layout, name=shown_name)
+        outputs.print_transcript(shown[kind], kind, layout, name=shown_name)

@@ -145,7 +145,9 @@ class DecoderConfig:
     """Memory to tokens.
 
     Attributes:
-        kind: `gru`, or `pooling` for a classifier: attentive pooling and one token.
+        kind: `gru`; `pooling` for a classifier, attentive pooling and one token; or
+            `labels` for a label at each element of the source.
+        labels: Number of labels of the kind `labels`, the special tokens included.
         units: Units of the GRU.
         embedding: Size of the embedding of the previous token.
         dropout: Dropout before the output layer.
@@ -155,7 +157,8 @@ class DecoderConfig:
         copy: Whether tokens of a source text may be copied (pointer-generator).
     """
 
-    kind: Literal["gru", "pooling"] = "gru"
+    kind: Literal["gru", "pooling", "labels"] = "gru"
+    labels: int = number(31, 4, 100_000)
     units: int = number(256, 1, 8192)
     embedding: int = number(64, 1, 8192)
     dropout: float = number(0.2, 0, 0.999)

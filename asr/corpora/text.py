@@ -8,6 +8,8 @@
 | reuters | SUBSET.jsonl | Reuters-21578 news with headlines | research |
 | cmudict | cmudict.dict | words, phones; github.com/cmusphinx/cmudict | BSD-like |
 | acl_titles | SUBSET.jsonl | ACL Anthology abstracts, titles | CC BY 4.0 (2016 on) |
+| running_text | file, or folder of *.txt | your own texts, a paragraph a line | yours |
+| sentences | as running_text | your own texts, sentences in no order | yours |
 
 Each file may be compressed (`.gz`).
 """
@@ -19,6 +21,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from asr.corpora.running_text import running_text
 from asr.data.pairs import Pair, pair_rows
 from asr.data.text_files import DamagedRow, is_utf8, lenient_lines, usable
 from asr.errors import DataError, UsageError, did_you_mean
@@ -104,6 +107,8 @@ TEXT_CORPORA: dict[str, Callable[[Path, str], Iterator[Row]]] = {
     "reuters": partial(_records, "body", "title"),
     "cmudict": _cmudict,
     "acl_titles": partial(_records, "abstract", "title"),
+    "running_text": running_text,
+    "sentences": partial(running_text, shuffled=True),
 }
 """Name -> function that reads a subset below a folder, damaged rows too."""
 

@@ -231,7 +231,7 @@ def _absent(loaded: LoadedModel) -> Iterator[str]:
             f"`asr`. Its tokens end with the end symbol (2), {task.model.text.longest} "
             "at most."
         )
-    if task.model.decoder.kind != "pooling":
+    if task.model.decoder.kind == "gru":
         yield from _search(decoding)
 
 

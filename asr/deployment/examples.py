@@ -112,6 +112,11 @@ _CLASS = """\
 token = int(values["log_probs"][0, 0, 2:].argmax()) + 2  # no blank, no start
 print("" if token == 2 else tokens[token])
 """
+_LABELS = """\
+labels = {labels}
+best = values["log_probs"][0, :, 3:].argmax(axis=-1)  # no special tokens
+print(" ".join(labels[label] for label in best))
+"""
 _CTC = """\
 best = values["ctc"][0, : values["state_lengths"][0]].argmax(axis=-1)
 text = best[np.insert(best[1:] != best[:-1], 0, True)]  # repeats are one token
@@ -231,6 +236,10 @@ def search(loaded: LoadedModel, steps: str, *, memory: str = "", step: str = "")
     config, decoding = loaded.config.model, loaded.config.decoding
     if config.decoder.kind == "pooling":
         return _CLASS
+    if config.decoder.kind == "labels":
+        count = config.decoder.labels
+        names = [loaded.task.decode([label]) for label in range(3, count)]
+        return _LABELS.format(labels=names)
     if not _attends(loaded):
         return _CTC.format(text=text(loaded))
     bahdanau = config.attention.kind == "bahdanau"
@@ -245,10 +254,10 @@ def search(loaded: LoadedModel, steps: str, *, memory: str = "", step: str = "")
 
 
 def _attends(loaded: LoadedModel) -> bool:
-    """Tell whether the text comes from the decoder, not from pooling or CTC alone."""
+    """Tell whether the text comes from the decoder, token by token."""
     config = loaded.config.model
     ctc_alone = config.ctc and loaded.config.decoding.ctc_weight == 1
-    return config.decoder.kind != "pooling" and not ctc_alone
+    return config.decoder.kind == "gru" and not ctc_alone
 
 
 def _limit(decoding: DecodingConfig) -> str:

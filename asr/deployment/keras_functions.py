@@ -131,13 +131,16 @@ class KerasFunctions:
     def encoder_outputs(self, features: Any, lengths: Any) -> Named:
         """Return what a program needs of the encoder."""
         encoded = self.model.encoder(features, lengths)
-        if self._config.decoder.kind == "pooling":
-            one = ops.zeros_like(encoded.memory_lengths)[:, None]
+        if self._config.decoder.kind != "gru":
+            every = ops.zeros_like(encoded.memory[..., 0], "int32")
+            labels = self._config.decoder.kind == "labels"
             logits, weights = self.model.decoder(
-                one, encoded.memory, encoded.memory_lengths
+                every if labels else every[:, :1],
+                encoded.memory,
+                encoded.memory_lengths,
             )
-            log_probs = ops.log_softmax(logits, axis=-1)
-            return {"log_probs": log_probs, "weights": weights}
+            log_probs = {"log_probs": ops.log_softmax(logits, axis=-1)}
+            return log_probs if labels else log_probs | {"weights": weights}
         outputs = {
             "state_lengths": encoded.state_lengths,
             "memory": encoded.memory,

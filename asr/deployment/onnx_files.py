@@ -31,6 +31,7 @@ _USES = {
     "frontend": "Normalised log-mel energies of waveforms in [-1, 1].",
     "encoder": "The memory that the decoder reads, and log probabilities of CTC.",
     "classifier": "The log probability of each label.",
+    "labeller": "The log probability of each label at each token.",
     "decoder": (
         "One step: reads a token of each hypothesis, the start symbol (1) first. The "
         "state is zero before it; each `next_` output is the state of the next step."
@@ -58,7 +59,7 @@ def write(source: Path, loaded: LoadedModel, folder: Path) -> Contents:
     graphs = {"encoder": encoder_graph(config, network.weights, text=network.text)}
     if not network.text:
         graphs = {"frontend": frontend_graph(config.frontend)} | graphs
-    if config.decoder.kind != "pooling":
+    if config.decoder.kind == "gru":
         graphs["decoder"] = step_graph(config, network.weights)
         graphs["rescoring"] = rescore_graph(config, network.weights)
     signatures = []
@@ -93,8 +94,9 @@ def _signature(path: Path, loaded: LoadedModel) -> Signature:
             for value in values
         )
 
-    pooling = loaded.config.model.decoder.kind == "pooling"
-    kind = "classifier" if pooling and path.stem == "encoder" else path.stem
+    kinds = {"pooling": "classifier", "labels": "labeller"}
+    whole = kinds.get(loaded.config.model.decoder.kind, "encoder")
+    kind = whole if path.stem == "encoder" else path.stem
     inputs, outputs = session.get_inputs(), session.get_outputs()
     return Signature(path.name, _USES[kind], tensors(inputs), tensors(outputs))
 

@@ -12,7 +12,7 @@ from asr.deployment.keras_functions import Function, KerasFunctions
 from asr.storage.model_folder import LoadedModel
 
 _ENCODE = "The memory that `step` reads, and log probabilities of CTC."
-_CLASSIFY = "The log probability of each label."
+_CLASSIFY = "The log probability of each label, of a text or of each token."
 _STEP = (
     "One step of the decoder: reads a token of each hypothesis, the start symbol (1) "
     "first. The state (`hidden`, `context`, `attention`) is zero before it; each "
@@ -63,7 +63,7 @@ def _functions(keras_model: KerasFunctions, loaded: LoadedModel) -> list[Functio
         Tensor("source", dtype, ("B", size)),
         Tensor("source_lengths", "int32", ("B",)),
     )
-    if loaded.config.model.decoder.kind == "pooling":
+    if loaded.config.model.decoder.kind != "gru":
         return [Function("encode", _CLASSIFY, keras_model.encode, source)]
     step = keras_model.step_inputs("B", "K")
     return [

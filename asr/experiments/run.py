@@ -19,7 +19,7 @@ from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
 from asr.experiments.environment import environment
 from asr.files import atomic_write, data_directory, read_text
-from asr.inference.generator import TextGenerator, load_text
+from asr.inference.generator import TextGenerator, load_generator
 from asr.inference.recognizer import Recognizer, load
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
 from asr.storage.model_folder import SUMS
@@ -176,7 +176,7 @@ def _evaluate(
     folder = output / SCORES
     folder.mkdir(exist_ok=True)
     speech = task_of(recipe).modality == "speech"
-    model = load(output / MODEL) if speech else load_text(output / MODEL)
+    model = load(output / MODEL) if speech else load_generator(output / MODEL)
     for name in parts:
         tell(f"evaluate  {folder / name}.json")
         evaluation = _score(model, recipe, output, name)

@@ -201,6 +201,9 @@ WRITERS: dict[str, Callable[..., str]] = {
 }
 """File suffix -> function from transcript and layout to the text of the file."""
 
+RAW_FORMATS = frozenset({"ctm", "trn"})
+"""Formats for scoring, with words as they were recognised."""
+
 WORD_FORMATS = frozenset({"srt", "vtt", "ctm", "TextGrid"})
 """Formats that use word times."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast, overload
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from asr.files import model_path
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder
 from asr.inference.predictor import Predictor, distinct_texts, n_best, thread_count
+from asr.inference.restorer import Restorer
 from asr.storage.model_folder import LoadedModel, read_card, read_model
+from asr.tasks.restoration import Restoration
 from asr.tasks.text import TextTask
 
 BATCH_TOKENS = 2000
@@ -179,11 +181,33 @@ class TextGenerator(Predictor):
         return generations
 
 
-def load_text(name: str | Path, *, threads: int | None = None) -> TextGenerator:
-    """Load a model that translates, summarises or pronounces.
+def load_generator(name: str | Path, *, threads: int | None = None) -> TextGenerator:
+    """Load a model that translates, summarises or pronounces; see `load_text`.
+
+    Raises:
+        ModelError: As `load_text`, or the model restores case and punctuation.
+    """
+    model = load_text(name, threads=threads)
+    if not isinstance(model, TextGenerator):
+        raise ModelError(f"{name}: writes marks, no other text; use asr punctuate")
+    return model
+
+
+@overload
+def load_text(
+    name: Literal["en-fr", "title", "pronounce"], *, threads: int | None = None
+) -> TextGenerator: ...
+@overload
+def load_text(name: Literal["restore"], *, threads: int | None = None) -> Restorer: ...
+@overload
+def load_text(name: str | Path, *, threads: int | None = None) -> Any: ...
+
+
+def load_text(name: str | Path, *, threads: int | None = None) -> Any:
+    """Load a model for texts.
 
     Args:
-        name: A bundled model, `en-fr`, `title` or `pronounce`, or a model folder.
+        name: A bundled model, such as `en-fr` or `restore`, or a model folder.
         threads: Processor threads of the network; all cores by default.
 
     Raises:
@@ -197,4 +221,5 @@ def load_text(name: str | Path, *, threads: int | None = None) -> TextGenerator:
             f"{name}: takes audio, not text (task {loaded.config.task}); use asr "
             "transcribe, or asr.load"
         )
-    return TextGenerator(loaded, read_card(folder), str(name))
+    kind = Restorer if isinstance(loaded.task, Restoration) else TextGenerator
+    return kind(loaded, read_card(folder), str(name))

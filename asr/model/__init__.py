@@ -15,7 +15,8 @@ Reading order: `gru_cell` -> `attention` -> `decoder_cell` -> `decoder` -> `enco
 `seq2seq`, which joins all parts and adds up the `losses`. `ops` holds masks and loops.
 `kernels` holds faster derivatives of the same equations: read it last, or not at all.
 Variations of one part: `attention_variants`, `multi_head`, `transformer`, `classifier`
-(one class instead of a text), `pointer_generator` (copies source tokens).
+(one class instead of a text), `labeller` (a label for each token of a text),
+`pointer_generator` (copies source tokens).
 
 One utterance with its shapes through every layer: `docs/model.md`.
 

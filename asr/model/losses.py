@@ -13,7 +13,7 @@ from asr.model.ops import sequence_mask
 def cross_entropy(
     logits: Tensor, labels: Tensor, lengths: Tensor, smoothing: Tensor = 0.0
 ) -> Tensor:
-    """Return the mean cross-entropy per label.
+    """Return the mean cross-entropy per label; the blank, 0, stands for no label.
 
     Args:
         logits: (B, U, V) float32.
@@ -27,7 +27,8 @@ def cross_entropy(
     Reference:
         C. Szegedy et al., CVPR 2016, section 7 (label smoothing).
     """
-    mask = ops.cast(sequence_mask(lengths, ops.shape(labels)[1]), "float32")
+    mask = sequence_mask(lengths, ops.shape(labels)[1]) & (labels != 0)
+    mask = ops.cast(mask, "float32")
     loss = smoothed_cross_entropy(logits, labels, smoothing) * mask
     # If a batch is smaller than the number of devices, one device has no labels.
     return ops.sum(loss) / ops.maximum(ops.sum(mask), 1.0)

@@ -14,11 +14,16 @@ from asr.model.classifier import PoolingDecoder
 from asr.model.ctc_heads import build_heads
 from asr.model.decoder import Decoder
 from asr.model.encoder import Encoder
+from asr.model.labeller import LabelDecoder
 from asr.model.losses import cross_entropy
 from asr.model.pointer_generator import coverage_loss
 from asr.model.spec_augment import SpecAugment
 
-DECODERS: dict[str, Any] = {"gru": Decoder, "pooling": PoolingDecoder}
+DECODERS: dict[str, Any] = {
+    "gru": Decoder,
+    "pooling": PoolingDecoder,
+    "labels": LabelDecoder,
+}
 
 
 class Seq2Seq(keras.Model):

@@ -64,6 +64,11 @@ def encoder_graph(config: ModelConfig, weights: Weights, *, text: bool) -> Graph
     if config.decoder.kind == "pooling":
         _pooled(graph, weights, memory, mask)
         return graph
+    if config.decoder.kind == "labels":
+        logits = dense(graph, weights, memory, "decoder/logits")
+        log_probs = graph.op("LogSoftmax", logits, axis=-1)
+        graph.output("log_probs", log_probs, "float32", ["B", "S", "V"])
+        return graph
     kind = ATTENTIONS[config.attention.kind]
     attention = kind(graph, weights, "decoder/attention", config.attention)
     for name, value in attention.prepare(memory, mask).items():

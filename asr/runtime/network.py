@@ -17,6 +17,7 @@ from asr.runtime.encoder import encoder_graph
 from asr.runtime.frontend import LogMel
 from asr.runtime.onnx_graph import Graph
 from asr.runtime.shapes import weight_shapes
+from asr.text.special_tokens import END
 
 Arrays = dict[str, np.ndarray]
 
@@ -213,6 +214,8 @@ class Network:
         encoded = self.encode([source])
         if self.config.decoder.kind == "pooling":
             return np.repeat(encoded.memory["weights"][0], len(tokens), axis=0)
+        if self.config.decoder.kind == "labels":
+            return np.eye(len(tokens), encoded.memory_lengths[0], dtype="float32")
         read = np.array(tokens)[None, None]
         return self.rescore(read, read, encoded).weights[0, 0]
 
@@ -236,7 +239,7 @@ class Network:
 
     def initial_state(self, encoded: Encoded, beam: int) -> Arrays:
         """Return the decoder's state before the first step, of K hypotheses."""
-        if self.config.decoder.kind == "pooling":
+        if self.config.decoder.kind in ("pooling", "labels"):
             return {"step": np.zeros((len(encoded.memory_lengths), beam), "int32")}
         batch, frames, width = encoded.memory["memory_values"].shape
         sizes = {"hidden": self.config.decoder.units, "context": width, "attention": 1}
@@ -258,6 +261,8 @@ class Network:
         """
         if self.config.decoder.kind == "pooling":
             return self._pooled(state["step"], encoded)
+        if self.config.decoder.kind == "labels":
+            return self._labelled(state["step"], encoded)
         inputs = {"tokens": tokens.astype("int64"), **state, **encoded.memory}
         outputs = _run(self._step, inputs)
         following = {name: outputs[f"next_{name}"] for name in state}
@@ -271,6 +276,20 @@ class Network:
         first = (steps == 0)[..., None]
         log_probs = np.where(first, encoded.memory["log_probs"], following)
         weights = np.repeat(encoded.memory["weights"], steps.shape[1], axis=1)
+        return log_probs, weights, {"step": steps + 1}
+
+    def _labelled(
+        self, steps: np.ndarray, encoded: Encoded
+    ) -> tuple[np.ndarray, np.ndarray, Arrays]:
+        """Write the label of each frame in turn, then the end; `asr.model.labeller`."""
+        frames = encoded.memory["log_probs"]
+        places = np.minimum(steps, frames.shape[1] - 1)
+        log_probs = np.take_along_axis(frames, places[..., None], axis=1)
+        ended = np.full(frames.shape[-1], -1e9, "float32")
+        ended[END] = 0.0
+        is_over = steps >= encoded.memory_lengths[:, None]
+        log_probs = np.where(is_over[..., None], ended, log_probs)
+        weights = np.eye(frames.shape[1], dtype="float32")[places]
         return log_probs, weights, {"step": steps + 1}
 
     def rescore(

@@ -34,6 +34,8 @@ def weight_shapes(config: ModelConfig, vocabulary: int, *, text: bool) -> Shapes
         shapes |= _dense("phones", states, count) | {"phones/log_prior": (count,)}
     if decoder.kind == "pooling":
         return shapes | _pooling(memory, attention.units, vocabulary)
+    if decoder.kind == "labels":
+        return shapes | _dense("decoder/logits", memory, decoder.labels)
     if attention.kind == "multi_head":
         _check_heads("model.attention", attention.heads, attention.units)
     return (

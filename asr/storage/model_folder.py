@@ -63,6 +63,8 @@ class FolderConfig:
         model: Architecture and sizes.
         decoding: Default decoding options.
         calibration: Map from word probabilities to confidences.
+        spellings: Words with capitals inside, such as `McDonald`, that a model of the
+            task `restoration` writes so.
         training: Facts about the training: name, data, steps, scores.
     """
 
@@ -73,6 +75,7 @@ class FolderConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     calibration: Calibration = field(default_factory=Calibration)
+    spellings: tuple[str, ...] = ()
     training: dict[str, Any] = field(default_factory=dict)
 
 

@@ -2,6 +2,7 @@
 
 from asr.tasks.base import Task
 from asr.tasks.pronunciation import Pronunciation
+from asr.tasks.restoration import Restoration
 from asr.tasks.speech_recognition import Classification, SpeechRecognition
 from asr.tasks.text import Summarization, Translation
 
@@ -11,4 +12,5 @@ TASKS: dict[str, type[Task]] = {
     "translation": Translation,
     "summarization": Summarization,
     "pronunciation": Pronunciation,
+    "restoration": Restoration,
 }

@@ -71,6 +71,10 @@ class Task(ABC):
     def texts(record: Any, normalize: Callable[[str], str]) -> Sequence[str]:
         """Return the normalised texts of a record, all that the tokenizer encodes."""
 
+    def spellings(self, records: Iterable[Any]) -> tuple[str, ...]:  # noqa: ARG002 - for one task
+        """Return the words of training records whose spelling the model must know."""
+        return ()
+
     @property
     def vocabulary(self) -> int:
         """Number of tokens."""

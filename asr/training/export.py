@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from asr.config.parsing import to_dict
-from asr.files import atomic_write, replaced_folder
+from asr.files import atomic_write, model_path, replaced_folder
 from asr.reports import curves
 from asr.storage.keras_model import weights_of
 from asr.storage.model_card import model_card
-from asr.storage.model_folder import FolderConfig, write_model
+from asr.storage.model_folder import FolderConfig, read_config, write_model
 from asr.training.run_folder import LOG, MODEL
 from asr.training.setup import Training
 
@@ -61,6 +61,7 @@ def export_model(training: Training) -> None:
         language=recipe.data.language,
         model=recipe.model,
         decoding=recipe.decoding,
+        spellings=_spellings(training),
         training=facts,
     )
     with replaced_folder(training.output / MODEL) as folder:
@@ -80,6 +81,14 @@ def _sources(training: Training) -> list[dict[str, Any]]:
     keys = set(map(key, own))
     earlier = training.progress.start_sources
     return [source for source in earlier if key(source) not in keys] + own
+
+
+def _spellings(training: Training) -> tuple[str, ...]:
+    """Return the spellings of the training data, and those of the start model."""
+    start = training.recipe.train.start
+    earlier = read_config(model_path(start)).spellings if start else ()
+    own = training.task.spellings(it.record for it in training.data.examples)
+    return tuple(sorted({word.lower(): word for word in (*own, *earlier)}.values()))
 
 
 def write_history(output: Path, history: list[dict[str, Any]], best: int) -> None:

@@ -17,6 +17,7 @@ from asr.config.schema import DecodingConfig
 from asr.data.manifest import Utterance
 from asr.errors import AsrError
 from asr.formats.transcript import Alternative, Segment, Transcript, Word
+from asr.storage.model_folder import FolderConfig
 
 
 class Ended(NamedTuple):
@@ -59,6 +60,7 @@ class FakeRecognizer:
     calls: list[dict[str, Any]] = field(default_factory=list)
     searches: list[DecodingConfig] = field(default_factory=list)
     loaded: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    config: FolderConfig = field(default_factory=lambda: FolderConfig(language="fr"))
 
     times_words = True
 

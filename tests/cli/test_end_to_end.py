@@ -47,7 +47,9 @@ def test_train_logs_for_tensorboard(tiny_run):
 
 def test_transcribe(run, model, clips):
     first, second = clips[0], clips[1]
-    ended = run("transcribe", "--no-vad", "--model", model, first.audio, second.audio)
+    ended = run(
+        "transcribe", "--raw", "--no-vad", "--model", model, first.audio, second.audio
+    )
     assert ended.status == 0
     assert ended.out == f"{first.audio}: {first.text}\n{second.audio}: {second.text}\n"
     assert ended.err == ""
@@ -56,8 +58,8 @@ def test_transcribe(run, model, clips):
 def test_transcribe_to_files(run, model, clips, tmp_path):
     folder = tmp_path / "out"
     ended = run(
-        "transcribe", "--no-vad", "--model", model, clips[0].audio, "-o", folder,
-        "-f", "all", "--n-best", 3,
+        "transcribe", "--raw", "--no-vad", "--model", model, clips[0].audio,
+        "-o", folder, "-f", "all", "--n-best", 3,
     )  # fmt: skip
     assert (ended.status, ended.out) == (0, "")
     stem = clips[0].audio.stem
@@ -77,7 +79,7 @@ def test_transcribe_standard_input_and_bad_files(
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
     soundfile.write(tmp_path / "empty.wav", [], 16000)
     ended = run(
-        "transcribe", "--no-vad", "--model", model, "-", tmp_path / "bad.wav",
+        "transcribe", "--raw", "--no-vad", "--model", model, "-", tmp_path / "bad.wav",
         tmp_path / "empty.wav", clips[0].audio,
     )  # fmt: skip
     assert ended.status == 4

@@ -13,6 +13,7 @@ from asr.audio.decoders import RawSamples
 from asr.cli import listen
 from asr.config.schema import DecodingConfig
 from asr.formats.transcript import Segment
+from asr.storage.model_folder import FolderConfig
 
 heard: list[DecodingConfig] = []
 
@@ -22,6 +23,7 @@ class Listener:
 
     rate = 8000
     decoding = DecodingConfig()
+    config = FolderConfig(language="fr")
 
     def warm_up(self, decoding):
         """Be ready."""

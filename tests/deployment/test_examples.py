@@ -6,6 +6,7 @@ import pytest
 
 from tests.exported_models import (
     CLASSIFIER,
+    LABELLER,
     TEXT,
     exported,
     greedy_text,
@@ -22,6 +23,7 @@ KINDS = {
     "luong": {"attention": {"kind": "luong"}, "encoder": {"kind": "self", "heads": 2}},
     "copying": TEXT | {"decoder": {"copy": True, "tied": True}},
     "classifier": CLASSIFIER,
+    "labeller": LABELLER,
 }
 
 
@@ -31,6 +33,7 @@ KINDS = {
         *(("litert", kind) for kind in KINDS),
         ("savedmodel", "copying"),
         ("savedmodel", "classifier"),
+        ("savedmodel", "labeller"),
     ],
 )
 def test_an_example_writes_our_text(form, kind, tmp_path, monkeypatch):

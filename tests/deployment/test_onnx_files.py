@@ -21,6 +21,7 @@ from asr.runtime.frontend import LogMel
 from asr.storage.model_folder import read_model
 from tests.exported_models import (
     CLASSIFIER,
+    LABELLER,
     TEXT,
     greedy_text,
     run_example,
@@ -40,6 +41,7 @@ KINDS = {
     "text": TEXT,
     "copying": TEXT | {"decoder": {"copy": True, "tied": True}},
     "classifier": CLASSIFIER,
+    "labeller": LABELLER,
 }
 
 

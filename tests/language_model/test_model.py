@@ -568,7 +568,7 @@ def test_commands(capsys, folder, tones, tiny_run, tmp_path, monkeypatch):
     options = ("--language-model", model, "--lm-weight", 10, "--word-bonus", 1)
     ended = run(
         "transcribe", tones / "clip00.wav", "--model", tiny_run / "model", "--no-vad",
-        *options,
+        "--raw", *options,
     )  # fmt: skip
     assert ended.status == 0
     assert {"AB", "CDE"} & set(ended.out.split())

@@ -17,6 +17,7 @@ from asr.runtime.frontend import LogMel
 from asr.storage.keras_model import build, network_of
 from asr.storage.model_folder import read_model
 from asr.tasks import TASKS
+from asr.text.special_tokens import END
 from asr.text.tokenizers import CharacterTokenizer, LabelTokenizer
 
 TOLERANCE = 1e-4
@@ -151,6 +152,37 @@ def test_pooling():
     expected = log_softmax(outputs["logits"])
     np.testing.assert_allclose(found["log_probs"], expected, atol=TOLERANCE)
     np.testing.assert_allclose(found["weights"], outputs["weights"], atol=TOLERANCE)
+
+
+def test_labels():
+    tree = TEXT | {"decoder": {"kind": "labels", "labels": 9}}
+    tree["encoder"] = TEXT["encoder"] | {"convolutions": 0}
+    model, network = made(tree)
+    sources = sources_for(network, np.random.default_rng(6))
+    rows, sizes = padded(sources)
+    tokens = np.ones(rows.shape, "int32")
+    outputs = model({"source": rows, "source_lengths": sizes, "tokens": tokens})
+    encoded = network.encode(sources)
+    expected = log_softmax(outputs["logits"])
+    assert expected.shape == (2, 9, 9)
+    for row, size in enumerate(sizes):
+        found = encoded.memory["log_probs"][row, :size]
+        np.testing.assert_allclose(found, expected[row, :size], atol=TOLERANCE)
+        alone = network.row(encoded, row)
+        np.testing.assert_array_equal(alone.memory["log_probs"][0], found)
+    state = network.initial_state(encoded, 1)
+    for place in range(10):
+        log_probs, seen, state = network.step(tokens[:, :1], state, encoded)
+        for row, size in enumerate(sizes):
+            if place < size:
+                found = encoded.memory["log_probs"][row, place]
+                np.testing.assert_array_equal(log_probs[row, 0], found)
+                weights = outputs["weights"][row, place]
+                np.testing.assert_array_equal(seen[row, 0], weights)
+            else:
+                assert log_probs[row, 0].argmax() == END
+    seen = network.attention(sources[0], [1] * 4)
+    np.testing.assert_array_equal(seen, np.eye(4, 9))
 
 
 def test_neighbours_and_padding_do_not_matter():

@@ -1,0 +1,78 @@
+"""Labels of words -> words with their case and marks."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from asr.text.written import CASES, MARKS, SENTENCE_ENDS, with_case
+
+_PLAIN = re.compile(r"[A-Za-z'\u2019-]*[A-Za-z][A-Za-z'\u2019-]*")
+_MARKABLE = re.compile(r".*[A-Za-z0-9'\u2019%]", re.DOTALL)
+_MARKS = "".join(MARKS)
+_FIRST_PERSON = re.compile(r"i(['\u2019].*)?", re.IGNORECASE)
+_ENDS = [MARKS.index(mark) for mark in sorted(SENTENCE_ENDS)]
+
+
+class Label(NamedTuple):
+    """Label of a word.
+
+    Attributes:
+        mark: Index of the mark behind it.
+        end: The same, if the word ends the text.
+        cases: Index of its case, with each mark.
+    """
+
+    mark: int
+    end: int
+    cases: list[int]
+
+
+def labels_of(probabilities: np.ndarray) -> list[Label]:
+    """Choose the most probable marks and cases, (n, C, M) -> n labels."""
+    marks = probabilities.sum(axis=1)
+    best, cases = marks.argmax(axis=1), probabilities.argmax(axis=1)
+    ends = np.array(_ENDS)[marks[:, _ENDS].argmax(axis=1)]
+    every = zip(best.tolist(), ends.tolist(), cases.tolist(), strict=True)
+    return [Label(*entry) for entry in every]
+
+
+class Writer:
+    """Writes the words of one text in turn.
+
+    Args:
+        spellings: Word in lower case -> its spelling with capitals inside.
+    """
+
+    def __init__(self, spellings: dict[str, str]) -> None:
+        self._spellings = spellings
+        self._begins = True  # the next word begins a sentence
+
+    def write(self, word: str, label: Label, *, last: bool = False) -> str:
+        """Return a word in its case, with the mark behind it.
+
+        Args:
+            word: The word; a mark that it has stays.
+            label: Its label.
+            last: Whether it ends the text, and so a sentence.
+        """
+        place = label.end if last else label.mark
+        case, mark = CASES[label.cases[place]], MARKS[place]
+        stem = word.rstrip(_MARKS) or word
+        behind = word[len(stem) :]
+        if not behind and _MARKABLE.fullmatch(stem):
+            behind = mark
+        begins, self._begins = self._begins, "." in behind
+        return self._cased(stem, case, begins=begins) + behind
+
+    def _cased(self, word: str, case: str, *, begins: bool) -> str:
+        written_by_hand = not (word.islower() or word.isupper())
+        if written_by_hand or not _PLAIN.fullmatch(word):
+            return word
+        if case == "mixed":
+            return self._spellings.get(word.lower(), with_case(word, case))
+        if case == "lower" and (begins or _FIRST_PERSON.fullmatch(word)):
+            return with_case(word, "title")
+        return with_case(word, case)

@@ -64,7 +64,7 @@ class Writer:
         behind = word[len(stem) :]
         if not behind and _MARKABLE.fullmatch(stem):
             behind = mark
-        begins, self._begins = self._begins, "." in behind
+        begins, self._begins = self._begins, not SENTENCE_ENDS.isdisjoint(behind)
         return self._cased(stem, case, begins=begins) + behind
 
     def _cased(self, word: str, case: str, *, begins: bool) -> str:

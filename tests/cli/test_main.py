@@ -62,6 +62,7 @@ def test_every_command_module_is_listed(root):
         "options",
         "outputs",
         "progress",
+        "restoration",
         "terminal",
         "text_commands",
     }

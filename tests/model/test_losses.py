@@ -253,20 +253,27 @@ def test_ctc_of_nothing_but_silence_is_finite():
 
 def test_cross_entropy_by_hand():
     probabilities = np.array(
-        [[[0.5, 0.25, 0.25], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [0.9, 0.05, 0.05]]]
+        [[[0.25, 0.5, 0.25], [0.1, 0.8, 0.1]], [[0.2, 0.2, 0.6], [0.05, 0.9, 0.05]]]
     )
     logits = np.log(probabilities).astype("float32") + 7.0
-    labels = np.array([[0, 1], [2, 0]], "int32")
+    labels = np.array([[1, 1], [2, 1]], "int32")
     loss = cross_entropy(logits, labels, np.array([2, 1], "int32"))
     expected = -(math.log(0.5) + math.log(0.8) + math.log(0.6)) / 3
     np.testing.assert_allclose(loss, expected, rtol=1e-6)
 
 
+def test_the_blank_stands_for_no_label():
+    logits = np.log(np.array([[[0.25, 0.5, 0.25], [0.1, 0.8, 0.1]]])).astype("float32")
+    labels, lengths = np.array([[1, 0]], "int32"), np.array([2], "int32")
+    loss = cross_entropy(logits, labels, lengths)
+    np.testing.assert_allclose(loss, -math.log(0.5), rtol=1e-6)
+
+
 def test_smoothing_by_hand():
-    probabilities = np.array([[[0.5, 0.25, 0.25]]])
+    probabilities = np.array([[[0.25, 0.5, 0.25]]])
     logits = np.log(probabilities).astype("float32")
-    loss = cross_entropy(logits, np.array([[0]], "int32"), np.array([1], "int32"), 0.3)
-    target = np.array([0.8, 0.1, 0.1])
+    loss = cross_entropy(logits, np.array([[1]], "int32"), np.array([1], "int32"), 0.3)
+    target = np.array([0.1, 0.8, 0.1])
     np.testing.assert_allclose(loss, -(target * np.log(probabilities)).sum(), rtol=1e-6)
 
 

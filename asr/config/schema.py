@@ -16,7 +16,7 @@ def number(default: T, low: float, high: float) -> T:
     return field(default=default, metadata={"range": (low, high)})
 
 
-BATCH_SECONDS = 96.0
+BATCH_SECONDS = 60.0
 """Default length of padded audio transcribed at once, in seconds."""
 
 LANGUAGE_MODEL = "language_model"

@@ -46,7 +46,7 @@ class TranscribeOptions:
         channel: Channel to decode, from 1 on; None for that of a manifest's entry, or
             else the mean of all.
         track: Sound track of files to decode, from 1 on; None for the first.
-        batch_seconds: Seconds of audio decoded at once; 96 by default.
+        batch_seconds: Seconds of audio decoded at once; 60 by default.
         on_progress: Called with the seconds of audio finished since the last call.
         on_segment: Called with each segment with text as soon as it is decoded, in
             order of recordings and time.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from asr.cli import options, terminal, text_commands
+from asr.cli import terminal, text_commands
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 def command(
     sources: tuple[str, ...],
     model: str,
-    n_best: int,
-    beam_size: int | None,
     threads: int | None,
     as_json: bool,
+    **search: Any,
 ) -> None:
     """Print the phones of words.
 
@@ -37,13 +35,10 @@ def command(
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
     generator = load_generator(model, threads=threads)
-    beam = beam_size or max(n_best, generator.decoding.beam_size)
-    search = {"beam_size": beam, "n_best": n_best}
-    decoding = options.decoding_config(generator.decoding, search)
+    if not search["beam_size"]:  # wide enough for all pronunciations asked for
+        search["beam_size"] = max(search["n_best"], generator.decoding.beam_size)
     words = _words(generator, sources)
-    generations = generator.generate_many(words, decoding=decoding)
-    if "-" in sources and sys.stdin.isatty():  # answer each typed line at once
-        generations = (generator.generate(word, decoding=decoding) for word in words)
+    generations = text_commands.generate(generator, sources, words, search)
     for generation in generations:
         if as_json:
             terminal.print_json(generation.to_json())

@@ -14,7 +14,9 @@ from asr.data.text_files import text_lines
 from asr.errors import DataError, UsageError, cannot_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from asr.inference.generator import Generation, TextGenerator
 
 
 F = TypeVar("F", bound="Callable[..., Any]")
@@ -81,26 +83,37 @@ def _is_file(source: str) -> bool:
     return exists
 
 
+def generate(
+    generator: TextGenerator, sources: Sequence[str], texts: Iterable[str], search: Any
+) -> Iterator[Generation]:
+    """Yield what a model writes for each text, for a typed one at once.
+
+    Args:
+        generator: The model.
+        sources: Arguments of the command.
+        texts: The texts of these arguments.
+        search: Values of `n_best` and `beam_size`.
+    """
+    decoding = options.decoding_config(generator.decoding, search)
+    if any(map(is_typed, sources)):
+        return (generator.generate(text, decoding=decoding) for text in texts)
+    return generator.generate_many(texts, decoding=decoding)
+
+
 def write(
     sources: Sequence[str],
     *,
     whole: bool,
     model: str,
-    n_best: int,
-    beam_size: int | None,
     threads: int | None,
     as_json: bool,
+    **search: int | None,
 ) -> None:
     """Print the output of a model for each text of `read` as soon as it is ready."""
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
     generator = load_generator(model, threads=threads)
-    search = {"beam_size": beam_size, "n_best": n_best}
-    decoding = options.decoding_config(generator.decoding, search)
-    texts = read(sources, whole=whole)
-    generations = generator.generate_many(texts, decoding=decoding)
-    if any(map(is_typed, sources)):  # answer each typed line at once
-        generations = (generator.generate(text, decoding=decoding) for text in texts)
+    generations = generate(generator, sources, read(sources, whole=whole), search)
     for number, generation in enumerate(generations, 1):
         if generation.left_out:
             click.echo(
@@ -110,7 +123,7 @@ def write(
             )
         if as_json:
             terminal.print_json(generation.to_json())
-        elif n_best == 1:
+        elif search["n_best"] == 1:
             click.echo(generation.text)
         else:
             for hypothesis in generation.alternatives:

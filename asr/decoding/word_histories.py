@@ -6,8 +6,8 @@ from typing import Protocol
 
 import numpy as np
 
+from asr.decoding.hash_table import HashTable
 from asr.decoding.hotwords import HotwordScorer
-from asr.decoding.key_table import KeyTable
 from asr.decoding.prefix_tree import PhoneTree
 
 TINY = 1e-30  # smallest probability of a word
@@ -49,9 +49,9 @@ class Histories:
         self.tree, self.language, self.weight = tree, language, weight
         self.hotwords = hotwords
         context = language.start()
-        self._numbers = KeyTable()  # (parent, word) -> row - 1
+        self._numbers = HashTable()  # (parent, word) -> row - 1
         # All that predicts what follows, one table for each further number of it.
-        self._futures = [KeyTable() for _ in context[0]]
+        self._futures = [HashTable() for _ in context[0]]
         fields = [
             ("parent", np.int64),  # history without its last word
             ("word", np.int64),  # last word

@@ -11,23 +11,14 @@ from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.prefix_tree import ROOT, PhoneTree, SearchTree, phone_tree
 from asr.language_model.open_vocabulary import OpenVocabulary
+from tests.dense_trigrams import FIRST, DenseTrigrams
 
 # Words 4 to 8: a part of another, one said in two ways, two that sound alike.
 NAMES = ["", "", "", "", "ab", "abc", "c", "see", "b"]
 SPOKEN = [((1, 2), 4), ((1, 2, 3), 5), ((3,), 6), ((3,), 7), ((2,), 8), ((2, 1), 8)]
-FIRST, END = 1, 2
+END = 2
 CHANCES = np.random.default_rng(4).dirichlet(np.ones(9), size=(9, 9))
-
-
-class Toy:
-    """Trigrams in a dense table; a history is the last two words."""
-
-    def start(self):
-        return np.array([[FIRST, FIRST]])
-
-    def extend(self, histories, words):
-        before, last = histories.T
-        return CHANCES[before, last, words], np.stack([last, words], axis=1)
+TOY = DenseTrigrams(CHANCES)
 
 
 def predict(before, last, word):
@@ -56,7 +47,7 @@ def search(**options):
     tree = phone_tree(pronunciations, words)
     options = {"weight": 0.7, "beam": 10**6, "width": np.inf, **options}
     found = SearchTree(tree, tree.lookahead(scores))
-    return LexiconSearch(found, Toy(), NAMES, **options)
+    return LexiconSearch(found, TOY, NAMES, **options)
 
 
 def frames(seed, count, sharpness=2.0):
@@ -233,7 +224,7 @@ def test_words_that_are_added_to_a_tree_are_words_like_others(count, seed):
     tree = SearchTree(first, first.lookahead(scores))
     tree = tree.joined(second, second.lookahead(scores))
     log_probs = frames(seed, 3)
-    finder = LexiconSearch(tree, Toy(), NAMES, weight=0.7, beam=10**6, width=np.inf)
+    finder = LexiconSearch(tree, TOY, NAMES, weight=0.7, beam=10**6, width=np.inf)
     found, expected = finder(log_probs, 1000), everything(log_probs, 0.7)
     assert [it.words for it in found] == [words for _, words, *_ in expected]
     for it, (_, _, sound, text, _) in zip(found, expected, strict=True):
@@ -261,7 +252,7 @@ def test_texts_begin_with_a_prefix(seed, prefix):
     tree = parts(SPOKEN)
     tree = SearchTree(tree, tree.lookahead(scores))
     tree = tree.begun(parts([(way, len(NAMES)) for way in spoken]))
-    language = OpenVocabulary(Toy(), len(NAMES), [numbers])
+    language = OpenVocabulary(TOY, len(NAMES), [numbers])
     finder = LexiconSearch(
         tree, language, [*NAMES, prefix], weight=0.7, beam=10**6, width=np.inf
     )

@@ -14,6 +14,7 @@ from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
 from asr.decoding.prefix_tree import SearchTree, phone_tree
 from asr.inference.rescoring import RescoringDecoder
+from tests.dense_trigrams import DenseTrigrams
 from tests.tiny_speech import CONFIG, runtime_of, tiny_speech_model
 
 LETTERS = " abc"  # tokens 3 to 6
@@ -27,17 +28,7 @@ def encode(text):
 
 
 CHANCES = np.random.default_rng(4).dirichlet(np.ones(7), size=(7, 7))
-
-
-class Toy:
-    """Trigrams in a dense table; a history is the last two words."""
-
-    def start(self):
-        return np.array([[1, 1]])
-
-    def extend(self, histories, words):
-        before, last = histories.T
-        return CHANCES[before, last, words], np.stack([last, words], axis=1)
+TOY = DenseTrigrams(CHANCES)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +64,7 @@ def search(network, hotwords=None, **options):
     weight = config.lm_weight / config.phone_weight
     phones = LexiconSearch(
         SearchTree(tree, tree.lookahead(np.zeros(7))),
-        Toy(),
+        TOY,
         NAMES,
         weight=weight,
         beam=50,

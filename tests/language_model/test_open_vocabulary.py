@@ -14,27 +14,18 @@ from asr.language_model.open_vocabulary import (
     token_of,
     unpronounced,
 )
+from tests.dense_trigrams import DenseTrigrams
 
 SIZE = 7
 CHANCES = np.random.default_rng(4).dirichlet(np.ones(SIZE), size=(SIZE, SIZE))
-
-
-class Toy:
-    """Trigrams in a dense table; a history is the last two words."""
-
-    def start(self):
-        return np.array([[1, 1]])
-
-    def extend(self, histories, words):
-        before, last = histories.T
-        return CHANCES[before, last, words], np.stack([last, words], axis=1)
+TOY = DenseTrigrams(CHANCES)
 
 
 ADDED = [[UNKNOWN], [4, UNKNOWN, 5], [6, 4]]
 
 
 def test_added_words_are_predicted_as_what_they_stand_for():
-    language = OpenVocabulary(Toy(), SIZE, ADDED)
+    language = OpenVocabulary(TOY, SIZE, ADDED)
     np.testing.assert_array_equal(language.start(), [[1, 1]])
     histories = np.array([[1, 4], [4, 5], [5, 6], [3, 3], [6, 4]])
     words = np.array([5, SIZE, SIZE + 1, 4, SIZE + 2])
@@ -58,8 +49,8 @@ def test_words_of_the_vocabulary_are_predicted_as_without_added_ones():
         random.integers(SIZE, size=(50, 2)),
         random.integers(SIZE, size=50),
     )
-    found = OpenVocabulary(Toy(), SIZE, ADDED).extend(histories, words)
-    for one, other in zip(found, Toy().extend(histories, words), strict=True):
+    found = OpenVocabulary(TOY, SIZE, ADDED).extend(histories, words)
+    for one, other in zip(found, TOY.extend(histories, words), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -8,7 +8,7 @@ _EMPTY = -1
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash: 2^64 / phi
 
 
-class KeyTable:
+class HashTable:
     """Numbers keys in the order in which they are first seen.
 
     Attributes:

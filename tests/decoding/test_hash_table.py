@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from asr.decoding.key_table import KeyTable
+from asr.decoding.hash_table import HashTable
 
 
 def test_numbers_are_those_of_a_dict():
     random = np.random.default_rng(3)
-    table, expected = KeyTable(), {}
+    table, expected = HashTable(), {}
     # Few different keys, then many: the table grows and keys meet in one slot.
     for high in (50, 10**4, 2**62):
         for size in (0, 1, 300, 5000):

@@ -144,7 +144,19 @@ def tiny_run(tiny_recipe, tones, tmp_path_factory) -> Path:
     return folder
 
 
-TINY_TEXT = """
+TINY_TRAIN = """
+train:
+  epochs: 14
+  learning_rate: 1e-2
+  warmup_steps: 20
+  ema: 0.9
+  label_smoothing: 0
+  tensorboard: false
+"""
+"""How recipes of texts train that must learn in seconds."""
+
+TINY_TEXT = (
+    """
 base: {base}
 name: tiny-text
 data:
@@ -157,15 +169,10 @@ model:
   encoder: {{units: 32, memory_units: 32, dropout: 0}}
   decoder: {{units: 32, embedding: 16, dropout: 0, embedding_dropout: 0, copy: true}}
   attention: {{units: 16, location_filters: 2, location_width: 3}}
-train:
-  epochs: 14
-  learning_rate: 1e-2
-  warmup_steps: 20
-  ema: 0.9
-  label_smoothing: 0
-  coverage_weight: 0.01
-  tensorboard: false
 """
+    + TINY_TRAIN
+    + "  coverage_weight: 0.01\n"
+)
 """A recipe that learns to write `b a!` for `a b` in a quarter of a minute."""
 
 
@@ -202,7 +209,8 @@ def tiny_text_run(tiny_texts, tmp_path_factory) -> Path:
     return folder
 
 
-TINY_PRONOUNCE = """
+TINY_PRONOUNCE = (
+    """
 base: {base}
 data:
   longest: 12
@@ -213,14 +221,9 @@ model:
   encoder: {{layers: 1, units: 32, memory_units: 32, dropout: 0}}
   decoder: {{units: 32, embedding: 16, dropout: 0, embedding_dropout: 0}}
   attention: {{units: 16}}
-train:
-  epochs: 14
-  learning_rate: 1e-2
-  warmup_steps: 20
-  ema: 0.9
-  label_smoothing: 0
-  tensorboard: false
 """
+    + TINY_TRAIN
+)
 
 
 @pytest.fixture(scope="session")

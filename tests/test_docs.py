@@ -65,7 +65,7 @@ def test_the_python_page_runs(
     exec(code.replace('"english"', repr(str(tiny_run / "model"))), names)
     printed = capsys.readouterr().out
     # Other decoding settings may give another text.
-    assert printed.count(names["transcript"].text) >= 5
+    assert printed.count(names["transcript"].text) in (7, 8)
     assert "not read: gone.flac: No such file" in printed
     assert names["subtitles"].startswith("1\n00:00:")
 

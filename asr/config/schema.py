@@ -347,7 +347,7 @@ class DecodingConfig:
         phone_weight: Share of the phone score in lexicon decoding; the attention score
             has the rest. 0 searches by characters. Lexicon decoding needs
             `model.phones` and a language model with pronunciations, and finds only its
-            words. A first pass with phones keeps 25 nodes of the lexicon for each of
+            words. A first pass with phones keeps 40 nodes of the lexicon for each of
             `beam_size` texts, with the language model times `lm_weight / phone_weight`;
             attention rescores the best texts. `ctc_weight`, `word_bonus` and `length_*`
             have no effect. Words of `hotwords`, `words` and `prefix` that the language

@@ -73,31 +73,35 @@ class RescoringDecoder:
         # Nothing was found, or the decoder has no part in the score.
         if not labels or self.config.phone_weight == 1:
             return np.zeros(len(labels))
-        # Texts of a beam mostly differ at their ends: what some share is read once.
         lengths = np.array([len(label) for label in labels])
         padded = pad_rows(labels, int(lengths.max()), "int64")
-        order = np.lexsort(padded.T[::-1])
-        padded = padded[order]
-        differs = np.cumsum(padded[1:] != padded[:-1], axis=1) > 0
-        # Of each text, the number of its label's beginning among the different ones.
-        groups = np.cumsum(np.vstack([np.zeros_like(padded[:1]), differs]), axis=0)
-        tokens = np.roll(padded, 1, axis=1)
+        scores = self._scores(padded, self.network.row(encoded, row))
+        inside = np.arange(padded.shape[1]) < lengths[:, None]
+        return np.sum(scores * inside, axis=1)
+
+    def _scores(self, labels: np.ndarray, memory: Encoded) -> np.ndarray:
+        """Return the log probability of each label of texts, (K, U) both.
+
+        Texts of a beam mostly differ at their ends: what some share is read once.
+        """
+        order = np.lexsort(labels.T[::-1])  # texts that begin alike stand together
+        labels = labels[order]
+        differs = np.cumsum(labels[1:] != labels[:-1], axis=1) > 0
+        # Number of each text's beginning, up to a label, among the different ones.
+        groups = np.cumsum(np.vstack([np.zeros_like(labels[:1]), differs]), axis=0)
+        tokens = np.roll(labels, 1, axis=1)
         tokens[:, 0] = self.special.start
-        widths = groups[-1].astype(int) + 1
-        scores = np.zeros(padded.shape)
-        memory, state = self.network.row(encoded, row), None
-        for begin, end in _parts(widths):
+        scores, state = np.zeros(labels.shape), None
+        for begin, end in _parts(groups[-1] + 1):
             group = groups[:, end - 1]
             _, texts = np.unique(group, return_index=True)
             if state:
                 before = groups[texts, begin - 1]
                 state = {name: value[:, before] for name, value in state.items()}
             part = (None, texts, slice(begin, end))
-            read = self.network.rescore(tokens[part], padded[part], memory, state)
+            read = self.network.rescore(tokens[part], labels[part], memory, state)
             scores[:, begin:end], state = read.scores[0, group], read.state
-        inside = np.arange(padded.shape[1]) < lengths[order, None]
-        totals = np.sum(scores * inside, axis=1)
-        return totals[np.argsort(order)]
+        return scores[np.argsort(order)]
 
     def _n_best(
         self,

@@ -167,3 +167,19 @@ def test_phones_alone_ask_no_decoder(model, network, recordings, monkeypatch):
     heard = two.first_pass(phone_scores(model, recordings[0]), 4)
     best = max(it.acoustic + 0.3 * it.language for it in heard)
     assert found.scores[0, 0] == pytest.approx(best, abs=1e-3)
+
+
+def test_texts_that_begin_alike_are_scored_as_each_alone(network, recordings):
+    two = search(network)
+    encoded = network.encode(recordings[:1])
+    random = np.random.default_rng(2)
+    begun = random.integers(3, 6, 9)
+    labels = [
+        [*begun[:shared], *random.integers(3, 6, extra), two.special.end]
+        for shared, extra in ((9, 0), (9, 3), (4, 6), (9, 3), (0, 2), (1, 0), (8, 1))
+    ]
+    labels.append(labels[1])
+    together = two._rescore(encoded, 0, labels)
+    alone = [two._rescore(encoded, 0, [label])[0] for label in labels]
+    np.testing.assert_allclose(together, alone, atol=1e-4)
+    assert len(set(np.round(together, 3))) > 4

@@ -272,6 +272,12 @@ def test_light_packages_load_no_tensorflow(sources):
     assert not loaded & {"tensorflow", "keras", "librosa", "jax"}
 
 
+def test_the_server_alone_loads_its_libraries(sources):
+    others = [it for it in light(sources) if not it.startswith("asr.deployment.server")]
+    loaded = loaded_after("\n".join(f"import {name}" for name in others))
+    assert not loaded & {"starlette", "uvicorn", "websockets", "multipart"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "absent"),
     [
@@ -281,6 +287,7 @@ def test_light_packages_load_no_tensorflow(sources):
         (["prepare", "--help"], {"tensorflow", "keras", "matplotlib"}),
         (["transcribe", "--help"], {"tensorflow", "numpy", "soundfile", "rich"}),
         (["evaluate", "--help"], {"tensorflow", "keras"}),
+        (["serve", "--help"], {"numpy", "starlette", "uvicorn"}),
         (["train", "--help"], {"tensorflow", "keras"}),
     ],
 )

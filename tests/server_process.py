@@ -108,7 +108,11 @@ def running(folder: Path, *arguments: str) -> Iterator[ServerProcess]:
     environment = {**os.environ, "TMPDIR": str(folder)}
     with log.open("wb") as errors:
         process = subprocess.Popen(
-            [*command, *arguments], stderr=errors, cwd=ROOT, env=environment
+            [*command, *arguments],
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            cwd=ROOT,
+            env=environment,
         )
     try:
         end = time.monotonic() + 60

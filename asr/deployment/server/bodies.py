@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ _MOST_FIELDS = 40
 _FIELD_BYTES = 100_000
 _JSON_BYTES = 1_000_000
 _DRAIN_SECONDS = 10.0
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class Uploads:
@@ -161,6 +163,8 @@ async def json_of(request: Request, kinds: Mapping[str, type]) -> dict[str, Any]
         if not isinstance(value, kinds[name]):
             wanted = {bool: "true or false", str: "a text"}[kinds[name]]
             raise invalid(f"{name} must be {wanted}, got {quoted(value)}", name)
+        if isinstance(value, str) and _SURROGATE.search(value):
+            raise invalid(f"{name} has half a character (a lone surrogate)", name)
     return values
 
 

@@ -93,7 +93,7 @@ class Gate:
             self.check(scope)
         except HTTPError as error:
             await receive()
-            await error.response()(scope, receive, _refusing(send))
+            await error.response()(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
@@ -153,12 +153,3 @@ def _name(host: str) -> str | None:
 def _known(method: str) -> str:
     """Return a method as a label; clients can invent any number of others."""
     return method if method in ("GET", "HEAD", "POST", "OPTIONS") else "other"
-
-
-def _refusing(send: Send) -> Send:
-    """Return a `send` that answers the handshake of a socket with a response."""
-
-    async def answer(message: Message) -> None:
-        await send({**message, "type": f"websocket.{message['type']}"})
-
-    return answer

@@ -107,8 +107,10 @@ def _json(path: bytes, body: bytes) -> bytes:
 
 
 def _field(name: bytes, value: bytes) -> bytes:
-    return b'--b\r\nContent-Disposition: form-data; name="' + name + (
-        b'"\r\n\r\n' + value + b"\r\n"
+    return (
+        b'--b\r\nContent-Disposition: form-data; name="'
+        + name
+        + (b'"\r\n\r\n' + value + b"\r\n")
     )
 
 

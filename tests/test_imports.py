@@ -310,6 +310,15 @@ assert main(["transcribe", "data/samples/river.wav"]) == 130
     assert not loaded & {"numpy", "soundfile", "onnxruntime", "rich", "jiwer"}
 
 
+def test_onnx_runtime_reports_to_nobody(tmp_path, monkeypatch):
+    # Its telemetry writes the number of a session into this folder.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    loaded = loaded_after("import asr.runtime.network")
+    assert "onnxruntime" in loaded
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_importing_the_package_loads_nothing_heavy():
     loaded = loaded_after("import asr; asr.__version__; dir(asr)")
     assert not loaded & {"tensorflow", "keras", "numpy", "click"}

@@ -76,7 +76,11 @@ def test_calls_that_gather_make_a_batch(recorder):
 
 def test_a_batch_is_bounded_with_its_padding(recorder):
     found = gathered(
-        JointDecoder(RATE), recorder, (source(1, 20),), (source(2, 15),), (source(3, 1),)
+        JointDecoder(RATE),
+        recorder,
+        (source(1, 20),),
+        (source(2, 15),),
+        (source(3, 1),),
     )
     assert [it.result()[0][0] for it in found] == [1, 2, 3]
     # The shortest is first; three times 20 s would be more than 40 s.

@@ -78,7 +78,7 @@ def malformed(draw: random.Random) -> bytes:
         _whole(_FORM, _field(b"model", b"english") * 50 + form + b"\r\n--b--\r\n"),
         _whole(_FORM, _field(b"prompt", b"a" * 200_000) + form + b"\r\n--b--\r\n"),
         _whole(b"Content-Type: multipart/form-data\r\n", form),
-        _whole(b"Content-Type: application/x-www-form-urlencoded\r\n", b"file=" + noise),
+        _whole(b"Content-Type: text/plain\r\n", b"file=" + noise),
         _whole(b"Content-Type: " + noise.hex().encode()[:500] + b"\r\n", form),
         _json(b"/v1/translations", b"[" * draw.randint(1, 50_000)),
         _json(b"/v1/translations", b'{"text": ' + noise + b"}"),

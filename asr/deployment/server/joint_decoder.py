@@ -25,7 +25,7 @@ _BATCH_SECONDS = 40.0  # of padded audio
 _PATIENCE = 0.1  # seconds that a second of audio lets shorter calls go before it
 
 
-@dataclass
+@dataclass(eq=False)  # arrays have no truth value
 class _Call:
     """Sources that a thread waits for."""
 
@@ -100,7 +100,7 @@ class JointDecoder:
         self.batches, self.segments = self.batches + 1, self.segments + len(sources)
         try:
             decoded = calls[0].decoder.decode(sources, first)
-        except BaseException as error:
+        except BaseException as error:  # this thread must not end
             if len(calls) > 1:  # one of them must not fail the others
                 for call in calls:
                     self._decode([call])

@@ -87,6 +87,23 @@ def test_a_batch_is_bounded_with_its_padding(recorder):
     assert recorder.batches == [[0], [3, 2], [1]]
 
 
+def test_a_call_behind_one_that_does_not_fit_is_taken(recorder):
+    joint = JointDecoder(RATE)
+    with ThreadPoolExecutor(4) as executor:
+        executor.submit(decoded, joint, recorder, source(0))
+        assert recorder.begun.wait(10)
+        found = []
+        for value, seconds in ((1, 1), (2, 30), (3, 10)):
+            call = source(value, seconds)
+            found.append(executor.submit(decoded, joint, recorder, call))
+            while len(joint._calls) < value:
+                pass
+            joint._calls[-1].began = float(10 * value)  # in this order
+        recorder.may_go.set()
+        assert [it.result(10)[0][0] for it in found] == [1, 2, 3]
+    assert recorder.batches == [[0], [1, 3], [2]]
+
+
 def test_one_that_fails_does_not_fail_the_others(recorder):
     found = gathered(JointDecoder(RATE), recorder, (source(1),), (source(13),))
     assert found[0].result() == [(1, 1)]

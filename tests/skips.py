@@ -17,6 +17,7 @@ ALLOWED = (
     r"it has no weights to drop",
     r"needs espeak-ng",  # programs and not packages
     r"ffmpeg is not installed; .*",
+    r"chromium and chromedriver are not installed",
     r"root may read everything",
 )
 """Patterns of whole reasons."""

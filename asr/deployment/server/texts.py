@@ -21,7 +21,7 @@ _FIELDS = {"text": str, "model": str, "attention": bool}
 
 async def translations(request: Request) -> Response:
     """Translate a text line by line."""
-    return await _answer(request, "translation", lambda text: text.splitlines())
+    return await _answer(request, "translation", lambda text: text.split("\n"))
 
 
 async def summaries(request: Request) -> Response:

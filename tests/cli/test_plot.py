@@ -30,3 +30,16 @@ def test_errors(run, recognizer, samples, tmp_path, kind):
     ended = run("plot", kind, samples / "river.wav", "-o", tmp_path / "a.bmp")
     assert ended.status == 2
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"attention": {"weights": [[1]]}}', '{"attention": 3}', "{}\n{}"],
+)
+def test_json_without_weights(run, tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    ended = run("plot", "attention", path, "-o", tmp_path / "a.png")
+    assert ended.status == 5
+    assert "must be one JSON object with attention weights" in ended.err
+    assert run("plot", "attention", tmp_path / "gone.json").status == 5

@@ -105,6 +105,23 @@ def test_attention_has_the_tokens_of_both_sides(generator):
         generator.attention(" ")
 
 
+def test_attention_comes_with_the_text(generator):
+    texts = ["a b", "", "c"]
+    with_weights = list(generator.generate_many(texts, attention=True))
+    assert with_weights == list(generator.generate_many(texts))
+    assert with_weights[1].attention is None
+    seen, alone = with_weights[0].attention, generator.attention("a b")
+    assert (seen.tokens, seen.source) == (alone.tokens, alone.source)
+    np.testing.assert_allclose(seen.weights, alone.weights, atol=1e-5)
+    assert "attention" not in generator.generate("a b").to_json()
+
+
+def test_attention_of_the_best_of_several(generator):
+    decoding = replace(generator.decoding, n_best=3)
+    found = generator.generate("a b c", decoding=decoding, attention=True)
+    assert "".join(found.attention.tokens) == found.text + "</s>"
+
+
 def test_models_of_the_other_kind_are_refused(tiny_text_run, tiny_run):
     with pytest.raises(ModelError, match=r"takes text .*, not audio"):
         asr.load(tiny_text_run / "model")

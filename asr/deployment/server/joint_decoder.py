@@ -15,6 +15,8 @@ import numpy as np
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses
 from asr.files import model_path
+from asr.formats.attention import AttentionMap
+from asr.formats.transcript import Segment
 from asr.inference.beam_search_decoder import DecodedBatch
 from asr.inference.decoders import AnyDecoder
 from asr.inference.predictor import thread_count
@@ -22,6 +24,7 @@ from asr.inference.recognizer import Recognizer
 from asr.storage.model_folder import read_card, read_model
 
 _BATCH_SECONDS = 40.0  # of padded audio
+_PADDING = 0.2  # seconds around a segment that its attention map shows
 _PATIENCE = 0.1  # seconds that a second of audio lets shorter calls go before it
 
 
@@ -148,6 +151,19 @@ class JointRecognizer(Recognizer):
         loaded = read_model(folder, thread_count(threads))
         super().__init__(loaded, read_card(folder), str(name))
         self.joint = JointDecoder(self.rate)
+
+    def segment_attention(
+        self, samples: np.ndarray, segment: Segment
+    ) -> tuple[AttentionMap, float]:
+        """Return the attention weights of a segment, and the second they begin at.
+
+        Args:
+            samples: The recording, (N,) float32.
+            segment: One of its segments, as it was recognised.
+        """
+        first = max(0, round((segment.start - _PADDING) * self.rate))
+        part = samples[first : round((segment.end + _PADDING) * self.rate)]
+        return self._attention(part, segment.tokens), first / self.rate
 
     def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:
         """Return the decoder for some options; see `Predictor.search`."""

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 
 from asr.deployment.server.request_form import language_name
+from asr.formats.attention import AttentionMap
 from asr.formats.layout import timed_segments
 from asr.formats.transcript import Segment, Transcript, Word
 from asr.formats.writers import WRITERS
-from asr.inference.recognizer import Recognizer
-
-PADDING = 0.2
-"""Seconds around a segment that its attention map shows."""
 
 _COMPRESSION = 1.0  # the field compression_ratio, which this search has no use for
 _PERCENTILES = (5.0, 99.8)  # padding and digital silence would use most colours
@@ -101,39 +98,23 @@ def written(transcript: Transcript, kind: str) -> str:
     return WRITERS[{"text": "txt"}.get(kind, kind)](transcript)
 
 
-def attention_map(
-    recognizer: Recognizer, samples: np.ndarray, segment: Segment
-) -> dict[str, Any]:
+def attention_json(attention: AttentionMap, start: float) -> dict[str, Any]:
     """Return the attention weights of a segment, and the spectrogram under them.
 
     Args:
-        recognizer: The model.
-        samples: The recording, (N,) float32.
-        segment: One of its segments, as it was recognised.
+        attention: The weights.
+        start: Second of the recording at which they begin.
 
     Returns:
-        `start` in seconds, `tokens`, `weights` (a row for each token), the length
-        `frame_seconds` of a column, and `spectrogram`: rows of `levels` from 0 to 9,
-        one character for each mel band, `hop_seconds` apart.
+        `start`, the fields of `AttentionMap.to_json`, and `spectrogram`: `levels`, a
+        text for each frame, with a digit for each mel band, and `hop_seconds`.
     """
-    rate, task = recognizer.rate, recognizer.task
-    first = max(0, round((segment.start - PADDING) * rate))
-    part = samples[first : round((segment.end + PADDING) * rate)]
-    network, encoder = recognizer.network, recognizer.config.model.encoder
-    weights = network.attention(part, [task.start, *segment.tokens])
-    hop = network.frame_seconds
-    return {
-        "start": round(first / rate, 3),
-        "tokens": [*(task.decode([token]) for token in segment.tokens), "</s>"],
-        "weights": rounded(weights),
-        "frame_seconds": hop * encoder.reduction * encoder.memory_stride,
-        "spectrogram": {"hop_seconds": hop, "levels": _levels(network.features(part))},
-    }
-
-
-def rounded(weights: np.ndarray) -> list[list[float]]:
-    """Return weights with three decimals."""
-    return [[round(value, 3) for value in row] for row in weights.tolist()]
+    values = {"start": round(start, 3), **attention.to_json()}
+    if attention.features is not None:
+        levels = _levels(attention.features)
+        hop = attention.hop_seconds
+        values["spectrogram"] = {"hop_seconds": hop, "levels": levels}
+    return values
 
 
 def _levels(features: np.ndarray) -> list[str]:

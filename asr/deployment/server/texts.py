@@ -11,7 +11,6 @@ from asr.deployment.server.bodies import json_of
 from asr.deployment.server.http_errors import HTTPError, invalid
 from asr.deployment.server.models import RESTORATION
 from asr.deployment.server.pool import Job
-from asr.deployment.server.responses import rounded
 from asr.deployment.server.state import State
 from asr.inference.generator import TextGenerator
 from asr.inference.restorer import Restorer
@@ -64,7 +63,7 @@ async def _answer(request: Request, task: str, split: Any) -> Response:
 
 def _part(generator: TextGenerator, line: str, *, attention: bool) -> dict[str, Any]:
     """Return what a model writes for a line, and its attention weights."""
-    generation = generator.generate(line)
+    generation = generator.generate(line, attention=attention)
     part: dict[str, Any] = {
         "source": line,
         "text": generation.text,
@@ -72,13 +71,8 @@ def _part(generator: TextGenerator, line: str, *, attention: bool) -> dict[str, 
     }
     if generation.left_out:
         part["left_out"] = generation.left_out
-    if attention and generation.source_tokens > 1:
-        weights = generator.attention(line)
-        part["attention"] = {
-            "tokens": weights.tokens,
-            "source": weights.source,
-            "weights": rounded(weights.weights),
-        }
+    if generation.attention is not None:
+        part["attention"] = generation.attention.to_json()
     return part
 
 

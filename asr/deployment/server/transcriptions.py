@@ -71,7 +71,8 @@ class Transcription:
         def decoded(segment: Segment) -> None:
             job.check()
             if self.request.attention:
-                maps[segment.id] = responses.attention_map(recognizer, source, segment)
+                seen, start = recognizer.segment_attention(source, segment)
+                maps[segment.id] = responses.attention_json(seen, start)
             if self.report:
                 self._tell(following.push(segment) if following else [segment], maps)
 

@@ -147,8 +147,8 @@ def test_upload(page, downloads):
     label = page.one("#map").get_attribute("aria-label")
     assert label == f'Attention of 44 letters of "{RIVER}" over its sound'
     assert page.run("""
-        const map = document.getElementById("map");
-        const data = map.getContext("2d").getImageData(0, 0, map.width, map.height).data;
+        const map = document.getElementById("map"), pen = map.getContext("2d");
+        const data = pen.getImageData(0, 0, map.width, map.height).data;
         return new Set(new Uint32Array(data.buffer)).size > 30""")
     page.picture("speech")
     for kind, start in {"txt": RIVER, "srt": "1\n00:00:00,", "vtt": "WEBVTT"}.items():

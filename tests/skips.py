@@ -18,6 +18,7 @@ ALLOWED = (
     r"needs espeak-ng",  # programs and not packages
     r"ffmpeg is not installed; .*",
     r"chromium and chromedriver are not installed",
+    r"(curl|node) is not installed; .*",
     r"root may read everything",
 )
 """Patterns of whole reasons."""

@@ -49,6 +49,13 @@ class ServerProcess:
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
+    def processor(self) -> float:
+        """Processor seconds of all its threads."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
+        user, system = fields.split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
     def files(self) -> list[str]:
         """Targets of its open files."""
         found = []

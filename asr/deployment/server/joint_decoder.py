@@ -23,9 +23,9 @@ from asr.inference.predictor import thread_count
 from asr.inference.recognizer import Recognizer
 from asr.storage.model_folder import read_card, read_model
 
-_BATCH_SECONDS = 40.0  # of padded audio
+_BATCH_SECONDS = 30.0  # of padded audio
 _PADDING = 0.2  # seconds around a segment that its attention map shows
-_PATIENCE = 0.1  # seconds that a second of audio lets shorter calls go before it
+_PATIENCE = 0.5  # seconds that a second of audio lets shorter calls go before it
 
 
 @dataclass(eq=False)  # arrays have no truth value

@@ -83,7 +83,7 @@ def test_a_batch_is_bounded_with_its_padding(recorder):
         (source(3, 1),),
     )
     assert [it.result()[0][0] for it in found] == [1, 2, 3]
-    # The shortest is first; three times 20 s would be more than 40 s.
+    # The shortest is first; twice 20 s would be more than 30 s.
     assert recorder.batches == [[0], [3, 2], [1]]
 
 
@@ -98,7 +98,7 @@ def test_a_call_behind_one_that_does_not_fit_is_taken(recorder):
             found.append(executor.submit(decoded, joint, recorder, call))
             while len(joint._calls) < value:
                 pass
-            joint._calls[-1].began = float(10 * value)  # in this order
+            joint._calls[-1].began = float(100 * value)  # in this order
         recorder.may_go.set()
         assert [it.result(10)[0][0] for it in found] == [1, 2, 3]
     assert recorder.batches == [[0], [1, 3], [2]]

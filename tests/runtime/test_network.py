@@ -217,6 +217,7 @@ def test_frontend_is_that_of_keras():
         found = LogMel(replace(config, mels=80))(part)
         np.testing.assert_allclose(found, np.asarray(expected)[0], atol=TOLERANCE)
 
+
 def test_silent_bands_are_those_of_keras():
     """Their variance is 0: an error of their mean would be made 300 times larger."""
     model, _ = made({"frontend": {"mels": 80}})

@@ -42,7 +42,7 @@ COMMANDS = {
     "export": "Export a model: ONNX, SavedModel or LiteRT.",
     "arpa": "Export or import a language model in the ARPA format.",
     "models": "List the bundled models.",
-    "info": "Describe a model or a recording.",
+    "info": "Describe a model, a recording or the installation.",
     "plot": "Plot attention or a spectrogram.",
 }
 """Command -> its line in `asr --help`; the command itself is `asr.cli.NAME.command`."""

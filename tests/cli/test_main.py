@@ -111,7 +111,7 @@ def test_without_arguments_shows_help_and_fails(run):
         (["sing"], "error: no command 'sing'; it takes one of: transcribe, "),
         (["transcibe"], "error: no command 'transcibe'; did you mean 'transcribe'?"),
         (["--loud"], "error: No such option"),
-        (["info"], "error: Missing argument 'MODEL|FILE'; see asr info --help"),
+        (["info"], "error: give MODEL, FILE or --system"),
         (["prepare", "an5", "x"], "error: no corpus 'an5'; did you mean 'an4'?"),
         (["transcribe", "--beam-size", "0", "x"], "error: Invalid value for '--beam-"),
         (["plot", "attention"], "see asr plot attention --help"),

@@ -426,6 +426,17 @@ class Recipe:
 
     A language model (task `language_model`) has only `data` and `ngrams`. A recipe file
     may name another one in its folder, `base: OTHER.yaml`, whose keys it changes.
+
+    Attributes:
+        name: Name of the model.
+        task: A key of `asr.tasks.TASKS`, or `language_model`.
+        seed: Seed of weights, order, masks and noise.
+        data: Data, and their batches.
+        augment: Changes of the recordings in training.
+        model: Network.
+        train: Optimisation.
+        decoding: Search for hypotheses.
+        ngrams: N-grams of a language model.
     """
 
     name: str = "model"

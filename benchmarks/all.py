@@ -61,6 +61,11 @@ GROUPS = {
             ("espeak-ng",),
         ),
         Measurement(
+            "Fine-tuning on 20 recordings",
+            "benchmarks/fine_tuning.py",
+            ("espeak-ng", f"{TEXT}/tatoeba-eng-fra"),
+        ),
+        Measurement(
             "Beside faster-whisper's tiny.en",
             f"benchmarks/beside_whisper.py english {LIBRISPEECH} --subset test-clean "
             "--limit 60",

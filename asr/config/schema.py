@@ -260,7 +260,8 @@ class DataConfig:
             of the three keys above.
         lexicon: For `model.phones`, and for language models of words: a pronunciation
             dictionary in the format of CMUdict, below the data directory. Records with
-            an unknown word are left out, and counted.
+            an unknown word are left out, and counted. For `model.phones` also
+            `english-lm`, whose unknown words the bundled `pronounce` says.
         batch_length: Padded length of a batch, in seconds of audio or source tokens.
         longest: Sources of more seconds, or tokens, are left out, and counted.
         ascending_epochs: First epochs, in order of length, from short to long.

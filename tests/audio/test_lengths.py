@@ -268,6 +268,54 @@ def test_other_headers_without_a_length(tmp_path, caplog):
         check(path, 2 * RATE, caplog, text)
 
 
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        ("WAV", 0x7FFFF000),  # SoX and eSpeak NG
+        ("WAV", 1 << 31),  # arecord
+        ("WAV", (1 << 32) - 37),
+        ("AIFF", 127 << 24),  # SoX
+        ("AU", (1 << 32) - 1),
+        ("W64", (1 << 63) - 1),
+        ("CAF", (1 << 63) - 1),
+    ],
+)
+def test_what_is_piped_is_not_cut_off(tmp_path, caplog, kind, size):
+    """Programs that cannot know the length write a large number."""
+    data = bytearray(content(tone(2.0), kind, "PCM_16"))
+    places = {"AIFF": (b"SSND", 4, 4), "AU": (b".snd", 8, 4), "W64": (b"data", 16, 8)}
+    mark, offset, width = places.get(kind, (b"data", 4, 8 if kind == "CAF" else 4))
+    place = data.index(mark) + offset
+    order = "little" if kind in ("WAV", "W64") else "big"
+    data[place : place + width] = size.to_bytes(width, order)
+    path = tmp_path / f"piped.{kind.lower()}"
+    path.write_bytes(data)
+    text = "its header names no length; it holds 2.00 s"
+    check(path, 2 * RATE, caplog, text)
+
+
+@pytest.mark.parametrize("coding", ["ULAW", "ALAW"])
+def test_sphere_of_telephony(tmp_path, caplog, coding):
+    path = tmp_path / "call.sph"
+    whole = content(tone(3.0, 8000), "NIST", coding, 8000)
+    path.write_bytes(whole + whole)
+    check(path, 48000, caplog, "its header says 3.00 s, but it holds 6.00 s")
+    cut = tmp_path / "cut.sph"
+    cut.write_bytes(whole[: 1024 + 12000])
+    check(cut, 12000, caplog, "truncated or damaged after 1.50 s")
+
+
+def test_packets_behind_the_end_are_not_counted(tmp_path, caplog):
+    """The table of ALAC's packets tells of all that were there."""
+    path = tmp_path / "cut.caf"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE)
+    whole = content(noise, "CAF", "ALAC_16")
+    path.write_bytes(whole[: len(whole) // 2])
+    frames = 5 * 4096  # five packets are whole
+    text = f"truncated or damaged after {frames / RATE:.2f} s"
+    check(path, frames, caplog, text)
+
+
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "W64", "RF64", "CAF", "NIST"])
 def test_cut_off_without_compression(tmp_path, caplog, kind):
     path = tmp_path / f"cut.{kind.lower()}"

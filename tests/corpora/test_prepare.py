@@ -105,6 +105,18 @@ def test_segments_end_with_their_recording(tmp_path, clip):
     assert report.dropped == {"ends over 0.5 s after its recording": ["late", "later"]}
 
 
+def test_a_channel_that_is_not_there(tmp_path, clip):
+    audio = clip(tmp_path / "a.wav", 2.0)
+    path = manifest(
+        tmp_path,
+        Utterance(audio, "a", 1.0, id="one", channel=1),
+        Utterance(audio, "b", 1.0, 1.0, id="two", channel=2),
+    )
+    utterances, report = prepared("jsonl", path, "all")
+    assert [u.id for u in utterances] == ["one"]
+    assert report.dropped == {"no such channel": ["two"]}
+
+
 def test_damaged_rows_are_counted_and_named(tmp_path, clip):
     audio = clip(tmp_path / "a.wav", 1.0)
     path = manifest(tmp_path, Utterance(audio, "a"), Utterance(audio, "b"))

@@ -18,6 +18,7 @@ from asr.files import is_file, is_there
 
 _SHORTEST = 0.1  # seconds
 _LATE = 0.5  # seconds
+_QUOTED = 200  # characters of a name in the summary
 _MISSING = "missing audio"
 DAMAGED = "damaged row"
 """Reason to drop a row that its reader cannot use."""
@@ -71,7 +72,7 @@ def dropped_summary(dropped: Mapping[str, Sequence[str]]) -> str:
         dropped: Reason -> names.
     """
     parts = (
-        f"; dropped {len(names)}: {reason} ({names[0]}"
+        f"; dropped {len(names)}: {reason} ({names[0][:_QUOTED]}"
         + (", ...)" if len(names) > 1 else ")")
         for reason, names in dropped.items()
         if names

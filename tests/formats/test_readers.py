@@ -512,3 +512,9 @@ def test_line_ends_of_old_macs(tmp_path):
     path = tmp_path / "mac.trn"
     path.write_bytes(b"one two (a-1)\rthree (a-2)\r")
     assert read_texts(path) == {"a-1": "one two", "a-2": "three"}
+
+
+def test_names_of_nemo(tmp_path):
+    path = tmp_path / "nemo.jsonl"
+    path.write_text('{"audio_filename": "a.wav", "text": "one", "offset": 1.5}\n')
+    assert read_texts(path) == {"a.wav@1.5": "one"}

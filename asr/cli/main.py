@@ -117,7 +117,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Looking for cycles among the objects of modules takes 5 ms each time.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)
-    return _run(list(sys.argv[1:] if argv is None else argv))
+    status = _run(list(sys.argv[1:] if argv is None else argv))
+    if status:
+        gc.collect()  # nanobind complains at exit of what a traceback holds
+    return status
 
 
 def _run(arguments: list[str]) -> int:

@@ -14,6 +14,7 @@ from asr.cli.options import option
 from asr.config.schema import FrontendConfig
 from asr.errors import AudioError, UsageError
 from asr.files import model_task
+from asr.formats.attention import AttentionMap, TextAttention, read_attention
 from asr.reports import plots
 from asr.runtime.frontend import LogMel
 
@@ -34,29 +35,36 @@ def command() -> None:
 
 
 @command.command(epilog="Example: asr plot attention talk.wav --model runs/an4/model")
-@click.argument("source", metavar="FILE|TEXT")
+@click.argument("source", metavar="FILE|TEXT|JSON")
 @options.model
 @option("--animate", bool, "Write an animated .gif that grows token by token.")
 @_output("attention", "the stem of FILE, or text,")
 def attention(source: str, model: str, animate: bool, output: Path | None) -> None:
     """Plot the attention of each token over a recording of up to 20 s, or over a text.
 
-    A text model, such as en-fr or title, takes a file or the text itself.
+    A text model, such as en-fr or title, takes a file or the text itself. A file that
+    ends in .json has weights that --attention of another command wrote.
     """
     if animate and output and output.suffix.lower() != ".gif":
         raise UsageError(f"{output}: --animate writes .gif; change the suffix")
-    speech = model_task(model) in options.SPEECH_TASKS
-    stem = Path(source).stem if speech else "text"
+    stored = source.endswith(".json")
+    speech = not stored and model_task(model) in options.SPEECH_TASKS
+    stem = Path(source).stem if stored or speech else "text"
     output = output or Path(f"{stem}.attention{'.gif' if animate else '.png'}")
-    if speech:
-        attended = asr.load(model).attention(Path(source))
-        plots.attention(**vars(attended), path=output, title=Path(source).name)
+    attended: AttentionMap | TextAttention
+    if stored:
+        attended, title = read_attention(Path(source))
+    elif speech:
+        attended, title = asr.load(model).attention(Path(source)), Path(source).name
     else:
         (text,) = text_commands.read([source], whole=True)
         from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
-        written = load_generator(model).attention(text)
-        plots.text_attention(**vars(written), path=output, title=f"{model}: {text}")
+        attended, title = load_generator(model).attention(text), f"{model}: {text}"
+    if isinstance(attended, AttentionMap):
+        plots.attention(**vars(attended), path=output, title=title)
+    else:
+        plots.text_attention(**vars(attended), path=output, title=title)
     click.echo(output)
 
 

@@ -25,6 +25,7 @@ def command(
     model: str,
     threads: int | None,
     as_json: bool,
+    attention: bool,
     **search: Any,
 ) -> None:
     """Print the phones of words.
@@ -34,11 +35,14 @@ def command(
     """
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
+    text_commands.check_attention(attention=attention, as_json=as_json)
     generator = load_generator(model, threads=threads)
     if not search["beam_size"]:  # wide enough for all pronunciations asked for
         search["beam_size"] = max(search["n_best"], generator.decoding.beam_size)
     words = _words(generator, sources)
-    generations = text_commands.generate(generator, sources, words, search)
+    generations = text_commands.generate(
+        generator, sources, words, attention=attention, search=search
+    )
     for generation in generations:
         if as_json:
             terminal.print_json(generation.to_json())

@@ -36,6 +36,7 @@ def arguments(
         options.beam_size,
         options.threads,
         option("--json as_json", bool, "Print one JSON object a line, with scores."),
+        option("--attention", bool, "Add attention weights to --json."),
     )
 
 
@@ -84,7 +85,12 @@ def _is_file(source: str) -> bool:
 
 
 def generate(
-    generator: TextGenerator, sources: Sequence[str], texts: Iterable[str], search: Any
+    generator: TextGenerator,
+    sources: Sequence[str],
+    texts: Iterable[str],
+    *,
+    attention: bool,
+    search: Any,
 ) -> Iterator[Generation]:
     """Yield what a model writes for each text, for a typed one at once.
 
@@ -92,12 +98,22 @@ def generate(
         generator: The model.
         sources: Arguments of the command.
         texts: The texts of these arguments.
+        attention: Whether to add attention weights.
         search: Values of `n_best` and `beam_size`.
     """
     decoding = options.decoding_config(generator.decoding, search)
     if any(map(is_typed, sources)):
-        return (generator.generate(text, decoding=decoding) for text in texts)
-    return generator.generate_many(texts, decoding=decoding)
+        return (
+            generator.generate(text, decoding=decoding, attention=attention)
+            for text in texts
+        )
+    return generator.generate_many(texts, decoding=decoding, attention=attention)
+
+
+def check_attention(*, attention: bool, as_json: bool) -> None:
+    """Refuse attention weights where they are not printed."""
+    if attention and not as_json:
+        raise UsageError("--attention adds weights to JSON; give --json")
 
 
 def write(
@@ -107,13 +123,18 @@ def write(
     model: str,
     threads: int | None,
     as_json: bool,
+    attention: bool,
     **search: int | None,
 ) -> None:
     """Print the output of a model for each text of `read` as soon as it is ready."""
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
+    check_attention(attention=attention, as_json=as_json)
     generator = load_generator(model, threads=threads)
-    generations = generate(generator, sources, read(sources, whole=whole), search)
+    texts = read(sources, whole=whole)
+    generations = generate(
+        generator, sources, texts, attention=attention, search=search
+    )
     for number, generation in enumerate(generations, 1):
         if generation.left_out:
             click.echo(

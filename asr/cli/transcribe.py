@@ -42,6 +42,7 @@ class Request:
     n_best: int
     vad: bool
     word_timestamps: bool
+    attention: bool
     max_line_width: int
     max_line_count: int
     max_words_per_line: int | None
@@ -114,6 +115,7 @@ class Request:
 @option("--raw", bool, "Leave out case, marks and figures.")
 @option("--no-numbers", bool, "Leave numbers in words.")
 @option("--word-timestamps", bool, "Add times of words to json.")
+@option("--attention", bool, "Add attention weights to json, for up to 20 s of audio.")
 @option("--max-line-width", COUNT, "Characters of a subtitle line.", default=_WIDTH)
 @option("--max-line-count", COUNT, "Lines of a subtitle.", default=_LINES)
 @option("--max-words-per-line", COUNT, "Words of a subtitle line.  [default: any]")
@@ -167,6 +169,10 @@ def _check(request: Request) -> None:
             request.n_best > 1 and "json" not in kinds,
         f"--word-timestamps: {shown} has no times of words; give --output-format json":
             request.word_timestamps and {*WORD_FORMATS, "json"}.isdisjoint(kinds),
+        "--attention adds weights to json; give --output-format json":
+            request.attention and "json" not in kinds,
+        "--attention is of one channel; give --channel, not --channels separate":
+            request.attention and request.channels == "separate",
         "--rate applies only to raw audio on standard input (-)":
             request.rate is not None and "-" not in request.sources,
         f"--end must be after --start {start:g}, got {end}":
@@ -222,7 +228,9 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         following = restoration.following(used, live=request.rate is not None)
         if request.prints_segments:
             chosen["on_segment"] = lambda it: print_segments(following.push(it))
-        results = recognizer.transcribe_many(recordings, **chosen)
+        results = recognizer.transcribe_many(
+            recordings, attention=request.attention, **chosen
+        )
         merged = channels.merged(results, groups)
         for (source, name), result in zip(names.items(), merged, strict=True):
             print_segments(following.finish())

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asr.formats.attention import AttentionMap
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ class Transcript:
         alternatives: N-best hypotheses, best first, if requested.
         reason: Reason for an empty `text`, or None.
         model: Name of the model, or None if unknown.
+        attention: Attention weights of the only segment, if requested.
     """
 
     text: str
@@ -91,3 +96,4 @@ class Transcript:
     alternatives: tuple[Alternative, ...] = ()
     reason: str | None = None
     model: str | None = None
+    attention: AttentionMap | None = field(default=None, compare=False)

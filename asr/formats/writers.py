@@ -43,8 +43,9 @@ def txt(transcript: Transcript, _: Layout = DEFAULT) -> str:
 def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
     """Write one JSON object: text, segments, language, duration, model, version.
 
-    `channel`, `confidence`, `words` and `doubt` of segments, and `alternatives` and
-    `reason` of the object, are written only if present. Infinite numbers are null.
+    `channel`, `confidence`, `words` and `doubt` of segments, and `alternatives`,
+    `reason` and `attention` of the object, are written only if present. Infinite
+    numbers are null.
 
     Returns:
         One line of UTF-8 text that ends in a newline.
@@ -64,6 +65,8 @@ def json_(transcript: Transcript, _: Layout = DEFAULT) -> str:
         ]
     if transcript.reason is not None:
         values["reason"] = transcript.reason
+    if transcript.attention is not None:
+        values["attention"] = transcript.attention.to_json()
     return json.dumps(values, ensure_ascii=False, allow_nan=False) + "\n"
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
 
 from asr.audio.decoders import RawSamples
 from asr.audio.windows import AudioSegment
@@ -96,6 +99,14 @@ class Scheduler:
         """Decode segments of a recording at once; return those with text in order."""
         self._queue += [(pending, segment) for segment in segments]
         return self._decode_queue()
+
+    def whole(self, source: Source, samples: np.ndarray) -> Transcript:
+        """Transcribe samples of a recording, (N,), as one segment."""
+        pending = PendingTranscript(source)
+        segments = [AudioSegment(0, x, 0, x.size) for x in pending.count([samples])]
+        self.decode(pending, pending.audible(segments))
+        ((_, transcript),) = self._results([pending])
+        return cast("Transcript", transcript)  # it was read without error
 
     def _grown(self, seconds: float) -> float:
         """Return the seconds of the next batch: twice as many, up to the limit.

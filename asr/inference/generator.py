@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, cast, overload
@@ -13,13 +13,15 @@ import numpy as np
 from asr.config.schema import DecodingConfig
 from asr.errors import DataError, ModelError
 from asr.files import model_path
+from asr.formats.attention import TextAttention
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder
 from asr.inference.predictor import Predictor, distinct_texts, n_best, thread_count
 from asr.inference.restorer import Restorer
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import Restoration
-from asr.tasks.text import TextTask
+from asr.tasks.text import Summarization, TextTask
+from asr.text.articles import correct_articles
 
 BATCH_TOKENS = 2000
 """Padded source tokens of a batch."""
@@ -38,6 +40,8 @@ class Generation:
         alternatives: N-best hypotheses, best first.
         source_tokens: Number of source tokens.
         left_out: Number of tokens at the end beyond the model's longest source.
+        attention: Attention weights of the best hypothesis, if requested; None for an
+            empty source.
     """
 
     source: str
@@ -46,40 +50,37 @@ class Generation:
     alternatives: tuple[Alternative, ...] = ()
     source_tokens: int = 0
     left_out: int = 0
+    attention: TextAttention | None = field(default=None, compare=False)
 
     def to_json(self) -> dict[str, Any]:
-        """Return all fields as plain data."""
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class TextAttention:
-    """Attention weights of a generated text.
-
-    Attributes:
-        weights: Each row sums to 1, (U, S); axes are `tokens` and `source`.
-        tokens: Token of each row, the end symbol last.
-        source: Tokens of the source, the end symbol last.
-    """
-
-    weights: np.ndarray
-    tokens: tuple[str, ...]
-    source: tuple[str, ...]
+        """Return all fields as plain data, `attention` only if present."""
+        values = asdict(replace(self, attention=None))
+        del values["attention"]
+        if self.attention is not None:
+            values["attention"] = self.attention.to_json()
+        return values
 
 
 class TextGenerator(Predictor):
     """A loaded model that translates, summarises or pronounces."""
 
     def generate(
-        self, text: str, *, decoding: DecodingConfig | None = None
+        self,
+        text: str,
+        *,
+        decoding: DecodingConfig | None = None,
+        attention: bool = False,
     ) -> Generation:
         """Generate the output for one text.
 
         Args:
             text: The source.
             decoding: Beam and weights; the model's own by default.
+            attention: Add the attention weights of the best hypothesis.
         """
-        (generation,) = self.generate_many([text], decoding=decoding)
+        (generation,) = self.generate_many(
+            [text], decoding=decoding, attention=attention
+        )
         return generation
 
     def generate_many(
@@ -88,6 +89,7 @@ class TextGenerator(Predictor):
         *,
         batch_tokens: int = BATCH_TOKENS,
         decoding: DecodingConfig | None = None,
+        attention: bool = False,
     ) -> Iterator[Generation]:
         """Generate the outputs for texts, in order.
 
@@ -95,17 +97,17 @@ class TextGenerator(Predictor):
             texts: Source texts; up to 1000 are in memory.
             batch_tokens: Padded source tokens of a batch.
             decoding: As in `generate`.
+            attention: As in `generate`.
 
         Raises:
             DataError: A text has a character outside the vocabulary; after the outputs
                 for earlier texts.
         """
-        search, source = self.search(decoding), iter(texts)
-        while window := list(islice(source, _WINDOW)):
+        search, rest = self.search(decoding), iter(texts)
+        while window := list(islice(rest, _WINDOW)):
             sources, error = self._sources(window)
-            yield from self._window(
-                window[: len(sources)], sources, search, batch_tokens
-            )
+            texts = window[: len(sources)]
+            yield from self._window(texts, sources, search, batch_tokens, attention)
             if error:
                 raise error
 
@@ -115,20 +117,26 @@ class TextGenerator(Predictor):
         Raises:
             DataError: The text is empty.
         """
-        source = self._texts.source_tokens(text)[: self.config.model.text.longest]
-        if len(source) < 2:
+        attention = self.generate(text, attention=True).attention
+        if attention is None:
             raise DataError("the text is empty: no attention")
-        array = np.array(source, "int32")
-        hypotheses = self.search(self.decoding).hypotheses([array])
-        length = hypotheses.lengths[0, 0]
-        best = [*hypotheses.tokens[0, 0, :length].tolist(), self.task.end]
-        weights = self.network.attention(array, [self.task.start, *best[:-1]])
+        return attention
+
+    def _attention(self, source: np.ndarray, best: Sequence[int]) -> TextAttention:
+        """Return the attention weights of tokens over those of a source."""
         pieces = self._texts.tokenizer.pieces
         return TextAttention(
-            weights=weights,
-            tokens=tuple(pieces[token] for token in best),
-            source=tuple(pieces[token] for token in source),
+            weights=self.network.attention(source, [self.task.start, *best]),
+            tokens=tuple(pieces[token] for token in (*best, self.task.end)),
+            source=tuple(pieces[token] for token in source.tolist()),
         )
+
+    def _text(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens; a summary is written in its source's language."""
+        text = self.task.decode(tokens)
+        if isinstance(self.task, Summarization) and self.config.language == "en":
+            return correct_articles(text)
+        return text
 
     @property
     def _texts(self) -> TextTask:
@@ -150,6 +158,7 @@ class TextGenerator(Predictor):
         sources: list[list[int]],
         search: AnyDecoder,
         batch_tokens: int,
+        attention: bool,
     ) -> list[Generation]:
         """Generate in batches of similar length; return the outputs in order."""
         longest = self.config.model.text.longest
@@ -162,14 +171,16 @@ class TextGenerator(Predictor):
         while order:
             count = max(1, batch_tokens // lengths[order[-1]])
             batch, order = order[-count:], order[:-count]
-            hypotheses = search.hypotheses(
-                [np.array(sources[i][: lengths[i]], "int32") for i in batch]
-            )
+            arrays = [np.array(sources[i][: lengths[i]], "int32") for i in batch]
+            hypotheses = search.hypotheses(arrays)
             for row, index in enumerate(batch):
+                decoded = n_best(hypotheses, row, wanted)
                 best = distinct_texts(
-                    Alternative(self.task.decode(tokens), score)
-                    for tokens, score in n_best(hypotheses, row, wanted)
+                    Alternative(self._text(tokens), score) for tokens, score in decoded
                 )
+                attended = None
+                if attention and decoded:
+                    attended = self._attention(arrays[row], decoded[0][0])
                 generations[index] = Generation(
                     texts[index],
                     best[0].text if best else "",
@@ -177,6 +188,7 @@ class TextGenerator(Predictor):
                     best,
                     source_tokens=len(sources[index]),
                     left_out=len(sources[index]) - lengths[index],
+                    attention=attended,
                 )
         return generations
 

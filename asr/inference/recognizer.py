@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Unpack
+from typing import Unpack, cast
 
 import numpy as np
 
 from asr.config.schema import DecodingConfig
 from asr.errors import AsrError, AudioError, ModelError, UsageError
 from asr.files import model_path
+from asr.formats.attention import AttentionMap
 from asr.formats.transcript import Segment, Transcript
 from asr.inference.batch_scheduler import Scheduler
 from asr.inference.options import TranscribeKeywords, TranscribeOptions, takes_options
@@ -21,6 +22,7 @@ from asr.inference.sources import (
     SegmentReader,
     Source,
     open_source,
+    read_short,
     source_name,
 )
 from asr.inference.stream import Stream
@@ -29,27 +31,6 @@ from asr.inference.word_alignment import align_words, text_words
 from asr.storage.model_folder import read_card, read_model
 
 _LONGEST_ATTENTION = 20.0  # seconds
-
-
-@dataclass(frozen=True)
-class AttentionMap:
-    """Attention weights of a recording, as `asr.reports.plots.attention` plots them.
-
-    Attributes:
-        weights: Each row sums to 1, (U, S).
-        tokens: Text of the token of each row, the end symbol last.
-        frame_seconds: Length of a memory frame in seconds.
-        features: Normalised log-mel energies, (T, F).
-        hop_seconds: Distance of the feature frames in seconds.
-        rate: Sample rate of the features in hertz.
-    """
-
-    weights: np.ndarray
-    tokens: tuple[str, ...]
-    frame_seconds: float
-    features: np.ndarray
-    hop_seconds: float
-    rate: int = 16000
 
 
 class Recognizer(Predictor):
@@ -71,6 +52,7 @@ class Recognizer(Predictor):
         source: Source,
         *,
         rate: int | None = None,
+        attention: bool = False,
         **options: Unpack[TranscribeKeywords],
     ) -> Transcript:
         """Transcribe one recording.
@@ -80,12 +62,18 @@ class Recognizer(Predictor):
                 `RawSamples`, a manifest entry, or samples: float in [-1, 1] or int16,
                 (N,) or (N, channels).
             rate: Sample rate of an array in hertz; the model's by default.
+            attention: Add the attention weights of the text. The recording, of up to
+                20 s, is then decoded at once, without VAD.
             options: See `TranscribeOptions`.
 
         Raises:
-            AudioError: The recording cannot be read.
+            AudioError: The recording cannot be read; or, for attention, it is empty or
+                too long.
+            ModelError: There is no attention, as the model decodes with CTC alone.
             UsageError: An option is not valid, or word times need a CTC head.
         """
+        if attention:
+            return self._attended(source, rate, options)
         ((_, result),) = self._scheduler(options, rate).transcripts([source])
         if isinstance(result, AsrError):
             raise result
@@ -93,12 +81,17 @@ class Recognizer(Predictor):
 
     @takes_options
     def transcribe_many(
-        self, sources: Iterable[Source], **options: Unpack[TranscribeKeywords]
+        self,
+        sources: Iterable[Source],
+        *,
+        attention: bool = False,
+        **options: Unpack[TranscribeKeywords],
     ) -> Iterator[tuple[Source, Transcript | AsrError]]:
         """Transcribe recordings in batches.
 
         Args:
             sources: As in `transcribe`.
+            attention: As in `transcribe`; recordings are then decoded one by one.
             options: See `TranscribeOptions`.
 
         Yields:
@@ -108,7 +101,16 @@ class Recognizer(Predictor):
         Raises:
             UsageError: As in `transcribe`.
         """
-        yield from self._scheduler(options).transcripts(sources)
+        if not attention:
+            yield from self._scheduler(options).transcripts(sources)
+            return
+        for source in sources:
+            result: Transcript | AsrError
+            try:
+                result = self.transcribe(source, attention=True, **options)
+            except AudioError as error:
+                result = error
+            yield source, result
 
     @takes_options
     def segments(
@@ -212,30 +214,34 @@ class Recognizer(Predictor):
             AudioError: The recording cannot be read, is empty or too long.
             ModelError: The model decodes with CTC alone.
         """
-        if self.decoding.ctc_weight == 1:
+        transcript = self.transcribe(source, rate=rate, attention=True)
+        return cast("AttentionMap", transcript.attention)
+
+    def _attended(
+        self, source: Source, rate: int | None, keywords: TranscribeKeywords
+    ) -> Transcript:
+        """Transcribe a short recording as one segment, with its attention weights."""
+        scheduler = self._scheduler(keywords)
+        if (scheduler.options.decoding or self.decoding).ctc_weight == 1:
             raise ModelError("this model decodes with CTC alone: no attention")
-        samples = self._read(source, rate, _LONGEST_ATTENTION)
-        if not samples.size or samples.size > _LONGEST_ATTENTION * self.rate:
-            raise AudioError(
-                f"{source_name(source)}: attention needs audio of up to 20 s, not empty"
-            )
-        hypotheses = self.search(self.decoding).hypotheses([samples])
-        best = hypotheses.tokens[0, 0, : hypotheses.lengths[0, 0]].tolist()
+        samples = read_short(
+            source, self.task, scheduler.options, rate, longest=_LONGEST_ATTENTION
+        )
+        transcript = scheduler.whole(source, samples)
+        tokens = transcript.segments[0].tokens if transcript.segments else ()
+        return replace(transcript, attention=self._attention(samples, tokens))
+
+    def _attention(self, samples: np.ndarray, tokens: Sequence[int]) -> AttentionMap:
+        """Return the attention weights of tokens over a recording."""
         hop, encoder = self.network.frame_seconds, self.config.model.encoder
         return AttentionMap(
-            weights=self.network.attention(samples, [self.task.start, *best]),
-            tokens=(*(self.task.decode([token]) for token in best), "</s>"),
+            weights=self.network.attention(samples, [self.task.start, *tokens]),
+            tokens=(*(self.task.decode([token]) for token in tokens), "</s>"),
             frame_seconds=hop * encoder.reduction * encoder.memory_stride,
             features=self.network.features(samples),
             hop_seconds=hop,
             rate=self.rate,
         )
-
-    def _read(self, source: Source, rate: int | None, seconds: float) -> np.ndarray:
-        """Read at most a second more than `seconds` of a recording."""
-        options = self._options({"end": seconds + 1})
-        blocks = open_source(source, self.task, options, rate)
-        return np.concatenate([np.zeros(0, np.float32), *blocks])
 
     def _options(self, keywords: TranscribeKeywords) -> TranscribeOptions:
         options = TranscribeOptions.from_keywords(keywords)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -89,6 +89,35 @@ def open_source(
         raise AudioError(f"start {start} s is past the end, {seconds:.2f} s")
     last = None if end is None else round(end * task.rate)
     yield samples[round(start * task.rate) : last]
+
+
+def read_short(
+    source: Source,
+    task: Task,
+    options: TranscribeOptions,
+    rate: int | None,
+    *,
+    longest: float,
+) -> np.ndarray:
+    """Read a recording of at most `longest` seconds; see `open_source`.
+
+    Returns:
+        Samples in [-1, 1], (N,) float32.
+
+    Raises:
+        AudioError: The recording cannot be read, is empty or too long.
+    """
+    last = options.start + longest + 1  # read no more of a long one
+    end = last if options.end is None else min(options.end, last)
+    blocks = open_source(source, task, replace(options, end=end), rate)
+    samples = np.concatenate([np.zeros(0, np.float32), *blocks])
+    name = source_name(source)
+    if not samples.size:
+        raise AudioError(f"{name}: no audio to attend to")
+    if samples.size > longest * task.rate:
+        text = f"attention needs audio of up to {longest:g} s; give start and end"
+        raise AudioError(f"{name}: {text}")
+    return samples
 
 
 def _utterance_blocks(

@@ -16,6 +16,7 @@ from asr.cli.main import main
 from asr.config.schema import DecodingConfig
 from asr.data.manifest import Utterance
 from asr.errors import AsrError
+from asr.formats.attention import AttentionMap
 from asr.formats.transcript import Alternative, Segment, Transcript, Word
 from asr.storage.model_folder import FolderConfig
 
@@ -37,17 +38,6 @@ def run(capsys):
         return Ended(status, *capsys.readouterr())
 
     return call
-
-
-@dataclass(frozen=True)
-class Seen:
-    """As `Recognizer.attention` returns it."""
-
-    weights: np.ndarray
-    tokens: tuple[str, ...]
-    frame_seconds: float
-    features: np.ndarray
-    hop_seconds: float
 
 
 @dataclass
@@ -102,10 +92,10 @@ class FakeRecognizer:
         segment = Segment(0, 0.0, seconds, text, (), 0.0, 0.0)
         return _timed(Transcript(text, (segment,), "en", seconds))
 
-    def attention(self, source) -> Seen:
+    def attention(self, source) -> AttentionMap:
         features = np.zeros((len(audio_io.read(source)) // 160, 80), np.float32)
         weights = np.full((3, len(features) // 4), 0.01, np.float32)
-        return Seen(weights, ("A", "B", "</s>"), 0.04, features, 0.01)
+        return AttentionMap(weights, ("A", "B", "</s>"), 0.04, features, 0.01)
 
 
 def _timed(transcript: Transcript) -> Transcript:

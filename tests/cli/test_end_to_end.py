@@ -55,6 +55,25 @@ def test_transcribe(run, model, clips):
     assert ended.err == ""
 
 
+def test_attention_as_data(run, model, clips, tmp_path):
+    audio, path = clips[0].audio, tmp_path / "out.json"
+    ended = run(
+        "transcribe", audio, "--raw", "--model", model, "-f", "json", "--attention"
+    )
+    found = json.loads(ended.out)
+    attention = found["attention"]
+    assert attention["axes"] == ["tokens", "frames"]
+    assert "".join(attention["tokens"]) == found["text"] + "</s>"
+    seconds = len(attention["weights"][0]) * attention["frame_seconds"]
+    assert seconds == pytest.approx(
+        found["duration"], abs=2 * attention["frame_seconds"]
+    )
+    assert len(attention["weights"]) == len(attention["tokens"])
+    path.write_text(ended.out)
+    ended = run("plot", "attention", path, "-o", tmp_path / "a.svg")
+    assert (ended.status, audio.name in (tmp_path / "a.svg").read_text()) == (0, True)
+
+
 def test_transcribe_to_files(run, model, clips, tmp_path):
     folder = tmp_path / "out"
     ended = run(

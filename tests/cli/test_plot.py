@@ -40,3 +40,16 @@ def test_hours_of_sound_are_no_picture(run, tmp_path):
     ended = run("plot", "spectrogram", path, "-o", tmp_path / "a.png")
     text = f"error: {path}: a spectrogram shows up to 600 s\n"
     assert (ended.status, ended.err) == (4, text)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "{}", '{"attention": {"weights": [[1]]}}', '{"attention": 3}', "{}\n{}"],
+)
+def test_json_without_weights(run, tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_text(content)
+    ended = run("plot", "attention", path, "-o", tmp_path / "a.png")
+    assert ended.status == 5
+    assert "must be one JSON object with attention weights" in ended.err
+    assert run("plot", "attention", tmp_path / "gone.json").status == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -130,6 +131,38 @@ def test_plot(run, model, tmp_path, monkeypatch):
     assert b"<svg" in (tmp_path / "a.svg").read_bytes()
     ended = run("plot", "attention", "a b", "--animate", "-o", "a.png")
     assert (ended.status, "--animate writes .gif" in ended.err) == (2, True)
+
+
+def test_attention_as_data(run, model, tmp_path):
+    ended = run("translate", "a b", "--model", model, "--json", "--attention")
+    found = json.loads(ended.out)["attention"]
+    assert found["axes"] == ["tokens", "source"]
+    assert found["tokens"] == ["b", " ", "a", "!", "</s>"]
+    assert found["source"] == ["a", " ", "b", "</s>"]
+    assert [len(row) for row in found["weights"]] == [4] * 5
+    assert all(sum(row) == pytest.approx(1, abs=1e-4) for row in found["weights"])
+    path = tmp_path / "out.json"
+    path.write_text(ended.out)
+    ended = run("plot", "attention", path, "-o", tmp_path / "a.svg")
+    assert (ended.status, ended.out) == (0, f"{tmp_path / 'a.svg'}\n")
+    direct = tmp_path / "b.svg"
+    run("plot", "attention", "a b", "--model", model, "-o", direct)
+    assert _cells(tmp_path / "a.svg") == _cells(direct)
+    ended = run("translate", "a b", "--model", model, "--attention")
+    assert (ended.status, "give --json" in ended.err) == (2, True)
+
+
+def _cells(path):
+    """Return the picture of the weights inside an SVG file."""
+    (image,) = re.findall(r"data:image/png;base64,[^\"]+", path.read_text())[:1]
+    return image
+
+
+def test_pronounce_has_attention_too(run, tiny_pronounce_run):
+    model = tiny_pronounce_run / "model"
+    ended = run("pronounce", "ab", "--model", model, "--json", "--attention")
+    found = json.loads(ended.out)["attention"]
+    assert len(found["weights"]) == len(found["tokens"])
 
 
 def test_prepare(run, tiny_texts, tmp_path):

@@ -141,6 +141,11 @@ def test_subtitles_of_one_file(run, recognizer, wav):
         (["a.wav", "--n-best", "9", "-f", "json"], "needs a beam of as many"),
         (["a.wav", "--n-best", "2"], "--n-best lists hypotheses in json"),
         (["a.wav", "--word-timestamps"], "--word-timestamps: txt has no times"),
+        (["a.wav", "--attention"], "--attention adds weights to json"),
+        (
+            ["a.wav", "-f", "json", "--attention", "--channels", "separate"],
+            "--attention is of one channel",
+        ),
     ],
 )
 def test_contradicting_options_are_refused(run, recognizer, wav, arguments, message):

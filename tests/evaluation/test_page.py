@@ -12,7 +12,7 @@ from asr.data.manifest import Utterance
 from asr.errors import AudioError
 from asr.evaluation.page import media
 from asr.evaluation.speech import Evaluation, Result
-from asr.inference.recognizer import AttentionMap
+from asr.formats.attention import AttentionMap
 from asr.metrics.report import ScoreReport
 
 RATE = 8000

@@ -618,6 +618,27 @@ def test_attention_is_for_plotting(recognizer, clips, long):
         recognizer.attention(long)
 
 
+def test_text_and_attention_in_one_call(recognizer, clips, long):
+    alone = recognizer.transcribe(clips[0].audio, vad=False)
+    found = recognizer.transcribe(clips[0].audio, attention=True, word_timestamps=True)
+    assert found.text == alone.text
+    assert "".join(found.attention.tokens) == found.text + "</s>"
+    assert found.segments[0].words
+    whole = found.attention.weights.shape[1]
+    start = recognizer.transcribe(clips[0].audio, attention=True, start=0.4, end=0.8)
+    assert start.attention.weights.shape[1] < whole
+    assert start.segments[0].start == pytest.approx(0.4)
+    results = recognizer.transcribe_many([clips[0], long], attention=True)
+    (_, first), (_, error) = results
+    np.testing.assert_array_equal(first.attention.weights, found.attention.weights)
+    assert "up to 20 s; give start and end" in str(error)
+
+
+def test_no_audio_has_no_attention(recognizer):
+    with pytest.raises(AudioError, match="no audio to attend to"):
+        recognizer.attention(np.zeros(0, "float32"))
+
+
 def test_ctc_alone_has_no_attention(recognizer, clips, monkeypatch):
     alone = replace(recognizer.decoding, ctc_weight=1.0)
     monkeypatch.setattr(recognizer, "decoding", alone)

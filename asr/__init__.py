@@ -11,6 +11,7 @@ Names are imported when first used, so that `import asr` costs nothing:
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
     from asr.training.train import resume, train
 
 __version__ = "0.1.0"
+
+# ONNX Runtime reads it when it is imported. Its wheels send events to their makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Alternative": "asr.formats.transcript",

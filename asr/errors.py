@@ -64,7 +64,11 @@ class OutputError(AsrError):
 
 
 _TRAINING = ("keras", "matplotlib", "rouge_score", "sacrebleu", "tensorboard")
-EXTRAS = dict.fromkeys((*_TRAINING, "tensorflow"), "train")
+_SERVING = ("multipart", "python_multipart", "starlette", "uvicorn", "websockets")
+EXTRAS = {
+    **dict.fromkeys((*_TRAINING, "tensorflow"), "train"),
+    **dict.fromkeys(_SERVING, "serve"),
+}
 """Extra of the distribution that installs each optional package."""
 
 

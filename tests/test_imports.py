@@ -272,6 +272,12 @@ def test_light_packages_load_no_tensorflow(sources):
     assert not loaded & {"tensorflow", "keras", "librosa", "jax"}
 
 
+def test_the_server_alone_loads_its_libraries(sources):
+    others = [it for it in light(sources) if not it.startswith("asr.deployment.server")]
+    loaded = loaded_after("\n".join(f"import {name}" for name in others))
+    assert not loaded & {"starlette", "uvicorn", "websockets", "multipart"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "absent"),
     [
@@ -281,6 +287,7 @@ def test_light_packages_load_no_tensorflow(sources):
         (["prepare", "--help"], {"tensorflow", "keras", "matplotlib"}),
         (["transcribe", "--help"], {"tensorflow", "numpy", "soundfile", "rich"}),
         (["evaluate", "--help"], {"tensorflow", "keras"}),
+        (["serve", "--help"], {"numpy", "starlette", "uvicorn"}),
         (["train", "--help"], {"tensorflow", "keras"}),
     ],
 )
@@ -301,6 +308,15 @@ assert main(["transcribe", "data/samples/river.wav"]) == 130
 """
     loaded = loaded_after(program)
     assert not loaded & {"numpy", "soundfile", "onnxruntime", "rich", "jiwer"}
+
+
+def test_onnx_runtime_reports_to_nobody(tmp_path, monkeypatch):
+    # Its telemetry writes the number of a session into this folder.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    loaded = loaded_after("import asr.runtime.network")
+    assert "onnxruntime" in loaded
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "transcribe": "Transcribe recordings.",
     "listen": "Transcribe the microphone.",
+    "serve": "Serve a page, and an interface for programs.",
     "align": "Find the time of each word of a known text.",
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",

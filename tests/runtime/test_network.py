@@ -41,7 +41,20 @@ KINDS = {
     "local predicted": {"attention": {"kind": "local", "centre": "predicted"}},
     "local previous": {"attention": {"kind": "local", "window": 2}},
     "multi-head": {"attention": {"kind": "multi_head"}},
-    "none": {"attention": {"kind": "none"}},
+    "cho": {"attention": {"kind": "cho"}},
+    "sutskever": {"attention": {"kind": "sutskever"}, "decoder": {"start": "encoder"}},
+    "lstm": {"encoder": {"kind": "lstm"}, "decoder": {"kind": "lstm"}},
+    "lstm, from the encoder's state": {
+        "encoder": {"kind": "lstm", "memory_units": 0},
+        "decoder": {"kind": "lstm", "start": "encoder"},
+    },
+    "from the encoder's state": {"decoder": {"start": "encoder"}},
+    "filters, no norms": {
+        "encoder": {"filters": [6, 10], "norms": False, "memory_units": 0},
+    },
+    "self-attention, no norms": {
+        "encoder": {"kind": "self", "norms": False, "memory_units": 0},
+    },
     "hard": {"attention": {"kind": "hard"}},
     "self-attention": {"encoder": {"kind": "self", "heads": 2}},
     "tied": {"decoder": {"tied": True}},

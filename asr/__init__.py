@@ -135,6 +135,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "layers":  # a module, which needs Keras
+        return importlib.import_module("asr.layers")
     if name not in _HOMES:
         raise AttributeError(f"module 'asr' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -143,4 +145,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "layers"})

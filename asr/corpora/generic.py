@@ -53,6 +53,8 @@ def _audio_folder_parts(root: Path) -> dict[str, Path]:
 
 def _has_header(table: Path) -> bool:
     """Tell AudioFolder from LJ Speech, whose `metadata.csv` has no header."""
+    if table.suffix == ".jsonl":
+        return True
     _, header = next(lenient_lines(table), (0, ""))
     return _FILE in header
 
@@ -93,8 +95,8 @@ def _utterance(row: Mapping[str, Any], table: Path, clips: Clips) -> Utterance:
 
 
 def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    """Return the value of the first column that is there."""
-    values = (row[key] for key in keys if row.get(key) is not None)
+    """Return the value of the first column that is there and not empty."""
+    values = (row[key] for key in keys if row.get(key) not in (None, ""))
     value = next(values, None)
     return None if value is None else str(value)
 

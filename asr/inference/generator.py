@@ -20,7 +20,8 @@ from asr.inference.predictor import Predictor, distinct_texts, n_best, thread_co
 from asr.inference.restorer import Restorer
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import Restoration
-from asr.tasks.text import TextTask
+from asr.tasks.text import Summarization, TextTask
+from asr.text.articles import correct_articles
 
 BATCH_TOKENS = 2000
 """Padded source tokens of a batch."""
@@ -130,6 +131,13 @@ class TextGenerator(Predictor):
             source=tuple(pieces[token] for token in source.tolist()),
         )
 
+    def _text(self, tokens: Sequence[int]) -> str:
+        """Return the text of tokens; a summary is written in its source's language."""
+        text = self.task.decode(tokens)
+        if isinstance(self.task, Summarization) and self.config.language == "en":
+            return correct_articles(text)
+        return text
+
     @property
     def _texts(self) -> TextTask:
         return cast("TextTask", self.task)
@@ -168,8 +176,7 @@ class TextGenerator(Predictor):
             for row, index in enumerate(batch):
                 decoded = n_best(hypotheses, row, wanted)
                 best = distinct_texts(
-                    Alternative(self.task.decode(tokens), score)
-                    for tokens, score in decoded
+                    Alternative(self._text(tokens), score) for tokens, score in decoded
                 )
                 attended = None
                 if attention and decoded:

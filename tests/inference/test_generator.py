@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +13,7 @@ import asr
 from asr.config.schema import DecodingConfig
 from asr.data.pairs import read_pairs
 from asr.errors import DataError, ModelError
+from asr.text.articles import correct_articles
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +122,14 @@ def test_attention_of_the_best_of_several(generator):
     decoding = replace(generator.decoding, n_best=3)
     found = generator.generate("a b c", decoding=decoding, attention=True)
     assert "".join(found.attention.tokens) == found.text + "</s>"
+
+
+def test_the_title_of_the_sample_has_its_articles_right(root):
+    abstract = (root / "data" / "samples" / "abstract.txt").read_text()
+    title = asr.load_text("title").generate(abstract)
+    assert correct_articles(title.text) == title.text
+    assert title.alternatives[0].text == title.text
+    assert re.search(r"\b[Aa] [AEIO]", title.text) is None
 
 
 def test_models_of_the_other_kind_are_refused(tiny_text_run, tiny_run):

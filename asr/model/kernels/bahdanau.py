@@ -29,7 +29,8 @@ from typing import NamedTuple
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.model.attention import BahdanauMemory, activations, drop
+from asr.model.attention import drop
+from asr.model.bahdanau import BahdanauMemory, activations
 from asr.model.ops import outer_sum, product
 
 

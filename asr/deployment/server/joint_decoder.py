@@ -14,6 +14,7 @@ import numpy as np
 
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses
+from asr.deployment.server.pool import Job, JobCancelledError, current_job
 from asr.files import model_path
 from asr.formats.attention import AttentionMap
 from asr.formats.transcript import Segment
@@ -37,6 +38,7 @@ class _Call:
     is_first: Sequence[bool]
     result: Future[DecodedBatch] = field(default_factory=Future)
     began: float = field(default_factory=time.monotonic)
+    job: Job | None = field(default_factory=current_job)
 
     @property
     def longest(self) -> int:
@@ -79,8 +81,17 @@ class JointDecoder:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._calls)
-                calls = self._take()
-            self._decode(calls)
+                self._drop_cancelled()
+                calls = self._take() if self._calls else []
+            if calls:
+                self._decode(calls)
+
+    def _drop_cancelled(self) -> None:
+        """Take calls from the queue that nobody waits for."""
+        for call in list(self._calls):
+            if call.job is not None and call.job.is_cancelled:
+                self._calls.remove(call)
+                call.result.set_exception(JobCancelledError())
 
     def _take(self) -> list[_Call]:
         """Take the calls of the next batch from the queue."""

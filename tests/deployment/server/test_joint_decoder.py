@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import pytest
 
 from asr.decoding.beam_search import Hypotheses
 from asr.deployment.server.joint_decoder import JointDecoder
+from asr.deployment.server.pool import JobCancelledError, Pool
 from asr.inference.beam_search_decoder import DecodedBatch
 
 RATE = 100
@@ -110,6 +112,25 @@ def test_one_that_fails_does_not_fail_the_others(recorder):
     with pytest.raises(ValueError, match="unlucky"):
         found[1].result()
     assert recorder.batches == [[0], [1, 13], [1], [13]]
+
+
+def test_a_cancelled_call_is_not_decoded(recorder):
+    async def main():
+        joint, pool = JointDecoder(RATE), Pool(3, 0, 10.0, "test")
+        await pool.start(lambda _: decoded(joint, recorder, source(0)))
+        assert await asyncio.to_thread(recorder.begun.wait, 10)
+        first = await pool.start(lambda _: decoded(joint, recorder, source(1)))
+        second = await pool.start(lambda _: decoded(joint, recorder, source(2)))
+        while len(joint._calls) < 2:
+            await asyncio.sleep(0.001)
+        first.cancel()
+        recorder.may_go.set()
+        assert await second.result() == [(2, 2)]
+        with pytest.raises(JobCancelledError):
+            await first.result()
+        assert recorder.batches == [[0], [2]]
+
+    asyncio.run(main())
 
 
 def test_decoders_are_not_mixed(recorder):

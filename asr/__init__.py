@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from asr.storage.model_folder import describe, write_calibration
     from asr.training.train import resume, train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # ONNX Runtime reads it when it is imported. Its wheels send events to their makers.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

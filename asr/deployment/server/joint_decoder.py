@@ -26,7 +26,6 @@ from asr.storage.model_folder import read_card, read_model
 
 _BATCH_SECONDS = 30.0  # of padded audio
 _PADDING = 0.2  # seconds around a segment that its attention map shows
-_PATIENCE = 0.5  # seconds that a second of audio lets shorter calls go before it
 
 
 @dataclass(eq=False)  # arrays have no truth value
@@ -49,16 +48,18 @@ class JointDecoder:
     """A decoder whose calls from several threads make one batch.
 
     Its network runs in one thread. While that decodes, calls gather, so that batches
-    grow with the load. Short calls go first, and long ones do not wait for ever.
+    grow with the load. They begin with the shortest call and with the oldest one in
+    turn: short ones wait for at most two batches, and long ones not for ever.
 
     Args:
         rate: Samples per second.
     """
 
     def __init__(self, rate: int) -> None:
-        self._budget, self._rate = _BATCH_SECONDS * rate, rate
+        self._budget = _BATCH_SECONDS * rate
         self._calls: list[_Call] = []
         self._changed = threading.Condition()
+        self._is_turn_of_shortest = False
         self.batches = self.segments = 0
         threading.Thread(target=self._run, name="decoder", daemon=True).start()
 
@@ -95,8 +96,11 @@ class JointDecoder:
 
     def _take(self) -> list[_Call]:
         """Take the calls of the next batch from the queue."""
-        wait = _PATIENCE / self._rate
-        self._calls.sort(key=lambda it: it.began + wait * it.longest)
+        self._is_turn_of_shortest = not self._is_turn_of_shortest
+        if self._is_turn_of_shortest:
+            self._calls.sort(key=lambda it: it.longest)
+        else:
+            self._calls.sort(key=lambda it: it.began)
         taken = [self._calls.pop(0)]
         count, longest = len(taken[0].sources), taken[0].longest
         for call in list(self._calls):

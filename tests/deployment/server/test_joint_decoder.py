@@ -85,8 +85,8 @@ def test_a_batch_is_bounded_with_its_padding(recorder):
         (source(3, 1),),
     )
     assert [it.result()[0][0] for it in found] == [1, 2, 3]
-    # The shortest is first; twice 20 s would be more than 30 s.
-    assert recorder.batches == [[0], [3, 2], [1]]
+    # The oldest is first, then the shortest; twice 20 s would be more than 30 s.
+    assert recorder.batches == [[0], [1], [3, 2]]
 
 
 def test_a_call_behind_one_that_does_not_fit_is_taken(recorder):

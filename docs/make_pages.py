@@ -137,7 +137,7 @@ def _meanings(kind: type) -> dict[str, str]:
 def api() -> str:
     """Return the page of the public names, functions first; MkDocs fills it in."""
     names = sorted(asr.__all__, key=lambda name: (not name[0].islower(), name))
-    return "\n".join([API, *(f"::: asr.{name}\n" for name in names)])
+    return "\n".join([API, *(f"::: asr.{name}\n" for name in [*names, "layers"])])
 
 
 PAGES = {"api.md": api, "cli.md": commands, "recipe-keys.md": keys}

@@ -27,7 +27,7 @@ from asr.errors import UsageError
 @option(
     "--hours",
     click.FloatRange(0, 1e6, min_open=True),
-    "Estimate for so many hours of speech.",
+    "Hours of speech to estimate for.",
 )
 @options.as_json
 def command(

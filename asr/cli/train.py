@@ -14,6 +14,7 @@ from asr.config.loading import assign, load_recipe
 from asr.config.parsing import from_dict
 from asr.config.schema import LANGUAGE_MODEL, TrainConfig
 from asr.errors import UsageError
+from asr.training.run_folder import load_run_recipe
 
 
 @click.command(
@@ -51,6 +52,7 @@ def command(
         if recipe or output or estimate:
             raise UsageError("--resume takes the run as it is; give no other argument")
         changed = _epochs(overrides) if overrides else {}
+        load_run_recipe(resume)  # refuses a folder before the backend takes memory
         terminal.start_backend()
         click.echo(asr.resume(resume, **changed))
         return

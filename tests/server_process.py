@@ -1,4 +1,4 @@
-"""`asr serve` as a process of its own, for tests and benchmarks."""
+"""`asr serve` in this process and in one of its own, for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,40 +25,19 @@ RIVER = "The old man walked slowly down to the river."
 
 
 @dataclass
-class ServerProcess:
-    """A running server.
+class RunningServer:
+    """A server that answers.
 
     Args:
-        process: The process.
         url: Its address, without a slash at the end.
-        log: File of its standard error.
     """
 
-    process: subprocess.Popen[bytes]
     url: str
-    log: Path
 
     @property
     def port(self) -> int:
         """Its port."""
         return int(self.url.rpartition(":")[2])
-
-    @property
-    def megabytes(self) -> float:
-        """Its resident memory."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-    @property
-    def files(self) -> list[str]:
-        """Targets of its open files."""
-        found = []
-        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
-            try:
-                found.append(str(link.readlink()))
-            except OSError:
-                continue
-        return found
 
     def get(self, path: str) -> tuple[int, str]:
         """Return status and body of a GET request."""
@@ -91,8 +71,46 @@ class ServerProcess:
         """Wait until the model is loaded."""
         end = time.monotonic() + seconds
         while self.get("/healthz")[0] != 200:
-            assert time.monotonic() < end, self.log.read_text()
+            assert time.monotonic() < end, "not ready"
             time.sleep(0.02)
+
+
+@dataclass
+class ServerProcess(RunningServer):
+    """A server in a process of its own.
+
+    Args:
+        url: See `RunningServer`.
+        process: The process.
+        log: File of its standard error.
+    """
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def megabytes(self) -> float:
+        """Its resident memory."""
+        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    @property
+    def processor(self) -> float:
+        """Processor seconds of all its threads."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
+        user, system = fields.split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+    @property
+    def files(self) -> list[str]:
+        """Targets of its open files."""
+        found = []
+        for link in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            try:
+                found.append(str(link.readlink()))
+            except OSError:
+                continue
+        return found
 
     def end(self, number: int = signal.SIGINT, seconds: float = 40.0) -> int:
         """Send a signal; return the exit status."""
@@ -120,8 +138,31 @@ def running(folder: Path, *arguments: str) -> Iterator[ServerProcess]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < end, log.read_text()
             time.sleep(0.01)
-        yield ServerProcess(process, found[1], log)
+        yield ServerProcess(found[1], process, log)
     finally:
         if process.poll() is None:
             process.terminate()
             process.wait(60)
+
+
+@contextmanager
+def running_here(limits: Any = None) -> Iterator[RunningServer]:
+    """Start a server in a thread, so that its coverage is measured."""
+    from asr.deployment.server.app import application
+    from asr.deployment.server.limits import Limits
+    from asr.deployment.server.models import Models
+    from asr.deployment.server.run import Address, http_server, listen_on
+
+    models, limits = Models(), limits or Limits()
+    app, state = application(models, limits)
+    server, listener = http_server(app, limits), listen_on(Address(port=0))
+    thread = threading.Thread(target=server.run, args=[[listener]])
+    thread.start()
+    try:
+        models.get("english")
+        state.is_ready = True
+        yield RunningServer(f"http://127.0.0.1:{listener.getsockname()[1]}")
+    finally:
+        server.should_exit = True
+        thread.join()
+        state.close()

@@ -68,6 +68,7 @@ def application(
             HTTPError: _error,
             AsrError: _error,
             HTTPException: _routing_error,
+            Exception: _error,
         },
     )
     app.router.redirect_slashes = False

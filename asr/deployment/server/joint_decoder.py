@@ -14,6 +14,7 @@ import numpy as np
 
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses
+from asr.deployment.server.pool import Job, JobCancelledError, current_job
 from asr.files import model_path
 from asr.formats.attention import AttentionMap
 from asr.formats.transcript import Segment
@@ -23,9 +24,9 @@ from asr.inference.predictor import thread_count
 from asr.inference.recognizer import Recognizer
 from asr.storage.model_folder import read_card, read_model
 
-_BATCH_SECONDS = 40.0  # of padded audio
+_BATCH_SECONDS = 30.0  # of padded audio
 _PADDING = 0.2  # seconds around a segment that its attention map shows
-_PATIENCE = 0.1  # seconds that a second of audio lets shorter calls go before it
+_PATIENCE = 0.5  # seconds that a second of audio lets shorter calls go before it
 
 
 @dataclass(eq=False)  # arrays have no truth value
@@ -37,6 +38,7 @@ class _Call:
     is_first: Sequence[bool]
     result: Future[DecodedBatch] = field(default_factory=Future)
     began: float = field(default_factory=time.monotonic)
+    job: Job | None = field(default_factory=current_job)
 
     @property
     def longest(self) -> int:
@@ -79,8 +81,17 @@ class JointDecoder:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._calls)
-                calls = self._take()
-            self._decode(calls)
+                self._drop_cancelled()
+                calls = self._take() if self._calls else []
+            if calls:
+                self._decode(calls)
+
+    def _drop_cancelled(self) -> None:
+        """Take calls from the queue that nobody waits for."""
+        for call in list(self._calls):
+            if call.job is not None and call.job.is_cancelled:
+                self._calls.remove(call)
+                call.result.set_exception(JobCancelledError())
 
     def _take(self) -> list[_Call]:
         """Take the calls of the next batch from the queue."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Generic, TypeVar
 
 from asr.deployment.server.http_errors import HTTPError
@@ -43,6 +44,19 @@ class Job:
         """
         if self.is_cancelled:
             raise JobCancelledError
+
+
+_current: ContextVar[Job | None] = ContextVar("job", default=None)
+
+
+def current_job() -> Job | None:
+    """Return the job of this thread, if it has one."""
+    return _current.get()
+
+
+def _run(work: Callable[[Job], T], job: Job) -> T:
+    _current.set(job)
+    return work(job)
 
 
 class Running(Generic[T]):
@@ -124,7 +138,7 @@ class Pool:
         job = Job()
         self._jobs.add(job)
         loop = asyncio.get_running_loop()
-        future = loop.run_in_executor(self._executor, work, job)
+        future = loop.run_in_executor(self._executor, _run, work, job)
 
         def ended(future: asyncio.Future[T]) -> None:
             self._jobs.discard(job)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from asr.deployment.server.app import application
 from asr.deployment.server.limits import Limits
@@ -75,22 +76,8 @@ def serve(
         text = f"--host {address.host} lets others in; give --token FILE as well"
         raise UsageError(text)
     app, state = application(models, limits, host=address.host, token=token)
-    listener = _listener(address)
-    config = uvicorn.Config(
-        app,
-        http=protocol(limits),
-        ws="websockets-sansio",
-        ws_max_size=_MESSAGE_BYTES,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_graceful_shutdown=limits.drain_seconds,
-    )
-    server = uvicorn.Server(config)
-    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    listener = listen_on(address)
+    server = http_server(app, limits)
     failures: list[BaseException] = []
 
     def load() -> None:
@@ -116,6 +103,25 @@ def serve(
         raise failures[0]
 
 
+def http_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+    """Return the HTTP server of an application."""
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+    config = uvicorn.Config(
+        app,
+        http=protocol(limits),
+        ws="websockets-sansio",
+        ws_max_size=_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=limits.drain_seconds,
+    )
+    return uvicorn.Server(config)
+
+
 def is_local(host: str) -> bool:
     """Tell whether only programs of this machine reach an address."""
     if host == "localhost":
@@ -126,7 +132,12 @@ def is_local(host: str) -> bool:
         return False
 
 
-def _listener(address: Address) -> socket.socket:
+def listen_on(address: Address) -> socket.socket:
+    """Open the socket of a server.
+
+    Raises:
+        UsageError: The address is not free, or none of this machine.
+    """
     host, port = address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server_process import ServerProcess, running
+from tests.server_process import RunningServer, running_here
 
 pytest.importorskip("starlette", reason="the server needs the extra serve")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[ServerProcess]:
-    """`asr serve` with the bundled models."""
-    with running(tmp_path_factory.mktemp("server")) as started:
-        started.wait_until_ready()
+def server() -> Iterator[RunningServer]:
+    """A server with the bundled models."""
+    with running_here() as started:
         yield started

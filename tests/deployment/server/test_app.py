@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 
 import httpx
 import pytest
 
-from tests.server_process import RIVER, SAMPLES, running
+from asr.deployment.server.app import application
+from asr.deployment.server.limits import Limits
+from asr.deployment.server.models import Models
+from tests.server_process import RIVER, SAMPLES, running, running_here
 
 
 @pytest.fixture(scope="module")
@@ -181,3 +185,48 @@ def test_a_token(tmp_path):
         response = httpx.get(f"{server.url}/v1/models", headers=headers)
         assert [it["id"] for it in response.json()["data"]] == ["english"]
         assert server.end() == 0
+
+
+def test_a_fault_is_told_to_the_log_alone(caplog):
+    class Broken(Models):
+        def get(self, name):
+            raise RuntimeError(f"the secret of {name}")
+
+    async def main():
+        transport = httpx.ASGITransport(application(Broken(), Limits())[0])
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1"
+        ) as client:
+            return await client.post("/v1/translations", json={"text": "a"})
+
+    response = asyncio.run(main())
+    assert response.status_code == 500
+    assert response.json()["error"] == {
+        "message": "an error of the server; its log has more",
+        "type": "server_error",
+        "param": None,
+        "code": "fault",
+    }
+    assert "the secret of en-fr" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("bound", "fields", "status", "code"),
+    [
+        ({"audio_seconds": 2.0}, {}, 413, "audio_too_long"),
+        (
+            {"attention_seconds": 2.0},
+            {"attention": "true", "response_format": "verbose_json"},
+            413,
+            "audio_too_long",
+        ),
+        ({"request_seconds": 0.001}, {}, 504, "timeout"),
+        ({"request_seconds": 0.001}, {"stream": "true"}, 504, "timeout"),
+        ({"disk_bytes": 1000}, {}, 503, "busy"),
+    ],
+)
+def test_bounds(bound, fields, status, code):
+    with running_here(Limits(**bound)) as server:
+        found, values = server.transcribe(SAMPLES / "river.wav", **fields)
+        assert (found, values["error"]["code"]) == (status, code)
+        assert server.get("/healthz")[0] == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,6 +11,7 @@ import pytest
 
 from asr.decoding.beam_search import Hypotheses
 from asr.deployment.server.joint_decoder import JointDecoder
+from asr.deployment.server.pool import JobCancelledError, Pool
 from asr.inference.beam_search_decoder import DecodedBatch
 
 RATE = 100
@@ -83,7 +85,7 @@ def test_a_batch_is_bounded_with_its_padding(recorder):
         (source(3, 1),),
     )
     assert [it.result()[0][0] for it in found] == [1, 2, 3]
-    # The shortest is first; three times 20 s would be more than 40 s.
+    # The shortest is first; twice 20 s would be more than 30 s.
     assert recorder.batches == [[0], [3, 2], [1]]
 
 
@@ -98,7 +100,7 @@ def test_a_call_behind_one_that_does_not_fit_is_taken(recorder):
             found.append(executor.submit(decoded, joint, recorder, call))
             while len(joint._calls) < value:
                 pass
-            joint._calls[-1].began = float(10 * value)  # in this order
+            joint._calls[-1].began = float(100 * value)  # in this order
         recorder.may_go.set()
         assert [it.result(10)[0][0] for it in found] == [1, 2, 3]
     assert recorder.batches == [[0], [1, 3], [2]]
@@ -110,6 +112,25 @@ def test_one_that_fails_does_not_fail_the_others(recorder):
     with pytest.raises(ValueError, match="unlucky"):
         found[1].result()
     assert recorder.batches == [[0], [1, 13], [1], [13]]
+
+
+def test_a_cancelled_call_is_not_decoded(recorder):
+    async def main():
+        joint, pool = JointDecoder(RATE), Pool(3, 0, 10.0, "test")
+        await pool.start(lambda _: decoded(joint, recorder, source(0)))
+        assert await asyncio.to_thread(recorder.begun.wait, 10)
+        first = await pool.start(lambda _: decoded(joint, recorder, source(1)))
+        second = await pool.start(lambda _: decoded(joint, recorder, source(2)))
+        while len(joint._calls) < 2:
+            await asyncio.sleep(0.001)
+        first.cancel()
+        recorder.may_go.set()
+        assert await second.result() == [(2, 2)]
+        with pytest.raises(JobCancelledError):
+            await first.result()
+        assert recorder.batches == [[0], [2]]
+
+    asyncio.run(main())
 
 
 def test_decoders_are_not_mixed(recorder):

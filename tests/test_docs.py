@@ -36,7 +36,7 @@ def test_the_page_of_a_new_task_runs(root, tmp_path):
         "PYTHONPATH": str(root),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    (command,) = re.findall(r"```sh\n(.*?)\n```", page, re.DOTALL)
+    command, *_ = re.findall(r"```sh\n(.*?)\n```", page, re.DOTALL)
     ended = subprocess.run(
         ["/bin/sh", "-c", command.replace("python", sys.executable)],
         cwd=tmp_path,

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import harness
 
-from asr.experiments import environment
+from asr.training import environment
 
 SPEECH, TEXT = "$ASR_DATA/speech", "$ASR_DATA/text"
 LIBRISPEECH = f"{SPEECH}/LibriSpeech"

@@ -95,6 +95,7 @@ GROUPS = {
     ],
     "Speed and memory": [
         Measurement("Whole commands", "benchmarks/startup.py"),
+        Measurement("Multi-head attention", "benchmarks/multi_head.py"),
         Measurement(
             "A corpus in batches, and one clip",
             f"benchmarks/transcription.py english {LIBRISPEECH} --subset dev-clean "

@@ -50,7 +50,7 @@ def command(
     vary = dict(_parse(text) for text in varied)
     path = recipe_path(recipe)
     terminal.start_backend()
-    from asr.experiments.compare import compare, table  # noqa: PLC0415 - Keras, started just now
+    from asr.training.compare import compare, table  # noqa: PLC0415 - Keras, started just now
 
     folder = output or Path("runs") / f"compare-{path.stem}"
     cells = compare(path, vary, seeds=seeds, output=folder, overrides=overrides)

@@ -14,8 +14,8 @@ from asr.audio.io import inspect
 from asr.cli import options, terminal
 from asr.cli.options import option
 from asr.errors import UsageError
-from asr.experiments import environment
 from asr.files import is_folder, is_there, model_path
+from asr.training import environment
 
 
 def _facts(target: str) -> dict[str, Any]:

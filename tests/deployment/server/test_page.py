@@ -191,6 +191,7 @@ def test_errors_are_shown(page, tmp_path):
     assert page.text("#error").startswith("letter.txt")
     assert page.one("#error").get_attribute("role") == "alert"
     assert not page.one("#spoken").is_displayed()
+    assert not page.one("#audio").is_displayed()
     page.transcribed()  # and the next one works
     assert not page.one("#error").is_displayed()
 
@@ -332,6 +333,17 @@ def test_a_phone(page):
         width = page.run("return document.documentElement.scrollWidth")
         assert width <= 360, task
     page.shape(1200)
+
+
+def test_tasks_without_a_model_are_not_offered(driver, tmp_path):
+    with running(tmp_path, "--models", "title,en-fr") as server:
+        driver.get(f"{server.url}/")
+        page = Page(driver)
+        page.until(lambda: not page.one("#tab-speech").is_displayed())
+        assert page.one("#translation").is_displayed()
+        assert page.text("label[for=target]") == "French"
+        page.one("#tab-translation").send_keys("\ue014")
+        assert page.one("#summary").is_displayed()
 
 
 def test_only_the_three_files_are_loaded(page, server):

@@ -121,7 +121,8 @@ if (typeof AudioWorkletProcessor !== "undefined") {
     tab.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
       if (!step) return;
-      const next = tabs[(tabs.indexOf(tab) + step + tabs.length) % tabs.length];
+      const shown = tabs.filter((other) => !other.hidden);
+      const next = shown[(shown.indexOf(tab) + step + shown.length) % shown.length];
       show(next);
       next.focus();
     });
@@ -172,7 +173,10 @@ if (typeof AudioWorkletProcessor !== "undefined") {
       }
     } catch (error) {
       if (error.code === "audio_too_long" && attention) return transcribe(file, false);
-      if (error.name !== "AbortError") $("progress").textContent = "";
+      if (error.name !== "AbortError") {
+        $("progress").textContent = "";
+        if (!current.words.length) setSound(null);
+      }
       fail(error);
     }
   }
@@ -722,7 +726,25 @@ if (typeof AudioWorkletProcessor !== "undefined") {
     sessionStorage.setItem("token", $("token").value);
     $("access").hidden = true;
     fail(null);
+    offer().catch(fail);
   });
-  ask("v1/models").catch(fail);
+
+  // Show the tasks that the server has models for, and the languages of its translator.
+  async function offer() {
+    const { data } = await (await ask("v1/models")).json();
+    const tasks = ["speech_recognition", "translation", "summarization"];
+    tabs.forEach((tab, number) => { tab.hidden = !data.some((model) => model.task === tasks[number]); });
+    const first = tabs.find((tab) => !tab.hidden);
+    if (first && tabs.find((tab) => tab.getAttribute("aria-selected") === "true").hidden) show(first);
+    const translator = data.find((model) => model.task === "translation");
+    const codes = translator && /^([a-z]{2})-([a-z]{2})$/.exec(translator.id);
+    const names = new Intl.DisplayNames(["en"], { type: "language" });
+    ["source", "target"].forEach((id, side) => {
+      if (codes) $(id).lang = codes[side + 1];
+      document.querySelector(`label[for=${id}]`).textContent = codes ? names.of(codes[side + 1]) : ["Text", "Translation"][side];
+    });
+  }
+
+  offer().catch(fail);
   health();
 }

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from asr.errors import AsrError
     from asr.evaluation.speech import calibrate, evaluate
     from asr.evaluation.text import evaluate_texts
-    from asr.experiments.estimate import estimate
-    from asr.experiments.run import run
     from asr.formats.layout import Layout
     from asr.formats.transcript import Alternative, Segment, Transcript, Word
     from asr.formats.writers import WRITERS
@@ -40,6 +38,8 @@ if TYPE_CHECKING:
     from asr.language_model.storage import load_language_model
     from asr.language_model.training import train_language_model
     from asr.storage.model_folder import describe, write_calibration
+    from asr.training.estimate import estimate
+    from asr.training.run import run
     from asr.training.train import resume, train
 
 __version__ = "0.2.0"
@@ -70,7 +70,7 @@ _HOMES = {
     "Word": "asr.formats.transcript",
     "calibrate": "asr.evaluation.speech",
     "describe": "asr.storage.model_folder",
-    "estimate": "asr.experiments.estimate",
+    "estimate": "asr.training.estimate",
     "evaluate": "asr.evaluation.speech",
     "evaluate_texts": "asr.evaluation.text",
     "export": "asr.deployment.export",
@@ -83,7 +83,7 @@ _HOMES = {
     "read_pairs": "asr.data.pairs",
     "read_texts": "asr.corpora.sources",
     "resume": "asr.training.train",
-    "run": "asr.experiments.run",
+    "run": "asr.training.run",
     "train": "asr.training.train",
     "train_language_model": "asr.language_model.training",
     "write_calibration": "asr.storage.model_folder",

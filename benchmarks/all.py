@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import harness
 
-from asr.experiments import environment
+from asr.training import environment
 
 SPEECH, TEXT = "$ASR_DATA/speech", "$ASR_DATA/text"
 LIBRISPEECH = f"{SPEECH}/LibriSpeech"
@@ -95,6 +95,7 @@ GROUPS = {
     ],
     "Speed and memory": [
         Measurement("Whole commands", "benchmarks/startup.py"),
+        Measurement("Multi-head attention", "benchmarks/multi_head.py"),
         Measurement(
             "A corpus in batches, and one clip",
             f"benchmarks/transcription.py english {LIBRISPEECH} --subset dev-clean "

@@ -1,4 +1,7 @@
-"""Writes `cli.md` from `--help`, `recipe-keys.md` from the schema, and `api.md`.
+"""Writes the pages that are made from code, and the tutorial as a notebook.
+
+`cli.md` is made from `--help`, `recipe-keys.md` from the schema, `api.md` from the public
+names, `tutorial.ipynb` from `tutorial.md`.
 
     python docs/make_pages.py
 
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import typing
 from collections.abc import Iterator
@@ -59,8 +63,9 @@ recipe. An unknown key, or a value out of range, is an error that names the key.
 API = """\
 # Reference of the Python interface
 
-All names of `asr.__all__`, from their docstrings. [From Python](python.md) shows how they are used. A name is imported
-when it is first used: `import asr` takes no time, and only training needs TensorFlow.
+All names of `asr.__all__`, and the layers, from their docstrings. [From Python](python.md) and the
+[tutorial](tutorial.md) show how they are used. A name is imported when it is first used: `import asr` takes no time,
+and only training and the layers need TensorFlow.
 """
 
 
@@ -137,10 +142,34 @@ def _meanings(kind: type) -> dict[str, str]:
 def api() -> str:
     """Return the page of the public names, functions first; MkDocs fills it in."""
     names = sorted(asr.__all__, key=lambda name: (not name[0].islower(), name))
-    return "\n".join([API, *(f"::: asr.{name}\n" for name in names)])
+    return "\n".join([API, *(f"::: asr.{name}\n" for name in [*names, "layers"])])
 
 
-PAGES = {"api.md": api, "cli.md": commands, "recipe-keys.md": keys}
+def notebook() -> str:
+    """Return the tutorial as a notebook: Python blocks are code, the rest is text."""
+    page = (DOCS / "tutorial.md").read_text(encoding="utf-8")
+    cells = []
+    # Odd parts are what stands between the fences.
+    for place, part in enumerate(re.split(r"```python\n(.*?)```\n", page, flags=re.S)):
+        cell: dict[str, Any] = {"id": f"cell-{place}", "metadata": {}}
+        cell["cell_type"] = "code" if place % 2 else "markdown"
+        if place % 2:
+            cell |= {"execution_count": None, "outputs": []}
+        cell["source"] = part.strip("\n").splitlines(keepends=True)
+        if cell["source"]:
+            cells.append(cell)
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
+    file = {"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps(file, ensure_ascii=False, indent=1) + "\n"
+
+
+PAGES = {
+    "api.md": api,
+    "cli.md": commands,
+    "recipe-keys.md": keys,
+    "tutorial.ipynb": notebook,
+}
 
 if __name__ == "__main__":
     for name, make in PAGES.items():

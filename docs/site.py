@@ -18,6 +18,7 @@ OUTSIDE = {
     "README.md": "index.md",
     "CHANGELOG.md": "changes.md",
     "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
     "recipes/README.md": "recipes.md",
     "benchmarks/README.md": "benchmarks.md",
     "data/README.md": "data.md",

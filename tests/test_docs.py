@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -36,7 +37,7 @@ def test_the_page_of_a_new_task_runs(root, tmp_path):
         "PYTHONPATH": str(root),
         "TF_CPP_MIN_LOG_LEVEL": "3",
     }
-    (command,) = re.findall(r"```sh\n(.*?)\n```", page, re.DOTALL)
+    command, *_ = re.findall(r"```sh\n(.*?)\n```", page, re.DOTALL)
     ended = subprocess.run(
         ["/bin/sh", "-c", command.replace("python", sys.executable)],
         cwd=tmp_path,
@@ -50,11 +51,54 @@ def test_the_page_of_a_new_task_runs(root, tmp_path):
     assert (tmp_path / "runs" / "dates" / "model" / "SHA256SUMS").is_file()
 
 
+def code_of(page):
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def test_the_tutorial_runs(root, tmp_path):
+    page = (root / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    pictures = re.findall(r"!\[.*?\]\((tutorial/.*?\.png)\)", page)
+    (tmp_path / "docs" / "tutorial").mkdir(parents=True)
+    (tmp_path / "data").symlink_to(root / "data")
+    told = "import json; print(json.dumps([forgetful, remembering]))"
+    environment = {**os.environ, "PYTHONPATH": str(root), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    ended = subprocess.run(
+        [sys.executable, "-c", "\n".join([*code_of(page), told])],
+        cwd=tmp_path / "docs",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    *_, last = ended.stdout.splitlines()
+    forgetful, remembering = json.loads(last)
+    assert max(forgetful[-2:]) < 0.1 < 0.3 < min(remembering[-2:])
+    shares = re.findall(r"right ([\d.]+)", ended.stdout)
+    assert len(shares) == 2
+    assert min(map(float, shares)) > 0.5
+    assert "Monday, March 7, 1994 -> lundi 7 mars 1994" in ended.stdout
+    for name in pictures:
+        assert (tmp_path / "docs" / name).is_file()
+    drawn = {f"tutorial/{it.name}" for it in (root / "docs" / "tutorial").iterdir()}
+    assert drawn == set(pictures)
+
+
+def test_the_tutorial_has_short_blocks_and_is_a_notebook(root):
+    page = (root / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    blocks = code_of(page)
+    assert max(block.count("\n") for block in blocks) <= 20
+    text = (root / "docs" / "tutorial.ipynb").read_text(encoding="utf-8")
+    cells = json.loads(text)["cells"]
+    code = ["".join(it["source"]) for it in cells if it["cell_type"] == "code"]
+    assert code == [block.strip("\n") for block in blocks]
+
+
 def test_the_python_page_runs(
     root, tiny_run, tones, all_speech, monkeypatch, tmp_path, capsys
 ):
     page = (root / "docs" / "python.md").read_text(encoding="utf-8")
-    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.DOTALL))
+    code = "\n".join(code_of(page))
     shutil.copy(tones / "clip00.wav", tmp_path / "talk.flac")  # told by its content
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("ASR_DATA", str(tmp_path))

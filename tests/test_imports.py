@@ -20,12 +20,12 @@ PACKAGES = [
     "errors", "arrays", "files", "config", "text", "formats", "audio", "metrics",
     "model", "layers", "decoding", "runtime", "data", "corpora", "reports", "tasks",
     "storage", "language_model", "inference", "evaluation", "deployment", "training",
-    "experiments", "cli", "__main__",
+    "cli", "__main__",
 ]  # fmt: skip
 """In the order of imports: a package imports only what stands before it."""
 
 HEAVY = (
-    "asr.model", "asr.layers", "asr.training", "asr.experiments",
+    "asr.model", "asr.layers", "asr.training",
     "asr.storage.keras_model", "asr.deployment.keras_functions",
     "asr.deployment.saved_model", "asr.deployment.litert",
 )  # fmt: skip

@@ -157,11 +157,11 @@ def test_ci_runs_the_readmes_second_command(root):
 
 
 def test_the_revision_of_the_checkout(wheel, root, elsewhere):
-    from asr.experiments.environment import git_revision
+    from asr.training.environment import git_revision
 
     expected = git_revision(root)
     names = zipfile.ZipFile(wheel).namelist()
     assert ("asr/share/revision" in names) == (expected is not None)
-    program = "from asr.experiments.environment import environment as e; "
+    program = "from asr.training.environment import environment as e; "
     program += "print(e()['revision'])"
     assert elsewhere("python", "-c", program) == f"{expected}\n"

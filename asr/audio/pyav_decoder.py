@@ -113,6 +113,9 @@ class _Movie:
                 f"{self.name}: libsndfile cannot read it ({why}); for m4a, mp4, webm "
                 f"and the like: {install_hint('video')}"
             ) from error
+        self.file.seek(4)
+        if self.file.read(4) == b"ftyp":
+            why = "MP4 that is damaged, or cut off before its index"
         self.file.seek(0)
         try:
             options = {"format_whitelist": _CONTAINERS}

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     metavar="NAME",
 )
 @option("--subset", str, "Score this subset.  [default: its only one]")
-@option("--limit", COUNT, "Score only the first so many.")
+@option("--limit", COUNT, "Score only the first N.")
 @options.normalizer(None, "Normalise texts with this.  [default: that of training]")
 @option("--lowercase", bool, "Compute BLEU and chrF in lower case.")
 @options.decoding

@@ -14,13 +14,13 @@ from asr.audio.io import inspect
 from asr.cli import options, terminal
 from asr.cli.options import option
 from asr.errors import UsageError
-from asr.experiments import environment
-from asr.files import model_path
+from asr.files import is_folder, is_there, model_path
+from asr.training import environment
 
 
 def _facts(target: str) -> dict[str, Any]:
     path = Path(target)
-    if path.exists() and not path.is_dir():
+    if is_there(path) and not is_folder(path):
         return dataclasses.asdict(inspect(target))
     return asr.describe(model_path(target))
 

@@ -153,7 +153,7 @@ def command(**given: Any) -> int:
 
 
 def _loading(request: Request) -> AbstractContextManager[None]:
-    """Say within a blink that the program works: its libraries take their time."""
+    """Show a message at once: importing the libraries takes a while."""
     if request.json_progress:
         return nullcontext()
     return terminal.status(f"loading {request.model} ...")

@@ -23,8 +23,10 @@ LANGUAGE_MODEL = "language_model"
 """Task of language models, which score texts for other models."""
 
 LINES = "lines"
+"""Corpus of a language model: a text file, one text a line."""
+
 PARAGRAPHS = "paragraphs"
-"""Corpus of a language model: a text file with one text a line."""
+"""Corpus of a language model: running prose, divided into sentences."""
 
 STAGES = ("prepare", "train", "evaluate")
 """Stages of `asr run`, in their order."""

@@ -30,6 +30,7 @@ from asr.data.text_files import (
     parsed_rows,
 )
 from asr.errors import DataError
+from asr.files import is_file, is_folder
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
 _FILE = "file_name"
@@ -102,8 +103,10 @@ def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
 
 
 def _manifests(root: Path) -> dict[str, Path]:
-    if root.is_file():
+    if is_file(root):
         return {"all": root}
+    if not is_folder(root):
+        return {}
     return {path.stem: path for path in sorted(root.glob("*.jsonl"))}
 
 

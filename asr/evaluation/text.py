@@ -13,6 +13,7 @@ from asr.errors import DataError
 from asr.inference.generator import BATCH_TOKENS, TextGenerator
 from asr.metrics.bleu_rouge import Bleu, Rouge, bleu, rouge
 from asr.metrics.phones import PhoneScore, score_phones
+from asr.tasks import TASKS
 from asr.tasks.pronunciation import Pronunciation
 
 
@@ -47,6 +48,7 @@ class TextEvaluation:
         bleu: BLEU and chrF; None for pronunciations.
         rouge: ROUGE; None for pronunciations.
         phones: Error rates of pronunciations; None for other texts.
+        own: Metrics of a task of another package, with the first references.
         seconds: Seconds of work, without the start of the model.
         left_out: Number of sources that were truncated.
         results: Result of each source, in order.
@@ -55,6 +57,7 @@ class TextEvaluation:
     bleu: Bleu | None
     rouge: Rouge | None
     phones: PhoneScore | None
+    own: dict[str, float]
     seconds: float
     left_out: int
     results: tuple[TextResult, ...]
@@ -68,6 +71,7 @@ class TextEvaluation:
         scores = [score.to_json() for score in self._scores]
         return {
             **{name: value for score in scores for name, value in score.items()},
+            **self.own,
             "seconds": round(self.seconds, 3),
             "left_out": self.left_out,
         }
@@ -76,6 +80,7 @@ class TextEvaluation:
         """Return all scores as text."""
         rate = len(self.results) / max(self.seconds, 1e-9)
         lines = [score.summary() for score in self._scores]
+        lines += [f"{name} {value:.4f}" for name, value in self.own.items()]
         lines.append(f"{rate:.1f} texts/s")
         if self.left_out:
             lines.append(f"{self.left_out} sources are longer than the model reads")
@@ -116,11 +121,16 @@ def evaluate_texts(
     texts = [generation.text for generation in generations]
     rows = list(grouped.values())
     results = map(TextResult, grouped, map(tuple, rows), texts)
-    pronounces = isinstance(generator.task, Pronunciation)
+    task = generator.task
+    pronounces = isinstance(task, Pronunciation)
+    own = {}
+    if type(task) not in TASKS.values():
+        own = task.metrics([row[0] for row in rows], texts)
     return TextEvaluation(
         bleu=None if pronounces else bleu(rows, texts, lowercase=lowercase),
         rouge=None if pronounces else rouge(rows, texts),
         phones=score_phones(rows, texts) if pronounces else None,
+        own=own,
         seconds=seconds,
         left_out=sum(generation.left_out > 0 for generation in generations),
         results=tuple(results),

@@ -30,7 +30,7 @@ from asr.config.schema import (
     ModelConfig,
     SourceConfig,
 )
-from asr.errors import ModelError, RecipeError, quoted
+from asr.errors import ModelError, RecipeError, UsageError
 from asr.files import LARGEST_TEXT, atomic_write, read_text, unread_reason
 from asr.runtime.network import Network
 from asr.storage.weights import (
@@ -39,7 +39,7 @@ from asr.storage.weights import (
     check_numbers,
     write_arrays,
 )
-from asr.tasks import TASKS
+from asr.tasks import task_class
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.text.tokenizers import read_tokenizer
@@ -57,7 +57,7 @@ class FolderConfig:
 
     Attributes:
         format: Version of the folder's layout.
-        task: A key of `asr.tasks.TASKS`, or `language_model`.
+        task: Name of a task; see `asr.tasks.task_class`. Or `language_model`.
         normalizer: Text normaliser of the training references.
         language: ISO 639-1 code.
         model: Architecture and sizes.
@@ -170,7 +170,7 @@ def read_model(folder: Path, threads: int = 0) -> LoadedModel:
             f"{folder}: a language model; name it in decoding.language_model of another"
         )
     tokenizer = read_tokenizer(folder / TOKENIZER)
-    task = TASKS[config.task](tokenizer, config.model, config.normalizer)
+    task = task_class(config.task)(tokenizer, config.model, config.normalizer)
     path = folder / WEIGHTS
     arrays = MappedArrays(path)
     check_numbers(arrays, path)
@@ -226,8 +226,11 @@ def read_config(folder: Path) -> FolderConfig:
         config = from_dict(FolderConfig, tree)
     except RecipeError as error:
         raise ModelError(f"{path}: {error}") from error
-    if config.task not in {*TASKS, LANGUAGE_MODEL}:
-        raise ModelError(f"{path}: unknown task {quoted(config.task)}")
+    if config.task != LANGUAGE_MODEL:
+        try:
+            task_class(config.task)
+        except UsageError as error:
+            raise ModelError(f"{path}: {error}") from error
     return replace(config, training=training)
 
 
@@ -250,7 +253,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "megabytes": round(size / 1e6, 1),
         **config.training,
     }
-    if config.task in TASKS:
+    if config.task != LANGUAGE_MODEL:
         facts["decoding"] = to_dict(config.decoding)
     if card := read_card(folder):
         facts["card"] = card

@@ -13,9 +13,9 @@ from asr.corpora import CORPORA
 from asr.corpora.obtain import sources as archives
 from asr.corpora.sources import read_texts
 from asr.data.decontamination import OverlapFilter
-from asr.errors import DataError, RecipeError, did_you_mean, quoted
+from asr.errors import DataError, RecipeError, UsageError
 from asr.files import data_directory
-from asr.tasks import TASKS
+from asr.tasks import task_class
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import write_lexicon
@@ -75,10 +75,10 @@ def task_of(recipe: Recipe) -> type[Task]:
     """
     if recipe.task == LANGUAGE_MODEL:
         raise RecipeError("task: language models are trained by `asr train` only")
-    if recipe.task not in TASKS:
-        hint = did_you_mean(recipe.task, list(TASKS))
-        raise RecipeError(f"task: unknown {quoted(recipe.task)}{hint}")
-    return TASKS[recipe.task]
+    try:
+        return task_class(recipe.task)
+    except UsageError as error:
+        raise RecipeError(f"task: {error}") from error
 
 
 @contextmanager

@@ -576,6 +576,14 @@ def test_cut_off_video(tmp_path, caplog, suffix):
     assert message.endswith(f"but it holds {seconds:.2f} s")
 
 
+def test_mp4_that_was_cut_off_before_its_index(tmp_path):
+    path = tmp_path / "cut.m4a"
+    film(path, "aac", tone(2.0))
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(AudioError, match=r"\(MP4 that is damaged, or cut off before"):
+        audio_io.read(path)
+
+
 @pytest.mark.parametrize(
     ("suffix", "coding"),
     [("webm", "libopus"), ("ts", "aac"), ("ts", "mp2"), ("ogg", "flac")],

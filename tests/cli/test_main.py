@@ -281,6 +281,22 @@ def test_names_that_are_not_utf_8(root, samples, tmp_path):
     assert result.stdout.endswith(b"/caf\\udce9.png\n")
 
 
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["info"], 6),
+        (["evaluate", "english"], 5),
+        (["prepare", "jsonl"], 5),
+        (["prepare", "kaldi"], 5),
+        (["prepare", "common_voice"], 5),
+        (["train", "--resume"], 7),
+    ],
+)
+def test_names_that_are_too_long_have_the_status_of_their_kind(capsys, command, status):
+    assert main([*command, 300 * "n"]) == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_an_error_while_resampling_is_one_line(root, tmp_path):
     """The traceback holds a resampler, which nanobind would call a leak at exit."""
     path = tmp_path / "short.wav"

@@ -16,8 +16,6 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
-from asr import __version__
-
 _PACKAGES = (
     "tensorflow", "jax", "keras", "onnxruntime", "numpy", "soundfile", "soxr",
     "sentencepiece", "jiwer", "av",
@@ -30,6 +28,8 @@ def system() -> dict[str, Any]:
     Also the git `revision` of the checkout, or of the one that the wheel was built
     from, with `+` if tracked files differ from it.
     """
+    from asr import __version__  # noqa: PLC0415 - a build runs this module by itself
+
     return {
         "asr": __version__,
         "revision": _revision(),

@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class RevisionHook(BuildHookInterface):
-    """Adds the file `revision`, which `asr.experiments.environment` reads."""
+    """Adds the file `revision`, which `asr.training.environment` reads."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Write the revision and add it to the build."""
@@ -37,6 +37,6 @@ def _revision(root: Path) -> str | None:
     if stored.is_file():
         return stored.read_text(encoding="utf-8").strip()
     # By its path: asr itself needs packages that a build does not have.
-    path = root / "asr" / "experiments" / "environment.py"
+    path = root / "asr" / "training" / "environment.py"
     found: str | None = runpy.run_path(str(path))["git_revision"](root)
     return found

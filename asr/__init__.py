@@ -11,6 +11,7 @@ Names are imported when first used, so that `import asr` costs nothing:
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from asr.errors import AsrError
     from asr.evaluation.speech import calibrate, evaluate
     from asr.evaluation.text import evaluate_texts
-    from asr.experiments.estimate import estimate
-    from asr.experiments.run import run
     from asr.formats.layout import Layout
     from asr.formats.transcript import Alternative, Segment, Transcript, Word
     from asr.formats.writers import WRITERS
@@ -39,9 +38,14 @@ if TYPE_CHECKING:
     from asr.language_model.storage import load_language_model
     from asr.language_model.training import train_language_model
     from asr.storage.model_folder import describe, write_calibration
+    from asr.training.estimate import estimate
+    from asr.training.run import run
     from asr.training.train import resume, train
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+# ONNX Runtime reads it when it is imported. Its wheels send events to their makers.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 _HOMES = {
     "Alternative": "asr.formats.transcript",
@@ -66,7 +70,7 @@ _HOMES = {
     "Word": "asr.formats.transcript",
     "calibrate": "asr.evaluation.speech",
     "describe": "asr.storage.model_folder",
-    "estimate": "asr.experiments.estimate",
+    "estimate": "asr.training.estimate",
     "evaluate": "asr.evaluation.speech",
     "evaluate_texts": "asr.evaluation.text",
     "export": "asr.deployment.export",
@@ -79,7 +83,7 @@ _HOMES = {
     "read_pairs": "asr.data.pairs",
     "read_texts": "asr.corpora.sources",
     "resume": "asr.training.train",
-    "run": "asr.experiments.run",
+    "run": "asr.training.run",
     "train": "asr.training.train",
     "train_language_model": "asr.language_model.training",
     "write_calibration": "asr.storage.model_folder",
@@ -131,6 +135,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "layers":  # a module, which needs Keras
+        return importlib.import_module("asr.layers")
     if name not in _HOMES:
         raise AttributeError(f"module 'asr' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -139,4 +145,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, "layers"})

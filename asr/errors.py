@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import reprlib
 from collections.abc import Sequence
@@ -65,7 +64,11 @@ class OutputError(AsrError):
 
 
 _TRAINING = ("keras", "matplotlib", "rouge_score", "sacrebleu", "tensorboard")
-EXTRAS = dict.fromkeys((*_TRAINING, "tensorflow"), "train")
+_SERVING = ("multipart", "python_multipart", "starlette", "uvicorn", "websockets")
+EXTRAS = {
+    **dict.fromkeys((*_TRAINING, "tensorflow"), "train"),
+    **dict.fromkeys(_SERVING, "serve"),
+}
 """Extra of the distribution that installs each optional package."""
 
 
@@ -117,6 +120,8 @@ def did_you_mean(
     Returns:
         `; did you mean 'x'?`, or `; it takes one of: x, y`.
     """
+    import difflib  # noqa: PLC0415 - start-up time
+
     # The time of the comparison grows with the product of the lengths.
     close = difflib.get_close_matches(word[:_MOST_QUOTED], choices, n=1)
     if close:

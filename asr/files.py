@@ -52,7 +52,7 @@ def data_directory() -> Path:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is a file; no path, however long, is an error."""
+    """Return whether there is a file; a path that is too long has none."""
     try:
         return path.is_file()
     except (OSError, ValueError):
@@ -60,7 +60,7 @@ def is_file(path: Path) -> bool:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether anything has this path; no path is an error."""
+    """Return whether anything has this path; a malformed path has nothing."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -68,7 +68,7 @@ def is_there(path: Path) -> bool:
 
 
 def is_folder(path: Path) -> bool:
-    """Return whether there is a folder; no path, however long, is an error."""
+    """Return whether there is a folder; a path that is too long has none."""
     try:
         return path.is_dir()
     except (OSError, ValueError):

@@ -11,8 +11,8 @@ import harness
 
 import asr
 from asr.data.text_files import lenient_lines
+from asr.evaluation.restoration import evaluate_restorer
 from asr.files import data_directory
-from asr.metrics.restoration import RestorationScore
 from asr.text.written import heard, is_running_text
 
 # Kind -> files, targets of full stop, comma, question mark and capitals.
@@ -69,20 +69,9 @@ def main() -> None:
     restorer = asr.load_text(options.model, threads=1)
     restorer.restore("warm up " * 5000)
     for kind, (_, targets) in KINDS.items():
-        score, seconds = RestorationScore(), 0.0
-        for written in texts(files_of(kind), words):
-            bare = " ".join(word.rstrip(",.?!;:") for word in written.upper().split())
-            started = time.process_time()
-            restored = restorer.restore(bare, numbers=False)
-            seconds += time.process_time() - started
-            score.add_text(written, restored)
-        print(
-            f"{kind}: {score.words} words; full stop {score.f1('.'):.3f}, comma "
-            f"{score.f1(','):.3f}, question mark {score.f1('?'):.3f}, exclamation mark "
-            f"{score.f1('!'):.3f}, semicolon {score.f1(';'):.3f}, all marks "
-            f"{score.marks:.3f}, capitals {score.capitals:.3f}; "
-            f"{score.words / seconds:,.0f} words a second of processor time"
-        )
+        evaluation = evaluate_restorer(restorer, texts(files_of(kind), words))
+        score = evaluation.score
+        print(f"{kind}:\n{evaluation.summary()}")
         names = ("full stop", "comma", "question mark", "capitals")
         found = (score.f1("."), score.f1(","), score.f1("?"), score.capitals)
         for name, value, target in zip(names, found, targets, strict=True):

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import AttentionConfig
-from asr.model.attention_variants import ATTENTIONS
+from asr.model.attention_variants import build_attention
 from asr.model.ops import sequence_mask
 
 
@@ -198,8 +198,8 @@ class AttentionChecks(LayerChecks):
     memory_units: int
 
     def make(self, config: AttentionConfig) -> keras.layers.Layer:
-        layer = ATTENTIONS[config.kind](config)
-        layer.build(self.query_units, self.memory_units)
+        layer = build_attention(config)
+        layer.build((None, self.query_units), (None, None, self.memory_units))
         return layer
 
     def example(self, random: np.random.Generator, length: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Scripts of recipes, which belong to no package."""
+"""Scripts of recipes and documents, which belong to no package."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import importlib.util
 from pathlib import Path
 from types import ModuleType
 
-RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+ROOT = Path(__file__).resolve().parent.parent
 
 
-def script_module(name: str) -> ModuleType:
+def script_module(name: str, folder: str = "recipes") -> ModuleType:
     """Return a script below `recipes`, such as `english/average.py`, as a module."""
-    spec = importlib.util.spec_from_file_location(Path(name).stem, RECIPES / name)
+    path = ROOT / folder / name
+    spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -17,6 +17,8 @@ ALLOWED = (
     r"it has no weights to drop",
     r"needs espeak-ng",  # programs and not packages
     r"ffmpeg is not installed; .*",
+    r"chromium and chromedriver are not installed",
+    r"(curl|node) is not installed; .*",
     r"root may read everything",
 )
 """Patterns of whole reasons."""

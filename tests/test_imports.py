@@ -18,16 +18,16 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PACKAGES = [
     "errors", "arrays", "files", "config", "text", "formats", "audio", "metrics",
-    "model", "decoding", "runtime", "data", "corpora", "reports", "tasks", "storage",
-    "language_model", "inference", "evaluation", "deployment", "training",
-    "experiments", "cli", "__main__",
+    "model", "layers", "decoding", "runtime", "data", "corpora", "reports", "tasks",
+    "storage", "language_model", "inference", "evaluation", "deployment", "training",
+    "cli", "__main__",
 ]  # fmt: skip
 """In the order of imports: a package imports only what stands before it."""
 
 HEAVY = (
-    "asr.model", "asr.training", "asr.experiments", "asr.storage.keras_model",
-    "asr.deployment.keras_functions", "asr.deployment.saved_model",
-    "asr.deployment.litert",
+    "asr.model", "asr.layers", "asr.training",
+    "asr.storage.keras_model", "asr.deployment.keras_functions",
+    "asr.deployment.saved_model", "asr.deployment.litert",
 )  # fmt: skip
 """Packages and modules that import Keras; all others run without it."""
 
@@ -272,6 +272,12 @@ def test_light_packages_load_no_tensorflow(sources):
     assert not loaded & {"tensorflow", "keras", "librosa", "jax"}
 
 
+def test_the_server_alone_loads_its_libraries(sources):
+    others = [it for it in light(sources) if not it.startswith("asr.deployment.server")]
+    loaded = loaded_after("\n".join(f"import {name}" for name in others))
+    assert not loaded & {"starlette", "uvicorn", "websockets", "multipart"}
+
+
 @pytest.mark.parametrize(
     ("arguments", "absent"),
     [
@@ -281,6 +287,7 @@ def test_light_packages_load_no_tensorflow(sources):
         (["prepare", "--help"], {"tensorflow", "keras", "matplotlib"}),
         (["transcribe", "--help"], {"tensorflow", "numpy", "soundfile", "rich"}),
         (["evaluate", "--help"], {"tensorflow", "keras"}),
+        (["serve", "--help"], {"numpy", "starlette", "uvicorn"}),
         (["train", "--help"], {"tensorflow", "keras"}),
     ],
 )
@@ -303,6 +310,15 @@ assert main(["transcribe", "data/samples/river.wav"]) == 130
     assert not loaded & {"numpy", "soundfile", "onnxruntime", "rich", "jiwer"}
 
 
+def test_onnx_runtime_reports_to_nobody(tmp_path, monkeypatch):
+    # Its telemetry writes the number of a session into this folder.
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    loaded = loaded_after("import asr.runtime.network")
+    assert "onnxruntime" in loaded
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_importing_the_package_loads_nothing_heavy():
     loaded = loaded_after("import asr; asr.__version__; dir(asr)")
     assert not loaded & {"tensorflow", "keras", "numpy", "click"}
@@ -316,6 +332,13 @@ def test_public_names_are_where_they_are_said_to_be():
     assert set(asr.__all__) == set(asr._HOMES) <= set(dir(asr))
     with pytest.raises(AttributeError, match="no attribute 'transcrib'"):
         asr.transcrib  # noqa: B018 - the access is what is tested
+
+
+def test_layers_are_a_public_module():
+    loaded = loaded_after(
+        "import asr, sys; assert 'keras' not in sys.modules; asr.layers.LuongAttention"
+    )
+    assert "keras" in loaded
 
 
 def test_every_public_name_exists():
@@ -335,9 +358,9 @@ def test_architecture_names_every_package():
     assert named == [name for name in PACKAGES if name != "__main__"]
 
 
-def test_only_five_modules_stand_beside_the_packages():
-    top = {path.name for path in (ROOT / "asr").glob("*.py")}
-    assert top == {"__init__.py", "__main__.py", "errors.py", "arrays.py", "files.py"}
+def test_only_six_modules_stand_beside_the_packages():
+    top = {path.stem for path in (ROOT / "asr").glob("*.py")}
+    assert top == {"__init__", "__main__", "errors", "arrays", "files", "layers"}
     inits = (ROOT / "asr").glob("*/__init__.py")
     full = {path.parent.name for path in inits if path.read_text(encoding="utf-8")}
     assert full == {"corpora", "tasks", "model"}

@@ -113,12 +113,14 @@ def test_transcribes_the_samples(elsewhere, root, samples):
         pytest.skip(f"there is no bundled model in {MODEL} yet")
     out = elsewhere("asr", "transcribe", samples)
     heard = dict(line.split(": ", 1) for line in out.splitlines())
-    spoken = {
-        str(item.audio): item.text for item in read_manifest(samples / "manifest.jsonl")
-    }
-    assert heard.keys() == spoken.keys()
-    # A synthetic voice is none that the model has learnt from.
+    spoken, read = (
+        {str(item.audio): item.text for item in read_manifest(samples / name)}
+        for name in ("manifest.jsonl", "people.jsonl")
+    )
+    assert heard.keys() == spoken.keys() | read.keys()
     bare = normalizer("librispeech-1")
+    assert {name: bare(heard[name]) for name in read} == read
+    # A synthetic voice is none that the model has learnt from.
     texts = list(spoken.values()), [bare(heard[name]) for name in spoken]
     assert score(*texts).cer < 0.5
 
@@ -155,11 +157,11 @@ def test_ci_runs_the_readmes_second_command(root):
 
 
 def test_the_revision_of_the_checkout(wheel, root, elsewhere):
-    from asr.experiments.environment import git_revision
+    from asr.training.environment import git_revision
 
     expected = git_revision(root)
     names = zipfile.ZipFile(wheel).namelist()
     assert ("asr/share/revision" in names) == (expected is not None)
-    program = "from asr.experiments.environment import environment as e; "
+    program = "from asr.training.environment import environment as e; "
     program += "print(e()['revision'])"
     assert elsewhere("python", "-c", program) == f"{expected}\n"

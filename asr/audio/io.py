@@ -24,8 +24,14 @@ from asr.files import walk
 
 _log = logging.getLogger(__name__)
 
-_LIBSNDFILE = ".aif .aifc .aiff .au .caf .flac .mp3 .oga .ogg .opus .sph .w64 .wav"
-_PYAV = ".3gp .aac .amr .avi .m4a .m4b .mkv .mov .mp4 .mpeg .mpg .ts .webm .wma .wmv"
+_LIBSNDFILE = """
+.aif .aifc .aiff .au .caf .flac .mp2 .mp3 .nist .oga .ogg .opus .rf64 .snd .sph .voc
+.w64 .wav .wave
+"""
+_PYAV = """
+.3g2 .3gp .aac .amr .avi .m2ts .m4a .m4b .m4v .mka .mkv .mov .mp4 .mpeg .mpg .mts .ogv
+.spx .ts .weba .webm .wma .wmv
+"""
 AUDIO_EXTENSIONS = frozenset(f"{_LIBSNDFILE} {_PYAV}".split())
 """File endings of recordings in a folder, in lower case."""
 

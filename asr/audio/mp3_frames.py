@@ -31,6 +31,7 @@ _KBITS = {
 }
 _SEARCHED = 1 << 16
 _SYNC = re.compile(rb"\xff[\xe0-\xff]")
+_LAYER_3 = 1  # as headers write it
 _DECODER_DELAY = 529  # samples
 _INFO_BYTES = 200  # a frame's start, up to the delay of LAME
 
@@ -97,6 +98,8 @@ def mp3_structure(file: BinaryIO) -> Structure:
 
 def _part(stream: _Stream) -> Part:
     """Return a stream with a header that lets libsndfile read all of it."""
+    if stream.frame.kind[1] != _LAYER_3:  # no Xing frames; of one bit rate
+        return Part(tuple(stream.runs), stream.frames * stream.frame.samples)
     if stream.claimed is None or stream.claimed < stream.frames:
         count = stream.frames * stream.frame.samples - _DECODER_DELAY
         return Part((_xing(stream), *stream.runs), max(0, count))

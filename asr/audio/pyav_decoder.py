@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from asr.audio.structure import structure
 from asr.audio.track import (
     BLOCK,
     TOLERANCE,
@@ -24,6 +24,9 @@ from asr.errors import AudioError, install_hint
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from av import AudioResampler
+    from av.audio.frame import AudioFrame
+    from av.audio.layout import AudioLayout
     from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
@@ -57,7 +60,8 @@ def open_pyav(
     """
     if isinstance(file, Path):
         file = stack.enter_context(file.open("rb"))  # FFmpeg would take names for URLs
-    movie = _Movie(name, file, reason, (track or 1) - 1)
+    truncated = structure(file).truncated
+    movie = _Movie(name, file, reason, (track or 1) - 1, truncated)
     with movie.open() as container:
         streams = container.streams.audio
         if track is None and len(streams) > 1:
@@ -86,12 +90,14 @@ class _Movie:
         file: Seekable binary file.
         reason: Error of libsndfile.
         index: Number of the sound track, from 0 on.
+        truncated: The file ends too early, by its structure.
     """
 
     name: str
     file: BinaryIO
     reason: Exception
     index: int
+    truncated: bool
 
     @contextmanager
     def open(self) -> Iterator[InputContainer]:
@@ -107,6 +113,9 @@ class _Movie:
                 f"{self.name}: libsndfile cannot read it ({why}); for m4a, mp4, webm "
                 f"and the like: {install_hint('video')}"
             ) from error
+        self.file.seek(4)
+        if self.file.read(4) == b"ftyp":
+            why = "MP4 that is damaged, or cut off before its index"
         self.file.seek(0)
         try:
             options = {"format_whitelist": _CONTAINERS}
@@ -122,19 +131,26 @@ class _Movie:
                     return
         raise AudioError(f"{self.name}: holds no sound that can be decoded")
 
+    def _reader(self, container: InputContainer) -> _Reader:
+        stream = container.streams.audio[self.index]
+        form = stream.rate, stream.layout
+        return _Reader(container, stream, form, self.truncated)
+
     def measure(self) -> int:
-        """Count the samples per channel by the times of the packets, not decoding."""
+        """Count the samples per channel by the lengths of packets, not decoding."""
         import av  # noqa: PLC0415  an extra, and slow to import
 
         with self.open() as container:
-            reader = _Reader(container, container.streams.audio[self.index])
+            reader = self._reader(container)
             try:
                 for _ in reader.packets():
                     pass
             except av.FFmpegError:
-                warn_truncated(self.name, reader.end)
+                reader.truncated = True
+            if not reader.end:
+                return sum(len(block) for block in self.chunks(0, None))
             reader.warn(self.name)
-            return round(reader.end * reader.stream.rate)
+            return round(reader.end * reader.form[0])
 
     def chunks(self, first: int, count: int | None) -> Iterator[np.ndarray]:
         """Decode from the start: seeking is not exact to the sample."""
@@ -143,7 +159,7 @@ class _Movie:
         end = sys.maxsize if count is None else first + count
         position = 0
         with self.open() as container:
-            reader = _Reader(container, container.streams.audio[self.index])
+            reader = self._reader(container)
             try:
                 for block in reader.blocks():
                     part = block[max(0, first - position) : end - position]
@@ -152,13 +168,11 @@ class _Movie:
                         yield part
                     if position >= end:
                         return
-            except (av.FFmpegError, ValueError) as error:  # ValueError: other channels
-                if position <= first:
-                    raise AudioError(
-                        f"{self.name}: cannot decode it ({error})"
-                    ) from error
-                warn_truncated(self.name, position / reader.stream.rate)
-                return
+            except av.FFmpegError:  # at the end of what can be read
+                reader.truncated = True
+            if reader.error and not reader.decoded:
+                text = f"{self.name}: cannot decode it ({reader.error})"
+                raise AudioError(text) from reader.error
             reader.warn(self.name)
 
 
@@ -169,55 +183,109 @@ class _Reader:
     Attributes:
         container: The container.
         stream: The track.
-        end: Second up to which packets of the track were read.
-        last: The same for all tracks: pictures may be longer than the sound.
+        form: Its rate and layout at the start; a joined file may change them.
+        truncated: The file ends too early.
+        end: Seconds that its packets hold, after the silence before them.
+        last: The latest time of a packet of any track: pictures may be longer.
+        decoded: A packet could be decoded.
+        error: Why another could not.
     """
 
     container: InputContainer
     stream: AudioStream
+    form: tuple[int, AudioLayout]
+    truncated: bool
     end: float = 0.0
     last: float = 0.0
+    decoded: bool = False
+    error: Exception | None = None
 
     def packets(self) -> Iterator[Packet]:
-        """Yield the packets of the track, the one that ends the decoding last."""
+        """Yield the packets of the track, the one that ends the decoding last.
+
+        Their times begin anew where files are joined, so lengths are added up.
+        """
         begin = (self.container.start_time or 0) / _TIME_BASE
+        self.end = _lead(self.container, self.stream)
         for packet in self.container.demux():
             own = packet.stream.index == self.stream.index
             if packet.pts is not None and packet.time_base is not None:
                 stop = packet.pts + (packet.duration or 0)
-                end = float(stop * packet.time_base) - begin
-                self.last = max(self.last, end)
-                self.end = max(self.end, end) if own else self.end
+                self.last = max(self.last, float(stop * packet.time_base) - begin)
             if own:
+                self.end += _seconds(packet)
                 yield packet
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Decode to (N, channels) float32 blocks, after the silence before it."""
+        """Decode to (N, channels) float32 blocks, after the silence before it.
+
+        Silence stands for packets that are damaged.
+        """
+        yield from self._silence(_lead(self.container, self.stream))
+        for frames in self._frames():
+            if isinstance(frames, float):
+                yield from self._silence(frames)
+            else:
+                for frame in frames:
+                    yield frame.to_ndarray().T
+
+    def _frames(self) -> Iterator[list[AudioFrame] | float]:
+        """Yield frames of one form, or the length of a damaged packet in seconds."""
+        from av import FFmpegError  # noqa: PLC0415  an extra, and slow to import
+
+        resampler, before = self._resampler(), None
+        for packet in self.packets():
+            try:
+                frames = self.stream.decode(packet)
+            except FFmpegError as error:
+                self.error = error
+                yield _seconds(packet)
+                continue
+            for frame in frames:
+                self.decoded = True
+                form = frame.sample_rate, frame.layout.name
+                if form != before:  # at the start, and in a joined file
+                    yield resampler.resample(None)
+                    resampler, before = self._resampler(), form
+                yield resampler.resample(frame)
+        yield resampler.resample(None)
+
+    def _resampler(self) -> AudioResampler:
         from av import AudioResampler  # noqa: PLC0415  an extra, and slow to import
 
-        stream = self.stream
-        silence = round(_lead(self.container, stream) * stream.rate)
-        for first in range(0, silence, BLOCK):
-            size = min(BLOCK, silence - first)
-            yield np.zeros((size, stream.channels), np.float32)
-        resampler = AudioResampler(format="fltp", rate=stream.rate)
-        decoded = (packet.decode() for packet in self.packets())
-        for frame in chain(chain.from_iterable(decoded), [None]):
-            for part in resampler.resample(frame):
-                yield part.to_ndarray().T
+        rate, layout = self.form
+        return AudioResampler("fltp", layout, rate)
+
+    def _silence(self, seconds: float) -> Iterator[np.ndarray]:
+        rate, layout = self.form
+        samples = round(seconds * rate)
+        for first in range(0, samples, BLOCK):
+            size = min(BLOCK, samples - first)
+            yield np.zeros((size, layout.nb_channels), np.float32)
 
     def warn(self, name: str) -> None:
-        """Warn, at the end, if the header says another length."""
+        """Warn, at the end, of damage or a header that says another length."""
         stream = self.stream
-        if stream.duration is not None and stream.time_base is not None:
+        if self.error:
+            text = f"damaged; {self.end:.2f} s of it can be decoded"
+            warn_once(name, "length", text)
+        elif self.truncated:
+            warn_truncated(name, self.end)
+        elif stream.duration is not None and stream.time_base is not None:
             header = _lead(self.container, stream) + float(
                 stream.duration * stream.time_base
             )
             warn_length(name, header, self.end)
         elif self.container.duration is not None:
             header = self.container.duration / _TIME_BASE
-            if abs(header - self.last) > TOLERANCE:
+            if abs(header - max(self.last, self.end)) > TOLERANCE:
                 warn_length(name, header, self.end)
+
+
+def _seconds(packet: Packet) -> float:
+    if packet.duration is None or packet.time_base is None:
+        return 0.0
+    return float(packet.duration * packet.time_base)
 
 
 def _lead(container: InputContainer, stream: AudioStream) -> float:

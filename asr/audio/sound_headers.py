@@ -1,6 +1,6 @@
 """Headers that name a length: WAV, AIFF, AU, CAF, W64 and NIST Sphere.
 
-A recorder that crashed leaves 0 there, a pipe leaves the largest number, and a file
+A recorder that crashed leaves 0 there, a pipe leaves a very large number, and a file
 that was cut off ends before. `cat a.wav b.wav` leaves two files in one.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from asr.audio.pieces import Part, Piece, Structure, read_at, size_of
@@ -17,6 +17,17 @@ _W64 = b"riff\x2e\x91\xcf\x11"
 _CHUNK = re.compile(rb"[ -~]{4}")
 _TRAILERS = (b"LIST", b"id3 ", b"ID3 ")
 _WRAP = 1 << 32
+_NEAR = 4096  # bytes
+
+
+def _known(length: int) -> int | None:
+    """Return a length in bytes, or None for what programs write into a pipe.
+
+    FFmpeg writes -1, arecord 2^31, SoX and eSpeak NG 2^31 - 4096 (AIFF: 127 * 2^24).
+    """
+    marks = 127 << 24, 1 << 31, _WRAP
+    piped = length >= 1 << 62 or any(abs(length - mark) <= _NEAR for mark in marks)
+    return None if piped else length
 
 
 @dataclass(frozen=True)
@@ -55,8 +66,8 @@ def header_structure(file: BinaryIO) -> Structure:
     if not parts:
         return Structure()
     share = None if unknown or not there else claimed / there
-    if len(parts) == 1 and not parts[0].pieces:
-        parts = [Part()]
+    if truncated:  # tables of packets may tell of more than there is
+        parts[0] = replace(parts[0], count=True)
     return Structure(tuple(parts), share, truncated, unknown=unknown)
 
 
@@ -127,16 +138,14 @@ def _riff(file: BinaryIO, position: int, size: int) -> _Data | None:
             to_end = (size - start).to_bytes(8, "little")
             return _Data(start, long[1], (long[0], to_end), order)
         if name == b"data":
-            known = None if length == _WRAP - 1 else length
-            return _Data(start, known, (start - 4, b"\xff" * 4), order)
+            return _Data(start, _known(length), (start - 4, b"\xff" * 4), order)
     return None
 
 
 def _aiff(file: BinaryIO, position: int, size: int) -> _Data | None:
     for name, start, length in _chunks(file, position + 12, size, "big"):
         if name == b"SSND":  # its content begins with an offset and a block size
-            known = None if length == _WRAP - 1 else max(0, length - 8)
-            return _Data(start + 8, known, order="big")
+            return _Data(start + 8, _known(max(0, length - 8)), order="big")
     return None
 
 
@@ -146,7 +155,7 @@ def _w64(file: BinaryIO, position: int, size: int) -> _Data | None:
         head = read_at(file, place, 24)
         length = int.from_bytes(head[16:], "little")
         if head[:4] == b"data":
-            return _Data(place + 24, max(0, length - 24))
+            return _Data(place + 24, _known(max(0, length - 24)))
         place += max(24, length + -length % 8)
     return None
 
@@ -158,8 +167,7 @@ def _au(file: BinaryIO, position: int, _: int) -> _Data:
         int.from_bytes(field, order)  # type: ignore[arg-type]
         for field in (head[:4], head[4:])
     )
-    known = None if length == _WRAP - 1 else length
-    return _Data(position + start, known, (position + 8, b"\xff" * 4))
+    return _Data(position + start, _known(length), (position + 8, b"\xff" * 4))
 
 
 def _caf(file: BinaryIO, position: int, size: int) -> _Data | None:
@@ -168,7 +176,7 @@ def _caf(file: BinaryIO, position: int, size: int) -> _Data | None:
         head = read_at(file, place, 12)
         length = int.from_bytes(head[4:], "big")
         if head[:4] == b"data":
-            known = None if length >= 1 << 63 else max(0, length - 4)
+            known = _known(max(0, length - 4))
             to_end = (size - place - 12).to_bytes(8, "big")
             return _Data(place + 16, known, (place + 4, to_end), "big")
         place += 12 + length
@@ -178,7 +186,7 @@ def _caf(file: BinaryIO, position: int, size: int) -> _Data | None:
 def _nist(file: BinaryIO, position: int, _: int) -> _Data | None:
     head = read_at(file, position, 1024)
     found = re.search(rb"sample_count -i (\d+)", head)
-    width = re.search(rb"sample_n_bytes -i (\d+)", head)
+    width = re.search(rb"sample_n_bytes -(?:i|s\d+) (\d+)", head)
     channels = re.search(rb"channel_count -i (\d+)", head)
     start = re.match(rb"NIST_1A\s+(\d+)", head)
     if not (found and width and channels and start):

@@ -38,6 +38,8 @@ def command(
     if len({*output_format}) > 1:
         raise UsageError("several formats do not fit standard output; give one")
     (reference,) = text_commands.read([text], whole=True)
+    if not reference.split():
+        raise UsageError("no words to align; the text is empty")
     transcript = asr.load(model).align(recording, reference)
     layout = Layout(name=recording.stem)
     outputs.print_transcript(transcript, output_format[0], layout, name=None)

@@ -15,7 +15,7 @@ from asr.files import recipe_path
 
 
 @click.command(
-    epilog="Example: asr compare digits --vary model.attention=bahdanau,luong,none"
+    epilog="Example: asr compare digits --vary model.attention=bahdanau,luong,cho"
 )
 @click.argument("recipe", metavar="RECIPE")
 @option(
@@ -26,7 +26,7 @@ from asr.files import recipe_path
     required=True,
     metavar="KEY=A,B,...",
 )
-@option("--seeds", COUNT, "Train each variant with so many seeds.", default=3)
+@option("--seeds", COUNT, "Number of seeds for each variant.", default=3)
 @options.overrides("Change a key of all variants.")
 @option(
     "-o --output",
@@ -50,7 +50,7 @@ def command(
     vary = dict(_parse(text) for text in varied)
     path = recipe_path(recipe)
     terminal.start_backend()
-    from asr.experiments.compare import compare, table  # noqa: PLC0415 - Keras, started just now
+    from asr.training.compare import compare, table  # noqa: PLC0415 - Keras, started just now
 
     folder = output or Path("runs") / f"compare-{path.stem}"
     cells = compare(path, vary, seeds=seeds, output=folder, overrides=overrides)

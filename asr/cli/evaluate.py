@@ -24,9 +24,10 @@ from asr.metrics.alignment import align
 from asr.metrics.report import check_groups
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from asr.data.manifest import Utterance
+    from asr.evaluation.restoration import RestorationEvaluation
     from asr.evaluation.speech import Evaluation
     from asr.evaluation.text import TextEvaluation
     from asr.inference.recognizer import Recognizer
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     metavar="NAME",
 )
 @option("--subset", str, "Score this subset.  [default: its only one]")
-@option("--limit", COUNT, "Score only the first so many.")
+@option("--limit", COUNT, "Score only the first N.")
 @options.normalizer(None, "Normalise texts with this.  [default: that of training]")
 @option("--lowercase", bool, "Compute BLEU and chrF in lower case.")
 @options.decoding
@@ -68,7 +69,8 @@ def command(**given: Any) -> None:
     .jsonl with source and target): BLEU, chrF and ROUGE; a model of pronunciations by
     the errors of phones and words. Pairs with the same source are references of it. A
     language model is scored on the lines of a text file, or on the texts of a corpus:
-    bits a character and perplexity.
+    bits a character and perplexity. A model that restores case and marks is scored on
+    such texts too, each line by itself: F1.
     """
     request = options.request(SimpleNamespace, given)
     if request.as_json and request.alignments == Path("-"):
@@ -86,8 +88,12 @@ def command(**given: Any) -> None:
         if request.threads:
             raise UsageError("--threads: a language model has no network")
     options.refuse_error_rates(request)
-    score = _score_language_model if task == LANGUAGE_MODEL else _score_texts
-    terminal.print_scores(score(request), as_json=request.as_json)
+    scores: dict[str, Callable[..., Any]] = {
+        LANGUAGE_MODEL: _score_language_model,
+        "restoration": _score_restorer,
+    }
+    score = scores.get(task, _score_texts)(request)
+    terminal.print_scores(score, as_json=request.as_json)
 
 
 def _score_speech(request: SimpleNamespace) -> None:
@@ -145,14 +151,28 @@ def _write_files(
 
 
 def _score_language_model(request: SimpleNamespace) -> Perplexity:
+    return asr.perplexity(asr.load_language_model(request.model), _texts(request))
+
+
+def _score_restorer(request: SimpleNamespace) -> RestorationEvaluation:
+    if request.predictions:
+        raise UsageError("--predictions: `asr punctuate` writes restored texts")
+    from asr.evaluation.restoration import evaluate_restorer  # noqa: PLC0415 - start-up time
+    from asr.inference.restorer import load_restorer  # noqa: PLC0415 - start-up time
+
+    restorer = load_restorer(request.model, threads=request.threads)
+    return evaluate_restorer(restorer, _texts(request))
+
+
+def _texts(request: SimpleNamespace) -> Iterable[str]:
+    """Return the lines of a text file, or the texts of a corpus."""
     data, subset = request.data, request.subset
     recordings = data.is_dir() or data.suffix == ".jsonl"
     corpus = request.corpus or (detect(data) if recordings else LINES)
     if subset is None and corpus not in {LINES, *TEXT_CORPORA}:
         subset = _only_subset(corpus, data)
     path, limit = str(data.resolve()), request.limit or 0
-    texts = asr.read_texts([SourceConfig(path, corpus, subset or "all", limit=limit)])
-    return asr.perplexity(asr.load_language_model(request.model), texts)
+    return asr.read_texts([SourceConfig(path, corpus, subset or "all", limit=limit)])
 
 
 def _score_texts(request: SimpleNamespace) -> TextEvaluation:

@@ -1,4 +1,4 @@
-"""`asr info`: facts about a model or a recording."""
+"""`asr info`: facts about a model, a recording or the installation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,17 @@ import yaml
 import asr
 from asr.audio.io import inspect
 from asr.cli import options, terminal
-from asr.files import model_path
+from asr.cli.options import option
+from asr.errors import UsageError
+from asr.files import is_folder, is_there, model_path
+from asr.training import environment
+
+
+def _facts(target: str) -> dict[str, Any]:
+    path = Path(target)
+    if is_there(path) and not is_folder(path):
+        return dataclasses.asdict(inspect(target))
+    return asr.describe(model_path(target))
 
 
 class _Dumper(yaml.SafeDumper):
@@ -28,19 +38,17 @@ _Dumper.add_representer(str, _represent_text)
 
 
 @click.command(epilog="Example: asr info english; asr info talk.mp3 --json")
-@click.argument("target", metavar="MODEL|FILE")
+@click.argument("target", required=False, metavar="MODEL|FILE")
+@option("--system", bool, "Describe this installation, for a report of a fault.")
 @options.as_json
-def command(target: str, as_json: bool) -> None:
+def command(target: str | None, system: bool, as_json: bool) -> None:
     """Describe a model (size, last training, decoding, model card) or a recording.
 
     MODEL is the name of a bundled model, or a model folder.
     """
-    facts: dict[str, Any]
-    path = Path(target)
-    if path.exists() and not path.is_dir():
-        facts = dataclasses.asdict(inspect(target))
-    else:
-        facts = asr.describe(model_path(target))
+    if (target is None) != system:
+        raise UsageError("give MODEL, FILE or --system")
+    facts = environment.system() if target is None else _facts(target)
     if as_json:
         terminal.print_json(facts)
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
 import importlib
 import logging
 import os
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "transcribe": "Transcribe recordings.",
     "listen": "Transcribe the microphone.",
+    "serve": "Serve a page, and an interface for programs.",
     "align": "Find the time of each word of a known text.",
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",
@@ -40,7 +43,7 @@ COMMANDS = {
     "export": "Export a model: ONNX, SavedModel or LiteRT.",
     "arpa": "Export or import a language model in the ARPA format.",
     "models": "List the bundled models.",
-    "info": "Describe a model or a recording.",
+    "info": "Describe a model, a recording or the installation.",
     "plot": "Plot attention or a spectrogram.",
 }
 """Command -> its line in `asr --help`; the command itself is `asr.cli.NAME.command`."""
@@ -112,7 +115,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if completing := os.environ.get(_COMPLETE):
         return shell_complete(cli, {}, "asr", _COMPLETE, completing)
-    return _run(list(sys.argv[1:] if argv is None else argv))
+    # Looking for cycles among the objects of modules takes 5 ms each time.
+    gc.set_threshold(100_000)
+    atexit.register(gc.freeze)
+    status = _run(list(sys.argv[1:] if argv is None else argv))
+    if status:
+        gc.collect()  # nanobind complains at exit of what a traceback holds
+    return status
 
 
 def _run(arguments: list[str]) -> int:

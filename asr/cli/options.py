@@ -190,7 +190,7 @@ def _of_model(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]
 beam_size = _of_model(
     "--beam-size",
     click.IntRange(1, 256),
-    "Keep so many hypotheses (with phones: rescore so many); 1 is greedy.",
+    "Hypotheses kept (lexicon decoding: rescored); 1 is greedy.",
 )
 
 decoding = combined(
@@ -207,7 +207,7 @@ decoding = combined(
     option(
         "--batch-seconds",
         POSITIVE,
-        "Decode so many seconds of audio together; fewer save memory.",
+        "Seconds of audio decoded together; fewer save memory.",
         default=BATCH_SECONDS,
     ),
 )

@@ -12,11 +12,13 @@ from asr.audio import io as audio_io
 from asr.cli import options, text_commands
 from asr.cli.options import option
 from asr.config.schema import FrontendConfig
-from asr.errors import UsageError
+from asr.errors import AudioError, UsageError
 from asr.files import model_task
 from asr.formats.attention import AttentionMap, TextAttention, read_attention
 from asr.reports import plots
 from asr.runtime.frontend import LogMel
+
+_SECONDS = 600
 
 
 def _output(kind: str, stem: str) -> Any:
@@ -70,9 +72,11 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
 @click.argument("recording", type=options.PATH, metavar="FILE")
 @_output("spectrogram", "the stem of FILE")
 def spectrogram(recording: Path, output: Path | None) -> None:
-    """Plot the log-mel energies of a recording, the input of the models."""
+    """Plot the log-mel energies of up to 10 minutes, the input of the models."""
     config = FrontendConfig()
-    samples = audio_io.read(recording, config.rate)
+    samples = audio_io.read(recording, config.rate, duration=_SECONDS + 1)
+    if len(samples) > _SECONDS * config.rate:
+        raise AudioError(f"{recording}: a spectrogram shows up to {_SECONDS} s")
     output = output or Path(f"{recording.stem}.spectrogram.png")
     energies = LogMel(config).energies(samples)
     plots.spectrogram(

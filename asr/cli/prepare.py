@@ -23,7 +23,7 @@ from asr.data.manifest import read_manifest, write_manifest
 from asr.data.pairs import write_pairs
 from asr.data.text_files import DamagedRow
 from asr.errors import DataError, UsageError
-from asr.files import data_directory
+from asr.files import data_directory, is_file
 from asr.text.normalizers import normalizer
 from asr.text.tokenizers import make_tokenizer, write_tokenizer
 
@@ -130,7 +130,7 @@ def _root(request: SimpleNamespace) -> Path:
 def _prepare_texts(
     request: SimpleNamespace, root: Path
 ) -> tuple[dict[str, Report], Iterable[str]]:
-    if not request.subsets and not root.is_file():
+    if not request.subsets and not is_file(root):
         raise UsageError(f"{root}: name the parts, such as --subset train")
     make_folder(request.output)
     reports: dict[str, Report] = {}

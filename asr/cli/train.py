@@ -14,6 +14,7 @@ from asr.config.loading import assign, load_recipe
 from asr.config.parsing import from_dict
 from asr.config.schema import LANGUAGE_MODEL, TrainConfig
 from asr.errors import UsageError
+from asr.training.run_folder import load_run_recipe
 
 
 @click.command(
@@ -27,7 +28,7 @@ from asr.errors import UsageError
 @option(
     "--hours",
     click.FloatRange(0, 1e6, min_open=True),
-    "Estimate for so many hours of speech.",
+    "Hours of speech to estimate for.",
 )
 @options.as_json
 def command(
@@ -51,6 +52,7 @@ def command(
         if recipe or output or estimate:
             raise UsageError("--resume takes the run as it is; give no other argument")
         changed = _epochs(overrides) if overrides else {}
+        load_run_recipe(resume)  # refuses a folder before the backend takes memory
         terminal.start_backend()
         click.echo(asr.resume(resume, **changed))
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -152,7 +153,7 @@ def command(**given: Any) -> int:
 
 
 def _loading(request: Request) -> AbstractContextManager[None]:
-    """Say within a blink that the program works: its libraries take their time."""
+    """Show a message at once: importing the libraries takes a while."""
     if request.json_progress:
         return nullcontext()
     return terminal.status(f"loading {request.model} ...")
@@ -191,14 +192,16 @@ def _check(request: Request) -> None:
 
 def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
     """Transcribe recordings, given with output names; return statuses of errors."""
-    with _loading(request):
+    with _loading(request), ThreadPoolExecutor(1) as executor:
         recognizer = asr.load(request.model, threads=request.threads)
         chosen = _recognizer_options(request, recognizer)
-        recognizer.search(chosen["decoding"])  # loads its language model
+        # Its language model is read while another model is.
+        ready = executor.submit(recognizer.search, chosen["decoding"])
         used = None
         if not (request.raw or RAW_FORMATS.issuperset(request.kinds)):
             numbers = not request.no_numbers
             used = restoration.restoring(recognizer, request.threads, numbers)
+        ready.result()
     layout = Layout(
         channel=request.channel or 1,
         max_line_width=request.max_line_width,

@@ -23,6 +23,8 @@ def check_keys(recipe: Recipe, *, text: bool = False) -> None:
     phones, phone_weight = model.phones, decoding.phone_weight
     ctc_weight = recipe.train.ctc_weight
     ctc_only = model.ctc and ctc_weight == 1
+    encoder, decoder, attention = model.encoder, model.decoder, model.attention
+    products = attention.kind in ("luong", "local", "hard")
     needed = frontend_gb(model.frontend, recipe.data.batch_length)
     untrained = "train.ctc_weight: with 1 the decoder is not trained; set "
     rules = {
@@ -32,6 +34,20 @@ def check_keys(recipe: Recipe, *, text: bool = False) -> None:
         f"model.frontend: takes {needed:.0f} GB for a batch, more than "
         f"{_FRONTEND_GB:.0f}; raise hop_ms, or lower rate, window_ms or "
         "data.batch_length": not text and needed > _FRONTEND_GB,
+        f"model.encoder.filters: {len(encoder.channels)} numbers for "
+        f"{encoder.convolutions} convolutions; give each one":
+            len(encoder.channels) != encoder.convolutions,
+        f"model.attention.heads: {attention.heads} heads do not divide "
+        f"model.attention.units, {attention.units}":
+            attention.kind == "multi_head" and attention.units % attention.heads,
+        f"model.attention.score: for dot, frames of the memory must have the size "
+        f"model.decoder.units, {decoder.units}, got {encoder.memory_size}; change "
+        "model.encoder.memory_units, or use general":
+            products and attention.score == "dot"
+            and decoder.units != encoder.memory_size,
+        "model.attention: sutskever shows the decoder nothing but its first state; "
+        "set model.decoder.start to encoder":
+            attention.kind == "sutskever" and decoder.start == "zeros",
         "train.ctc_weight: with 0 the CTC head is not trained; set model.ctc to false":
             model.ctc and not ctc_weight,
         "model.phones and data.lexicon: set both or neither":

@@ -14,6 +14,7 @@ from asr.config.schema import Recipe
 from asr.errors import RecipeError, quoted
 from asr.files import read_text, recipe_path, unread_reason
 
+_LONGEST_NAME = 4096  # characters of a path
 _MOST_BASES = 8
 _LARGEST = 200_000  # bytes of a file
 _MOST_VALUES = 100_000  # of a file, aliases resolved
@@ -62,7 +63,7 @@ def _read_tree(path: Path, depth: int = 0) -> dict[str, Any]:
     base = tree.pop("base", None)
     if base is None:
         return tree
-    if not isinstance(base, str):
+    if not isinstance(base, str) or len(base) > _LONGEST_NAME:
         raise RecipeError(f"{path}: base: must be a file name, got {quoted(base)}")
     if "\0" in base:
         raise RecipeError(f"{path}: base: must not contain NUL, got {quoted(base)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import types
 import typing
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
@@ -26,6 +27,11 @@ _KINDS: dict[type, str] = {
     float: "a number",
     bool: "true or false",
 }
+
+_RENAMED: dict[tuple[type, str], dict[str, str]] = {
+    (AttentionConfig, "kind"): {"none": "cho"},
+}
+"""Values of earlier releases: (section, key) -> old name -> name."""
 
 _RETIRED: dict[tuple[type, str], tuple[Any, str]] = {
     (AugmentConfig, "split_pieces"): (0.0, "it has no replacement"),
@@ -67,7 +73,7 @@ def from_dict(cls: type[T], tree: Any, where: str = "") -> T:
         if key not in hints:
             hint = did_you_mean(str(key), sorted(hints))
             raise RecipeError(f"unknown key {quoted(full)}{hint}")
-        values[key] = _convert(hints[key], value, full)
+        values[key] = _convert(hints[key], _renamed(cls, key, value), full)
         _check_range(fields[key].metadata.get("range"), values[key], full)
     for item in fields.values():
         required = item.default is item.default_factory is dataclasses.MISSING
@@ -93,6 +99,7 @@ def _convert(hint: Any, value: Any, full: str) -> Any:
         value = {"kind": value}
     if dataclasses.is_dataclass(hint):
         return from_dict(typing.cast("type", hint), value, full)
+    hint = _member(hint, value)
     origin = typing.get_origin(hint)
     if origin is Literal:
         choices = [str(choice) for choice in typing.get_args(hint)]
@@ -131,6 +138,20 @@ def _scalar(hint: type, value: Any, full: str) -> Any:
     if value != value:  # nan
         raise wrong()
     return value
+
+
+def _renamed(cls: type, key: str, value: Any) -> Any:
+    """Return the present name of a value."""
+    if not isinstance(value, str):
+        return value
+    return _RENAMED.get((cls, key), {}).get(value, value)
+
+
+def _member(hint: Any, value: Any) -> Any:
+    """Return what a value must be; of a number or a list of them, one of both."""
+    if typing.get_origin(hint) is not types.UnionType:
+        return hint
+    return typing.get_args(hint)[isinstance(value, list | tuple)]
 
 
 def to_dict(config: Any) -> dict[str, Any]:

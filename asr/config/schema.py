@@ -23,8 +23,10 @@ LANGUAGE_MODEL = "language_model"
 """Task of language models, which score texts for other models."""
 
 LINES = "lines"
+"""Corpus of a language model: a text file, one text a line."""
+
 PARAGRAPHS = "paragraphs"
-"""Corpus of a language model: a text file with one text a line."""
+"""Corpus of a language model: running prose, divided into sentences."""
 
 STAGES = ("prepare", "train", "evaluate")
 """Stages of `asr run`, in their order."""
@@ -106,31 +108,34 @@ class TextConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Strided convolutions, then bidirectional GRUs or Transformer blocks.
+    """Strided convolutions, then bidirectional GRUs, LSTMs or Transformer blocks.
 
     Attributes:
-        kind: `gru`, or `self` for self-attention.
+        kind: `gru`, `lstm`, or `self` for self-attention.
         convolutions: Number of convolutions.
-        filters: Channels of each convolution.
+        filters: Channels of each convolution: a number, or a list with one for each.
         kernel: Width of each convolution in frames.
         stride: Stride of each convolution in frames.
-        layers: Number of bidirectional GRUs, or of Transformer blocks.
+        layers: Number of bidirectional GRUs or LSTMs, or of Transformer blocks.
         units: Units of each direction, and half the size of a Transformer's frames.
         heads: Heads of each Transformer block.
-        memory_units: Size of a memory frame.
+        norms: Whether each layer, and the convolutions, end in layer normalisation.
+        memory_units: Size of a memory frame; 0 leaves out the dense layer that makes
+            it, so that the states are the memory.
         memory_stride: Encoder frames joined into one memory frame.
         dropout: Dropout after each layer.
     """
 
-    kind: Literal["gru", "self"] = "gru"
+    kind: Literal["gru", "lstm", "self"] = "gru"
     convolutions: int = number(2, 0, 8)
-    filters: int = number(256, 1, 4096)
+    filters: int | tuple[int, ...] = number(256, 1, 4096)
     kernel: int = number(5, 1, 31)
     stride: int = number(2, 1, 8)
     layers: int = number(3, 1, 32)
     units: int = number(256, 1, 8192)
     heads: int = number(4, 1, 256)
-    memory_units: int = number(256, 1, 8192)
+    norms: bool = True
+    memory_units: int = number(256, 0, 8192)
     memory_stride: int = number(2, 1, 8)
     dropout: float = number(0.2, 0, 0.999)
 
@@ -139,16 +144,30 @@ class EncoderConfig:
         """Input frames for each state of the encoder."""
         return int(self.stride**self.convolutions)
 
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Channels of each convolution."""
+        if isinstance(self.filters, tuple):
+            return self.filters
+        return (self.filters,) * self.convolutions
+
+    @property
+    def memory_size(self) -> int:
+        """Size of a memory frame."""
+        return self.memory_units or 2 * self.units * self.memory_stride
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
     """Memory to tokens.
 
     Attributes:
-        kind: `gru`; `pooling` for a classifier, attentive pooling and one token; or
-            `labels` for a label at each element of the source.
+        kind: `gru` or `lstm`; `pooling` for a classifier, attentive pooling and one
+            token; or `labels` for a label at each element of the source.
         labels: Number of labels of the kind `labels`, the special tokens included.
-        units: Units of the GRU.
+        units: Units of the GRU or LSTM.
+        start: State before the first token: `zeros`, or `encoder` for a function of
+            both ends of the memory.
         embedding: Size of the embedding of the previous token.
         dropout: Dropout before the output layer.
         embedding_dropout: Dropout on embeddings.
@@ -157,9 +176,10 @@ class DecoderConfig:
         copy: Whether tokens of a source text may be copied (pointer-generator).
     """
 
-    kind: Literal["gru", "pooling", "labels"] = "gru"
+    kind: Literal["gru", "lstm", "pooling", "labels"] = "gru"
     labels: int = number(31, 4, 100_000)
     units: int = number(256, 1, 8192)
+    start: Literal["zeros", "encoder"] = "zeros"
     embedding: int = number(64, 1, 8192)
     dropout: float = number(0.2, 0, 0.999)
     embedding_dropout: float = number(0.0, 0, 0.999)
@@ -167,13 +187,24 @@ class DecoderConfig:
     tied: bool = False
     copy: bool = False
 
+    @property
+    def attends(self) -> bool:
+        """Whether it writes token by token, with attention."""
+        return self.kind in ("gru", "lstm")
+
+    @property
+    def state_units(self) -> int:
+        """Size of the state of its cell."""
+        return 2 * self.units if self.kind == "lstm" else self.units
+
 
 @dataclass(frozen=True)
 class AttentionConfig:
     """Attention of the decoder; in a recipe, its name alone sets the kind.
 
     Attributes:
-        kind: A key of `asr.model.attention_variants.ATTENTIONS`.
+        kind: A key of `asr.model.attention_variants.ATTENTIONS`. `cho` and `sutskever`
+            are decoders without attention.
         units: Size of projected queries and keys.
         location_filters: Filters over the accumulated weights; 0 for none.
         location_width: Width of these filters in memory frames.
@@ -260,7 +291,8 @@ class DataConfig:
             of the three keys above.
         lexicon: For `model.phones`, and for language models of words: a pronunciation
             dictionary in the format of CMUdict, below the data directory. Records with
-            an unknown word are left out, and counted.
+            an unknown word are left out, and counted. For `model.phones` also
+            `english-lm`, whose unknown words the bundled `pronounce` says.
         batch_length: Padded length of a batch, in seconds of audio or source tokens.
         longest: Sources of more seconds, or tokens, are left out, and counted.
         ascending_epochs: First epochs, in order of length, from short to long.
@@ -426,6 +458,17 @@ class Recipe:
 
     A language model (task `language_model`) has only `data` and `ngrams`. A recipe file
     may name another one in its folder, `base: OTHER.yaml`, whose keys it changes.
+
+    Attributes:
+        name: Name of the model.
+        task: A key of `asr.tasks.TASKS`, or `language_model`.
+        seed: Seed of weights, order, masks and noise.
+        data: Data, and their batches.
+        augment: Changes of the recordings in training.
+        model: Network.
+        train: Optimisation.
+        decoding: Search for hypotheses.
+        ngrams: N-grams of a language model.
     """
 
     name: str = "model"

@@ -16,6 +16,7 @@ from asr.corpora.speeches import TEDLIUM, VOXPOPULI
 from asr.corpora.tfds import PREFIX, tfds_corpus
 from asr.corpora.vctk import VCTK
 from asr.errors import DataError, UsageError, cannot_read, did_you_mean
+from asr.files import is_there
 
 __all__ = ["CORPORA", "Corpus", "corpus", "detect"]
 
@@ -63,7 +64,7 @@ def detect(root: Path) -> str:
     Raises:
         DataError: The folder is missing, or holds no known corpus.
     """
-    if not root.exists():
+    if not is_there(root):
         raise DataError(cannot_read(root, "no such file or folder"))
     for name, reader in CORPORA.items():
         if reader.subsets(root):

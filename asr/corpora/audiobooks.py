@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -76,25 +77,32 @@ def _ljspeech_parts(root: Path) -> dict[str, tuple[Path, bool | None]]:
     metadata = root / "metadata.csv"
     if not metadata.is_file():
         return {}
-    _, first = next(lenient_lines(metadata), (0, ""))
-    return {name: (metadata, dev) for name, dev in _DEV.items() if "|" in first}
+    rows = (line.partition("|") for _, line in lenient_lines(metadata))
+    names = [name for name, bar, _ in rows if name and bar]
+    there = {None, *map(_is_dev, names)} if names else set()
+    return {name: (metadata, dev) for name, dev in _DEV.items() if dev in there}
+
+
+def _is_dev(name: str) -> bool:
+    digits = re.search(r"[0-9]+$", name)
+    number = int(digits[0][-9:]) if digits else zlib.crc32(name.encode())
+    return number % _DEV_EVERY == 0
 
 
 def _ljspeech(part: tuple[Path, bool | None]) -> Iterator[Row]:
     metadata, dev = part
     speaker = metadata.parent.resolve().name  # one speaker a corpus
     clips = Clips()
-    _, first = next(lenient_lines(metadata), (0, ""))
-    columns = min(first.count("|"), 2)
+    # The first line may be damaged.
+    counts = Counter(line.count("|") for _, line in lenient_lines(metadata))
+    columns = 2 if counts[2] >= counts[1] else 1
 
     def parse(line: str) -> Iterator[Utterance]:
         name, *texts = line.split("|")
         if not name or len(texts) != columns:
             form = "id|raw|normalised" if columns == 2 else "id|text"
             raise ValueError(f"not `{form}`")
-        digits = re.search(r"[0-9]+$", name)
-        number = int(digits[0][-9:]) if digits else zlib.crc32(name.encode())
-        if dev is None or dev == (number % _DEV_EVERY == 0):
+        if dev is None or dev == _is_dev(name):
             audio = clips.find(metadata.parent / "wavs" / f"{name}.wav")
             text = texts[-1].strip()
             yield Utterance(audio, text, speaker=speaker, lang="en", id=name)

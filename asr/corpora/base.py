@@ -19,7 +19,7 @@ from asr.data.text_files import (
     usable,
 )
 from asr.errors import DataError, cannot_read
-from asr.files import is_folder
+from asr.files import is_folder, is_there
 
 P = TypeVar("P")
 Row = Utterance | DamagedRow
@@ -118,7 +118,7 @@ def check_subset(corpus: str, root: Path, subset: str, subsets: Sequence[str]) -
     Raises:
         DataError: The folder, the corpus or the subset is missing.
     """
-    if not root.exists():
+    if not is_there(root):
         raise DataError(cannot_read(root, "no such file or folder"))
     if not subsets:
         raise DataError(f"{root}: not a corpus of the kind {corpus}")
@@ -135,7 +135,7 @@ def folders_with(root: Path, marker: str) -> dict[str, Path]:
     Returns:
         Name of the subset -> its folder, sorted; `root` itself may be the only one.
     """
-    if not root.is_dir():
+    if not is_folder(root):
         return {}
     if any(root.glob(marker)):
         return {root.resolve().name: root}

@@ -16,13 +16,14 @@ from asr.corpora.base import Clips, Row, corpus_of, read_rows
 from asr.data.manifest import Utterance
 from asr.data.text_files import DamagedRow
 from asr.errors import DataError
+from asr.files import is_folder
 
 _SPLITS = ("validated", "train", "dev", "test")
 
 
 def _language(root: Path) -> Path:
     """Find the folder of the only language."""
-    if not root.is_dir() or _splits(root):
+    if not is_folder(root) or _splits(root):
         return root
     languages = [path for path in sorted(root.iterdir()) if _splits(path)]
     if len(languages) > 1:
@@ -32,6 +33,8 @@ def _language(root: Path) -> Path:
 
 
 def _splits(folder: Path) -> dict[str, Path]:
+    if not is_folder(folder):
+        return {}
     tables = {split: folder / f"{split}.tsv" for split in _SPLITS}
     has_clips = (folder / "clips").is_dir()
     return {k: path for k, path in tables.items() if has_clips and path.is_file()}

@@ -30,6 +30,7 @@ from asr.data.text_files import (
     parsed_rows,
 )
 from asr.errors import DataError
+from asr.files import is_file, is_folder
 
 _TABLES = ("metadata.csv", "metadata.jsonl")
 _FILE = "file_name"
@@ -53,6 +54,8 @@ def _audio_folder_parts(root: Path) -> dict[str, Path]:
 
 def _has_header(table: Path) -> bool:
     """Tell AudioFolder from LJ Speech, whose `metadata.csv` has no header."""
+    if table.suffix == ".jsonl":
+        return True
     _, header = next(lenient_lines(table), (0, ""))
     return _FILE in header
 
@@ -93,15 +96,17 @@ def _utterance(row: Mapping[str, Any], table: Path, clips: Clips) -> Utterance:
 
 
 def _first(row: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    """Return the value of the first column that is there."""
-    values = (row[key] for key in keys if row.get(key) is not None)
+    """Return the value of the first column that is there and not empty."""
+    values = (row[key] for key in keys if row.get(key) not in (None, ""))
     value = next(values, None)
     return None if value is None else str(value)
 
 
 def _manifests(root: Path) -> dict[str, Path]:
-    if root.is_file():
+    if is_file(root):
         return {"all": root}
+    if not is_folder(root):
+        return {}
     return {path.stem: path for path in sorted(root.glob("*.jsonl"))}
 
 

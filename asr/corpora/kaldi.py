@@ -8,8 +8,8 @@
 | utt2spk | `UTTERANCE SPEAKER`, optional |
 
 Paths are relative to the folder, to one of the two above it or to the working
-directory. No command is run: of `sph2pipe`, `flac -d`, `sox` and `ffmpeg` that only
-decode a file, that file is read; others are damaged rows. speechocean762, in this
+directory. No command is run: of `sph2pipe`, `flac -d`, `sox`, `ffmpeg` and `cat` that
+only decode a file, that file is read; others are damaged rows. speechocean762, in this
 format, is free for commercial use too.
 
 Licence: that of each corpus.
@@ -38,6 +38,7 @@ _RIFF = b"RIFF"
 _LETTERS = {"A": 1, "B": 2}  # channels in NIST's files
 # Option of a command -> number of its values; all others may change the sound.
 _PLAIN: dict[str, dict[str, int]] = {
+    "cat": {},
     "sph2pipe": {"-f": 1, "-p": 0, "-u": 0, "-a": 0, "-c": 1},
     "flac": {
         **dict.fromkeys(("-c", "-d", "-s", "-cd", "-dc", "-cds", "-dcs", "-csd"), 0),
@@ -76,7 +77,7 @@ def _kaldi(folder: Path) -> Iterator[Row]:
             yield segment
             continue
         name, recording, offset, duration = segment
-        _, text = texts.get(name, (0, None))
+        _, text = texts.pop(name, (0, None))
         _, speaker = speakers.get(name, (0, None))
         yield Utterance(
             recording.audio,
@@ -87,6 +88,12 @@ def _kaldi(folder: Path) -> Iterator[Row]:
             id=name,
             channel=recording.channel,
         )
+    table = folder / "segments"
+    # Of others, the row without sound is named.
+    known = read_table(table, []) if table.exists() else recordings
+    for name, (number, _) in texts.items():
+        if name not in known:
+            yield DamagedRow(f"{folder / 'text'}:{number}", f"no recording of {name}")
 
 
 def _recordings(

@@ -14,6 +14,7 @@ from asr.corpora import corpus as known
 from asr.corpora.archives import extract
 from asr.corpora.download import Archive, Progress, fetch_all
 from asr.errors import UsageError
+from asr.files import is_there
 
 _OPENSLR = "www.openslr.org"
 _MIRRORS = ("us.openslr.org", "openslr.elda.org")
@@ -66,7 +67,7 @@ def missing(corpus: str, root: Path, subsets: Sequence[str] = ()) -> list[Source
     online = sources(corpus)
     if not online:
         raise UsageError(f"{corpus}: cannot be downloaded; no address is known")
-    present = known(corpus).subsets(root) if root.exists() else []
+    present = known(corpus).subsets(root) if is_there(root) else []
     if "-" in online:
         return [] if present else [online["-"]]
     for subset in subsets:

@@ -18,6 +18,7 @@ from asr.files import is_file, is_there
 
 _SHORTEST = 0.1  # seconds
 _LATE = 0.5  # seconds
+_QUOTED = 200  # characters of a name in the summary
 _MISSING = "missing audio"
 DAMAGED = "damaged row"
 """Reason to drop a row that its reader cannot use."""
@@ -71,7 +72,7 @@ def dropped_summary(dropped: Mapping[str, Sequence[str]]) -> str:
         dropped: Reason -> names.
     """
     parts = (
-        f"; dropped {len(names)}: {reason} ({names[0]}"
+        f"; dropped {len(names)}: {reason} ({names[0][:_QUOTED]}"
         + (", ...)" if len(names) > 1 else ")")
         for reason, names in dropped.items()
         if names
@@ -144,7 +145,7 @@ class Preparation:
                     self.report.drop_row(utterance)
                     continue
                 # Neighbours are often segments of one recording.
-                if waiting and waiting[-1][0].audio == utterance.audio:
+                if waiting and _source(waiting[-1][0]) == _source(utterance):
                     waiting.append((utterance, waiting[-1][1]))
                 else:
                     waiting.append((utterance, pool.submit(_length, utterance)))
@@ -153,6 +154,10 @@ class Preparation:
                     yield first, length.result()
             for first, length in waiting:
                 yield first, length.result()
+
+
+def _source(utterance: Utterance) -> tuple[object, int | None]:
+    return utterance.audio, utterance.channel
 
 
 def _length(utterance: Utterance) -> float | str:
@@ -166,9 +171,12 @@ def _length(utterance: Utterance) -> float | str:
         # A folder, a pipe or a socket is there, but must not be opened.
         return _UNREADABLE if is_there(recording) else _MISSING
     try:
-        return audio_io.inspect(recording).duration
+        info = audio_io.inspect(recording)
     except AudioError:
         return _UNREADABLE
+    if utterance.channel is not None and utterance.channel > info.channels:
+        return "no such channel"
+    return info.duration
 
 
 def _check(utterance: Utterance, length: float | str) -> Utterance | str:

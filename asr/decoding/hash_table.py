@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from asr.arrays import grouped
+
 _EMPTY = -1
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash: 2^64 / phi
 
@@ -34,7 +36,7 @@ class HashTable:
         slots = self._slots(keys)
         numbers = self._numbers[slots]
         unknown = np.flatnonzero(numbers == _EMPTY)
-        new = unknown[np.sort(np.unique(slots[unknown], return_index=True)[1])]
+        new = unknown[np.sort(grouped(slots[unknown])[0])]
         self._numbers[slots[new]] = self.count + np.arange(len(new))
         self.count += len(new)
         numbers[unknown] = self._numbers[slots[unknown]]

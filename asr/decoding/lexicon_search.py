@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from asr.arrays import grouped
 from asr.decoding.hotwords import HotwordScorer
 from asr.decoding.prefix_tree import ROOT, SearchTree
 from asr.decoding.scorers import NEVER
@@ -187,8 +188,8 @@ class LexiconSearch:
             ),
         )
         keys = (row * histories.count + history) * nodes + node
-        keys, first, index = np.unique(keys, return_index=True, return_inverse=True)
-        blank, phone = np.full((2, len(keys)), NEVER)
+        first, index = grouped(keys)
+        blank, phone = np.full((2, len(first)), NEVER)
         blank[index[: len(stayed.blank)]] = stayed.blank
         np.logaddexp.at(phone, index, log_probs)
         row, node, history = row[first], node[first], history[first]
@@ -199,7 +200,7 @@ class LexiconSearch:
         # Of entries whose future is the same, the best one wins whatever follows.
         future = histories.rows["future"][history[good]]
         future = (row[good] * histories.count + future) * nodes + node[good]
-        good = good[np.sort(np.unique(future, return_index=True)[1])]
+        good = good[np.sort(grouped(future)[0])]
         good = good[np.argsort(row[good], kind="stable")]
         place = np.arange(len(good)) - np.searchsorted(row[good], row[good])
         good = good[place < self.beam]
@@ -234,7 +235,8 @@ class LexiconSearch:
         if not history.size:
             history, log_probs = beam.history, total
         # Several entries may end in one text: different pronunciations add up.
-        ids, index = np.unique(history, return_inverse=True)
+        first, index = grouped(history)
+        ids = history[first]
         acoustic = np.full(len(ids), NEVER)
         np.logaddexp.at(acoustic, index, log_probs)
         rows = histories.rows[ids]

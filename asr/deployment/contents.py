@@ -86,7 +86,7 @@ class Contents:
 def sizes(loaded: LoadedModel) -> dict[str, int | str]:
     """Return the sizes of a model by the letters that the graphs declare."""
     config = loaded.config.model
-    attention, memory = config.attention, config.encoder.memory_units
+    attention, memory = config.attention, config.encoder.memory_size
     keys: tuple[int | str, int | str] = "S", attention.units
     if attention.score != "concat":
         general = attention.score == "general"
@@ -95,7 +95,7 @@ def sizes(loaded: LoadedModel) -> dict[str, int | str]:
         "V": loaded.task.vocabulary,
         "P": 1 + len(config.phones),
         "D": memory,
-        "H": config.decoder.units,
+        "H": config.decoder.state_units,
         "A": attention.units,
         "h": attention.heads,
         "a": attention.units // attention.heads,
@@ -231,7 +231,7 @@ def _absent(loaded: LoadedModel) -> Iterator[str]:
             f"`asr`. Its tokens end with the end symbol (2), {task.model.text.longest} "
             "at most."
         )
-    if task.model.decoder.kind == "gru":
+    if task.model.decoder.attends:
         yield from _search(decoding)
 
 

@@ -246,8 +246,8 @@ def search(loaded: LoadedModel, steps: str, *, memory: str = "", step: str = "")
     return steps.format(
         width=f'values["{memory}"].shape[1]' if bahdanau else "1",
         step=step,
-        hidden=config.decoder.units,
-        context=config.encoder.memory_units,
+        hidden=config.decoder.state_units,
+        context=config.encoder.memory_size,
         limit=_limit(decoding),
         text=text(loaded),
     )
@@ -257,7 +257,7 @@ def _attends(loaded: LoadedModel) -> bool:
     """Tell whether the text comes from the decoder, token by token."""
     config = loaded.config.model
     ctc_alone = config.ctc and loaded.config.decoding.ctc_weight == 1
-    return config.decoder.kind == "gru" and not ctc_alone
+    return config.decoder.attends and not ctc_alone
 
 
 def _limit(decoding: DecodingConfig) -> str:

@@ -57,6 +57,10 @@ def export(model: str | Path, format: str, output: str | Path) -> Path:
     _check(target)
     source = _model_folder(model)
     loaded = read_model(source)
+    if loaded.config.model.decoder.start == "encoder":
+        raise ModelError(
+            f"{model}: cannot be exported: its decoder starts from the encoder's state"
+        )
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         check_folder(target.parent)

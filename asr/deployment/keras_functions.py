@@ -131,7 +131,7 @@ class KerasFunctions:
     def encoder_outputs(self, features: Any, lengths: Any) -> Named:
         """Return what a program needs of the encoder."""
         encoded = self.model.encoder(features, lengths)
-        if self._config.decoder.kind != "gru":
+        if not self._config.decoder.attends:
             every = ops.zeros_like(encoded.memory[..., 0], "int32")
             labels = self._config.decoder.kind == "labels"
             logits, weights = self.model.decoder(
@@ -189,14 +189,15 @@ class KerasFunctions:
         projected = decoder.project(decoder.embedding(tokens))
         inputs = DecoderInputs(decoder.cell, projected, memory)
         state, weights = advance(decoder.attention, inputs, state)
-        outputs = DecoderOutputs(state.hidden, state.context, weights)
+        output = decoder.cell.output(state.hidden)
+        outputs = DecoderOutputs(output, state.context, weights)
         return decoder.logits(outputs, source), state
 
     def _start(self, memory: Memory) -> DecoderState:
         """Return the state before the first step of one hypothesis."""
         decoder, (batch, _, width) = self.model.decoder, ops.shape(memory.values)
         return DecoderState(
-            hidden=ops.zeros((batch, 1, decoder.config.units)),
+            hidden=ops.zeros((batch, 1, decoder.config.state_units)),
             context=ops.zeros((batch, 1, width)),
             attention=decoder.attention.initial_state(memory, 1),
         )

@@ -87,7 +87,7 @@ def _functions(keras_model: KerasFunctions, loaded: LoadedModel) -> list[Functio
         source = Tensor("features", "float32", (1, "T", mels))
         call = keras_model.encoder_outputs
     inputs = source, lengths
-    if loaded.config.model.decoder.kind != "gru":
+    if not loaded.config.model.decoder.attends:
         return [Function("encoder.tflite", _CLASSIFIER, call, inputs)]
     step = keras_model.step_inputs(1, 1)
     return [

@@ -59,7 +59,7 @@ def write(source: Path, loaded: LoadedModel, folder: Path) -> Contents:
     graphs = {"encoder": encoder_graph(config, network.weights, text=network.text)}
     if not network.text:
         graphs = {"frontend": frontend_graph(config.frontend)} | graphs
-    if config.decoder.kind == "gru":
+    if config.decoder.attends:
         graphs["decoder"] = step_graph(config, network.weights)
         graphs["rescoring"] = rescore_graph(config, network.weights)
     signatures = []

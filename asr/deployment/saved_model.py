@@ -63,7 +63,7 @@ def _functions(keras_model: KerasFunctions, loaded: LoadedModel) -> list[Functio
         Tensor("source", dtype, ("B", size)),
         Tensor("source_lengths", "int32", ("B",)),
     )
-    if loaded.config.model.decoder.kind != "gru":
+    if not loaded.config.model.decoder.attends:
         return [Function("encode", _CLASSIFY, keras_model.encode, source)]
     step = keras_model.step_inputs("B", "K")
     return [

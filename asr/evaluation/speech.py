@@ -144,7 +144,8 @@ def evaluate(
 ) -> Evaluation:
     """Recognise utterances and score the hypotheses against their texts.
 
-    An unreadable recording has an empty hypothesis.
+    An unreadable recording has an empty hypothesis. Utterances without a text are left
+    out, with a warning.
 
     Args:
         recognizer: The model.
@@ -155,11 +156,12 @@ def evaluate(
         batch_seconds: Audio decoded at once, in seconds.
 
     Raises:
-        DataError: There are no utterances, one has no text, or all normalise to "".
+        DataError: There are no utterances with a text, or all normalise to "".
         RecipeError: The normaliser is unknown.
     """
     normalizer = normalizer or recognizer.config.normalizer
     normalize = normalizer_of(normalizer)
+    utterances = _with_text(utterances)
     references = _references(utterances, normalizer)
     recognizer.warm_up(decoding)
     started = time.perf_counter()
@@ -196,15 +198,20 @@ def evaluate(
     )
 
 
+def _with_text(utterances: Sequence[Utterance]) -> list[Utterance]:
+    silent = [x.id or str(x.audio) for x in utterances if x.text is None]
+    if silent and len(silent) == len(utterances):
+        raise DataError(f"{silent[0]}: no text to compare with")
+    if silent:
+        text = "left out %d utterances without a text, such as %s"
+        log.warning(text, len(silent), silent[0][:200])
+    return [utterance for utterance in utterances if utterance.text is not None]
+
+
 def _references(utterances: Sequence[Utterance], normalizer: str) -> list[str]:
     if not utterances:
         raise DataError("no utterances to evaluate on")
-    texts = []
-    for utterance in utterances:
-        if utterance.text is None:
-            name = utterance.id or utterance.audio
-            raise DataError(f"{name}: no text to compare with")
-        texts.append(utterance.text)
+    texts = [utterance.text or "" for utterance in utterances]
     references = list(map(normalizer_of(normalizer), texts))
     if any(texts) and not any(references):
         advice = "name another normalizer, such as basic-1"

@@ -14,6 +14,17 @@ _NAME = re.compile(r"[\w./:-]+")
 _DIGIT = re.compile(r"\d")
 _MIXTURE = 1 / 3  # share of lines that name utterances; prose has fewer by chance
 _QUOTED = 60  # characters of a line in a message
+_TEXT_COLUMN = r"(text|sentence|transcript|transcription)"
+_FOREIGN = {
+    "a JSON document": re.compile(r"[\[{]|\[\s*\{.*|\{.*[\[{,]"),
+    "a table with a header": re.compile(
+        rf"(\w+[\t,])+{_TEXT_COLUMN}|(\w+[\t,])*{_TEXT_COLUMN}([\t,]\w+)+"
+    ),
+    "a TextGrid": re.compile(r'(File type = )?"ooTextFile.*'),
+    "a page of HTML or XML": re.compile(r"<(\?xml|!doctype|html)\b.*", re.IGNORECASE),
+}
+"""First lines of files that hold texts in a form that is not read."""
+_CUE = re.compile(r"(\d+:)?\d+:\d\d[.,]\d{3}\s+-->\s.*")
 
 
 class Guess(NamedTuple):
@@ -88,7 +99,20 @@ def guess_of(lines: Sequence[Line]) -> str:
             f"{file}: a mixture of formats: {found.others} of {total} lines name "
             "utterances or times, the others are plain; name the format"
         )
+    if found.form == "text" and (kind := _foreign(lines)):
+        raise DataError(
+            f"{file}: this is {kind}, which is not read; write plain lines, trn or a "
+            "JSON object a line, or name the format"
+        )
     return found.form
+
+
+def _foreign(lines: Sequence[Line]) -> str | None:
+    """Return what a file is whose lines are no plain texts."""
+    if any(_CUE.fullmatch(line.text) for line in lines):
+        return "a file of subtitles"
+    first = lines[0].text
+    return next((kind for kind, x in _FOREIGN.items() if x.fullmatch(first)), None)
 
 
 def trn_parts(line: str) -> tuple[str, str] | None:

@@ -58,7 +58,7 @@ def all_lines(path: Path) -> list[Line]:
 
 
 def _lines(file: BinaryIO, path: Path) -> list[Line]:
-    lines = []
+    lines: list[Line] = []
     # readline() splits at line feeds only, unlike str.splitlines().
     for number, raw in enumerate(iter(partial(file.readline, _LONGEST_LINE), b""), 1):
         if len(raw) == _LONGEST_LINE:
@@ -67,5 +67,9 @@ def _lines(file: BinaryIO, path: Path) -> list[Line]:
         text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
         if "\0" in text:
             raise DataError(f"{path}:{number}: holds NUL characters; not a text")
-        lines.append(Line(number, text.strip(), path))
+        # Some spreadsheets end lines as old Macs did.
+        parts = text.rstrip("\r\n").split("\r")
+        lines += [
+            Line(len(lines) + i, part.strip(), path) for i, part in enumerate(parts, 1)
+        ]
     return lines

@@ -215,6 +215,7 @@ def _jsonl(line: Line, predicted: bool) -> Entry:
         raise line.error("not JSON; write one JSON object a line") from None
     if not isinstance(record, dict):
         raise line.error("not a JSON object; write one a line")
+    record.setdefault("audio_filepath", record.get("audio_filename"))  # NeMo has both
     key = "pred_text" if predicted and "pred_text" in record else "text"
     try:
         utterance, text = entry_name(record), string_field(record, key)

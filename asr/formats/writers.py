@@ -6,7 +6,6 @@ the end of the recording.
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -112,8 +111,11 @@ def vtt(transcript: Transcript, layout: Layout = DEFAULT) -> str:
     Reference:
         W3C, WebVTT: The Web Video Text Tracks Format, section 4.
     """
-    escape = partial(html.escape, quote=False)
-    blocks = _subtitles(transcript, layout, ".", escape, "<v Channel {}>")
+    from html import escape  # noqa: PLC0415 - start-up time
+
+    blocks = _subtitles(
+        transcript, layout, ".", partial(escape, quote=False), "<v Channel {}>"
+    )
     return "\n".join(["WEBVTT\n", *blocks])
 
 

@@ -12,7 +12,7 @@ from asr.audio.io import resample
 from asr.audio.vad import VoiceActivityDetector
 
 _INTERVAL = 0.5  # seconds between two texts
-_SHARE = 3  # of the time at most one in so many seconds is spent on them
+_SHARE = 3  # partial texts may take 1 / _SHARE of the time
 _PAUSE = 0.3  # seconds of silence after which speech is recognised at once
 _DETECTED = 1.0  # last seconds that are passed to the detector
 _SILENT = 0.35  # probability of speech below which there is silence

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from asr.arrays import pad_rows
+from asr.arrays import grouped, pad_rows
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses, Tokens
 from asr.decoding.lexicon_search import Hypothesis, LexiconSearch
@@ -94,7 +94,7 @@ class RescoringDecoder:
         scores, state = np.zeros(labels.shape), None
         for begin, end in _parts(groups[-1] + 1):
             group = groups[:, end - 1]
-            _, texts = np.unique(group, return_index=True)
+            texts, _ = grouped(group)
             if state:
                 before = groups[texts, begin - 1]
                 state = {name: value[:, before] for name, value in state.items()}

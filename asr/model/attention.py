@@ -1,15 +1,14 @@
-"""Attention over the memory: the interface, and Bahdanau's additive attention."""
+"""Interface of all kinds of attention, and what they share."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import keras
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.config.schema import AttentionConfig
-from asr.model.ops import branch, product
+from asr.model.ops import scan
 
 Memory: TypeAlias = Any
 """Named tuple that `Attention.prepare` returns; its field `values` is (B, S, D)."""
@@ -23,30 +22,69 @@ def mask_bias(mask: Tensor) -> Tensor:
     return ops.expand_dims(ops.where(mask, 0.0, MASKED), 1)
 
 
+def softmax(energies: Tensor, bias: Tensor) -> Tensor:
+    """Return the weights of energies (..., K, S), in float32 under mixed precision.
+
+    Args:
+        energies: Energies of all frames.
+        bias: See `mask_bias`.
+    """
+    return ops.softmax(ops.cast(energies, "float32") + bias, axis=-1)
+
+
 def drop(weights: Tensor, dropout_mask: Tensor) -> Tensor:
     """Multiply weights by their dropout mask, if there is one."""
     return weights if dropout_mask is None else weights * dropout_mask
 
 
-class Attention(keras.layers.Layer):
-    """Interface of attention: one query, one context, for each decoder step.
-
-    K hypotheses of an utterance share one memory. The layer keeps nothing of an
-    utterance: the caller carries what `prepare` and `attend` return.
+def weighted_sum(weights: Tensor, values: Tensor, dropout_mask: Tensor = None) -> Any:
+    """Return the contexts (..., K, D) of weights (..., K, S) over values (..., S, D).
 
     Args:
-        config: Kind and sizes.
+        weights: Attention weights.
+        values: What they are weights of.
+        dropout_mask: Factors of the weights, or None.
+    """
+    weights = drop(weights, dropout_mask)
+    return ops.matmul(ops.cast(weights, values.dtype), values)
+
+
+class Attention(keras.layers.Layer):
+    """Interface of attention: for each query one context, a weighted sum of values.
+
+    As a Keras layer it takes queries and values. A decoder, whose queries depend on
+    earlier contexts, calls `prepare` once and then `attend` for each step. K hypotheses
+    of an utterance share one memory. The layer keeps nothing of an utterance: the
+    caller carries what `prepare` and `attend` return.
+
+    Attributes:
+        ordered: Whether a query depends on the weights, or the number, of earlier ones.
+        random: Seed of `noise` in a call of the layer.
+
+    Call arguments:
+        query: One query each, (B, H), or a sequence of them, (B, K, H).
+        values: (B, S, D).
+        mask: True at values that count, (B, S) bool; by default the mask that the
+            values carry, or all of them.
+        training: Whether to draw random numbers; only `HardAttention` does.
+
+    Returns:
+        Contexts, (B, D) or (B, K, D), and weights that sum to 1, (B, S) or (B, K, S)
+        float32.
     """
 
-    def __init__(self, config: AttentionConfig, **kwargs: Any) -> None:
-        super().__init__(dtype="float32", **kwargs)
-        self.config = config
+    ordered = False
+    random: Any = None
 
-    def build(self, query_units: int, memory_units: int) -> None:
-        """Create the weights for queries and memory frames of these sizes.
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, query_shape: Any, values_shape: Any) -> None:
+        """Create the weights for queries and values of these shapes.
 
         Raises:
-            RecipeError: The sizes do not fit this attention.
+            ValueError: The sizes do not fit this attention.
         """
         raise NotImplementedError
 
@@ -54,7 +92,7 @@ class Attention(keras.layers.Layer):
         """Compute the inputs that all steps share.
 
         Args:
-            memory: (B, S, D) float32.
+            memory: The values, (B, S, D).
             mask: True at real frames, (B, S) bool.
         """
         raise NotImplementedError
@@ -89,115 +127,61 @@ class Attention(keras.layers.Layer):
             return None
         return keras.random.dropout(ops.ones(shape), dropout, seed=seed)
 
-
-class BahdanauMemory(NamedTuple):
-    """Inputs of Bahdanau's attention that all steps share; the last two may be None."""
-
-    keys: Tensor  # projected memory, V m + b, (B, S, A)
-    values: Tensor  # memory, (B, S, D)
-    bias: Tensor  # see `mask_bias`, (B, 1, S)
-    query_kernel: Tensor  # W, (H, A)
-    energy: Tensor  # v, (A, 1)
-    location: Tensor = None  # location filters as a banded matrix, (S, S * filters)
-    filter_kernel: Tensor = None  # L, (filters, A)
-
-
-class BahdanauAttention(Attention):
-    """Additive attention, with location features if `location_filters` > 0.
-
-    The energy of frame s for query q is v . tanh(W q + V m_s + b + L f_s). The weights
-    are the softmax of the energies. The features f_s are a convolution over the sum of
-    the weights of earlier steps; that sum is the state, (B, K, S).
-
-    Args:
-        config: Size, and the number and width of the location filters.
-
-    Reference:
-        D. Bahdanau et al., ICLR 2015, section 3.1 and appendix A.1.2. Location
-        features: J. Chorowski et al., NeurIPS 2015, section 2.2, here over accumulated
-        weights.
-    """
-
-    def build(self, query_units: int, memory_units: int) -> None:
-        """Create the weights; see `Attention.build`."""
-        units, add = self.config.units, self.add_weight
-        self.query_kernel = add((query_units, units), name="query_kernel")
-        self.key_kernel = add((memory_units, units), name="key_kernel")
-        self.bias = add((units,), "zeros", name="bias")
-        self.energy = add((units, 1), name="energy")
-        if self.config.location_filters:
-            filters, width = self.config.location_filters, self.config.location_width
-            self.filters = add((width, filters), name="filters")
-            self.filter_kernel = add((filters, units), name="filter_kernel")
-        self.built = True
-
-    def prepare(self, memory: Tensor, mask: Tensor) -> BahdanauMemory:
-        """Project the memory; see `Attention.prepare`."""
-        keys = ops.matmul(memory, self.key_kernel) + self.bias
-        located: tuple[Any, ...] = ()
-        # Slices: a custom gradient must not capture TensorFlow variables.
-        kernels = self.query_kernel[:], self.energy[:]
-        if self.config.location_filters:
-            matrix = self._location_matrix(ops.shape(memory)[1])
-            located = matrix, self.filter_kernel[:]
-        return BahdanauMemory(keys, memory, mask_bias(mask), *kernels, *located)
-
-    def initial_state(self, memory: BahdanauMemory, beam: int) -> Tensor:
-        """Return the accumulated weights before the first step, (B, K, S)."""
-        batch, frames, _ = ops.shape(memory.values)
-        return ops.zeros((batch, beam, frames))
-
-    def attend(
+    def call(
         self,
         query: Tensor,
-        memory: BahdanauMemory,
-        state: Tensor,
-        dropout_mask: Tensor = None,
-    ) -> tuple[Any, Any, Any]:
-        """Compute the context of one step; see `Attention.attend`."""
-        hidden, _ = activations(product(query, memory.query_kernel), state, memory)
-        # The shape of the state: a loop must find the static shape of its carry again.
-        energies = ops.reshape(ops.matmul(hidden, memory.energy), ops.shape(state))
-        weights = ops.softmax(energies + memory.bias, axis=-1)
-        shared = branch(weights)
-        context = ops.matmul(drop(shared, dropout_mask), memory.values)
-        return context, weights, state + shared
+        values: Tensor,
+        mask: Tensor = None,
+        training: bool = False,
+        values_mask: Tensor = None,
+    ) -> tuple[Any, Any]:
+        """See the class; Keras hands in the mask of the values as `values_mask`."""
+        if mask is None:
+            mask = values_mask
+        if mask is None:
+            mask = ops.ones(ops.shape(values)[:2], "bool")
+        memory = self.prepare(values, ops.cast(mask, "bool"))
+        single = len(query.shape) == 2
+        queries = ops.expand_dims(query, 1) if single else query
+        if self.ordered:
+            context, weights = self._attend_in_turn(queries, memory)
+        else:
+            count, noise = ops.shape(queries)[1], None
+            if training:
+                shape = (*ops.shape(values)[:1], count, ops.shape(values)[1])
+                noise = self.noise(shape, 0.0, self.random)
+            state = self.initial_state(memory, count)
+            context, weights, _ = self.attend(queries, memory, state, noise)
+        if single:
+            return ops.squeeze(context, 1), ops.squeeze(weights, 1)
+        return context, weights
 
-    def _location_matrix(self, frames: Tensor) -> Tensor:
-        """Return the convolution as a banded matrix, (S, S * filters).
+    def compute_output_spec(self, query: Any, values: Any, *_: Any, **__: Any) -> Any:
+        """Return symbolic outputs without tracing a loop."""
+        leading = query.shape[:-1]
+        return (
+            keras.KerasTensor((*leading, values.shape[-1]), self.compute_dtype),
+            keras.KerasTensor((*leading, values.shape[1])),
+        )
 
-        On a CPU the backward pass of a convolution of one channel costs several times
-        as much as this product. One matrix serves all steps.
-        """
-        width = self.config.location_width
-        position = ops.arange(frames, dtype="int32")
-        tap = position[:, None] - position[None, :] + (width - 1) // 2  # (S, S)
-        inside = ops.cast((tap >= 0) & (tap < width), "float32")
-        inside = ops.expand_dims(inside, -1)  # LiteRT cannot add an axis by indexing
-        taps = ops.take(self.filters, ops.clip(tap, 0, width - 1), axis=0)
-        return ops.reshape(taps * inside, (frames, -1))
+    def compute_mask(self, query: Any, previous_mask: Any = None) -> Any:  # noqa: ARG002 - Keras signature
+        """Return the mask of the contexts: that of the queries."""
+        return getattr(query, "_keras_mask", None)
 
+    def _attend_in_turn(self, queries: Tensor, memory: Memory) -> tuple[Any, Any]:
+        """Take the queries as the steps of a decoder."""
 
-def activations(
-    query: Tensor, state: Tensor, memory: BahdanauMemory
-) -> tuple[Any, Any]:
-    """Compute tanh(W q + V m_s + b + L f_s) for all frames.
+        def step(carry: Any, query: Tensor) -> tuple[Any, Any]:
+            following = self.attend(query, memory, carry[2])
+            return following, following  # `scan` needs outputs like the carry
 
-    Args:
-        query: Projected query, W q, (B, K, A).
-        state: Sum of earlier weights, (B, K, S).
-        memory: Result of `BahdanauAttention.prepare`.
-
-    Returns:
-        Activations (B * K * S, A), and location features (B * K * S, filters) or None.
-    """
-    batch, beam, frames = ops.shape(state)
-    units = memory.energy.shape[0]
-    hidden = ops.expand_dims(memory.keys, 1) + ops.expand_dims(query, 2)
-    features = None
-    if memory.location is not None:
-        features = ops.matmul(ops.reshape(state, (-1, frames)), memory.location)
-        features = ops.reshape(features, (-1, memory.filter_kernel.shape[0]))
-        projected = ops.matmul(features, memory.filter_kernel)  # (B * K * S, A)
-        hidden = hidden + ops.reshape(projected, (batch, beam, frames, units))
-    return ops.tanh(ops.reshape(hidden, (-1, units))), features
+        start = (
+            ops.zeros_like(memory.values[:, :1]),
+            ops.zeros_like(memory.bias),
+            self.initial_state(memory, 1),
+        )
+        queries = ops.expand_dims(ops.transpose(queries, (1, 0, 2)), 2)  # (K, B, 1, H)
+        _, (contexts, weights, _) = scan(step, start, queries)
+        return tuple(
+            ops.transpose(it[:, :, 0], (1, 0, 2)) for it in (contexts, weights)
+        )

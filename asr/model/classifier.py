@@ -9,18 +9,18 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import ModelConfig
-from asr.model.attention import mask_bias
 from asr.model.decoder import Decoder
 from asr.model.ops import sequence_mask
+from asr.model.simple_attention import pool
 
 
 class PoolingDecoder(keras.layers.Layer):
     """Classifier by attentive pooling: one weighted mean of the memory, one class.
 
-    The weights are the softmax of v . tanh(W m_s + b) over the frames s. It has the
-    interface of `Decoder`: the class is its first token, and a bias that is trained to
-    end the text gives the logits of all later ones. So training, n-best lists and
-    attention maps work as for every task.
+    The weights are those of `SimpleAttention`. It has the interface of `Decoder`: the
+    class is its first token, and a bias that is trained to end the text gives the
+    logits of all later ones. So training, n-best lists and attention maps work as for
+    every task.
 
     Args:
         config: `attention.units`, the size of the space in which frames are weighed,
@@ -29,10 +29,6 @@ class PoolingDecoder(keras.layers.Layer):
         seed: Seed of the dropout.
 
     Call arguments and returns: see `Decoder`.
-
-    Reference:
-        C. Raffel and D. Ellis, Feed-forward networks with attention, 2015 (workshop of
-        ICLR 2016), equation 1; Z. Lin et al., ICLR 2017, section 2.1, with one hop.
     """
 
     def __init__(
@@ -65,9 +61,8 @@ class PoolingDecoder(keras.layers.Layer):
     ) -> tuple[Any, Any]:
         """See the class."""
         mask = sequence_mask(memory_lengths, ops.shape(memory)[1])
-        energy = ops.transpose(self.energy(self.keys(memory)), (0, 2, 1))  # (B, 1, S)
-        weights = ops.softmax(energy + mask_bias(mask), axis=-1)
-        pooled = self.dropout(ops.matmul(weights, memory), training=training)
+        pooled, weights = pool(self.energy(self.keys(memory)), memory, mask)
+        pooled = self.dropout(pooled, training=training)
         step = ops.arange(ops.shape(tokens)[1])[None, :, None]
         logits = ops.where(step == 0, self.output_layer(pooled), self.following)
         return logits, weights + ops.zeros_like(logits[..., :1])

@@ -9,7 +9,7 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import EncoderConfig
-from asr.model.gru import BidirectionalGRU
+from asr.model.gru import BidirectionalGRU, BidirectionalLSTM
 from asr.model.ops import LayerNormalization, sequence_mask
 from asr.model.transformer import Transformer
 
@@ -22,14 +22,14 @@ def state_lengths(lengths: Tensor, reduction: int) -> Tensor:
 class Encoded(NamedTuple):
     """Encoder outputs of a batch, zero in the padding."""
 
-    states: Tensor  # output of the last GRU, for the CTC heads, (B, R, 2H)
+    states: Tensor  # output of the last layer, for the CTC heads, (B, R, 2H)
     state_lengths: Tensor  # real states, (B,) int32; R = ceil(T / reduction)
     memory: Tensor  # for the attention, (B, S, D)
     memory_lengths: Tensor  # real frames, (B,) int32; S = ceil(R / memory_stride)
 
 
 class Encoder(keras.layers.Layer):
-    """Strided convolutions, then bidirectional GRUs or self-attention.
+    """Strided convolutions, then bidirectional GRUs or LSTMs, or self-attention.
 
     The states are 40 ms apart by default, since CTC puts at most one character on each.
     Attention works as well with a coarser memory and costs less: `memory_stride` states
@@ -61,7 +61,7 @@ class Encoder(keras.layers.Layer):
         policy = self.dtype_policy
         self.convolutions = [
             keras.layers.Conv1D(
-                config.filters,
+                filters,
                 config.kernel,
                 config.stride,
                 activation="relu",
@@ -69,7 +69,7 @@ class Encoder(keras.layers.Layer):
                 dtype=policy,
                 name=f"convolution_{i}",
             )
-            for i in range(config.convolutions)
+            for i, filters in enumerate(config.channels)
         ]
         # The layers after the convolutions take time first.
         if config.kind == "self":
@@ -77,28 +77,31 @@ class Encoder(keras.layers.Layer):
                 Transformer(config, seed, dtype=policy, name="transformer")
             ]
         else:
+            kind = BidirectionalLSTM if config.kind == "lstm" else BidirectionalGRU
             self.layers = [
-                BidirectionalGRU(config.units, dtype=policy, name=f"gru_{i}")
+                kind(config.units, dtype=policy, name=f"{config.kind}_{i}")
                 for i in range(config.layers)
             ]
+        norm = LayerNormalization if config.norms else keras.layers.Identity
         self.norms = [
-            LayerNormalization(dtype="float32", name=f"norm_{i}")
-            for i in range(len(self.layers) + 1)
+            norm(dtype="float32", name=f"norm_{i}") for i in range(len(self.layers) + 1)
         ]
         self.dropouts = [
             keras.layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
             for i in range(len(self.layers) + 1)
         ]
-        self.output_layer = keras.layers.Dense(
-            config.memory_units, dtype=policy, name="memory"
-        )
+        self.output_layer = keras.layers.Identity()
+        if config.memory_units:
+            self.output_layer = keras.layers.Dense(
+                config.memory_units, dtype=policy, name="memory"
+            )
 
     def build(self, features_shape: Any, *_: Any) -> None:
         """Create the weights of all layers."""
         config, channels = self.config, features_shape[-1]
         for convolution in self.convolutions:
             convolution.build((None, None, channels))
-            channels = config.filters
+            channels = convolution.filters
         self.norms[0].build((None, None, channels))
         for layer, norm in zip(self.layers, self.norms[1:], strict=True):
             layer.build((None, None, channels))
@@ -112,7 +115,7 @@ class Encoder(keras.layers.Layer):
         # Two tensors: one for both would name one output twice.
         counts, joined = (keras.KerasTensor(lengths.shape, "int32") for _ in range(2))
         states = keras.KerasTensor((batch, None, 2 * config.units))
-        memory = keras.KerasTensor((batch, None, config.memory_units))
+        memory = keras.KerasTensor((batch, None, config.memory_size))
         return Encoded(states, counts, memory, joined)
 
     def call(

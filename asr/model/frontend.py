@@ -85,6 +85,9 @@ class LogMel(keras.layers.Layer):
         lengths = self.output_lengths(lengths)
         mask = sequence_mask(lengths, ops.shape(features)[1])[..., None]  # (B, T, 1)
         count = ops.cast(lengths, "float32")[:, None, None]
+        # Around the first frame: the mean of a silent band, all at the floor, would be
+        # off by the rounding of its sum, of which the division below makes 0.1.
+        features = features - features[:, :1]
         mean = ops.sum(ops.where(mask, features, 0.0), 1, keepdims=True) / count
         centred = ops.where(mask, features - mean, 0.0)
         variance = ops.sum(centred * centred, 1, keepdims=True) / count

@@ -1,4 +1,4 @@
-"""Bidirectional GRU layer over padded sequences; its loop is `kernels.gru`."""
+"""Bidirectional recurrent layers over padded sequences; see also `kernels.gru`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.model.kernels.gru import gru_sequence
+from asr.model.lstm_cell import lstm_bias, lstm_step
+from asr.model.ops import scan
 
 
 class BidirectionalGRU(keras.layers.Layer):
@@ -32,20 +34,24 @@ class BidirectionalGRU(keras.layers.Layer):
         M. Schuster and K. Paliwal, Bidirectional recurrent neural networks, 1997.
     """
 
+    gates = 3
+    initial_bias: Any = "zeros"
+
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(autocast=False, **kwargs)
         self.units = units
 
     def build(self, inputs_shape: Any, *_: Any) -> None:
         """Create the weights of both directions."""
-        units, wide = self.units, 3 * self.units
+        units, wide = self.units, self.gates * self.units
         add = functools.partial(self.add_weight, autocast=False)
         self.kernels, self.recurrent_kernels, self.biases = [], [], []
         for way in ("forward", "backward"):
             self.kernels.append(add((inputs_shape[-1], wide), name=f"{way}_kernel"))
             name = f"{way}_recurrent_kernel"
             self.recurrent_kernels.append(add((units, wide), "orthogonal", name=name))
-            self.biases.append(add((2, wide), "zeros", name=f"{way}_bias"))
+            name = f"{way}_bias"
+            self.biases.append(add((2, wide), self.initial_bias, name=name))
 
     def call(self, inputs: Tensor, mask: Tensor) -> Tensor:
         """See the class."""
@@ -60,4 +66,34 @@ class BidirectionalGRU(keras.layers.Layer):
         bias, recurrent = self.biases[way][:], self.recurrent_kernels[way][:]
         kernel = ops.cast(self.kernels[way], self.compute_dtype)
         projected = ops.cast(ops.matmul(inputs, kernel), "float32") + bias[0]
-        return gru_sequence(projected, mask, recurrent, bias[1])
+        return self.run(projected, mask, recurrent, bias[1])
+
+    def run(self, inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> Any:
+        """Return the states of one direction; see `kernels.gru.gru_sequence`."""
+        return gru_sequence(inputs, mask, kernel, bias)
+
+
+class BidirectionalLSTM(BidirectionalGRU):
+    """The same with LSTMs.
+
+    Args, call arguments and returns: see `BidirectionalGRU`.
+
+    Reference:
+        A. Graves and J. Schmidhuber, Neural Networks 2005.
+    """
+
+    gates = 4
+    initial_bias = staticmethod(lstm_bias)
+
+    def run(self, inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> Any:
+        """Return the outputs of one direction, (T, B, H)."""
+
+        def step(state: Tensor, current: Any) -> tuple[Any, Any]:
+            projected, real = current
+            following = lstm_step(projected, state, kernel, bias)
+            following = real * following + (1.0 - real) * state
+            return following, following
+
+        start = ops.zeros((ops.shape(inputs)[1], 2 * self.units))
+        _, states = scan(step, start, (inputs, mask))
+        return states[..., : self.units]

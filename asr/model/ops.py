@@ -10,6 +10,9 @@ from keras import ops
 
 from asr.arrays import Tensor
 
+serializable = keras.saving.register_keras_serializable("asr")
+"""Decorator of layers that `keras.models.load_model` finds by name."""
+
 
 def sequence_mask(lengths: Tensor, size: Tensor) -> Tensor:
     """Return True at real positions and False in the padding, (B, size) bool.
@@ -21,6 +24,19 @@ def sequence_mask(lengths: Tensor, size: Tensor) -> Tensor:
     return (
         ops.arange(size, dtype="int32")[None, :] < ops.cast(lengths, "int32")[:, None]
     )
+
+
+def both_ends(memory: Tensor, mask: Tensor) -> Tensor:
+    """Return the first and the last real frame of each memory, joined, (B, 1, 2D).
+
+    Args:
+        memory: (B, S, D).
+        mask: True at real frames, (B, S) bool.
+    """
+    lengths = ops.sum(ops.cast(mask, "int32"), axis=-1)  # (B,)
+    last = ops.one_hot(ops.maximum(lengths - 1, 0), ops.shape(memory)[1])
+    last = ops.matmul(ops.expand_dims(last, 1), memory)  # (B, 1, D)
+    return ops.concatenate([memory[:, :1], last], axis=-1)
 
 
 def present(nest: Any) -> list[Any]:
@@ -96,9 +112,10 @@ def outer_sum(left: Tensor, right: Tensor) -> Tensor:
     return ops.matmul(ops.transpose(left), right)
 
 
-def delayed(tensor: Tensor) -> Tensor:
-    """Shift by one step, with zeros at the first, (T, ...)."""
-    return ops.concatenate([ops.zeros_like(tensor[:1]), tensor[:-1]])
+def delayed(tensor: Tensor, first: Tensor = None) -> Tensor:
+    """Shift by one step, (T, ...); the first is `first` (...), or zeros."""
+    before = ops.zeros_like(tensor[:1]) if first is None else ops.expand_dims(first, 0)
+    return ops.concatenate([before, tensor[:-1]])
 
 
 def branch(tensor: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from asr.model.spec_augment import SpecAugment
 
 DECODERS: dict[str, Any] = {
     "gru": Decoder,
+    "lstm": Decoder,
     "pooling": PoolingDecoder,
     "labels": LabelDecoder,
 }
@@ -175,8 +176,8 @@ class Seq2Seq(keras.Model):
 
 def _check_copying(config: ModelConfig, frontend: keras.layers.Layer) -> None:
     encoder = config.encoder
-    if config.decoder.kind != "gru":
-        raise RecipeError("model.decoder.copy: only the kind gru can copy")
+    if not config.decoder.attends:
+        raise RecipeError("model.decoder.copy: only the kinds gru and lstm can copy")
     if encoder.reduction * encoder.memory_stride > 1 or not hasattr(frontend, "tokens"):
         raise RecipeError(
             "model.decoder.copy: the memory has no frame for each token of a "

@@ -8,10 +8,10 @@ import keras
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.config.schema import AttentionConfig, EncoderConfig
+from asr.config.schema import EncoderConfig
 from asr.errors import RecipeError
 from asr.model.multi_head import MultiHeadAttention
-from asr.model.ops import LayerNormalization, branch
+from asr.model.ops import LayerNormalization, branch, serializable
 
 
 def positions(frames: Tensor, units: int) -> Tensor:
@@ -25,55 +25,97 @@ def positions(frames: Tensor, units: int) -> Tensor:
     return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
 
 
+@serializable
 class TransformerBlock(keras.layers.Layer):
     """Self-attention and two dense layers, each with a residual connection.
 
     Args:
-        config: `heads`, `dropout`, and `units`, half the size of a frame.
+        embed_dim: Size of a frame, E.
+        num_heads: Number of heads; they divide the size.
+        ff_dim: Units of the wide dense layer.
+        rate: Dropout after each part.
         seed: Seed of the dropout.
 
     Call arguments:
-        inputs: (B, T, 2 * units) float32.
-        mask: True at real frames, (B, T) bool.
+        inputs: (B, T, E).
+        mask: True at real frames, (B, T) bool; by default the mask that the inputs
+            carry, or all of them.
         training: Whether dropout is active.
 
     Returns:
-        (B, T, 2 * units) float32.
+        (B, T, E) float32: under mixed precision the sum of residuals stays exact.
+
+    Raises:
+        ValueError: The heads do not divide the size of a frame.
 
     Reference:
         A. Vaswani et al., NeurIPS 2017, section 3.1, normalised before each part, as
         in R. Xiong et al., ICML 2020.
     """
 
-    def __init__(self, config: EncoderConfig, seed: int = 0, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)
-        self.units = units = 2 * config.units
-        heads = AttentionConfig(kind="multi_head", units=units, heads=config.heads)
-        self.attention = MultiHeadAttention(heads, name="attention")
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        ff_dim: int,
+        rate: float = 0.1,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{**kwargs, "autocast": False})
+        if embed_dim % num_heads:
+            raise ValueError(
+                f"num_heads must divide embed_dim, got {num_heads} and {embed_dim}"
+            )
+        self.supports_masking = True
+        self.arguments = {
+            "embed_dim": embed_dim,
+            "num_heads": num_heads,
+            "ff_dim": ff_dim,
+            "rate": rate,
+            "seed": seed,
+        }
         layers, policy = keras.layers, self.dtype_policy
-        self.wide = layers.Dense(4 * units, "gelu", dtype=policy, name="wide")
-        self.narrow = layers.Dense(units, dtype=policy, name="narrow")
+        self.attention = MultiHeadAttention(
+            num_heads, embed_dim // num_heads, dtype="float32", name="attention"
+        )
+        self.wide = layers.Dense(ff_dim, "gelu", dtype=policy, name="wide")
+        self.narrow = layers.Dense(embed_dim, dtype=policy, name="narrow")
         self.norms = [
             LayerNormalization(dtype="float32", name=f"norm_{i}") for i in range(2)
         ]
         self.dropouts = [
-            layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
+            layers.Dropout(
+                rate, seed=None if seed is None else seed + i, dtype="float32"
+            )
             for i in range(2)
         ]
 
-    def build(self, *_: Any) -> None:
+    def build(self, inputs_shape: Any) -> None:
         """Create the weights."""
-        shape = (None, None, self.units)
-        self.attention.build(self.units, self.units)
-        self.wide.build(shape)
-        self.narrow.build((None, None, 4 * self.units))
+        self.attention.build(inputs_shape, inputs_shape)
+        self.wide.build(inputs_shape)
+        self.narrow.build((*inputs_shape[:-1], self.wide.units))
         for norm in self.norms:
-            norm.build(shape)
+            norm.build(inputs_shape)
 
-    def call(self, inputs: Tensor, mask: Tensor, training: bool = False) -> Tensor:
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments of the layer."""
+        return {**super().get_config(), **self.arguments}
+
+    def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> Any:
+        """Return the symbolic output."""
+        return keras.KerasTensor(inputs.shape)
+
+    def call(
+        self, inputs: Tensor, mask: Tensor = None, training: bool = False
+    ) -> Tensor:
         """See the class."""
+        inputs = ops.cast(inputs, "float32")
+        if mask is None:
+            mask = ops.ones(ops.shape(inputs)[:2], "bool")
         normal = self.norms[0](branch(inputs))
-        memory = self.attention.prepare(branch(normal), mask)
+        memory = self.attention.prepare(branch(normal), ops.cast(mask, "bool"))
         state = self.attention.initial_state(memory, 1)
         context, _, _ = self.attention.attend(normal, memory, state)
         outputs = inputs + self.dropouts[0](context, training=training)
@@ -114,7 +156,13 @@ class Transformer(keras.layers.Layer):
         )
         self.blocks = [
             TransformerBlock(
-                config, seed + 10 * i, dtype=self.dtype_policy, name=f"block_{i}"
+                self.units,
+                config.heads,
+                4 * self.units,
+                config.dropout,
+                seed + 10 * i,
+                dtype=self.dtype_policy,
+                name=f"block_{i}",
             )
             for i in range(config.layers)
         ]
@@ -123,7 +171,7 @@ class Transformer(keras.layers.Layer):
         """Create the weights of all blocks."""
         self.entry.build(inputs_shape)
         for block in self.blocks:
-            block.build()
+            block.build((None, None, self.units))
 
     def call(self, inputs: Tensor, mask: Tensor, training: bool = False) -> Tensor:
         """See the class."""

@@ -7,6 +7,7 @@ import math
 from asr.runtime.attention import Attention, Bahdanau, Memory
 from asr.runtime.layers import (
     MASKED,
+    both_ends,
     counting,
     mask_bias,
     reshape,
@@ -159,26 +160,15 @@ class MultiHead(Attention):
         return self.graph.op("Transpose", split, perm=order)
 
 
-class NoAttention(Attention):
+class FixedVector(Attention):
     """One vector for the whole source, of its first and last memory frame."""
 
     fields = {"values": ["B", "S", "D"], "vector": ["B", 1, "D"]}  # noqa: RUF012
 
     def prepare(self, memory: str, mask: str) -> Memory:
         """Project the memory; see `Attention.prepare`."""
-        graph = self.graph
-        count = graph.op("ReduceSum", graph.op("Cast", mask, to=7), graph.ints(1))
-        last = graph.op("Sub", count, graph.ints(1))
-        last = graph.op("Max", last, graph.ints(0))  # (B, 1)
-        width = size_of(graph, memory, 2)
-        one = graph.ints(1)
-        index = graph.op("Unsqueeze", last, graph.ints(2))
-        shape = graph.op("Concat", one, one, width, axis=0)
-        index = graph.op("Expand", index, shape)  # (B, 1, D)
-        end = graph.op("GatherElements", memory, index, axis=1)
-        first = graph.op("Slice", memory, graph.ints(0), graph.ints(1), graph.ints(1))
-        both = graph.op("Concat", first, end, axis=-1)
-        vector = graph.op("Tanh", self.matmul(both, "kernel"))
+        both = both_ends(self.graph, memory, mask)
+        vector = self.graph.op("Tanh", self.matmul(both, "kernel"))
         return {"values": memory, "vector": vector}
 
     def attend(self, query: str, memory: Memory, state: str) -> tuple[str, str, str]:
@@ -193,11 +183,22 @@ class NoAttention(Attention):
         return context, nowhere, graph.op("Identity", state)
 
 
+class NoContext(FixedVector):
+    """No context: the vector is 0."""
+
+    def prepare(self, memory: str, mask: str) -> Memory:  # noqa: ARG002 - the interface
+        """Return a vector of zeros; see `Attention.prepare`."""
+        graph = self.graph
+        first = graph.op("Slice", memory, graph.ints(0), graph.ints(1), graph.ints(1))
+        return {"values": memory, "vector": graph.op("Sub", first, first)}
+
+
 ATTENTIONS: dict[str, type[Attention]] = {
     "bahdanau": Bahdanau,
     "luong": Luong,
     "local": Local,
     "multi_head": MultiHead,
-    "none": NoAttention,
+    "cho": FixedVector,
+    "sutskever": NoContext,
     "hard": Hard,
 }

@@ -18,7 +18,10 @@ PATH = "decoder"
 
 
 class State(NamedTuple):
-    """What one step hands to the next: (B, K, H), (B, K, D) and (B, K, n)."""
+    """What one step hands to the next: (B, K, H), (B, K, D) and (B, K, n).
+
+    Of an LSTM, `hidden` is (B, K, 2H): its output and its memory cell.
+    """
 
     hidden: str
     context: str
@@ -60,16 +63,17 @@ class Decoder:
             Log probabilities of the next token (B, K, V), attention weights (B, K, S),
             and the state after it.
         """
-        hidden = self._gru(tokens, state)
+        cell = self._lstm if self.config.kind == "lstm" else self._gru
+        output, hidden = cell(self._inputs(tokens, state), state.hidden)
         context, weights, attended = self.attention.attend(
-            hidden, memory, state.attention
+            output, memory, state.attention
         )
-        log_probs = self.log_probs(hidden, context, weights, source)
+        log_probs = self.log_probs(output, context, weights, source)
         return log_probs, weights, State(hidden, context, attended)
 
-    def _gru(self, tokens: str, state: State) -> str:
-        """Return the next hidden state; see `asr.model.gru_cell`."""
-        graph, units = self.graph, self.config.units
+    def _inputs(self, tokens: str, state: State) -> str:
+        """Project the embedded tokens and the contexts, (B, K, 3H)."""
+        graph = self.graph
         embedded = graph.op("Gather", self._embeddings(), tokens)
         bias = self.weights[f"{PATH}/bias"]
         inputs = graph.op(
@@ -77,12 +81,31 @@ class Decoder:
             self._matmul(embedded, "embedding_kernel"),
             graph.weight(f"{PATH}/bias_0", bias[0]),
         )
-        inputs = graph.op("Add", inputs, self._matmul(state.context, "context_kernel"))
-        recurrent = graph.op(
-            "Add",
-            self._matmul(state.hidden, "recurrent_kernel"),
-            graph.weight(f"{PATH}/bias_1", bias[1]),
-        )
+        return graph.op("Add", inputs, self._matmul(state.context, "context_kernel"))
+
+    def _recurrent(self, hidden: str) -> str:
+        """Project the output of the step before, (B, K, 3H)."""
+        bias = self.graph.weight(f"{PATH}/bias_1", self.weights[f"{PATH}/bias"][1])
+        return self.graph.op("Add", self._matmul(hidden, "recurrent_kernel"), bias)
+
+    def _lstm(self, inputs: str, state: str) -> tuple[str, str]:
+        """Return output and next state; see `asr.model.lstm_cell`."""
+        graph, units = self.graph, self.config.units
+        halves = graph.ints(units, units)
+        hidden, cell = graph.ops("Split", state, halves, count=2, axis=-1)
+        summed = graph.op("Add", inputs, self._recurrent(hidden))
+        quarters = graph.ints(*[units] * 4)
+        parts = graph.ops("Split", summed, quarters, count=4, axis=-1)
+        entry, kept, shown = (graph.op("Sigmoid", parts[i]) for i in (0, 1, 3))
+        entered = graph.op("Mul", entry, graph.op("Tanh", parts[2]))
+        cell = graph.op("Add", graph.op("Mul", kept, cell), entered)
+        output = graph.op("Mul", shown, graph.op("Tanh", cell))
+        return output, graph.op("Concat", output, cell, axis=-1)
+
+    def _gru(self, inputs: str, hidden: str) -> tuple[str, str]:
+        """Return output and next state, which are one; see `asr.model.gru_cell`."""
+        graph, units = self.graph, self.config.units
+        recurrent = self._recurrent(hidden)
         parts = graph.ints(2 * units, units)
         gates_in, candidate_in = graph.ops("Split", inputs, parts, count=2, axis=-1)
         gates_by, candidate_by = graph.ops("Split", recurrent, parts, count=2, axis=-1)
@@ -93,8 +116,9 @@ class Decoder:
         candidate = graph.op("Add", candidate_in, graph.op("Mul", reset, candidate_by))
         candidate = graph.op("Tanh", candidate)
         # The new state lies between the candidate and the old one.
-        moved = graph.op("Mul", update, graph.op("Sub", state.hidden, candidate))
-        return graph.op("Add", candidate, moved)
+        moved = graph.op("Mul", update, graph.op("Sub", hidden, candidate))
+        following = graph.op("Add", candidate, moved)
+        return following, following
 
     def log_probs(self, hidden: str, context: str, weights: str, source: str) -> str:
         """Return the log probabilities after a step, (..., V)."""

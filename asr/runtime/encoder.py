@@ -8,6 +8,7 @@ from asr.config.schema import AttentionConfig, EncoderConfig, ModelConfig
 from asr.runtime.attention_variants import ATTENTIONS, MultiHead
 from asr.runtime.layers import (
     Weights,
+    both_ends,
     counting,
     dense,
     layer_norm,
@@ -33,7 +34,8 @@ def encoder_graph(config: ModelConfig, weights: Weights, *, text: bool) -> Graph
     Returns:
         A graph with the outputs `state_lengths` (B,), `memory_lengths` (B,) and
         `memory_NAME`, the prepared memory of the attention; with CTC heads also `ctc`
-        (B, R, V), log probabilities, and `phone_logits` (B, R, P).
+        (B, R, V), log probabilities, and `phone_logits` (B, R, P); and `start` (B, H),
+        the decoder's first state, where it is not 0.
     """
     graph = Graph()
     lengths = graph.input("lengths", "int64", ["B"])
@@ -48,7 +50,7 @@ def encoder_graph(config: ModelConfig, weights: Weights, *, text: bool) -> Graph
     outputs, lengths, mask = _subsampled(
         graph, config.encoder, weights, features, lengths
     )
-    outputs = layer_norm(graph, weights, outputs, "encoder/norm_0")
+    outputs = _norm(graph, config.encoder, weights, outputs, 0)
     read = _transformer if config.encoder.kind == "self" else _recurrent
     outputs = masked(
         graph, read(graph, config.encoder, weights, outputs, lengths, mask), mask
@@ -69,11 +71,31 @@ def encoder_graph(config: ModelConfig, weights: Weights, *, text: bool) -> Graph
         log_probs = graph.op("LogSoftmax", logits, axis=-1)
         graph.output("log_probs", log_probs, "float32", ["B", "S", "V"])
         return graph
+    if config.decoder.start == "encoder":
+        graph.output(
+            "start", _start(graph, weights, memory, mask), "float32", ["B", "H"]
+        )
     kind = ATTENTIONS[config.attention.kind]
     attention = kind(graph, weights, "decoder/attention", config.attention)
     for name, value in attention.prepare(memory, mask).items():
         graph.output(f"memory_{name}", value, "float32", attention.fields[name])
     return graph
+
+
+def _norm(
+    graph: Graph, config: EncoderConfig, weights: Weights, value: str, number: int
+) -> str:
+    """Normalise, where the recipe says so."""
+    if not config.norms:
+        return value
+    return layer_norm(graph, weights, value, f"encoder/norm_{number}")
+
+
+def _start(graph: Graph, weights: Weights, memory: str, mask: str) -> str:
+    """Return the first state of the decoder, (B, H); see `asr.model.decoder`."""
+    ends = both_ends(graph, memory, mask)
+    start = dense(graph, weights, ends, "decoder/start", "Tanh")
+    return graph.op("Squeeze", start, graph.ints(1))
 
 
 def _pooled(graph: Graph, weights: Weights, memory: str, mask: str) -> None:
@@ -128,35 +150,43 @@ def _recurrent(
     lengths: str,
     mask: str,  # noqa: ARG001 - as `_transformer`
 ) -> str:
-    """Apply the bidirectional GRUs, (B, R, C) -> (B, R, 2H).
+    """Apply the bidirectional GRUs or LSTMs, (B, R, C) -> (B, R, 2H).
 
     ONNX' GRU with `linear_before_reset` is ours, with update, reset and candidate in
-    the same order; `sequence_lens` starts the backward GRU at the real end.
+    the same order; its LSTM has the output gate before the forget gate and the
+    candidate. `sequence_lens` starts the backward direction at the real end.
     """
+    lstm, units = config.kind == "lstm", config.units
+    order = [0, 3, 1, 2] if lstm else [0, 1, 2]
+    columns = np.concatenate([np.arange(units) + gate * units for gate in order])
     counts = graph.op("Cast", lengths, to=6)
     outputs = graph.op("Transpose", inputs, perm=[1, 0, 2])
     for i in range(config.layers):
-        path = f"encoder/gru_{i}"
+        path = f"encoder/{config.kind}_{i}"
         parts = []
         for part in ("kernel", "recurrent_kernel", "bias"):
-            both = [weights[f"{path}/{way}_{part}"] for way in ("forward", "backward")]
+            both = [
+                weights[f"{path}/{way}_{part}"][:, columns]
+                for way in ("forward", "backward")
+            ]
             stacked = np.stack(
                 [it.reshape(-1) if part == "bias" else it.T for it in both]
             )
             parts.append(graph.weight(f"{path}/{part}", stacked))
-        states, _ = graph.ops(
-            "GRU",
+        options = {} if lstm else {"linear_before_reset": 1}
+        states, *_ = graph.ops(
+            "LSTM" if lstm else "GRU",
             outputs,
             *parts,
             counts,
-            count=2,
-            hidden_size=config.units,
+            count=3 if lstm else 2,
+            hidden_size=units,
             direction="bidirectional",
-            linear_before_reset=1,
+            **options,
         )  # (R, 2, B, H)
         states = graph.op("Transpose", states, perm=[0, 2, 1, 3])
-        states = reshape(graph, states, 0, 0, 2 * config.units)
-        outputs = layer_norm(graph, weights, states, f"encoder/norm_{i + 1}")
+        states = reshape(graph, states, 0, 0, 2 * units)
+        outputs = _norm(graph, config, weights, states, i + 1)
     return graph.op("Transpose", outputs, perm=[1, 0, 2])
 
 
@@ -185,7 +215,7 @@ def _transformer(
         outputs = graph.op(
             "Add", outputs, dense(graph, weights, wide, f"{block}/narrow")
         )
-    return layer_norm(graph, weights, outputs, "encoder/norm_1")
+    return _norm(graph, config, weights, outputs, 1)
 
 
 def _positions(graph: Graph, outputs: str, units: int) -> str:
@@ -221,6 +251,8 @@ def _memory(
         states = reshape(graph, states, 0, -1, stride * 2 * config.units)
     lengths = _divided(graph, lengths, stride)
     graph.output("memory_lengths", lengths, "int64", ["B"])
-    memory = dense(graph, weights, states, "encoder/memory")
+    memory = states
+    if config.memory_units:
+        memory = dense(graph, weights, states, "encoder/memory")
     mask = mask_of(graph, lengths, size_of(graph, memory, 1))
     return masked(graph, memory, mask), mask

@@ -70,6 +70,20 @@ def mask_bias(graph: Graph, mask: str) -> str:
     return graph.op("Unsqueeze", bias, graph.ints(1))
 
 
+def both_ends(graph: Graph, memory: str, mask: str) -> str:
+    """Return the first and the last real frame of each memory, joined, (B, 1, 2D)."""
+    count = graph.op("ReduceSum", graph.op("Cast", mask, to=7), graph.ints(1))
+    last = graph.op("Sub", count, graph.ints(1))
+    last = graph.op("Max", last, graph.ints(0))  # (B, 1)
+    one = graph.ints(1)
+    index = graph.op("Unsqueeze", last, graph.ints(2))
+    shape = graph.op("Concat", one, one, size_of(graph, memory, 2), axis=0)
+    index = graph.op("Expand", index, shape)  # (B, 1, D)
+    end = graph.op("GatherElements", memory, index, axis=1)
+    first = graph.op("Slice", memory, graph.ints(0), graph.ints(1), graph.ints(1))
+    return graph.op("Concat", first, end, axis=-1)
+
+
 def reshape(graph: Graph, value: str, *shape: int | str) -> str:
     """Reshape; sizes are numbers (0 keeps, -1 infers) or (1,) values."""
     sizes = [graph.ints(size) if isinstance(size, int) else size for size in shape]

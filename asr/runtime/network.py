@@ -222,7 +222,10 @@ class Network:
     def row(self, encoded: Encoded, row: int) -> Encoded:
         """Return one source of a batch, without padding."""
         length = int(encoded.memory_lengths[row])
-        fields = ATTENTIONS[self.config.attention.kind].fields
+        fields = {
+            "start": ["B", "H"],
+            **ATTENTIONS[self.config.attention.kind].fields,
+        }
         memory = {}
         for name, value in encoded.memory.items():
             shape = fields.get(name.removeprefix("memory_"), ["B", "S"])
@@ -242,13 +245,17 @@ class Network:
         if self.config.decoder.kind in ("pooling", "labels"):
             return {"step": np.zeros((len(encoded.memory_lengths), beam), "int32")}
         batch, frames, width = encoded.memory["memory_values"].shape
-        sizes = {"hidden": self.config.decoder.units, "context": width, "attention": 1}
-        if self.config.attention.kind == "bahdanau":
+        decoder, attention = self.config.decoder, self.config.attention
+        sizes = {"hidden": decoder.state_units, "context": width, "attention": 1}
+        if attention.kind == "bahdanau":
             sizes["attention"] = frames
-        return {
+        state = {
             name: np.zeros((batch, beam, sizes[name]), "float32")
             for name in STATE_SHAPES._fields
         }
+        if decoder.start == "encoder":
+            state["hidden"] += encoded.memory["start"][:, None]
+        return state
 
     def step(
         self, tokens: np.ndarray, state: Arrays, encoded: Encoded

@@ -6,6 +6,9 @@ from asr.config.schema import AttentionConfig, DecoderConfig, EncoderConfig, Mod
 from asr.errors import RecipeError, did_you_mean, quoted
 from asr.runtime.attention_variants import ATTENTIONS
 
+GATES = {"gru": 3, "lstm": 4}
+"""Gates of each kind of cell, counting the candidate."""
+
 Shapes = dict[str, tuple[int, ...]]
 
 
@@ -21,10 +24,10 @@ def weight_shapes(config: ModelConfig, vocabulary: int, *, text: bool) -> Shapes
         RecipeError: There is no such attention, or heads do not divide its units.
     """
     encoder, decoder, attention = config.encoder, config.decoder, config.attention
-    states, memory = 2 * encoder.units, encoder.memory_units
-    shapes = _encoder(
-        encoder, config.text.embedding if text else config.frontend.mels
-    ) | _dense("encoder/memory", states * encoder.memory_stride, memory)
+    states, memory = 2 * encoder.units, encoder.memory_size
+    shapes = _encoder(encoder, config.text.embedding if text else config.frontend.mels)
+    if encoder.memory_units:
+        shapes |= _dense("encoder/memory", states * encoder.memory_stride, memory)
     if text:
         shapes["frontend/table"] = (vocabulary, config.text.embedding)
     if config.ctc:
@@ -64,24 +67,35 @@ def _norm(path: str, size: int) -> Shapes:
 
 def _encoder(config: EncoderConfig, width: int) -> Shapes:
     shapes: Shapes = {}
-    for i in range(config.convolutions):
+    for i, filters in enumerate(config.channels):
         path = f"encoder/convolution_{i}"
-        shapes[f"{path}/kernel"] = config.kernel, width, config.filters
-        shapes[f"{path}/bias"] = (config.filters,)
-        width = config.filters
-    shapes |= _norm("encoder/norm_0", width)
+        shapes[f"{path}/kernel"] = config.kernel, width, filters
+        shapes[f"{path}/bias"] = (filters,)
+        width = filters
+    widths = [width]  # of what each norm takes
     if config.kind == "self":
-        blocks = _below("encoder/transformer", _transformer(config, width))
-        return shapes | blocks | _norm("encoder/norm_1", 2 * config.units)
+        shapes |= _below("encoder/transformer", _transformer(config, width))
+        widths.append(2 * config.units)
+    else:
+        shapes |= _recurrent(config, width)
+        widths += [2 * config.units] * config.layers
+    if config.norms:
+        for i, width in enumerate(widths):
+            shapes |= _norm(f"encoder/norm_{i}", width)
+    return shapes
+
+
+def _recurrent(config: EncoderConfig, width: int) -> Shapes:
     units = config.units
+    shapes: Shapes = {}
+    wide = GATES[config.kind] * units
     for i in range(config.layers):
         for way in ("forward", "backward"):
-            path = f"encoder/gru_{i}/{way}"
-            shapes[f"{path}_kernel"] = width, 3 * units
-            shapes[f"{path}_recurrent_kernel"] = units, 3 * units
-            shapes[f"{path}_bias"] = 2, 3 * units
+            path = f"encoder/{config.kind}_{i}/{way}"
+            shapes[f"{path}_kernel"] = width, wide
+            shapes[f"{path}_recurrent_kernel"] = units, wide
+            shapes[f"{path}_bias"] = 2, wide
         width = 2 * units
-        shapes |= _norm(f"encoder/norm_{i + 1}", width)
     return shapes
 
 
@@ -113,13 +127,16 @@ def _pooling(memory: int, units: int, vocabulary: int) -> Shapes:
 
 def _decoder(config: DecoderConfig, memory: int, vocabulary: int) -> Shapes:
     units, embedding = config.units, config.embedding
+    wide = GATES[config.kind] * units
     shapes: Shapes = {
         "embedding/embeddings": (vocabulary, embedding),
-        "embedding_kernel": (embedding, 3 * units),
-        "context_kernel": (memory, 3 * units),
-        "recurrent_kernel": (units, 3 * units),
-        "bias": (2, 3 * units),
+        "embedding_kernel": (embedding, wide),
+        "context_kernel": (memory, wide),
+        "recurrent_kernel": (units, wide),
+        "bias": (2, wide),
     }
+    if config.start == "encoder":
+        shapes |= _dense("start", 2 * memory, config.state_units)
     if config.tied:
         shapes |= _dense("bridge", units + memory, embedding)
         shapes["output_bias"] = (vocabulary,)
@@ -137,7 +154,9 @@ def _attention(config: AttentionConfig, query: int, memory: int) -> Shapes:
     if kind not in ATTENTIONS:
         hint = did_you_mean(kind, list(ATTENTIONS))
         raise RecipeError(f"model.attention.kind: unknown {quoted(kind)}{hint}")
-    if kind == "none":
+    if kind == "sutskever":
+        return {}
+    if kind == "cho":
         return {"kernel": (2 * memory, memory)}
     if kind == "bahdanau":
         return _bahdanau(config, query, memory)

@@ -34,10 +34,11 @@ _FRACTIONS = {
 }  # fmt: skip
 _DENOMINATORS = {2: "half", 4: "quarter"}
 
-_FRACTION = re.compile(rf"(\d?)\s?([{''.join(_FRACTIONS)}])")
+_FRACTION = re.compile(rf"(\d?)\s?([{''.join(_FRACTIONS)}])(\s?%)?")
 # A mixed number, as in `2 1/2`: without a whole number, 1/2 can be a date.
 _MIXED = re.compile(
     r"(?<![\d.,/$£€])(\d[\d,]*)[\s-]([1-9]\d?)[/\u2044]([1-9]\d?)(?![\d/]|[.,]\d)"
+    r"(\s?%)?"
 )
 _MONEY = re.compile(
     r"([$£€])\s?(\d[\d,]*)(?:\.(\d+))?"
@@ -97,7 +98,8 @@ def spell_fractions(text: str) -> str:
 
     def spelled(match: re.Match[str]) -> str:
         before = f"{match[1]} and " if match[1] else " "
-        return f"{before}{_fraction(*_FRACTIONS[match[2]])} "
+        percent = "percent " if match[3] else ""
+        return f"{before}{_fraction(*_FRACTIONS[match[2]])} {percent}"
 
     return _FRACTION.sub(spelled, text)
 
@@ -146,7 +148,9 @@ def _mixed(match: re.Match[str]) -> str:
     numerator, denominator = int(match[2]), int(match[3])
     if numerator >= denominator:
         return match[0]
-    return f" {_spell(match[1], cardinal)} and {_fraction(numerator, denominator)} "
+    percent = "percent " if match[4] else ""
+    whole = _spell(match[1], cardinal)
+    return f" {whole} and {_fraction(numerator, denominator)} {percent}"
 
 
 def _ordinal(match: re.Match[str]) -> str:

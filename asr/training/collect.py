@@ -20,7 +20,7 @@ from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import write_lexicon
 from asr.text.tokenizers import make_tokenizer, read_tokenizer, write_tokenizer
-from asr.training.dataset import lexicon_of
+from asr.training.lexicon import pronunciations
 from asr.training.run_folder import DEV, LEXICON, TOKENIZER, TRAIN
 
 
@@ -52,9 +52,7 @@ def collect(recipe: Recipe, output: Path) -> None:
         train_set = overlap.without(train_set, texts_of)
     if data.lexicon:
         text = " ".join(text for record in train_set for text in texts_of(record))
-        words, lexicon = set(text.split()), lexicon_of(recipe)
-        used = {word: phones for word, phones in lexicon.items() if word in words}
-        write_lexicon(output / LEXICON, used)
+        write_lexicon(output / LEXICON, pronunciations(recipe, set(text.split())))
     if data.tokenizer_file:
         tokenizer = read_tokenizer(data_directory() / data.tokenizer_file)
     else:

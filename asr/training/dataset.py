@@ -16,12 +16,11 @@ from asr.data import batching
 from asr.data.batching import Example
 from asr.data.loader import SourceLoader
 from asr.decoding.ctc_alignment import frames_needed
-from asr.errors import DataError, quoted
-from asr.files import data_directory
+from asr.errors import DataError
 from asr.model.encoder import state_lengths
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
-from asr.text.pronunciation import Lexicon, inventory, phones_of, read_lexicon
+from asr.text.pronunciation import Lexicon, phones_of
 from asr.training.backend import on
 
 log = logging.getLogger(__name__)
@@ -135,21 +134,6 @@ def usable(
         counts = "; ".join(f"{count} {reason}" for reason, count in reasons.items())
         raise DataError(f"nothing can be trained on: {counts or 'the data are empty'}")
     return examples
-
-
-def lexicon_of(recipe: Recipe) -> Lexicon:
-    """Read `data.lexicon` of a recipe; empty where there is none.
-
-    Raises:
-        DataError: The lexicon cannot be read, or has phones that the recipe lacks.
-    """
-    path = recipe.data.lexicon
-    if not path:
-        return {}
-    lexicon = read_lexicon(data_directory() / path, normalizer(recipe.data.normalizer))
-    if unknown := sorted(inventory(lexicon) - set(recipe.model.phones)):
-        raise DataError(f"{path}: {quoted(unknown[0])} is not among model.phones")
-    return lexicon
 
 
 def _phone_encoder(

@@ -16,7 +16,7 @@ from asr.config.loading import parse_yaml
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import Recipe
 from asr.errors import ModelError, OutputError, RecipeError, TrainingError
-from asr.files import atomic_write, read_text
+from asr.files import atomic_write, is_file, read_text
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
 from asr.text.tokenizers import Tokenizer, read_tokenizer
@@ -46,7 +46,7 @@ def load_run_recipe(folder: Path) -> Recipe:
         RecipeError: The recipe was changed into one that is not valid.
     """
     path = folder / RECIPE
-    if not path.is_file():
+    if not is_file(path):
         raise TrainingError(f"{folder}: not a run folder: it has no {RECIPE}")
     try:
         return from_dict(Recipe, parse_yaml(read_text(path)))

@@ -12,7 +12,7 @@ from asr.config.checks import check_keys
 from asr.config.schema import Recipe
 from asr.data.loader import SourceLoader
 from asr.files import model_path
-from asr.model.attention_variants import attention_class
+from asr.model.attention_variants import check_kind
 from asr.model.seq2seq import Seq2Seq
 from asr.storage import keras_model, model_folder
 from asr.tasks.base import Task
@@ -66,7 +66,7 @@ def check(recipe: Recipe) -> None:
     """
     task = task_of(recipe)
     normalizer(recipe.data.normalizer)
-    attention_class(recipe.model.attention.kind)
+    check_kind(recipe.model.attention.kind)
     check_keys(recipe, text=task.modality == "text")
 
 

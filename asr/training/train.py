@@ -11,7 +11,7 @@ from asr.config.schema import Recipe
 from asr.errors import TrainingError
 from asr.files import model_path
 from asr.training.collect import collect
-from asr.training.dataset import lexicon_of
+from asr.training.lexicon import lexicon_of
 from asr.training.run_folder import (
     CHECKPOINT,
     LOG,

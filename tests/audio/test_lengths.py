@@ -7,6 +7,7 @@ import logging
 import shutil
 import struct
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +35,22 @@ def content(samples: np.ndarray, kind: str, coding: str, rate: int = RATE) -> by
     file = io.BytesIO()
     soundfile.write(file, samples, rate, coding, format=kind)
     return file.getvalue()
+
+
+def film(path: Path, coding: str, samples: np.ndarray, rate: int = RATE) -> None:
+    """Write a file with PyAV: its name tells the container."""
+    av = pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(coding, rate=rate, layout="mono")
+        frame = av.AudioFrame.from_ndarray(samples.astype("f4")[None], "fltp", "mono")
+        frame.sample_rate, frame.pts = rate, 0
+        stream.codec_context.open()
+        size = stream.codec_context.frame_size or len(samples)
+        form = stream.codec_context.format.name
+        resampler = av.AudioResampler(form, "mono", rate, frame_size=size)
+        for part in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
 
 
 def pitches(samples: np.ndarray, rate: int, *spans: tuple[float, float]) -> list[float]:
@@ -161,6 +178,17 @@ def test_mp3_without_a_count_gives_what_it_has(tmp_path, caplog):
     check(path, round(frames), caplog, None)
 
 
+@pytest.mark.parametrize("joined", [1, 2])
+def test_mpeg_layer_ii_has_no_xing_frame(tmp_path, monkeypatch, caplog, joined):
+    path = tmp_path / "radio.mp2"
+    film(path, "mp2", tone(3.0))
+    path.write_bytes(joined * path.read_bytes())
+    monkeypatch.setitem(sys.modules, "av", None)
+    frames = joined * -(-3 * RATE // 1152) * 1152  # of 1,152 samples
+    samples = check(path, frames, caplog, None)
+    assert pitches(samples, RATE, (0.5, 2.5)) == pytest.approx([440], abs=2)
+
+
 def wav(samples: np.ndarray, size: int | None, coding: str = "PCM_16") -> bytes:
     """Return a WAV whose header gives `size` as the length of its samples."""
     data = bytearray(content(samples, "WAV", coding))
@@ -238,6 +266,54 @@ def test_other_headers_without_a_length(tmp_path, caplog):
         path = tmp_path / f"{size}.caf"
         path.write_bytes(data)
         check(path, 2 * RATE, caplog, text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "size"),
+    [
+        ("WAV", 0x7FFFF000),  # SoX and eSpeak NG
+        ("WAV", 1 << 31),  # arecord
+        ("WAV", (1 << 32) - 37),
+        ("AIFF", 127 << 24),  # SoX
+        ("AU", (1 << 32) - 1),
+        ("W64", (1 << 63) - 1),
+        ("CAF", (1 << 63) - 1),
+    ],
+)
+def test_what_is_piped_is_not_cut_off(tmp_path, caplog, kind, size):
+    """Programs that cannot know the length write a large number."""
+    data = bytearray(content(tone(2.0), kind, "PCM_16"))
+    places = {"AIFF": (b"SSND", 4, 4), "AU": (b".snd", 8, 4), "W64": (b"data", 16, 8)}
+    mark, offset, width = places.get(kind, (b"data", 4, 8 if kind == "CAF" else 4))
+    place = data.index(mark) + offset
+    order = "little" if kind in ("WAV", "W64") else "big"
+    data[place : place + width] = size.to_bytes(width, order)
+    path = tmp_path / f"piped.{kind.lower()}"
+    path.write_bytes(data)
+    text = "its header names no length; it holds 2.00 s"
+    check(path, 2 * RATE, caplog, text)
+
+
+@pytest.mark.parametrize("coding", ["ULAW", "ALAW"])
+def test_sphere_of_telephony(tmp_path, caplog, coding):
+    path = tmp_path / "call.sph"
+    whole = content(tone(3.0, 8000), "NIST", coding, 8000)
+    path.write_bytes(whole + whole)
+    check(path, 48000, caplog, "its header says 3.00 s, but it holds 6.00 s")
+    cut = tmp_path / "cut.sph"
+    cut.write_bytes(whole[: 1024 + 12000])
+    check(cut, 12000, caplog, "truncated or damaged after 1.50 s")
+
+
+def test_packets_behind_the_end_are_not_counted(tmp_path, caplog):
+    """The table of ALAC's packets tells of all that were there."""
+    path = tmp_path / "cut.caf"
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE)
+    whole = content(noise, "CAF", "ALAC_16")
+    path.write_bytes(whole[: len(whole) // 2])
+    frames = 5 * 4096  # five packets are whole
+    text = f"truncated or damaged after {frames / RATE:.2f} s"
+    check(path, frames, caplog, text)
 
 
 @pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "W64", "RF64", "CAF", "NIST"])
@@ -484,17 +560,9 @@ def test_codings_that_do_not_seek(tmp_path, caplog, kind, coding, frames):
 
 @pytest.mark.parametrize("suffix", ["webm", "mkv"])
 def test_cut_off_video(tmp_path, caplog, suffix):
-    av = pytest.importorskip("av", reason="PyAV (extra: video) is not installed")
     path = tmp_path / f"cut.{suffix}"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libopus", rate=48000, layout="mono")
-        resampler = av.AudioResampler("s16", "mono", 48000, frame_size=960)
-        noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 8 * 48000))
-        frame = av.AudioFrame.from_ndarray(noise.astype("f4"), "fltp", "mono")
-        frame.sample_rate, frame.pts = 48000, 0
-        for part in [*resampler.resample(frame), *resampler.resample(None)]:
-            container.mux(stream.encode(part))
-        container.mux(stream.encode(None))
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 8 * 48000)
+    film(path, "libopus", noise, 48000)
     assert audio_io.inspect(path).duration == pytest.approx(8.0, abs=0.05)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
@@ -506,6 +574,65 @@ def test_cut_off_video(tmp_path, caplog, suffix):
     (message,) = caplog.messages
     assert message.startswith(f"{path}: its header says 8.0")
     assert message.endswith(f"but it holds {seconds:.2f} s")
+
+
+def test_mp4_that_was_cut_off_before_its_index(tmp_path):
+    path = tmp_path / "cut.m4a"
+    film(path, "aac", tone(2.0))
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(AudioError, match=r"\(MP4 that is damaged, or cut off before"):
+        audio_io.read(path)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "coding"),
+    [("webm", "libopus"), ("ts", "aac"), ("ts", "mp2"), ("ogg", "flac")],
+)
+def test_joined_files_for_pyav(tmp_path, caplog, suffix, coding):
+    """The times of the second file begin anew."""
+    path, second = tmp_path / f"joined.{suffix}", tmp_path / f"second.{suffix}"
+    film(path, coding, tone(2.0, 48000), 48000)
+    film(second, coding, tone(3.0, 48000, 600), 48000)
+    path.write_bytes(path.read_bytes() + second.read_bytes())
+    with caplog.at_level(logging.WARNING):
+        seconds = audio_io.inspect(path).duration
+        samples = audio_io.read(path)
+    assert seconds == pytest.approx(5.0, abs=0.1)
+    assert len(samples) / RATE == pytest.approx(seconds, abs=0.05)
+    spans = (0.2, 1.8), (2.2, 4.8)
+    assert pitches(samples, RATE, *spans) == pytest.approx([440, 600], abs=2)
+    (message,) = caplog.messages
+    assert message.endswith(f"but it holds {seconds:.2f} s")
+
+
+def test_joined_files_of_other_forms_for_pyav(tmp_path):
+    path, second = tmp_path / "joined.ts", tmp_path / "second.ts"
+    film(path, "aac", tone(2.0))
+    film(second, "aac", tone(3.0, 48000, 600), 48000)
+    path.write_bytes(path.read_bytes() + second.read_bytes())
+    samples = audio_io.read(path)
+    assert len(samples) / RATE == pytest.approx(5.0, abs=0.3)
+    spans = (0.2, 1.8), (2.4, 4.6)
+    assert pitches(samples, RATE, *spans) == pytest.approx([440, 600], abs=2)
+
+
+def test_pyav_goes_on_behind_damage(tmp_path, caplog):
+    path = tmp_path / "harmed.ts"
+    film(path, "aac", np.concatenate([tone(2.0), tone(4.0, hertz=600)]))
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 188 // 3 * 188 + 20, len(data) // 2, 188):
+        data[place : place + 160] = bytes(160)
+    path.write_bytes(data)
+    seconds = audio_io.inspect(path).duration
+    caplog.clear()
+    copy = path.rename(tmp_path / "copy.ts")
+    samples = audio_io.read(copy)
+    assert 5.0 < seconds < 6.3
+    assert len(samples) / RATE == pytest.approx(seconds, abs=0.1)
+    spans = (0.2, 1.8), (4.0, 5.0)
+    assert pitches(samples, RATE, *spans) == pytest.approx([440, 600], abs=2)
+    text = f"damaged; {seconds:.2f} s of it can be decoded"
+    assert caplog.messages == [f"{copy}: {text}"]
 
 
 def test_channels_that_cancel_are_told(tmp_path, caplog):

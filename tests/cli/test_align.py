@@ -35,3 +35,12 @@ def test_several_formats_do_not_fit_standard_output(run, recognizer, samples):
     assert "several formats do not fit standard output" in ended.err
     ended = run("align", samples / "river.wav", "ONE", "-f", "srt", "-f", "srt")
     assert (ended.status, ended.out[:2]) == (0, "1\n")
+
+
+@pytest.mark.parametrize("text", ["", " \n"])
+def test_no_words(run, samples, tmp_path, text):
+    path = tmp_path / "empty.txt"
+    path.write_text(text)
+    ended = run("align", samples / "river.wav", path)
+    assert ended.status == 2
+    assert "no words to align" in ended.err

@@ -8,8 +8,8 @@ import pytest
 
 from asr.config.loading import load_recipe
 from asr.errors import DataError
-from asr.experiments import compare
-from asr.experiments.compare import Cell, table
+from asr.training import compare
+from asr.training.compare import Cell, table
 from asr.training.run_folder import save_recipe
 
 COMMON = ["--seeds", "2", "--set", "train.epochs=1"]

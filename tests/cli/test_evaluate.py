@@ -198,3 +198,14 @@ def test_a_page_names_corpus_and_command(run, calls, manifest, tmp_path, monkeyp
         "command": f"asr evaluate english {manifest} --limit 2 "
         f"--report {tmp_path / 'p.html'}",
     }
+
+
+def test_restored_marks_of_lines(run, tmp_path):
+    path = tmp_path / "texts.txt"
+    path.write_text("How are you?\nI am fine, thanks.\n")
+    ended = run("evaluate", "restore", path, "--json")
+    assert ended.status == 0, ended.err
+    scores = json.loads(ended.out)
+    assert scores["words"] == 7
+    assert scores["capitals_f1"] > 0.5
+    assert run("evaluate", "restore", path, "--predictions", "x").status == 2

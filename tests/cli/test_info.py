@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import yaml
 
+import asr
 from asr.cli import terminal
 
 CARD = {"parameters": 12, "trained_on": ["é"], "wer": {"test": 0.5}}
@@ -62,3 +64,15 @@ def test_a_bundled_model_tells_what_its_card_tells(run, root):
     scores = "LibriSpeech test-clean, 20 of its 40 speakers | 2.70 h | 21.4 |"
     assert f"\n  | {scores}" in ended.out  # a table that can be read
     assert json.loads(run("info", "english", "--json").out)["card"] == card
+
+
+def test_installation(run):
+    facts = json.loads(run("info", "--system", "--json").out)
+    assert facts["asr"] == asr.__version__
+    assert facts["packages"]["numpy"] == np.__version__
+    assert {"python", "system", "processor", "cores", "revision"} < facts.keys()
+
+
+def test_one_thing_is_described(run):
+    ended = run("info", "english", "--system")
+    assert (ended.status, ended.err) == (2, "error: give MODEL, FILE or --system\n")

@@ -11,7 +11,9 @@ import subprocess
 import sys
 
 import click
+import numpy as np
 import pytest
+import soundfile
 
 import asr
 from asr import errors
@@ -111,7 +113,7 @@ def test_without_arguments_shows_help_and_fails(run):
         (["sing"], "error: no command 'sing'; it takes one of: transcribe, "),
         (["transcibe"], "error: no command 'transcibe'; did you mean 'transcribe'?"),
         (["--loud"], "error: No such option"),
-        (["info"], "error: Missing argument 'MODEL|FILE'; see asr info --help"),
+        (["info"], "error: give MODEL, FILE or --system"),
         (["prepare", "an5", "x"], "error: no corpus 'an5'; did you mean 'an4'?"),
         (["transcribe", "--beam-size", "0", "x"], "error: Invalid value for '--beam-"),
         (["plot", "attention"], "see asr plot attention --help"),
@@ -277,6 +279,37 @@ def test_names_that_are_not_utf_8(root, samples, tmp_path):
     )  # fmt: skip
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.endswith(b"/caf\\udce9.png\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["info"], 6),
+        (["evaluate", "english"], 5),
+        (["prepare", "jsonl"], 5),
+        (["prepare", "kaldi"], 5),
+        (["prepare", "common_voice"], 5),
+        (["train", "--resume"], 7),
+    ],
+)
+def test_names_that_are_too_long_have_the_status_of_their_kind(capsys, command, status):
+    assert main([*command, 300 * "n"]) == status
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_an_error_while_resampling_is_one_line(root, tmp_path):
+    """The traceback holds a resampler, which nanobind would call a leak at exit."""
+    path = tmp_path / "short.wav"
+    soundfile.write(path, np.zeros(8000), 8000)
+    result = subprocess.run(
+        [sys.executable, "-m", "asr", "transcribe", path, "--start", "9"],
+        capture_output=True,
+        text=True,
+        cwd=root,
+        check=False,
+    )
+    text = f"error: {path}: offset 9.0 s is past its 1.00 s\n"
+    assert (result.returncode, result.stderr) == (4, text)
 
 
 def test_the_checkout_script(root):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import soundfile
 
 
 @pytest.mark.parametrize("kind", ["attention", "spectrogram"])
@@ -30,6 +32,14 @@ def test_errors(run, recognizer, samples, tmp_path, kind):
     ended = run("plot", kind, samples / "river.wav", "-o", tmp_path / "a.bmp")
     assert ended.status == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_hours_of_sound_are_no_picture(run, tmp_path):
+    path = tmp_path / "long.flac"
+    soundfile.write(path, np.zeros(601 * 4000, np.int16), 4000)
+    ended = run("plot", "spectrogram", path, "-o", tmp_path / "a.png")
+    text = f"error: {path}: a spectrogram shows up to 600 s\n"
+    assert (ended.status, ended.err) == (4, text)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ def calls(monkeypatch, public, tmp_path):
     made = []
     monkeypatch.chdir(tmp_path)
     (tmp_path / "tiny.yaml").write_text(RECIPE)
+    (tmp_path / "runs/tiny").mkdir(parents=True)
+    (tmp_path / "runs/tiny/recipe.yaml").write_text(RECIPE)
     monkeypatch.setattr(terminal, "start_backend", lambda: None)
 
     def train(recipe, output):
@@ -54,6 +56,26 @@ def test_output_is_named_after_the_recipe(run, calls):
 def test_resume(run, calls):
     assert run("train", "--resume", "runs/tiny") == (0, "runs/tiny/model\n", "")
     assert calls == [("resume", Path("runs/tiny"))]
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "message"),
+    [
+        (None, 7, "not a run folder: it has no recipe.yaml"),
+        ("[[[", 3, "not valid YAML"),
+        ("a: &a [*a]", 3, "at most 100,000 values"),
+    ],
+)
+def test_a_damaged_run_needs_no_backend(
+    run, calls, monkeypatch, content, status, message
+):
+    recipe = Path("runs/tiny/recipe.yaml")
+    recipe.unlink() if content is None else recipe.write_text(content)
+    monkeypatch.setattr(terminal, "start_backend", lambda: pytest.fail("started"))
+    ended = run("train", "--resume", "runs/tiny")
+    assert (ended.status, calls) == (status, [])
+    assert message in ended.err
+    assert ended.err.count("\n") == 1
 
 
 def test_resume_with_more_epochs(run, calls):

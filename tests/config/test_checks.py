@@ -17,6 +17,13 @@ def test_the_defaults_keep_all_rules():
     check_keys(from_dict(Recipe, PHONES))
     check_keys(from_dict(Recipe, {"model": {"frontend": {"rate": 192000}}}))
     check_keys(from_dict(Recipe, {"model": {"ctc": False}}), text=True)
+    check_keys(from_dict(Recipe, {"model": {"encoder": {"filters": [32, 64]}}}))
+
+
+def test_the_fixed_vector_is_found_by_its_old_name():
+    for attention in ("none", {"kind": "none"}):
+        recipe = from_dict(Recipe, {"model": {"attention": attention}})
+        assert recipe.model.attention.kind == "cho"
 
 
 @pytest.mark.parametrize(
@@ -27,6 +34,21 @@ def test_the_defaults_keep_all_rules():
         ({"model": {"phones": ["A"]}}, "model.phones and data.lexicon: set both"),
         ({"data": {"lexicon": "x"}}, "model.phones and data.lexicon: set both"),
         ({"decoding": {"phone_weight": 0.5}}, "must be 0 without model.phones"),
+        ({"model": {"encoder": {"filters": [32, 64, 64]}}}, "3 numbers for 2 convol"),
+        (
+            {"model": {"attention": {"kind": "multi_head", "heads": 3}}},
+            "model.attention.heads: 3 heads do not divide model.attention.units, 128",
+        ),
+        (
+            {
+                "model": {
+                    "attention": {"kind": "luong", "score": "dot"},
+                    "encoder": {"memory_units": 0, "units": 100},
+                }
+            },
+            "must have the size model.decoder.units, 256, got 400",
+        ),
+        ({"model": {"attention": "sutskever"}}, "set model.decoder.start to encoder"),
         (PHONES | {"model": {"phones": ["A", "A"]}}, "each phone must be listed once"),
         (
             # 200 s of 1,000 frames with 65,536 points of 24 bytes.

@@ -362,6 +362,7 @@ def test_a_recipe_may_start_from_another(tmp_path):
     [
         ("base: gone.yaml\n", "cannot read the recipe"),
         ("base: [a]\n", "must be a file name"),
+        (f"base: {5000 * 'n'}\n", "must be a file name, got 'nnn"),
         ("base: mine.yaml\n", "recipes deep"),
     ],
 )

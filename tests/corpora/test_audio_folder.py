@@ -68,3 +68,17 @@ def test_json_lines(tmp_path, text):
     assert second.text is None
     assert [row.place for row in damaged] == [f"{table}:3", f"{table}:4"]
     assert damaged[0].problem == "no file_name in this row"
+
+
+def test_a_damaged_first_row_stops_nothing(tmp_path, text):
+    row = json.dumps({"file_name": "a.wav", "text": "Hello."})
+    table = text(tmp_path / "metadata.jsonl", f"oops\n{row}\n")
+    damaged, found = AUDIO_FOLDER.rows(tmp_path, tmp_path.name)
+    assert damaged.place == f"{table}:1"
+    assert found.text == "Hello."
+
+
+def test_an_empty_column_gives_way_to_the_next(tmp_path, text):
+    text(tmp_path / "metadata.csv", "file_name,transcription,text\na.wav,,Hello.\n")
+    (found,) = AUDIO_FOLDER.rows(tmp_path, tmp_path.name)
+    assert found.text == "Hello."

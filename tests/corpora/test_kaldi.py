@@ -52,11 +52,13 @@ def test_speakers_are_optional_and_text_may_lack_a_clip(root, text):
         ("sox -t flac near.wav -r 16k -b 16 -c 1 -t wav - remix 2 |", "near.wav", 2),
         ("sox 'audio/one file.wav' -t wav -r 8000 - rate -h |", "one file.wav", None),
         ("ffmpeg -v error -i near.wav -ar 16000 -f wav - |", "near.wav", None),
+        ("cat near.wav |", "near.wav", None),
     ],
 )
 def test_commands_that_decode_a_file(root, text, command, name, channel):
     """Their file is read; nothing runs."""
     text(root / "train/wav.scp", f"u1 {command}\n")
+    text(root / "train/text", "u1 HELLO\n")
     (found,) = KALDI.rows(root, "train")
     assert (found.audio.name, found.channel) == (name, channel)
     assert found.audio.is_file()
@@ -66,7 +68,7 @@ def test_commands_that_decode_a_file(root, text, command, name, channel):
     "line",
     [
         "| cat a.wav",
-        "cat near.wav |",
+        "cat near.wav other.wav |",
         "touch ran; cat near.wav |",
         "sox near.wav -t wav - speed 1.1 |",
         "sox near.wav -t wav - trim 0 5 |",
@@ -124,6 +126,7 @@ def test_channels_of_segments(root, text):
     text(root / "train/wav.scp", "r1 near.wav\nr2 sph2pipe -c 2 near.wav |\n")
     text(root / "train/segments", "a r1 0 1 0\nb r1 0 1 1\nc r1 0 1 A\nd r1 0 1 B\n"
          "e r2 0 1\nf r1 0 1\n")  # fmt: skip
+    text(root / "train/text", "a A\n")
     assert [row.channel for row in KALDI.rows(root, "train")] == [1, 2, 1, 2, 2, None]
 
 
@@ -155,9 +158,20 @@ def test_segments(root, text):
 )
 def test_malformed_segments(root, text, line, message):
     segments = text(root / "train/segments", f"ok u1 0 1\n{line}\n")
+    text(root / "train/text", "ok HELLO\na BYE\n")
     good, damaged = KALDI.rows(root, "train")
     assert good.id == "ok"
     assert damaged == DamagedRow(f"{segments}:2", message)
+
+
+def test_texts_without_sound_are_named(root, text):
+    table = text(root / "train/text", "u1 HELLO\nu2 BYE\nu3 GONE\n")
+    *_, damaged = KALDI.rows(root, "train")
+    assert damaged == DamagedRow(f"{table}:3", "no recording of u3")
+    text(root / "train/segments", "u1 u1 0 1\nu3 u9 0 1\n")
+    _, other, damaged = KALDI.rows(root, "train")
+    assert other.problem == "no u9 in wav.scp"
+    assert damaged == DamagedRow(f"{table}:2", "no recording of u2")
 
 
 def test_missing_and_malformed_files(root, text):

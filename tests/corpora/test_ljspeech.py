@@ -50,6 +50,15 @@ def test_two_columns_and_names_without_a_number(root, text):
     assert parts == [["hello"], ["bye-0050"]]
 
 
+def test_a_damaged_first_row_stops_nothing(root, text):
+    table = text(root / "metadata.csv", "a-1|one\na-2|two|two\na-3|three|three\n|x|x\n")
+    assert LJSPEECH.subsets(root) == ["all", "train"]  # no number divisible by 25
+    first, *others, last = LJSPEECH.rows(root, "train")
+    assert first == DamagedRow(f"{table}:1", "not `id|raw|normalised`")
+    assert last.place == f"{table}:4"
+    assert [row.id for row in others] == ["a-2", "a-3"]
+
+
 def test_a_header_is_another_corpus(root, text):
     text(root / "metadata.csv", "file_name,transcription\na.wav,a\n")
     assert LJSPEECH.subsets(root) == []

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 import asr
-from asr.corpora.prepare import Preparation
+from asr.corpora.prepare import Preparation, Report
 from asr.data.manifest import Utterance, read_manifest, write_manifest
 from asr.errors import DataError, UsageError
 
@@ -103,6 +103,23 @@ def test_segments_end_with_their_recording(tmp_path, clip):
     spans = [(u.offset, u.duration) for u in utterances]
     assert spans == [(0.5, 1.0), (0.5, 1.5), (0.5, 1.5)]
     assert report.dropped == {"ends over 0.5 s after its recording": ["late", "later"]}
+
+
+def test_the_summary_quotes_a_part_of_long_names():
+    report = Report(dropped={"missing audio": ["n" * 300, "m"]})
+    assert f"missing audio ({'n' * 200}, ...)" in report.summary()
+
+
+def test_a_channel_that_is_not_there(tmp_path, clip):
+    audio = clip(tmp_path / "a.wav", 2.0)
+    path = manifest(
+        tmp_path,
+        Utterance(audio, "a", 1.0, id="one", channel=1),
+        Utterance(audio, "b", 1.0, 1.0, id="two", channel=2),
+    )
+    utterances, report = prepared("jsonl", path, "all")
+    assert [u.id for u in utterances] == ["one"]
+    assert report.dropped == {"no such channel": ["two"]}
 
 
 def test_damaged_rows_are_counted_and_named(tmp_path, clip):

@@ -85,3 +85,10 @@ def test_the_readme_says_what_is_not_exported(tmp_path):
     assert "The language model `english-lm` is not in the export" in page
     assert "| out | `ctc` | float32 | (B, R, 31) |" in page
     assert "| in | `memory_values` | float32 | (B, S, 256) |" in page
+
+
+def test_a_decoder_that_starts_from_the_encoder(tmp_path):
+    folder = tmp_path / "model"
+    write_random_model(folder, TEXT | {"decoder": {"start": "encoder"}}, keras=False)
+    with pytest.raises(ModelError, match="starts from the encoder's state"):
+        asr.export(folder, "onnx", tmp_path / "out")

@@ -473,3 +473,48 @@ def test_transcripts_of_a_corpus(speech_data: Path) -> None:
     texts = read_texts(path)
     prefix = path.name.removesuffix(".trans.txt")
     assert all(name.startswith(prefix) and text for name, text in texts.items())
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ('[{"id": "a", "text": "one"}, {"id": "b", "text": "two"}]\n', "JSON document"),
+        ('[\n {\n  "id": "a",\n  "text": "one"\n }\n]\n', "JSON document"),
+        ('{\n "text": "one"\n}\n', "JSON document"),
+        ("1\n00:00:00,000 --> 00:00:02,000\nOne two\n", "file of subtitles"),
+        (
+            "WEBVTT\n\n00:00.000 --> 00:02.000\nOne two\n",
+            "file of subtitles",
+        ),
+        ("start\tend\ttext\n0\t2000\tone two\n", "table with a header"),
+        ("client_id\tpath\tsentence\tage\nx\ta.mp3\tOne.\t\n", "table with a header"),
+        ("path,transcript\na.wav,one\n", "table with a header"),
+        ('File type = "ooTextFile"\nObject class = "TextGrid"\n', "TextGrid"),
+        ("<!DOCTYPE html>\n<p>one two\n", "page of HTML"),
+    ],
+)
+def test_other_forms_of_texts_are_not_read_as_prose(tmp_path, content, kind):
+    path = tmp_path / "texts.txt"
+    path.write_text(content)
+    with pytest.raises(DataError, match=rf"texts\.txt: this is a {kind}"):
+        read_references(path)
+    assert read_texts(path, form="text")["1"] == content.splitlines()[0].strip()
+
+
+@pytest.mark.parametrize("line", ["[noise] one two", "text and more", "a, b --> c"])
+def test_prose_that_looks_like_another_form(tmp_path, line):
+    path = tmp_path / "texts.txt"
+    path.write_text(f"{line}\nthree four\n")
+    assert read_references(path).texts == {"1": line, "2": "three four"}
+
+
+def test_line_ends_of_old_macs(tmp_path):
+    path = tmp_path / "mac.trn"
+    path.write_bytes(b"one two (a-1)\rthree (a-2)\r")
+    assert read_texts(path) == {"a-1": "one two", "a-2": "three"}
+
+
+def test_names_of_nemo(tmp_path):
+    path = tmp_path / "nemo.jsonl"
+    path.write_text('{"audio_filename": "a.wav", "text": "one", "offset": 1.5}\n')
+    assert read_texts(path) == {"a.wav@1.5": "one"}

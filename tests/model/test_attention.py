@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from asr.config.schema import AttentionConfig
-from asr.model.attention import BahdanauAttention
+from asr.model.attention_variants import build_attention
 from asr.model.ops import sequence_mask
 from tests.layer_checks import AttentionChecks
 
@@ -18,8 +18,8 @@ LOCATED = AttentionConfig(units=4, location_filters=2, location_width=5)
 
 
 def build(config, seed=0):
-    layer = BahdanauAttention(config)
-    layer.build(QUERY, MEMORY)
+    layer = build_attention(config)
+    layer.build((None, QUERY), (None, None, MEMORY))
     random = np.random.default_rng(seed)
     for weight in layer.weights:
         weight.assign(random.normal(size=weight.shape))
@@ -39,8 +39,8 @@ def by_hand(layer, memory, query, state):
     values = {weight.name: np.asarray(weight) for weight in layer.weights}
     hidden = query @ values["query_kernel"] + memory @ values["key_kernel"]
     hidden = hidden + values["bias"]
-    if layer.config.location_filters:
-        width = layer.config.location_width
+    if layer.location_filters:
+        width = layer.location_width
         padded = np.pad(state, ((width - 1) // 2, width - 1 - (width - 1) // 2))
         features = np.stack(
             [padded[s : s + width] @ values["filters"] for s in range(len(memory))]

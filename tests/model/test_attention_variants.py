@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from asr.config.schema import AttentionConfig, DecoderConfig, ModelConfig
 from asr.errors import RecipeError
-from asr.model.attention_variants import ATTENTIONS
+from asr.model.attention_variants import ATTENTIONS, build_attention
 from asr.model.decoder import Decoder
 from asr.model.decoder_cell import (
     Cell,
@@ -35,15 +35,18 @@ CONFIGS = {
     "local-predicted": replace(BASE, kind="local", centre="predicted"),
     "local-previous": replace(BASE, kind="local", centre="previous"),
     "multi_head": replace(BASE, kind="multi_head"),
-    "none": replace(BASE, kind="none"),
+    "cho": replace(BASE, kind="cho"),
+    "sutskever": replace(BASE, kind="sutskever"),
     "hard": replace(BASE, kind="hard"),
 }
+BLIND = ("cho", "sutskever")  # without attention
 everywhere = pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
 
 
 def build(config, memory_units=MEMORY):
-    layer = ATTENTIONS[config.kind](config)
-    layer.build(QUERY, QUERY if config.score == "dot" else memory_units)
+    layer = build_attention(config)
+    values = QUERY if config.score == "dot" else memory_units
+    layer.build((None, QUERY), (None, None, values))
     random = np.random.default_rng(0)
     for weight in layer.weights:
         weight.assign(0.7 * random.normal(size=weight.shape))
@@ -82,7 +85,7 @@ def test_weights_are_a_distribution_over_real_frames(config):
     context, weights, _ = look(build(config), memory, query, steps=3)
     assert weights.shape == (3, BEAM, FRAMES)
     assert context.shape == (3, BEAM, memory.shape[-1])
-    total = 0.0 if config.kind == "none" else 1.0
+    total = 0.0 if config.kind in BLIND else 1.0
     np.testing.assert_allclose(weights.sum(-1), total, rtol=1e-5)
     for row, length in enumerate(LENGTHS):
         assert not weights[row, :, length:].any()
@@ -90,7 +93,7 @@ def test_weights_are_a_distribution_over_real_frames(config):
 
 @everywhere
 def test_the_context_is_the_weighted_memory(config):
-    if config.kind in ("none", "multi_head"):
+    if config.kind in (*BLIND, "multi_head"):
         pytest.skip("it projects what it has seen")
     memory, query = numbers(config)
     context, weights, _ = look(build(config), memory, query)
@@ -143,7 +146,7 @@ def test_the_loop_over_tokens_is_made_of_steps(config):
 @everywhere
 def test_all_weights_learn(config):
     keras.utils.set_random_seed(0)
-    sizes = DecoderConfig(units=QUERY, embedding=4, dropout=0.0)
+    sizes = DecoderConfig(units=QUERY, embedding=4, dropout=0.0, start="encoder")
     decoder = Decoder(ModelConfig(decoder=sizes, attention=config), 7)
     tokens = tf.constant([[1, 3, 4, 6], [1, 5, 3, 4], [1, 3, 3, 2]])
     memory, _ = numbers(config)
@@ -163,7 +166,8 @@ def test_all_weights_learn(config):
     ):
         values = np.asarray(tf.convert_to_tensor(gradient))
         assert np.isfinite(values).all(), weight.path
-        assert values.any(), weight.path
+        if config.kind != "sutskever" or weight.name != "context_kernel":  # idle
+            assert values.any(), weight.path
 
 
 @pytest.mark.parametrize("name", ["luong-dot", "luong-general"])
@@ -184,8 +188,8 @@ def test_luong_concat_is_additive():
     config = CONFIGS["luong-concat"]
     memory, query = numbers(config)
     layer = build(config)
-    additive = ATTENTIONS["bahdanau"](replace(BASE, location_filters=0))
-    additive.build(QUERY, MEMORY)
+    additive = build_attention(replace(BASE, location_filters=0))
+    additive.build((None, QUERY), (None, None, MEMORY))
     additive.query_kernel.assign(layer.query_kernel)
     additive.key_kernel.assign(layer.kernel)
     additive.energy.assign(layer.energy)
@@ -264,7 +268,7 @@ def test_a_predicted_centre_by_hand():
 
 @everywhere
 def test_what_is_dropped_is_not_seen(config):
-    if config.kind in ("none", "hard"):
+    if config.kind in (*BLIND, "hard"):
         pytest.skip("it has no weights to drop")
     memory, query = numbers(config)
     layer = build(config)
@@ -277,7 +281,7 @@ def test_what_is_dropped_is_not_seen(config):
 
 
 def test_without_attention_the_query_does_not_matter():
-    config = CONFIGS["none"]
+    config = CONFIGS["cho"]
     memory, query = numbers(config)
     layer = build(config)
     first, _, _ = look(layer, memory, query)
@@ -307,16 +311,9 @@ def test_hard_attention_looks_at_one_frame():
     np.testing.assert_allclose(np.mean(drawn, axis=1), likely[:, 0], atol=0.03)
 
 
-@pytest.mark.parametrize(
-    ("config", "message"),
-    [
-        (replace(BASE, kind="luong", score="dot"), "must be model.decoder.units"),
-        (replace(BASE, kind="multi_head", heads=3), "3 heads do not divide"),
-    ],
-)
-def test_sizes_that_do_not_fit(config, message):
-    with pytest.raises(RecipeError, match=message):
-        ATTENTIONS[config.kind](config).build(QUERY, MEMORY)
+def test_an_unknown_kind():
+    with pytest.raises(RecipeError, match="did you mean 'luong'"):
+        build_attention(replace(BASE, kind="luonk"))
 
 
 class TestAttentions(AttentionChecks):

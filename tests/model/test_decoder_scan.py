@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from asr.config.schema import AttentionConfig
-from asr.model.attention import BahdanauAttention
+from asr.model.attention_variants import build_attention
 from asr.model.decoder_cell import (
     Cell,
     DecoderInputs,
@@ -33,9 +33,9 @@ def numbers(*shape, seed):
 
 def one_by_one(attention, inputs):
     """`read_tokens` without a graph loop, left to automatic differentiation."""
-    cell, projected, memory, dropout_mask = inputs
-    zeros = tf.zeros((BATCH, 1, UNITS)), tf.zeros((BATCH, 1, WIDTH))
-    state, outputs = DecoderState(*zeros, attention.initial_state(memory, 1)), []
+    cell, projected, memory, dropout_mask, start = inputs
+    first = start[:, None], tf.zeros((BATCH, 1, WIDTH))
+    state, outputs = DecoderState(*first, attention.initial_state(memory, 1)), []
     for step in range(STEPS):
         factors = None if dropout_mask is None else dropout_mask[step][:, None]
         now = DecoderInputs(cell, projected[step][:, None], memory, factors)
@@ -48,7 +48,7 @@ def compiled(function):
     """The function as a graph that knows no lengths, as in training."""
 
     def call(attention, inputs):
-        cell, projected, memory, dropout_mask = inputs
+        cell, projected, memory, dropout_mask, start = inputs
         unknown = [
             tf.TensorSpec([None, None, projected.shape[-1]]),
             tf.TensorSpec([None, None, WIDTH]),
@@ -58,7 +58,7 @@ def compiled(function):
         @tf.function(input_signature=unknown)
         def graph(projected, memory, dropout_mask):
             prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-            given = DecoderInputs(cell, projected, prepared, dropout_mask)
+            given = DecoderInputs(cell, projected, prepared, dropout_mask, start)
             return function(attention, given)
 
         return graph(projected, memory.values, dropout_mask)
@@ -79,12 +79,13 @@ def values_and_gradients(function, attention, dropped):
         dropout_mask = (
             tf.cast(numbers(STEPS, BATCH, FRAMES, seed=6) > 0.0, "float32") * 2.0
         )
-    watched = [*cell, projected, memory]
+    start = numbers(BATCH, UNITS, seed=20)
+    watched = [*cell, projected, memory, start]
     with tf.GradientTape() as tape:
         for tensor in watched:
             tape.watch(tensor)
         prepared = attention.prepare(memory, sequence_mask(LENGTHS, FRAMES))
-        inputs = DecoderInputs(cell, projected, prepared, dropout_mask)
+        inputs = DecoderInputs(cell, projected, prepared, dropout_mask, start)
         outputs = function(attention, inputs)
         # Each output counts, the weights among them, and each number differently.
         loss = sum(
@@ -97,8 +98,8 @@ def values_and_gradients(function, attention, dropped):
 
 
 def test_gradients_where_lengths_are_unknown():
-    attention = BahdanauAttention(LOCATED)
-    attention.build(UNITS, WIDTH)
+    attention = build_attention(LOCATED)
+    attention.build((None, UNITS), (None, None, WIDTH))
     outputs, found, _ = values_and_gradients(compiled(scan_tokens), attention, True)
     expected, right, _ = values_and_gradients(scan_tokens, attention, True)
     for value, other in zip([*outputs, *found], [*expected, *right], strict=True):
@@ -110,8 +111,8 @@ def test_gradients_where_lengths_are_unknown():
 @pytest.mark.parametrize("config", [LOCATED, replace(LOCATED, location_filters=0)])
 def test_gradients(config, dropped, plain_loop):
     keras.utils.set_random_seed(0)
-    attention = BahdanauAttention(config)
-    attention.build(UNITS, WIDTH)
+    attention = build_attention(config)
+    attention.build((None, UNITS), (None, None, WIDTH))
     outputs, found, sources = values_and_gradients(scan_tokens, attention, dropped)
     expected, right, _ = values_and_gradients(plain_loop, attention, dropped)
     for output, other in zip(outputs, expected, strict=True):

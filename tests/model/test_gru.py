@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from asr.config.schema import EncoderConfig
-from asr.model.gru import BidirectionalGRU
+from asr.model.gru import BidirectionalGRU, BidirectionalLSTM
 from asr.model.gru_cell import gru_step
 from asr.model.kernels.gru import gru_sequence
 from tests.layer_checks import LayerChecks
@@ -151,3 +151,31 @@ class TestBidirectionalGRU(LayerChecks):
         time_first = np.transpose(padded, (1, 0, 2))
         states = layer(time_first, mask.astype("float32"), **options)
         return (tf.transpose(states, (1, 0, 2)),), (lengths,)
+
+
+class TestBidirectionalLSTM(TestBidirectionalGRU):
+    """The harness of all layers."""
+
+    def make(self, config):
+        return BidirectionalLSTM(config.units)
+
+
+def test_lstm_equals_keras():
+    keras.utils.set_random_seed(0)
+    ours = BidirectionalLSTM(UNITS)
+    inputs = tf.random.normal((len(LENGTHS), max(LENGTHS), CHANNELS), seed=1)
+    mask = np.arange(max(LENGTHS)) < np.array(LENGTHS)[:, None]
+    real = mask.T[..., None].astype("float32")
+    found = tf.transpose(ours(tf.transpose(inputs, (1, 0, 2)), real), (1, 0, 2))
+    other = keras.layers.Bidirectional(keras.layers.LSTM(UNITS, return_sequences=True))
+    other(inputs)
+    for way, layer in enumerate((other.forward_layer, other.backward_layer)):
+        # The forget gate is open at first, as in Keras.
+        np.testing.assert_array_equal(layer.cell.bias, np.sum(ours.biases[way], 0))
+        kernels = ours.kernels[way], ours.recurrent_kernels[way]
+        layer.set_weights([*map(np.asarray, kernels), np.sum(ours.biases[way], 0)])
+    expected = other(inputs, mask=tf.constant(mask))
+    for row, length in enumerate(LENGTHS):
+        np.testing.assert_allclose(
+            found[row, :length], expected[row, :length], atol=1e-5
+        )

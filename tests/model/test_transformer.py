@@ -28,7 +28,7 @@ def test_positions_by_hand():
 
 def test_a_block_is_made_of_what_keras_has():
     keras.utils.set_random_seed(0)
-    block = TransformerBlock(CONFIG)
+    block = TransformerBlock(UNITS, HEADS, 4 * UNITS, 0.0)
     inputs = np.random.default_rng(0).normal(size=(2, 7, UNITS)).astype("float32")
     mask = np.arange(7) < LENGTHS[:, None]
     found = block(inputs, mask)

@@ -10,8 +10,8 @@ import pytest
 import soundfile
 
 from asr.config.loading import load_recipe
-from asr.experiments import run
 from asr.files import recipe_path
+from asr.training import run
 
 SMALL = (
     "model.encoder.layers=1",

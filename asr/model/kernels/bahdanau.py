@@ -1,10 +1,10 @@
 """Derivative of Bahdanau's attention, for one hypothesis per utterance.
 
-Definition: `attention.BahdanauAttention.attend`. With q the projected query, a the sum
+Definition: `bahdanau.BahdanauAttention.attend`. With q the projected query, a the sum
 of earlier weights, k the dropout mask and C the location filters as a matrix:
 
     f       = a C                                location features of all frames
-    h_s     = tanh(q + keys_s + f_s L)           `attention.activations`
+    h_s     = tanh(q + keys_s + f_s L)           `bahdanau.activations`
     w       = softmax(h v + bias)
     context = sum_s k_s w_s m_s
     a'      = a + w
@@ -29,7 +29,8 @@ from typing import NamedTuple
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.model.attention import BahdanauMemory, activations, drop
+from asr.model.attention import drop
+from asr.model.bahdanau import BahdanauMemory, activations
 from asr.model.ops import outer_sum, product
 
 

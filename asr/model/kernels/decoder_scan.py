@@ -25,7 +25,8 @@ from typing import Any, NamedTuple
 from keras import ops
 
 from asr.arrays import Tensor
-from asr.model.attention import Attention, BahdanauAttention
+from asr.model.attention import Attention
+from asr.model.bahdanau import BahdanauAttention
 from asr.model.decoder_cell import (
     Cell,
     DecoderInputs,
@@ -47,11 +48,12 @@ class BackwardStep(NamedTuple):
 
 
 def scan_tokens(attention: Attention, inputs: DecoderInputs) -> DecoderOutputs:
-    """Compute `read_tokens`, with a faster derivative for Bahdanau's attention.
+    """Compute `read_tokens`, with a faster derivative for a GRU with Bahdanau's.
 
-    The other kinds of attention are left to automatic differentiation.
+    LSTMs and other kinds of attention are left to automatic differentiation.
     """
-    if not isinstance(attention, BahdanauAttention):
+    is_gru = inputs.cell.state_units == inputs.cell.units
+    if not (is_gru and isinstance(attention, BahdanauAttention)):
         return read_tokens(attention, inputs)
 
     @ops.custom_gradient
@@ -73,9 +75,9 @@ def _backward(
     inputs: DecoderInputs, outputs: DecoderOutputs, upstream: DecoderOutputs
 ) -> DecoderInputs:
     """Return the gradients of all inputs."""
-    cell, projected, memory, dropout_mask = inputs
+    cell, projected, memory, dropout_mask, first = inputs
     # Derivatives of the GRU at all steps, from the stored states and contexts.
-    hidden, contexts = delayed(outputs.hidden), delayed(outputs.context)
+    hidden, contexts = delayed(outputs.hidden, first), delayed(outputs.context)
     projected = projected + product(contexts, cell.context_kernel)
     recurrent = product(hidden, cell.recurrent_kernel) + cell.bias
     slopes = gru_slopes(projected, recurrent, hidden)
@@ -118,4 +120,5 @@ def _backward(
     d_memory = attention.finish(steps.state.context, steps.gradients, last.sums)
     # Random numbers need no gradient.
     d_mask = None if dropout_mask is None else ops.zeros_like(dropout_mask)
-    return DecoderInputs(d_cell, d_inputs, d_memory, d_mask)
+    d_first = None if first is None else last.state.hidden
+    return DecoderInputs(d_cell, d_inputs, d_memory, d_mask, d_first)

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from asr.experiments import environment
-from asr.experiments.environment import git_revision
+from asr.training import environment
+from asr.training.environment import git_revision
 
 
 def test_what_it_says(monkeypatch):

@@ -10,14 +10,14 @@ import pytest
 from asr.cli.main import main
 from asr.config.loading import load_recipe
 from asr.errors import DataError, RecipeError
-from asr.experiments.estimate import Estimate, _sample, estimate
+from asr.training.estimate import Estimate, _sample, estimate
 from asr.training.run_folder import load_run_recipe
 
 
 @pytest.fixture
 def here(tones, tiny_texts, monkeypatch):
     monkeypatch.setenv("ASR_DATA", str(tones))
-    monkeypatch.setattr("asr.experiments.estimate._TIMED", 3)  # steps are slow here
+    monkeypatch.setattr("asr.training.estimate._TIMED", 3)  # steps are slow here
 
 
 def test_available_data(tiny_run, tiny_recipe, here):

@@ -16,27 +16,39 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
-_PACKAGES = ("tensorflow", "jax", "keras", "numpy", "soundfile", "soxr", "jiwer")
+_PACKAGES = (
+    "tensorflow", "jax", "keras", "onnxruntime", "numpy", "soundfile", "soxr",
+    "sentencepiece", "jiwer", "av",
+)  # fmt: skip
 
 
-def environment() -> dict[str, Any]:
-    """Return command, time, versions and machine of this program.
+def system() -> dict[str, Any]:
+    """Return versions and machine, as a report of a fault needs them.
 
     Also the git `revision` of the checkout, or of the one that the wheel was built
     from, with `+` if tracked files differ from it.
     """
+    from asr import __version__  # noqa: PLC0415 - a build runs this module by itself
+
+    return {
+        "asr": __version__,
+        "revision": _revision(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "packages": {x: version for x in _PACKAGES if (version := _version(x))},
+    }
+
+
+def environment() -> dict[str, Any]:
+    """Return command, time, versions and machine of this program; see `system`."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
         "folder": str(Path.cwd()),
         "data": os.environ.get("ASR_DATA"),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "asr": _version("asr-attention"),
-        "revision": _revision(),
-        "packages": {x: version for x in _PACKAGES if (version := _version(x))},
+        **system(),
     }
 
 

@@ -17,7 +17,6 @@ from asr.errors import DataError, OutputError, RecipeError, TrainingError
 from asr.evaluation.page import page
 from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
-from asr.experiments.environment import environment
 from asr.files import atomic_write, data_directory, read_text
 from asr.inference.generator import TextGenerator, load_generator
 from asr.inference.recognizer import Recognizer, load
@@ -26,6 +25,7 @@ from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.training.collect import missing_data_advice, task_of
+from asr.training.environment import environment
 from asr.training.run_folder import MODEL, RECIPE, load_run_recipe, locked
 from asr.training.setup import check
 from asr.training.train import begin, check_same_recipe, is_finished, resume

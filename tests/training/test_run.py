@@ -12,7 +12,7 @@ from asr.cli.main import main
 from asr.config.loading import load_recipe
 from asr.config.schema import SourceConfig
 from asr.errors import AsrError, RecipeError, TrainingError
-from asr.experiments import run
+from asr.training import run
 from asr.training.run_folder import save_recipe
 
 QUICK = ["train.epochs=1", "train.tensorboard=false", "decoding.beam_size=2"]

@@ -1,0 +1,182 @@
+"""Decodes segments of several requests in one batch."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+
+from asr.config.schema import DecodingConfig
+from asr.decoding.beam_search import Hypotheses
+from asr.deployment.server.pool import Job, JobCancelledError, current_job
+from asr.files import model_path
+from asr.formats.attention import AttentionMap
+from asr.formats.transcript import Segment
+from asr.inference.beam_search_decoder import DecodedBatch
+from asr.inference.decoders import AnyDecoder
+from asr.inference.predictor import thread_count
+from asr.inference.recognizer import Recognizer
+from asr.storage.model_folder import read_card, read_model
+
+_BATCH_SECONDS = 30.0  # of padded audio
+_PADDING = 0.2  # seconds around a segment that its attention map shows
+_PATIENCE = 0.5  # seconds that a second of audio lets shorter calls go before it
+
+
+@dataclass(eq=False)  # arrays have no truth value
+class _Call:
+    """Sources that a thread waits for."""
+
+    decoder: AnyDecoder
+    sources: Sequence[np.ndarray]
+    is_first: Sequence[bool]
+    result: Future[DecodedBatch] = field(default_factory=Future)
+    began: float = field(default_factory=time.monotonic)
+    job: Job | None = field(default_factory=current_job)
+
+    @property
+    def longest(self) -> int:
+        return max(source.size for source in self.sources)
+
+
+class JointDecoder:
+    """A decoder whose calls from several threads make one batch.
+
+    Its network runs in one thread. While that decodes, calls gather, so that batches
+    grow with the load. Short calls go first, and long ones do not wait for ever.
+
+    Args:
+        rate: Samples per second.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._budget, self._rate = _BATCH_SECONDS * rate, rate
+        self._calls: list[_Call] = []
+        self._changed = threading.Condition()
+        self.batches = self.segments = 0
+        threading.Thread(target=self._run, name="decoder", daemon=True).start()
+
+    def decode(
+        self,
+        decoder: AnyDecoder,
+        sources: Sequence[np.ndarray],
+        is_first: Sequence[bool] | None = None,
+    ) -> DecodedBatch:
+        """Decode sources with a decoder, perhaps together with those of others."""
+        if not sources:
+            return decoder.decode(sources, is_first)
+        call = _Call(decoder, sources, is_first or [True] * len(sources))
+        with self._changed:
+            self._calls.append(call)
+            self._changed.notify()
+        return call.result.result()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._calls)
+                self._drop_cancelled()
+                calls = self._take() if self._calls else []
+            if calls:
+                self._decode(calls)
+
+    def _drop_cancelled(self) -> None:
+        """Take calls from the queue that nobody waits for."""
+        for call in list(self._calls):
+            if call.job is not None and call.job.is_cancelled:
+                self._calls.remove(call)
+                call.result.set_exception(JobCancelledError())
+
+    def _take(self) -> list[_Call]:
+        """Take the calls of the next batch from the queue."""
+        wait = _PATIENCE / self._rate
+        self._calls.sort(key=lambda it: it.began + wait * it.longest)
+        taken = [self._calls.pop(0)]
+        count, longest = len(taken[0].sources), taken[0].longest
+        for call in list(self._calls):
+            most = max(longest, call.longest)
+            size = most * (count + len(call.sources))
+            if call.decoder is taken[0].decoder and size <= self._budget:
+                self._calls.remove(call)
+                taken.append(call)
+                count, longest = count + len(call.sources), most
+        return taken
+
+    def _decode(self, calls: list[_Call]) -> None:
+        sources = [source for call in calls for source in call.sources]
+        first = [is_first for call in calls for is_first in call.is_first]
+        self.batches, self.segments = self.batches + 1, self.segments + len(sources)
+        try:
+            decoded = calls[0].decoder.decode(sources, first)
+        except BaseException as error:  # this thread must not end
+            if len(calls) > 1:  # one of them must not fail the others
+                for call in calls:
+                    self._decode([call])
+            else:
+                calls[0].result.set_exception(error)
+            return
+        row = 0
+        for call in calls:
+            rows = slice(row, row + len(call.sources))
+            call.result.set_result(_rows(decoded, rows))
+            row = rows.stop
+
+
+def _rows(decoded: DecodedBatch, rows: slice) -> DecodedBatch:
+    """Return some sources of a batch."""
+    hypotheses = Hypotheses(*(value[rows] for value in decoded.hypotheses))
+    return DecodedBatch(hypotheses, decoded.ctc[rows])
+
+
+class _Shared:
+    """A decoder as the methods of `Recognizer` use it."""
+
+    def __init__(self, decoder: AnyDecoder, joint: JointDecoder) -> None:
+        self._decoder, self._joint, self.config = decoder, joint, decoder.config
+
+    def decode(
+        self, sources: Sequence[np.ndarray], is_first: Sequence[bool] | None = None
+    ) -> DecodedBatch:
+        return self._joint.decode(self._decoder, sources, is_first)
+
+    def hypotheses(self, sources: Sequence[np.ndarray]) -> Hypotheses:
+        return self.decode(sources).hypotheses
+
+
+class JointRecognizer(Recognizer):
+    """A recogniser whose segments are decoded together with those of other threads.
+
+    Args:
+        name: As in `asr.load`.
+        threads: As in `asr.load`.
+    """
+
+    def __init__(self, name: str | Path, threads: int | None = None) -> None:
+        folder = model_path(name)
+        loaded = read_model(folder, thread_count(threads))
+        super().__init__(loaded, read_card(folder), str(name))
+        self.joint = JointDecoder(self.rate)
+
+    def segment_attention(
+        self, samples: np.ndarray, segment: Segment
+    ) -> tuple[AttentionMap, float]:
+        """Return the attention weights of a segment, and the second they begin at.
+
+        Args:
+            samples: The recording, (N,) float32.
+            segment: One of its segments, as it was recognised.
+        """
+        first = max(0, round((segment.start - _PADDING) * self.rate))
+        part = samples[first : round((segment.end + _PADDING) * self.rate)]
+        return self._attention(part, segment.tokens), first / self.rate
+
+    def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:
+        """Return the decoder for some options; see `Predictor.search`."""
+        shared: Any = _Shared(super().search(decoding), self.joint)
+        return cast("AnyDecoder", shared)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, verify
 from asr.storage.weights import check_numbers, read_arrays
 from asr.tasks.base import Task
 from asr.text.tokenizers import read_tokenizer
+
+_OPTIONAL = ("phones/", "decoder/gate/")  # beginnings of weights that a start may lack
 
 
 def build(task: Task, **options: Any) -> Seq2Seq:
@@ -46,7 +49,8 @@ def weights_of(model: Seq2Seq) -> dict[str, np.ndarray]:
 def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
     """Initialise a network with the weights of a model folder.
 
-    Tokenizer and weight shapes must be equal. A phone head may be added or removed.
+    Tokenizer and weight shapes must be equal. A phone head, or the gate of a decoder
+    that copies, may be added or removed.
 
     Raises:
         ModelError: The folder is damaged, or does not match the network.
@@ -59,12 +63,14 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
     if stored and wanted and stored != wanted:
         raise ModelError(f"{folder}: model.phones are not those of the recipe")
 
-    def shared(name: str) -> bool:
-        return stored == wanted or not name.startswith("phones/")
-
     path = folder / WEIGHTS
-    arrays = {name: array for name, array in read_arrays(path).items() if shared(name)}
-    weights = {weight.path: weight for weight in model.weights if shared(weight.path)}
+    arrays = read_arrays(path)
+    weights = {weight.path: weight for weight in model.weights}
+    changed = tuple(_optional(arrays) ^ _optional(weights))
+    arrays, weights = (
+        {name: array for name, array in named.items() if not name.startswith(changed)}
+        for named in (arrays, weights)
+    )
     if unmatched := sorted(weights.keys() ^ arrays.keys()):
         raise ModelError(f"{path}: not of a model of this shape: {unmatched[0]}")
     check_numbers(arrays, path)
@@ -77,3 +83,8 @@ def start_from(model: Seq2Seq, task: Task, folder: Path) -> None:
         # Bundled models are stored in half precision.
         weight.assign(arrays[name].astype(weight.dtype))
     model.masking.batches.assign(0)  # restart the schedule of masks and smoothing
+
+
+def _optional(names: Iterable[str]) -> set[str]:
+    """Return the prefixes of optional parts among names of weights."""
+    return {part for part in _OPTIONAL if any(name.startswith(part) for name in names)}

@@ -3,10 +3,11 @@
     python recipes/english/average.py runs/english-augmented/model \
         runs/english-base/model --output runs/english-mean
 
-One model must be trained from the other; a single model is only rounded. The mean has a
-lower error rate than either: training on augmented recordings gains on those and loses
-a little on clean ones. Everything but the weights comes from the first model, its
-scores too.
+One model must be trained from the other; a single model is only rounded, and one that
+is named twice counts twice. The gate of copying may be missing in all but the first.
+The mean has a lower error rate than either: training on augmented recordings gains on
+those and loses a little on clean ones. Everything but the weights comes from the first
+model, its scores too.
 
 Reference:
     M. Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022.
@@ -31,6 +32,8 @@ from asr.storage.model_folder import (
 )
 from asr.storage.weights import read_arrays
 
+_ADDED = "decoder/gate/"  # weights that a first model may have added
+
 
 def average(folders: list[Path], output: Path) -> None:
     """Write the mean of models into a new folder.
@@ -43,6 +46,8 @@ def average(folders: list[Path], output: Path) -> None:
         verify(folder)
     first, models = folders[0], [read_arrays(folder / WEIGHTS) for folder in folders]
     tokenizer = (first / TOKENIZER).read_text(encoding="utf-8")
+    added = {n: array for n, array in models[0].items() if n.startswith(_ADDED)}
+    models = [added | model for model in models]
     shapes = {name: array.shape for name, array in models[0].items()}
     for folder, model in zip(folders, models, strict=True):
         same = {name: array.shape for name, array in model.items()} == shapes

@@ -9,6 +9,7 @@ import numpy as np
 from click.testing import CliRunner
 
 import asr
+from asr.files import model_path
 from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, write_model
 from asr.storage.weights import read_arrays
 from tests.script_module import script_module
@@ -49,6 +50,23 @@ def test_a_model_is_the_mean_of_itself(tiny_run, tones, tmp_path):
         for folder in (model, mean)
     )
     assert one == two
+
+
+def test_a_gate_that_the_start_lacks(tmp_path):
+    copying, start, mean = model_path("title"), tmp_path / "start", tmp_path / "mean"
+    weights = read_arrays(copying / WEIGHTS)
+    write_model(
+        start,
+        read_config(copying),
+        tokenizer=json.loads((copying / TOKENIZER).read_text()),
+        weights={k: v for k, v in weights.items() if "gate" not in k},
+        card="without",
+    )
+    average.average([copying, copying, start], mean)
+    after = read_arrays(mean / WEIGHTS)
+    assert after.keys() == weights.keys()
+    for name, array in weights.items():
+        np.testing.assert_array_equal(after[name], array)
 
 
 def test_models_of_two_kinds(tiny_run, tiny_text_run, tmp_path):

@@ -707,7 +707,7 @@ def test_threads_share_a_recognizer(samples, monkeypatch):
     )
     alone = asr.load("english")
     expected = [alone.transcribe(path).text for path in paths]
-    assert len(set(expected)) == len(paths) == 5
+    assert len(set(expected)) == len(paths) > 4
     shared, built = asr.load("english"), []
 
     def build(*arguments):

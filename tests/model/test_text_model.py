@@ -189,7 +189,7 @@ def test_copying_needs_a_frame_for_each_token():
     with pytest.raises(RecipeError, match=r"model\.decoder\.copy"):
         build(replace(CONFIG, encoder=replace(CONFIG.encoder, memory_stride=2)))
     pooling = replace(CONFIG.decoder, kind="pooling")
-    with pytest.raises(RecipeError, match="only the kind gru"):
+    with pytest.raises(RecipeError, match="only the kinds gru and lstm"):
         build(replace(CONFIG, decoder=pooling))
     config = replace(CONFIG, frontend=FrontendConfig(mels=12))
     with pytest.raises(RecipeError, match=r"model\.decoder\.copy"):

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 
 import keras
 import numpy as np
 import pytest
 
 from asr import layers
+from tests.jax_process import needs_jax, run_on_jax
 from tests.layer_probe import (
     ATTENTIONS,
     BATCH,
@@ -266,23 +263,9 @@ def test_errors_name_the_argument(make, message):
         make()
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
-)
+@needs_jax
 def test_jax_computes_and_learns_the_same(root, tmp_path):
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.layer_probe", str(tmp_path / "results.npz")],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-    with np.load(tmp_path / "results.npz") as stored:
-        found = dict(stored)
-    assert found.pop("backend") == "jax"
+    found = run_on_jax(root, "tests.layer_probe", tmp_path / "results.npz")
     expected = probe()
     assert found.keys() == expected.keys()
     for name, value in expected.items():

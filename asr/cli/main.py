@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "transcribe": "Transcribe recordings.",
     "listen": "Transcribe the microphone.",
-    "serve": "Serve a page, and an interface for programs.",
+    "serve": "Transcribe and translate over HTTP, with a web page.",
     "align": "Find the time of each word of a known text.",
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",

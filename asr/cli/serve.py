@@ -39,11 +39,11 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
 @option("--max-sockets", COUNT, "Live sockets at once.", default=16)
 @options.threads
 def command(**given: Any) -> None:
-    """Serve a page, and an interface for programs, until Ctrl-C.
+    """Transcribe and translate over HTTP, with a web page, until Ctrl-C.
 
-    The interface is that of OpenAI's clients, with translation, summaries and live
-    audio beside it: docs/server.md. Beyond this machine it needs a token. Needs the
-    extra `serve`.
+    Programs use OpenAI's API for transcription. Translation, summaries, punctuation and
+    live audio have addresses of their own: see docs/server.md. An address that other
+    machines can reach needs a token. Needs the extra `serve`.
     """
     import uvicorn  # noqa: F401, PLC0415 - a missing extra is told first
 

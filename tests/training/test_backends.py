@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
-import os
-import subprocess
-import sys
-
 import keras
 import numpy as np
 import pytest
 
 from asr.model.attention_variants import ATTENTIONS
 from tests import backend_probe
+from tests.jax_process import needs_jax, run_on_jax
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None, reason="JAX is not installed"
-)
+pytestmark = needs_jax
 
 
 @pytest.fixture(scope="module")
@@ -40,21 +34,8 @@ def on_tensorflow(weights):
 def on_jax(weights, root, tmp_path_factory):
     folder = tmp_path_factory.mktemp("jax")
     np.savez(folder / "weights.npz", **weights)
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    arguments = [str(folder / "weights.npz"), str(folder / "results.npz")]
-    process = subprocess.run(
-        [sys.executable, "-m", "tests.backend_probe", *arguments],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert process.returncode == 0, process.stderr[-3000:]
-    with np.load(folder / "results.npz") as stored:
-        results = dict(stored)
-    assert results.pop("backend") == "jax"
-    return results
+    files = folder / "weights.npz", folder / "results.npz"
+    return run_on_jax(root, "tests.backend_probe", *files)
 
 
 def part(results, prefix):

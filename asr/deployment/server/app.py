@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from asr import __version__
-from asr.deployment.server.gate import Gate
 from asr.deployment.server.http_errors import HTTPError, http_error
 from asr.deployment.server.limits import Limits
 from asr.deployment.server.listen import listen
+from asr.deployment.server.middleware import AccessMiddleware
 from asr.deployment.server.models import Models
 from asr.deployment.server.state import State
 from asr.deployment.server.texts import punctuation, summaries, translations
@@ -74,7 +74,9 @@ def application(
     app.router.redirect_slashes = False
     app.state.server = state
     paths = {route.path for route in routes if isinstance(route, Route)}
-    return Gate(app, host, token, state.uploads, state.metrics, paths), state
+    return AccessMiddleware(
+        app, host, token, state.uploads, state.metrics, paths
+    ), state
 
 
 def _file(path: str, name: str, kind: str) -> Route:

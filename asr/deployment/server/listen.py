@@ -10,8 +10,8 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from asr.deployment.server.bodies import check_name
-from asr.deployment.server.gate import TOKEN_PROTOCOL
 from asr.deployment.server.http_errors import HTTPError, http_error, invalid
+from asr.deployment.server.middleware import TOKEN_PROTOCOL
 from asr.deployment.server.models import SPEECH
 from asr.deployment.server.pool import Job, Pool
 from asr.deployment.server.request_form import check_language, hotwords_of

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asr.deployment.server.dynamic_batching import BatchingRecognizer
 from asr.deployment.server.http_errors import HTTPError
-from asr.deployment.server.joint_decoder import JointRecognizer
 from asr.errors import UsageError, did_you_mean
 from asr.files import bundled_models, model_task
 from asr.inference.generator import load_text
@@ -22,7 +22,7 @@ _TASKS = (SPEECH, "translation", "summarization", RESTORATION)
 class Speech(NamedTuple):
     """A recogniser, and what writes its words with case and marks, if anything."""
 
-    recognizer: JointRecognizer
+    recognizer: BatchingRecognizer
     restorer: Restorer | None
 
 
@@ -90,7 +90,7 @@ class Models:
     def _load(self, name: str) -> Any:
         if self.tasks[name] != SPEECH:
             return load_text(self._folders[name], threads=self._threads)
-        recognizer = JointRecognizer(self._folders[name], threads=self._threads)
+        recognizer = BatchingRecognizer(self._folders[name], threads=self._threads)
         recognizer.warm_up()
         return Speech(recognizer, restorer_of(recognizer, self._threads))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from asr.decoding.beam_search import Hypotheses
-from asr.deployment.server.joint_decoder import JointDecoder
+from asr.deployment.server.dynamic_batching import BatchingDecoder
 from asr.deployment.server.pool import JobCancelledError, Pool
 from asr.inference.beam_search_decoder import DecodedBatch
 
@@ -68,7 +68,7 @@ def gathered(joint, recorder, *calls):
 
 
 def test_calls_that_gather_make_a_batch(recorder):
-    joint = JointDecoder(RATE)
+    joint = BatchingDecoder(RATE)
     calls = [(source(1), source(2)), (source(3),), (source(4),)]
     found = gathered(joint, recorder, *calls)
     assert [it.result() for it in found] == [[(1, 1), (2, 2)], [(3, 3)], [(4, 4)]]
@@ -78,7 +78,7 @@ def test_calls_that_gather_make_a_batch(recorder):
 
 def test_a_batch_is_bounded_with_its_padding(recorder):
     found = gathered(
-        JointDecoder(RATE),
+        BatchingDecoder(RATE),
         recorder,
         (source(1, 20),),
         (source(2, 15),),
@@ -90,7 +90,7 @@ def test_a_batch_is_bounded_with_its_padding(recorder):
 
 
 def test_a_call_behind_one_that_does_not_fit_is_taken(recorder):
-    joint = JointDecoder(RATE)
+    joint = BatchingDecoder(RATE)
     with ThreadPoolExecutor(4) as executor:
         executor.submit(decoded, joint, recorder, source(0))
         assert recorder.begun.wait(10)
@@ -107,7 +107,7 @@ def test_a_call_behind_one_that_does_not_fit_is_taken(recorder):
 
 
 def test_one_that_fails_does_not_fail_the_others(recorder):
-    found = gathered(JointDecoder(RATE), recorder, (source(1),), (source(13),))
+    found = gathered(BatchingDecoder(RATE), recorder, (source(1),), (source(13),))
     assert found[0].result() == [(1, 1)]
     with pytest.raises(ValueError, match="unlucky"):
         found[1].result()
@@ -116,7 +116,7 @@ def test_one_that_fails_does_not_fail_the_others(recorder):
 
 def test_a_cancelled_call_is_not_decoded(recorder):
     async def main():
-        joint, pool = JointDecoder(RATE), Pool(3, 0, 10.0, "test")
+        joint, pool = BatchingDecoder(RATE), Pool(3, 0, 10.0, "test")
         await pool.start(lambda _: decoded(joint, recorder, source(0)))
         assert await asyncio.to_thread(recorder.begun.wait, 10)
         first = await pool.start(lambda _: decoded(joint, recorder, source(1)))
@@ -136,7 +136,7 @@ def test_a_cancelled_call_is_not_decoded(recorder):
 def test_decoders_are_not_mixed(recorder):
     other = Recorder()
     other.may_go.set()
-    joint = JointDecoder(RATE)
+    joint = BatchingDecoder(RATE)
     with ThreadPoolExecutor(3) as executor:
         first = executor.submit(decoded, joint, recorder, source(0))
         assert recorder.begun.wait(10)

@@ -1,4 +1,4 @@
-"""What every request passes: host, origin, token, bounds of its body, counters."""
+"""Middleware of all requests: host, origin, token, size of the body, counters."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ _HEADERS = (
 )
 
 
-class Gate:
-    """Passes on requests that are allowed.
+class AccessMiddleware:
+    """Refuses requests that are not allowed, and counts all.
 
     Args:
         app: The application.

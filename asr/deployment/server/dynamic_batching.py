@@ -44,7 +44,7 @@ class _Call:
         return max(source.size for source in self.sources)
 
 
-class JointDecoder:
+class BatchingDecoder:
     """A decoder whose calls from several threads make one batch.
 
     Its network runs in one thread. While that decodes, calls gather, so that batches
@@ -141,7 +141,7 @@ def _rows(decoded: DecodedBatch, rows: slice) -> DecodedBatch:
 class _Shared:
     """A decoder as the methods of `Recognizer` use it."""
 
-    def __init__(self, decoder: AnyDecoder, joint: JointDecoder) -> None:
+    def __init__(self, decoder: AnyDecoder, joint: BatchingDecoder) -> None:
         self._decoder, self._joint, self.config = decoder, joint, decoder.config
 
     def decode(
@@ -153,7 +153,7 @@ class _Shared:
         return self.decode(sources).hypotheses
 
 
-class JointRecognizer(Recognizer):
+class BatchingRecognizer(Recognizer):
     """A recogniser whose segments are decoded together with those of other threads.
 
     Args:
@@ -165,7 +165,7 @@ class JointRecognizer(Recognizer):
         folder = model_path(name)
         loaded = read_model(folder, thread_count(threads))
         super().__init__(loaded, read_card(folder), str(name))
-        self.joint = JointDecoder(self.rate)
+        self.joint = BatchingDecoder(self.rate)
 
     def segment_attention(
         self, samples: np.ndarray, segment: Segment

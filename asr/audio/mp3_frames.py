@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from asr.audio.pieces import Part, Structure, read_at, size_of
 
@@ -36,8 +36,7 @@ _DECODER_DELAY = 529  # samples
 _INFO_BYTES = 200  # a frame's start, up to the delay of LAME
 
 
-@dataclass(frozen=True)
-class _Frame:
+class _Frame(NamedTuple):
     """Header of a frame; `kind` is equal for frames of one stream."""
 
     kind: tuple[int, int, int, bool]  # version, layer, rate, mono

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from asr.audio.pieces import Part, Structure, read_at, size_of
 
@@ -20,8 +19,7 @@ _SEARCHED = 1 << 16
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
-@dataclass(frozen=True)
-class _Page:
+class _Page(NamedTuple):
     start: int
     end: int
     flags: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 Piece = bytes | tuple[int, int]
 """Bytes, or the first and the last position (exclusive) of bytes of a file."""
@@ -30,8 +30,7 @@ class Part:
     count: bool = False
 
 
-@dataclass(frozen=True)
-class Structure:
+class Structure(NamedTuple):
     """Recordings that a file holds, as its bytes show.
 
     Args:

@@ -6,7 +6,7 @@ import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -68,7 +68,7 @@ def open_pyav(
             text = f"this is the first of {len(streams)} sound tracks; see --track"
             warn_once(name, "tracks", text)
         # A track that is not there is refused by its number.
-        stream = streams[min(movie.index, len(streams) - 1)]
+        stream = streams[min(movie.track, len(streams) - 1)]
         return Track(
             name=name,
             rate=stream.rate,
@@ -81,22 +81,21 @@ def open_pyav(
         )
 
 
-@dataclass(frozen=True)
-class _Movie:
+class _Movie(NamedTuple):
     """File that PyAV reads, opened anew for each use.
 
     Args:
         name: Name for messages.
         file: Seekable binary file.
         reason: Error of libsndfile.
-        index: Number of the sound track, from 0 on.
+        track: Number of the sound track, from 0 on.
         truncated: The file ends too early, by its structure.
     """
 
     name: str
     file: BinaryIO
     reason: Exception
-    index: int
+    track: int
     truncated: bool
 
     @contextmanager
@@ -125,14 +124,14 @@ class _Movie:
             raise AudioError(f"{self.name}: no decoder can read it ({why})") from error
         with opened as container:
             streams = container.streams.audio
-            for stream in streams[self.index : self.index + 1] or streams[:1]:
+            for stream in streams[self.track : self.track + 1] or streams[:1]:
                 if stream.codec_context is not None and stream.rate:
                     yield container
                     return
         raise AudioError(f"{self.name}: holds no sound that can be decoded")
 
     def _reader(self, container: InputContainer) -> _Reader:
-        stream = container.streams.audio[self.index]
+        stream = container.streams.audio[self.track]
         form = stream.rate, stream.layout
         return _Reader(container, stream, form, self.truncated)
 

@@ -230,7 +230,9 @@ class SpeechSegmenter:
         """Reject music: parts of it look like speech, but few are certain."""
         probabilities = self._inside(segment)
         mean = probabilities[probabilities >= OFFSET].mean()
-        quartile = np.quantile(probabilities, 0.75)
+        # `np.quantile` loads masked arrays at its first call, which takes 6 ms.
+        places = np.arange(len(probabilities))
+        quartile = np.interp(0.75 * places[-1], places, np.sort(probabilities))
         return bool(mean >= _MIN_MEAN or quartile >= _MIN_QUARTILE)
 
     def _audio(self, segment: _Segment) -> AudioSegment:

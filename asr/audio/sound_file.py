@@ -11,9 +11,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import soundfile
@@ -80,8 +80,7 @@ def open_soundfile(name: str, file: Path | BinaryIO, *, piped: bool = False) -> 
         )
 
 
-@dataclass(frozen=True)
-class _Recording:
+class _Recording(NamedTuple):
     """The parts of a file, decoded as one recording.
 
     Args:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import BinaryIO
+from dataclasses import replace
+from typing import BinaryIO, NamedTuple
 
 from asr.audio.pieces import Part, Piece, Structure, read_at, size_of
 
@@ -30,8 +30,7 @@ def _known(length: int) -> int | None:
     return None if piped else length
 
 
-@dataclass(frozen=True)
-class _Data:
+class _Data(NamedTuple):
     """The samples of a file: position and length by its header, in bytes.
 
     `size` is None for an unknown length. `patch` is the position of the field with the

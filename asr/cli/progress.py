@@ -7,8 +7,7 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 _TIME_LEFT = "TimeRemainingColumn"
 
 
-@dataclass(frozen=True)
-class AudioProgress:
+class AudioProgress(NamedTuple):
     """Progress of a transcription.
 
     Attributes:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 from asr.errors import UsageError
 from asr.formats.layout import fill_gaps
@@ -22,8 +22,7 @@ _SHORT_COST = 1.0  # for each second that is lacking
 _LONE_COST = 10.0  # for a single word that is short
 
 
-@dataclass(frozen=True)
-class Cue:
+class Cue(NamedTuple):
     """One subtitle.
 
     Args:
@@ -41,8 +40,7 @@ class Cue:
     highlighted: int | None = None
 
 
-@dataclass(frozen=True)
-class _Unit:
+class _Unit(NamedTuple):
     """A word on its way into a subtitle.
 
     Args:
@@ -56,8 +54,7 @@ class _Unit:
     last: bool
 
 
-@dataclass(frozen=True)
-class _Room:
+class _Room(NamedTuple):
     """Most characters of a line, lines of a subtitle and words of a line."""
 
     width: int
@@ -111,7 +108,7 @@ def cues(
             divided.append(cue)
     limits = [*(cue.start for cue in divided[1:]), duration]
     return [
-        replace(cue, end=max(cue.end, min(cue.start + _SHORTEST_SECONDS, limit)))
+        cue._replace(end=max(cue.end, min(cue.start + _SHORTEST_SECONDS, limit)))
         for cue, limit in zip(divided, limits, strict=False)
     ]
 
@@ -124,7 +121,7 @@ def highlight_words(cue: Cue) -> list[Cue]:
     spoken = [(word.start, word.end, index) for index, word in enumerate(cue.words)]
     parts = fill_gaps(spoken, cue.start, cue.end, None)
     return [
-        replace(cue, start=start, end=end, highlighted=index)
+        cue._replace(start=start, end=end, highlighted=index)
         for start, end, index in parts
     ] or [cue]
 

@@ -49,7 +49,7 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
     """
     # ONNX Runtime and the checksum of a large file do not need Python's lock.
     with ThreadPoolExecutor(1) as executor:
-        started = executor.submit(network.start)
+        started = executor.submit(network.encoder.get)
         language_model = None
         if config.language_model:
             language_model = load_language_model(config.language_model)
@@ -63,6 +63,7 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
     if config.prefix:
         prefix = " ".join(_words("prefix", config.prefix, task))
         config = replace(config, prefix=prefix)
+    network.rescorer.prepare()  # the first search runs meanwhile
     return RescoringDecoder(network, special, config, search, task.tokenizer.encode)
 
 

@@ -222,6 +222,7 @@ def load_restorer(name: str | Path, *, threads: int | None = None) -> Restorer:
         raise ModelError(f"{name}: of the task {model_task(name)}, not restoration")
     folder = model_path(name)
     loaded = read_model(folder, thread_count(threads))
+    loaded.network.encoder.prepare()  # speech is recognised meanwhile
     return Restorer(loaded, read_card(folder), str(name))
 
 

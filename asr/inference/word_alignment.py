@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,7 @@ _MOST_NAMED = 5
 _SPOKEN_MARKS = "&%@#"  # punctuation for Unicode
 
 
-@dataclass(frozen=True)
-class TextWord:
+class TextWord(NamedTuple):
     """A word of a text.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import functools
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,6 +37,32 @@ class _SinglePrecision(Mapping[str, np.ndarray]):
 
     def __len__(self) -> int:
         return len(self._weights)
+
+
+class LazySession:
+    """A session that is made when it is first used; threads share it.
+
+    Args:
+        make: Returns the session.
+    """
+
+    def __init__(self, make: Callable[[], onnxruntime.InferenceSession]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._session: onnxruntime.InferenceSession | None = None
+
+    def prepare(self) -> None:
+        """Begin to make the session in a thread; an error comes with the first use."""
+        executor = ThreadPoolExecutor(1)
+        executor.submit(self.get)
+        executor.shutdown(wait=False)
+
+    def get(self) -> onnxruntime.InferenceSession:
+        """Return the session."""
+        with self._lock:
+            if self._session is None:
+                self._session = self._make()
+            return self._session
 
 
 class Encoded(NamedTuple):
@@ -95,6 +122,11 @@ class Network:
         threads: Processor threads of each operation; 0 for all cores.
         release: Called when the weights have been copied; gives their memory back.
 
+    Attributes:
+        encoder: Session of the encoder.
+        stepper: Session of one step of the decoder.
+        rescorer: Session of the decoder over known texts.
+
     Raises:
         ModelError: The weights are not those of such a network.
         RecipeError: The configuration is not valid.
@@ -115,6 +147,14 @@ class Network:
         self.weights = weights
         self.frontend = None if text else LogMel(config.frontend)
         self._check(vocabulary)
+        single = _SinglePrecision(weights)
+        self.encoder = LazySession(
+            lambda: self._session(encoder_graph(config, single, text=text))
+        )
+        self.stepper = LazySession(lambda: self._session(step_graph(config, single)))
+        self.rescorer = LazySession(
+            lambda: self._session(rescore_graph(config, single))
+        )
 
     def _check(self, vocabulary: int) -> None:
         """Refuse weights that are missing, left over or of another shape."""
@@ -128,24 +168,6 @@ class Network:
                     f"{name} has shape {self.weights[name].shape}, "
                     f"but the model needs {shape}"
                 )
-
-    @functools.cached_property
-    def _encoder(self) -> onnxruntime.InferenceSession:
-        weights = _SinglePrecision(self.weights)
-        return self._session(encoder_graph(self.config, weights, text=self.text))
-
-    def start(self) -> None:
-        """Make the encoder ready, which the first use does otherwise."""
-        _ = self._encoder
-
-    @functools.cached_property
-    def _step(self) -> onnxruntime.InferenceSession:
-        return self._session(step_graph(self.config, _SinglePrecision(self.weights)))
-
-    @functools.cached_property
-    def _rescore(self) -> onnxruntime.InferenceSession:
-        weights = _SinglePrecision(self.weights)
-        return self._session(rescore_graph(self.config, weights))
 
     def _session(self, graph: Graph) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
@@ -186,7 +208,7 @@ class Network:
         for place, row in zip(padded, rows, strict=True):
             place[: len(row)] = row
         name = "source" if self.text else "features"
-        outputs = _run(self._encoder, {name: padded, "lengths": lengths})
+        outputs = _run(self.encoder.get(), {name: padded, "lengths": lengths})
         counts = outputs.pop("memory_lengths"), outputs.pop("state_lengths")
         heads = {"ctc": outputs.pop("ctc", None)}
         if "phone_logits" in outputs:
@@ -271,7 +293,7 @@ class Network:
         if self.config.decoder.kind == "labels":
             return self._labelled(state["step"], encoded)
         inputs = {"tokens": tokens.astype("int64"), **state, **encoded.memory}
-        outputs = _run(self._step, inputs)
+        outputs = _run(self.stepper.get(), inputs)
         following = {name: outputs[f"next_{name}"] for name in state}
         return outputs["log_probs"], outputs["weights"], following
 
@@ -321,7 +343,7 @@ class Network:
             **(state or self.initial_state(encoded, tokens.shape[1])),
             **encoded.memory,
         }
-        outputs = _run(self._rescore, inputs)
+        outputs = _run(self.rescorer.get(), inputs)
         following = {name: outputs[f"next_{name}"] for name in STATE_SHAPES._fields}
         return Rescored(
             outputs["scores"].transpose(1, 2, 0),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from asr.text.written import MARKS, SENTENCE_ENDS
 
@@ -47,8 +46,7 @@ def figures(words: Iterable[str]) -> Iterator[Figure]:
     yield from _sentence(waiting)
 
 
-@dataclass(frozen=True)
-class _Spoken:
+class _Spoken(NamedTuple):
     """A word as text2num reads it.
 
     Args:
@@ -69,8 +67,7 @@ class _Spoken:
         return not self.word.islower()
 
 
-@dataclass(frozen=True)
-class _Number:
+class _Number(NamedTuple):
     """A number in a sentence: its words and its figure."""
 
     start: int

@@ -54,7 +54,7 @@ def test_threads_reach_the_network(run, model, monkeypatch, command):
     )
     assert run(command, "a b", "--model", model, "--threads", 1).out == "b a!\n"
     (generator,) = loaded
-    options = generator.network._encoder.get_session_options()
+    options = generator.network.encoder.get().get_session_options()
     assert options.intra_op_num_threads == 1
 
 

@@ -38,7 +38,7 @@ def test_the_oldest_decoder_is_dropped(recognizer):
 
 def test_threads_of_the_network(tiny_run):
     network = asr.load(tiny_run, threads=2).network
-    assert network._encoder.get_session_options().intra_op_num_threads == 2
+    assert network.encoder.get().get_session_options().intra_op_num_threads == 2
     assert asr.load(tiny_run).network.threads == 0  # ONNX Runtime's own choice
     for load in (asr.load, asr.load_text):
         with pytest.raises(UsageError, match="threads must be 1 or more, got 0"):

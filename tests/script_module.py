@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def script_module(name: str, folder: str = "recipes") -> ModuleType:
-    """Return a script below `recipes`, such as `english/average.py`, as a module."""
+    """Return a script below `recipes`, such as `average.py`, as a module."""
     path = ROOT / folder / name
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None

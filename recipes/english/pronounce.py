@@ -1,8 +1,8 @@
-"""Write the pronunciation lexicon of english/phones, and add it to english-lm.
+"""Write the pronunciation lexicon of train.py, and add it to english-lm.
 
     curl -LO https://raw.githubusercontent.com/cmusphinx/cmudict/master/cmudict.dict
     python recipes/english/pronounce.py cmudict.dict \
-        runs/english-fewer-masks/train.jsonl --language-model runs/english-lm/model \
+        runs/english/base/train.jsonl --language-model runs/english-lm/model \
         --output "$ASR_DATA"/text/lexicon.txt --spoken english-lm
 
 Writes the entries of CMUdict, then entries of the words that it lacks. A possessive

@@ -118,25 +118,6 @@ def test_english_is_not_trained_on_its_test_texts(tested, tmp_path):
     assert not quotes & set().union(*map(windows, trained_on))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "augmented",
-        "longer",
-        "accents",
-        "short-batches",
-        "read-speech",
-        "fewer-masks",
-    ],
-)
-def test_earlier_stages_leave_the_same_out(name):
-    base, other = (
-        load_recipe(recipe_path(f"english/{name}")).data for name in ("base", name)
-    )
-    assert base.withhold == base.test
-    assert other.withhold == base.withhold
-
-
 def test_its_language_model_is_not_trained_on_test_texts(tested):
     domains = training_texts(load_recipe(recipe_path("lm/books")).data)
     trained_on = [text for domain in domains for text in domain]

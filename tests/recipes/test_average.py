@@ -1,4 +1,4 @@
-"""`recipes/english/average.py`: the mean of models."""
+"""`recipes/average.py`: the mean of models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, write_mode
 from asr.storage.weights import read_arrays
 from tests.script_module import script_module
 
-average = script_module("english/average.py")
+average = script_module("average.py")
 
 
 def test_the_mean_lies_between(tiny_run, tmp_path):

@@ -1,7 +1,6 @@
 """Average the weights of models and store them in half precision.
 
-    python recipes/english/average.py runs/english-augmented/model \
-        runs/english-base/model --output runs/english-mean
+    python recipes/average.py runs/tuned/model runs/first/model --output runs/mean
 
 One model must be trained from the other; a single model is only rounded, and one that
 is named twice counts twice. The gate of copying may be missing in all but the first.

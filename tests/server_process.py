@@ -90,16 +90,26 @@ class ServerProcess(RunningServer):
 
     @property
     def megabytes(self) -> float:
-        """Its resident memory."""
-        pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+        """Resident memory of it and its helpers; pages that they share count twice."""
+        pages = (int(it.split()[1]) for it in self._each("statm"))
+        return sum(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     @property
     def processor(self) -> float:
-        """Processor seconds of all its threads."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2]
-        user, system = fields.split()[11:13]
-        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+        """Processor seconds of all threads of it and its helpers."""
+        ticks = 0
+        for text in self._each("stat"):
+            user, system = text.rpartition(")")[2].split()[11:13]
+            ticks += int(user) + int(system)
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def _each(self, name: str) -> Iterator[str]:
+        """Yield a file of `/proc` of the process, and of its children."""
+        own = self.process.pid
+        threads = Path(f"/proc/{own}/task").iterdir()
+        children = [it for path in threads for it in _read(path / "children").split()]
+        texts = (_read(Path(f"/proc/{it}/{name}")) for it in (own, *children))
+        yield from filter(None, texts)
 
     @property
     def files(self) -> list[str]:
@@ -116,6 +126,14 @@ class ServerProcess(RunningServer):
         """Send a signal; return the exit status."""
         self.process.send_signal(number)
         return self.process.wait(seconds)
+
+
+def _read(path: Path) -> str:
+    """Read a file of `/proc`; nothing if its process or thread has ended."""
+    try:
+        return path.read_text()
+    except OSError:
+        return ""
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
 
 from asr.cli import options
 from asr.cli.options import COUNT, POSITIVE, option
+
+_MOST_PROCESSES = 4  # by default; each takes 150 MB
 
 
 def _names(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
@@ -37,6 +40,11 @@ def _names(_: click.Context, __: click.Parameter, text: str) -> tuple[str, ...]:
 @option("--max-minutes", POSITIVE, "Longest recording.", default=240.0)
 @option("--max-seconds", POSITIVE, "Longest time of a request.", default=600.0)
 @option("--max-sockets", COUNT, "Live sockets at once.", default=16)
+@option(
+    "--processes",
+    COUNT,
+    "Processes that decode when recordings wait.  [default: all cores, up to 4]",
+)
 @options.threads
 def command(**given: Any) -> None:
     """Transcribe and translate over HTTP, with a web page, until Ctrl-C.
@@ -52,6 +60,7 @@ def command(**given: Any) -> None:
     from asr.deployment.server.run import Address, read_token, serve  # noqa: PLC0415 - start-up time
 
     token = given["token"]
+    processes = given["processes"] or min(os.cpu_count() or 1, _MOST_PROCESSES)
     limits = Limits(
         workers=given["workers"],
         queue=given["max_queue"],
@@ -62,7 +71,7 @@ def command(**given: Any) -> None:
     )
     serve(
         Address(given["host"], given["port"]),
-        Models(given["models"], given["threads"]),
+        Models(given["models"], given["threads"], processes),
         limits,
         read_token(token) if token else None,
         lambda url: click.echo(f"serving {url}; Ctrl-C ends", err=True),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses
+from asr.deployment.server.decoder_process import DecoderProcess
 from asr.deployment.server.pool import Job, JobCancelledError, current_job
 from asr.files import model_path
 from asr.formats.attention import AttentionMap
@@ -25,7 +27,12 @@ from asr.inference.recognizer import Recognizer
 from asr.storage.model_folder import read_card, read_model
 
 _BATCH_SECONDS = 30.0  # of padded audio
+_IDLE_SECONDS = 60.0  # after which a helper ends
 _PADDING = 0.2  # seconds around a segment that its attention map shows
+
+_Decode = Callable[[AnyDecoder, list[np.ndarray], list[bool]], DecodedBatch]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(eq=False)  # arrays have no truth value
@@ -49,19 +56,24 @@ class BatchingDecoder:
 
     Its network runs in one thread. While that decodes, calls gather, so that batches
     grow with the load. They begin with the shortest call and with the oldest one in
-    turn: short ones wait for at most two batches, and long ones not for ever.
+    turn: short ones wait for at most two batches, and long ones not for ever. Other
+    processes help with calls that wait; they begin when they are needed, and end when
+    they were not for a while.
 
     Args:
         rate: Samples per second.
+        helpers: Processes that help.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: int, helpers: Sequence[DecoderProcess] = ()) -> None:
         self._budget = _BATCH_SECONDS * rate
         self._calls: list[_Call] = []
         self._changed = threading.Condition()
-        self._is_turn_of_shortest = False
+        self._is_turn_of_shortest = self._is_busy = False
         self.batches = self.segments = 0
         threading.Thread(target=self._run, name="decoder", daemon=True).start()
+        for helper in helpers:
+            threading.Thread(target=self._help, args=[helper], daemon=True).start()
 
     def decode(
         self,
@@ -75,17 +87,47 @@ class BatchingDecoder:
         call = _Call(decoder, sources, is_first or [True] * len(sources))
         with self._changed:
             self._calls.append(call)
-            self._changed.notify()
+            self._changed.notify_all()
         return call.result.result()
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._calls)
-                self._drop_cancelled()
-                calls = self._take() if self._calls else []
-            if calls:
-                self._decode(calls)
+                calls = self._take()
+                self._is_busy = bool(calls)
+                self._changed.notify_all()  # a helper may take what is left
+            self._decode(calls, self._decode_here)
+
+    def _decode_here(
+        self, decoder: AnyDecoder, sources: list[np.ndarray], is_first: list[bool]
+    ) -> DecodedBatch:
+        try:
+            return decoder.decode(sources, is_first)
+        finally:
+            self._is_busy = False  # before the next call of a client comes
+
+    def _help(self, helper: DecoderProcess) -> None:
+        """Decode in another process what waits while this one decodes."""
+
+        def decode(
+            decoder: AnyDecoder, sources: list[np.ndarray], is_first: list[bool]
+        ) -> DecodedBatch:
+            try:
+                return helper.decode(decoder.config, sources, is_first)
+            except ConnectionError:
+                log.warning("a process that decoded has ended; the server goes on")
+                return decoder.decode(sources, is_first)
+
+        while True:
+            with self._changed:
+                is_needed = self._changed.wait_for(
+                    lambda: self._is_busy and self._calls, _IDLE_SECONDS
+                )
+                calls = self._take() if is_needed else []
+            if not is_needed:
+                helper.close()
+            self._decode(calls, decode)
 
     def _drop_cancelled(self) -> None:
         """Take calls from the queue that nobody waits for."""
@@ -95,7 +137,10 @@ class BatchingDecoder:
                 call.result.set_exception(JobCancelledError())
 
     def _take(self) -> list[_Call]:
-        """Take the calls of the next batch from the queue."""
+        """Take the calls of the next batch from the queue, if any are wanted."""
+        self._drop_cancelled()
+        if not self._calls:
+            return []
         self._is_turn_of_shortest = not self._is_turn_of_shortest
         if self._is_turn_of_shortest:
             self._calls.sort(key=lambda it: it.longest)
@@ -112,16 +157,18 @@ class BatchingDecoder:
                 count, longest = count + len(call.sources), most
         return taken
 
-    def _decode(self, calls: list[_Call]) -> None:
+    def _decode(self, calls: list[_Call], decode: _Decode) -> None:
+        if not calls:
+            return
         sources = [source for call in calls for source in call.sources]
         first = [is_first for call in calls for is_first in call.is_first]
         self.batches, self.segments = self.batches + 1, self.segments + len(sources)
         try:
-            decoded = calls[0].decoder.decode(sources, first)
+            decoded = decode(calls[0].decoder, sources, first)
         except BaseException as error:  # this thread must not end
             if len(calls) > 1:  # one of them must not fail the others
                 for call in calls:
-                    self._decode([call])
+                    self._decode([call], decode)
             else:
                 calls[0].result.set_exception(error)
             return
@@ -159,13 +206,17 @@ class BatchingRecognizer(Recognizer):
     Args:
         name: As in `asr.load`.
         threads: As in `asr.load`.
+        processes: Processes that decode, this one among them.
     """
 
-    def __init__(self, name: str | Path, threads: int | None = None) -> None:
+    def __init__(
+        self, name: str | Path, threads: int | None = None, processes: int = 1
+    ) -> None:
         folder = model_path(name)
         loaded = read_model(folder, thread_count(threads))
         super().__init__(loaded, read_card(folder), str(name))
-        self.joint = BatchingDecoder(self.rate)
+        helpers = [DecoderProcess(name, threads) for _ in range(1, processes)]
+        self.joint = BatchingDecoder(self.rate, helpers)
 
     def segment_attention(
         self, samples: np.ndarray, segment: Segment

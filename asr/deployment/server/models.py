@@ -33,14 +33,20 @@ class Models:
         names: Bundled models, model folders or run folders; by default the bundled
             models of the tasks that a server has.
         threads: Processor threads of each network; all cores by default.
+        processes: Processes that decode speech, this one among them.
 
     Raises:
         ModelError: A model is missing.
         UsageError: A model has another task, or two have the same name.
     """
 
-    def __init__(self, names: Sequence[str] = (), threads: int | None = None) -> None:
-        self._threads = threads
+    def __init__(
+        self,
+        names: Sequence[str] = (),
+        threads: int | None = None,
+        processes: int = 1,
+    ) -> None:
+        self._threads, self._processes = threads, processes
         self._folders: dict[str, str] = {}
         self.tasks: dict[str, str] = {}
         self._loaded: dict[str, Any] = {}
@@ -90,7 +96,9 @@ class Models:
     def _load(self, name: str) -> Any:
         if self.tasks[name] != SPEECH:
             return load_text(self._folders[name], threads=self._threads)
-        recognizer = BatchingRecognizer(self._folders[name], threads=self._threads)
+        recognizer = BatchingRecognizer(
+            self._folders[name], self._threads, self._processes
+        )
         recognizer.warm_up()
         return Speech(recognizer, restorer_of(recognizer, self._threads))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from asr.decoding.beam_search import Hypotheses
+from asr.deployment.server import dynamic_batching
 from asr.deployment.server.dynamic_batching import BatchingDecoder
 from asr.deployment.server.pool import JobCancelledError, Pool
 from asr.inference.beam_search_decoder import DecodedBatch
@@ -17,8 +18,33 @@ from asr.inference.beam_search_decoder import DecodedBatch
 RATE = 100
 
 
+class Helper:
+    """A process that helps, in this one."""
+
+    def __init__(self, fails=False) -> None:
+        self.fails, self.batches, self.closed = fails, [], threading.Event()
+
+    def decode(self, config, sources, is_first):
+        self.batches.append((config, [int(it[0]) for it in sources]))
+        if self.fails:
+            raise ConnectionError
+        return batch_of([int(it[0]) for it in sources])
+
+    def close(self):
+        self.closed.set()
+
+
+def batch_of(values):
+    tokens = np.array(values)[:, None, None]
+    ones = np.ones((len(values), 1), np.int32)
+    ctc = [np.full((1, 1), value) for value in values]
+    return DecodedBatch(Hypotheses(tokens, ones, -1.0 * ones), ctc)
+
+
 class Recorder:
     """Decodes a source to its first sample; waits until it may go on."""
+
+    config = "options"
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -31,10 +57,7 @@ class Recorder:
         self.batches.append(values)
         if 13 in values:
             raise ValueError("an unlucky number")
-        tokens = np.array(values)[:, None, None]
-        ones = np.ones((len(values), 1), np.int32)
-        ctc = [np.full((1, 1), value) for value in values]
-        return DecodedBatch(Hypotheses(tokens, ones, -1.0 * ones), ctc)
+        return batch_of(values)
 
 
 @pytest.fixture
@@ -149,3 +172,47 @@ def test_decoders_are_not_mixed(recorder):
             [(0, 0)], [(1, 1)], [(2, 2)],
         ]  # fmt: skip
     assert other.batches == [[1]]
+
+
+def test_a_helper_takes_what_waits(recorder):
+    helper = Helper()
+    joint = BatchingDecoder(RATE, [helper])
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(decoded, joint, recorder, source(0))
+        assert recorder.begun.wait(10)  # and does not end before the other
+        second = executor.submit(decoded, joint, recorder, source(1))
+        assert second.result(10) == [(1, 1)]
+        recorder.may_go.set()
+        assert first.result(10) == [(0, 0)]
+    assert helper.batches == [("options", [1])]
+    assert recorder.batches == [[0]]
+
+
+def test_a_lone_call_is_decoded_here(recorder):
+    helper = Helper()
+    joint = BatchingDecoder(RATE, [helper])
+    recorder.may_go.set()
+    for value in range(10):
+        assert decoded(joint, recorder, source(value)) == [(value, value)]
+    assert not helper.batches
+
+
+def test_a_helper_that_ends_costs_nothing_but_its_help(recorder, caplog):
+    helper = Helper(fails=True)
+    joint = BatchingDecoder(RATE, [helper])
+    with ThreadPoolExecutor(2) as executor:
+        first = executor.submit(decoded, joint, recorder, source(0))
+        assert recorder.begun.wait(10)
+        second = executor.submit(decoded, joint, recorder, source(1))
+        while not helper.batches:
+            pass
+        recorder.may_go.set()
+        assert (first.result(10), second.result(10)) == ([(0, 0)], [(1, 1)])
+    assert "has ended" in caplog.text
+
+
+def test_an_idle_helper_ends(recorder, monkeypatch):
+    monkeypatch.setattr(dynamic_batching, "_IDLE_SECONDS", 0.01)
+    helper = Helper()
+    BatchingDecoder(RATE, [helper])
+    assert helper.closed.wait(10)

@@ -11,6 +11,7 @@ from asr.audio.augmentation import WaveformAugmentation
 from asr.config.checks import check_keys
 from asr.config.schema import Recipe
 from asr.data.loader import SourceLoader
+from asr.errors import TrainingError
 from asr.files import model_path
 from asr.model.attention_variants import check_kind
 from asr.model.seq2seq import Seq2Seq
@@ -84,7 +85,8 @@ def build(recipe: Recipe, output: Path, strategy: Strategy) -> Training:
     Raises:
         DataError: Nothing in the folder can be trained on.
         ModelError: The model to start from does not fit.
-        TrainingError: A file of the folder is damaged.
+        TrainingError: A file of the folder is damaged, or several devices cannot
+            train it.
     """
     tokenizer = load_run_tokenizer(output)
     task = task_of(recipe)(tokenizer, recipe.model, recipe.data.normalizer)
@@ -96,6 +98,11 @@ def build(recipe: Recipe, output: Path, strategy: Strategy) -> Training:
     loader = _loader(recipe, task)
     data = TrainingData(recipe, examples, loader, task.start, distort, strategy)
     keras.utils.set_random_seed(recipe.seed)
+    if strategy.devices > 1 < recipe.train.accumulate:
+        raise TrainingError(
+            f"train.accumulate must be 1 on the {strategy.devices} devices of one "
+            "process; start a worker for each with `asr launch`"
+        )
     with strategy.scope(), precision(recipe.train.precision):
         model = _model(recipe, task, data, strategy.devices)
     strategy.attach(model)

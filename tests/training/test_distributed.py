@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 from asr.config.loading import load_recipe
+from asr.errors import TrainingError
 from asr.training.cluster import Cluster
 from asr.training.run_folder import CHECKPOINT, MODEL
+from asr.training.setup import build
 from asr.training.strategies import connect
 from asr.training.tensorflow_strategies import SingleStrategy
-from asr.training.train import resume, train
+from asr.training.train import begin, resume, train
 from tests.jax_process import needs_jax
 from tests.training.test_resume import RANDOM, arrays, facts
 
@@ -37,7 +39,10 @@ sys.exit(main(sys.argv[1:]))
 # One batch an epoch, of one shape: JAX compiles anew for each.
 ONE_SHAPE = (
     "data.batch_length=60", "train.epochs=30", "data.dev=[]", "augment.speeds=[1.0]",
+    "model.encoder.layers=1",
 )  # fmt: skip
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+"""Flags of XLA that compile in less time."""
 
 
 def start(tones: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
@@ -50,8 +55,9 @@ def start(tones: Path, *arguments: object, **more: str) -> subprocess.Popen[str]
     )  # fmt: skip
 
 
-def launched(tones: Path, *arguments: object) -> subprocess.Popen[str]:
-    return start(tones, "-m", "asr", "launch", "--workers", 2, "--", *arguments)
+def launched(tones: Path, *arguments: object, **more: str) -> subprocess.Popen[str]:
+    launch = ["-m", "asr", "launch", "--workers", 2, "--"]
+    return start(tones, *launch, *arguments, **more)
 
 
 def finish(process: subprocess.Popen[str]) -> str:
@@ -80,12 +86,14 @@ def assert_equal_runs(found: Path, expected: Path) -> None:
     """Compare weights, optimiser, average, random state and history.
 
     Sums over a batch are added up in another order, so the last of 24 bits differ, and
-    30 steps enlarge that: we saw 2e-5 of the largest number of an array.
+    30 steps enlarge that: we saw 2e-5 of the largest number of a weight. Moments of the
+    optimiser are means of gradients that cancel each other: we saw 7e-4.
     """
     mine, theirs = arrays(found / CHECKPOINT), arrays(expected / CHECKPOINT)
     assert mine.keys() == theirs.keys()
     for name in mine.keys() - {"facts"}:
-        bound = 2e-4 * np.abs(theirs[name]).max(initial=0.0)
+        share = 2e-4 if name.startswith("a") else 5e-3  # averages of weights; all
+        bound = share * np.abs(theirs[name]).max(initial=0.0)
         np.testing.assert_allclose(mine[name], theirs[name], 0, bound, err_msg=name)
     mine, theirs = facts(found), facts(expected)
     assert (mine["epoch"], mine["step"]) == (theirs["epoch"], theirs["step"])
@@ -103,19 +111,34 @@ def test_two_workers_on_tensorflow(whole, tones, tiny_recipe, tmp_path):
     assert {p.name for p in folder.iterdir()} == {p.name for p in whole.iterdir()}
 
 
-def test_two_devices_of_one_process(whole, tones, tiny_recipe, tmp_path):
-    program = ["-c", MIRRORED, *settings(tiny_recipe, tmp_path / "run")]
-    finish(start(tones, *program, KERAS_BACKEND="tensorflow"))
-    assert_equal_runs(tmp_path / "run", whole)
+def test_two_devices_of_one_process(tones, tiny_recipe, tmp_path, monkeypatch):
+    changes = ("train.accumulate=1", "train.epochs=1", "data.dev=[]")
+    program = ["-c", MIRRORED, *settings(tiny_recipe, tmp_path / "two", *changes)]
+    two = start(tones, *program, KERAS_BACKEND="tensorflow")
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    train(load_recipe(tiny_recipe, [*RANDOM, *changes]), tmp_path / "one")
+    finish(two)
+    assert_equal_runs(tmp_path / "two", tmp_path / "one")
+
+
+def test_two_devices_accumulate_no_gradients(tones, tiny_recipe, tmp_path, monkeypatch):
+    """Keras cannot add them up inside a condition."""
+    monkeypatch.setenv("ASR_DATA", str(tones))
+    recipe, strategy = load_recipe(tiny_recipe, ["train.accumulate=2"]), connect()
+    begin(recipe, tmp_path / "run")
+    strategy.devices = 2
+    with pytest.raises(TrainingError, match="must be 1 on the 2 devices"):
+        build(recipe, tmp_path / "run", strategy)
 
 
 @needs_jax
 def test_two_workers_on_jax(tones, tiny_recipe, tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
     alone = ["-m", "asr", *settings(tiny_recipe, one, *ONE_SHAPE)]
-    single = start(tones, *alone, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    quick = {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": QUICK}
+    single = start(tones, *alone, KERAS_BACKEND="jax", **quick)
     arguments = settings(tiny_recipe, two, *ONE_SHAPE)
-    finish(launched(tones, *arguments, "--distribute", "jax"))
+    finish(launched(tones, *arguments, "--distribute", "jax", **quick))
     finish(single)
     assert_equal_runs(two, one)
 

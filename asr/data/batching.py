@@ -188,7 +188,7 @@ def batches(
                 start_token,
                 phones,
                 width=width,
-                rows=counts.max() if workers.equal_rows else 1,
+                rows=max(workers.least_rows, workers.equal_rows * int(counts.max())),
             )
             first = int(counts[: workers.rank].sum())
             yield Batch(inputs, targets, number, first, int(counts.sum()))

@@ -14,12 +14,13 @@ class Workers:
     Attributes:
         rank: Number of this process, from 0. Only number 0 writes files.
         count: Number of processes.
+        least_rows: Rows that each has at least; those beyond the batch are empty.
         equal_rows: True if all must have the same number of rows.
         fixed_shapes: True if padded lengths are rounded up, for backends that compile
             each shape.
     """
 
-    rank, count = 0, 1
+    rank, count, least_rows = 0, 1, 1
     equal_rows = fixed_shapes = False
 
     @property

@@ -129,7 +129,7 @@ class MirroredStrategy(_Replicas):
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(tf.distribute.MirroredStrategy(names))
-        self.devices = len(names)
+        self.devices = self.least_rows = len(names)
 
     def scope(self) -> Any:  # noqa: D102 - see the base class
         return self.distribution.scope()
@@ -144,7 +144,8 @@ class MirroredStrategy(_Replicas):
         def replica() -> dict[str, Any]:
             context = tf.distribute.get_replica_context()
             index = tf.cast(context.replica_id_in_sync_group, "int32")
-            start, stop = (total * i // self.devices for i in (index, index + 1))
+            size = tf.shape(inputs["source"])[0]  # more than the batch if that is small
+            start, stop = (size * i // self.devices for i in (index, index + 1))
             rows = keras.tree.map_structure(lambda a: a[start:stop], (inputs, targets))
             loss, gradients = self._shared_gradients(rows[0], rows[1], start, total)
             # Keras adds up what the replicas hand in.

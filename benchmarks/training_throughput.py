@@ -1,7 +1,7 @@
 """Training: speed of the default English configuration against PyTorch.
 
 asr includes the whole input pipeline: clips are decoded, resampled to a random speed,
-padded and prefetched while `fit` runs, as in the first epoch of `asr train`. PyTorch
+padded and prefetched while a step runs, as in the first epoch of `asr train`. PyTorch
 trains the same architecture (`torch_model.py`) on the same batches, from memory. Rounds
 alternate, so that disturbances affect both.
 """
@@ -15,8 +15,6 @@ import statistics
 import subprocess
 import tempfile
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,47 +34,27 @@ from asr.storage.keras_model import build
 from asr.tasks import SpeechRecognition
 from asr.text.tokenizers import CharacterTokenizer
 from asr.training.optimizers import WeightAverage, build_optimizer
+from asr.training.strategies import connect
 
 CHARACTERS = tuple(" 'ABCDEFGHIJKLMNOPQRSTUVWXYZ")
 WARMUP = 3
+Pair = tuple[batching.Arrays, batching.Arrays]
+"""Inputs and targets of a batch."""
 
 
 @dataclass
-class Clock(keras.callbacks.Callback):
-    """Records the times when batches are ready, requested and trained on."""
+class Clock:
+    """Times when batches are ready and trained on."""
 
-    average: WeightAverage
     ready: list[float] = field(default_factory=list)
-    begun: list[float] = field(default_factory=list)
     ended: list[float] = field(default_factory=list)
     processor: list[float] = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
-    def on_train_batch_begin(self, batch: int, logs: dict | None = None) -> None:  # noqa: ARG002 - Keras signature
-        """See the class."""
-        self.begun.append(time.perf_counter())
-
-    def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
-        """See the class."""
-        self.losses.append(float((logs or {})["loss"]))
-        self.ended.append(time.perf_counter())
-        self.processor.append(time.process_time())
-        if batch % self.average.every == 0:  # as in training
-            self.average.sample(self.model.trainable_variables)
-
     def figures(self) -> tuple[float, float]:
         """Return seconds of all timed batches, and the share of the training step."""
-        begun = self.begun[: len(self.ended)]  # Keras requests one more at the end
-        waits = [
-            max(0.0, ready - asked)
-            for ready, asked in zip(self.ready, begun, strict=True)
-        ]
         steps = [
-            done - asked - wait
-            for done, asked, wait in zip(self.ended, begun, waits, strict=True)
+            done - ready for ready, done in zip(self.ready, self.ended, strict=True)
         ]
         total = self.ended[-1] - self.ended[WARMUP - 1]
         return total, sum(steps[WARMUP:]) / total
@@ -103,9 +81,12 @@ class Ours:
         ]
         self.config = ModelConfig()
         self.train_config = TrainConfig()
+        self.strategy = connect()
         self.model = build(self.task, augment=AugmentConfig(), seed=1)
         self.model.loss_config = self.train_config
         self.model.compile(optimizer=build_optimizer(self.train_config, 10_000))
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.strategy.attach(self.model)
         self.data = data
 
     @property
@@ -113,7 +94,7 @@ class Ours:
         """Number of trained weights."""
         return sum(int(np.prod(w.shape)) for w in self.model.trainable_variables)
 
-    def train(self, epoch: int, steps: int) -> tuple[Clock, list[batching.Batch]]:
+    def train(self, epoch: int, steps: int) -> tuple[Clock, list[Pair]]:
         """Train on the first batches of an epoch; return times and the batches."""
         distort = WaveformAugmentation(AugmentConfig(), self.task.rate)
         plan = batching.plan_epoch(
@@ -128,40 +109,35 @@ class Ours:
             workers=self.data.workers,
             cache_mb=self.data.cache_mb,
         )
-        clock = Clock(WeightAverage(self.train_config.ema))
-        used: list[batching.Batch] = []
-
-        def stream() -> Iterator[batching.Batch]:
-            for batch in batching.batches(
-                self.examples,
-                plan,
-                loader,
-                start_token=self.task.start,
-                distort=distort,
-                seed=1,
-                epoch=epoch,
-            ):
-                used.append(batch)
-                clock.ready.append(time.perf_counter())
-                yield batch
-
-        self.model.fit(
-            batching.as_dataset(stream),
-            epochs=1,
-            verbose=0,
-            shuffle=False,
-            callbacks=[clock],
-        )
+        clock, used = Clock(), []
+        average = WeightAverage(self.train_config.ema)
+        for batch in batching.batches(
+            self.examples,
+            plan,
+            loader,
+            start_token=self.task.start,
+            distort=distort,
+            seed=1,
+            epoch=epoch,
+        ):
+            used.append((batch.inputs, batch.targets))
+            clock.ready.append(time.perf_counter())
+            logs = self.strategy.step(batch)
+            if average.is_due(batch.number):  # as in training
+                average.sample(self.model.trainable_variables, batch.number)
+            clock.losses.append(logs["loss"])
+            clock.ended.append(time.perf_counter())
+            clock.processor.append(time.process_time())
         return clock, used[WARMUP:]
 
 
-def audio_seconds(batches: list[batching.Batch], rate: int) -> float:
+def audio_seconds(batches: list[Pair], rate: int) -> float:
     """Return seconds of unpadded audio in batches."""
     return sum(int(inputs["source_lengths"].sum()) for inputs, _ in batches) / rate
 
 
 def train_torch(
-    python: Path, ours: Ours, batches: list[batching.Batch], threads: int
+    python: Path, ours: Ours, batches: list[Pair], threads: int
 ) -> dict[str, Any]:
     """Train the PyTorch model on batches, in its own process."""
     with tempfile.TemporaryDirectory() as name:
@@ -200,7 +176,6 @@ def main() -> None:
     python = harness.python_of(
         options.torch_python, "torch-2.13.0", ["torch==2.13.0", "numpy"]
     )
-    warnings.filterwarnings("ignore", "Your input ran out of data")
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     ours = Ours(harness.speech("LibriSpeech", "train-clean-5"))
     ratios, speeds, shares, others = [], [], [], []

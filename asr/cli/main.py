@@ -37,6 +37,7 @@ COMMANDS = {
     "evaluate": "Score a model on a test set.",
     "run": "Prepare, train and evaluate a recipe in one folder.",
     "train": "Train a model from a recipe.",
+    "launch": "Train with several processes of this machine.",
     "compare": "Train variants of a recipe and compare them.",
     "prepare": "Check a corpus and write its manifests.",
     "score": "Score hypotheses against references.",

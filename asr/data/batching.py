@@ -1,31 +1,30 @@
 """Batches of training examples: order of an epoch, parallel loading, padding.
 
-Batches are NumPy arrays, so that any Keras backend can train on them; `as_dataset`
-wraps them for TensorFlow. All random draws depend on (seed, epoch) alone. A resumed run
-therefore gets the same batches.
+Batches are NumPy arrays, so that any Keras backend can train on them. All random draws
+depend on (seed, epoch) alone. A resumed run therefore gets the same batches.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from asr.arrays import pad_rows, round_up_length
 from asr.audio.augmentation import WaveformAugmentation
 from asr.data.manifest import Record
+from asr.data.workers import ALONE, Workers
 from asr.errors import DataError
 
 if TYPE_CHECKING:
-    import tensorflow as tf
-
     from asr.data.loader import SourceLoader
 
-Batch = tuple[dict[str, np.ndarray], dict[str, np.ndarray]]
+Arrays = dict[str, np.ndarray]
 _Pair = tuple[np.ndarray | Sequence[int], Sequence[int]]  # a source and its labels
 _Loaded = tuple[_Pair, tuple[int, ...]]  # and its phones
 
@@ -33,6 +32,24 @@ _Loaded = tuple[_Pair, tuple[int, ...]]  # and its phones
 _JITTER = 0.05
 # Share of unreadable records that is skipped; above it, training stops.
 _MOST_UNREADABLE = 0.05
+
+
+class Batch(NamedTuple):
+    """Rows of a padded batch that a worker trains on.
+
+    Attributes:
+        inputs: Arrays by name; see `collate`.
+        targets: Arrays by name.
+        number: Position of the batch in its plan, from 1.
+        first: Position of the first row in the whole batch.
+        total: Rows of the whole batch.
+    """
+
+    inputs: Arrays
+    targets: Arrays
+    number: int
+    first: int
+    total: int
 
 
 @dataclass(frozen=True)
@@ -120,9 +137,12 @@ def batches(
     distort: WaveformAugmentation | None = None,
     seed: int = 0,
     epoch: int = 0,
-    fixed_shapes: bool = False,
+    workers: Workers = ALONE,
 ) -> Iterator[Batch]:
     """Yield padded batches in the order of a plan; load some of them in advance.
+
+    Each worker gets its rows of each batch, padded as the whole batch. A batch without
+    a readable source is left out.
 
     Args:
         examples: All examples of the data set.
@@ -132,17 +152,11 @@ def batches(
         distort: Augmentation of waveforms.
         seed: Seed of the run.
         epoch: Number of the epoch.
-        fixed_shapes: Round padded lengths up, for backends that compile each shape.
-
-    Yields:
-        Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
-        targets `labels` (B, U), `label_lengths` (B,), all int32. With phones also
-        targets `phones` (B, W) and `phone_lengths` (B,).
+        workers: Those that share each batch.
 
     Raises:
         DataError: More than 5 % of the records cannot be read.
     """
-    records = len({example.record for example in examples})
 
     def load(index: int) -> _Loaded | None:
         example = examples[index]
@@ -153,6 +167,39 @@ def batches(
             source = distort(source, _random_of(seed, epoch, index))
         return (source, example.labels), example.phones
 
+    records = len({example.record for example in examples})
+    own = [np.array_split(batch, workers.count)[workers.rank] for batch in plan]
+    with contextlib.closing(_loaded(load, own, loader)) as parts:
+        for number, part in enumerate(parts, start=1):
+            readable = [clip for clip in part if clip]
+            facts = [len(readable), len(part) - len(readable), *_widths(readable)]
+            counts, missing, *widths = workers.all_gather(np.array(facts, "int32")).T
+            if missing.any():
+                _tell_unreadable(examples, own[number - 1], loader, workers)
+            _check_unreadable(loader, records)
+            if not counts.any():
+                continue
+            width = [int(column.max()) for column in widths]
+            if workers.fixed_shapes:
+                width = [round_up_length(size, bits=3) for size in width]
+            pairs, phones = zip(*readable, strict=True) if readable else ((), ())
+            inputs, targets = collate(
+                pairs,
+                start_token,
+                phones,
+                width=width,
+                rows=max(workers.least_rows, workers.equal_rows * int(counts.max())),
+            )
+            first = int(counts[: workers.rank].sum())
+            yield Batch(inputs, targets, number, first, int(counts.sum()))
+
+
+def _loaded(
+    load: Callable[[int], _Loaded | None],
+    plan: Sequence[np.ndarray],
+    loader: SourceLoader,
+) -> Generator[list[_Loaded | None], None, None]:
+    """Yield the examples of each batch; None is one that cannot be read."""
     # Batches are submitted some steps before they are yielded.
     waiting: deque[list[Future[_Loaded | None]]] = deque()
     pool = ThreadPoolExecutor(loader.workers)
@@ -160,15 +207,23 @@ def batches(
         for number in range(len(plan) + loader.ahead):
             if number < len(plan):
                 waiting.append([pool.submit(load, int(i)) for i in plan[number]])
-            if number < loader.ahead:
-                continue
-            loaded = [clip for job in waiting.popleft() if (clip := job.result())]
-            _check_unreadable(loader, records)
-            if loaded:
-                pairs, phones = zip(*loaded, strict=True)
-                yield collate(pairs, start_token, phones, fixed_shapes=fixed_shapes)
+            if number >= loader.ahead:
+                yield [job.result() for job in waiting.popleft()]
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _tell_unreadable(
+    examples: Sequence[Example],
+    batch: np.ndarray,
+    loader: SourceLoader,
+    workers: Workers,
+) -> None:
+    """Note the records of a batch that other workers cannot read."""
+    reasons = [(int(i), loader.unreadable.get(examples[i].record)) for i in batch]
+    for told in workers.gather([pair for pair in reasons if pair[1]]):
+        for index, reason in told:
+            loader.unreadable.setdefault(examples[index].record, reason)
 
 
 def _check_unreadable(loader: SourceLoader, total: int) -> None:
@@ -181,56 +236,54 @@ def _check_unreadable(loader: SourceLoader, total: int) -> None:
         )
 
 
+def _widths(loaded: Sequence[_Loaded]) -> list[int]:
+    """Return the longest source, labels and phones of some examples."""
+    rows = [
+        (len(source), len(labels), len(phones)) for (source, labels), phones in loaded
+    ]
+    return [max(column) for column in zip(*rows, strict=True)] if rows else [0, 0, 0]
+
+
 def collate(
     pairs: Sequence[_Pair],
     start_token: int,
     phones: Sequence[Sequence[int]] = (),
     *,
-    fixed_shapes: bool = False,
-) -> Batch:
-    """Pad the sources and labels of a batch with zeros; see `batches`.
+    width: Sequence[int] = (0, 0, 0),
+    rows: int = 0,
+) -> tuple[Arrays, Arrays]:
+    """Pad the sources and labels of a batch with zeros.
 
     Args:
         pairs: For each example, source (N,) and labels closed by the end symbol.
         start_token: First decoder input.
         phones: Phones of each example, if the model has a phone head.
-        fixed_shapes: Round padded lengths up to a coarse grid.
+        width: Least padded lengths of sources, labels and phones.
+        rows: Least number of rows; rows without an example have no lengths.
+
+    Returns:
+        Inputs `source` (B, N) float32, `source_lengths` (B,), `tokens` (B, U) and
+        targets `labels` (B, U), `label_lengths` (B,), all int32. With phones also
+        targets `phones` (B, W) and `phone_lengths` (B,).
     """
 
-    def pad(rows: Sequence[Any], kind: str) -> tuple[np.ndarray, np.ndarray]:
-        lengths = np.array([len(row) for row in rows], dtype="int32")
-        width = int(lengths.max())
-        width = round_up_length(width, bits=3) if fixed_shapes else width
-        return pad_rows(rows, width, kind), lengths
+    def pad(
+        sequences: Sequence[Any], least: int, kind: str, filling: int = 0
+    ) -> tuple[np.ndarray, np.ndarray]:
+        empty = rows - len(sequences)
+        lengths = [len(sequence) for sequence in sequences]
+        lengths += [filling] * empty
+        padded = pad_rows([*sequences, *[()] * empty], max([least, *lengths]), kind)
+        return padded, np.array(lengths, "int32")
 
-    source, source_lengths = pad([source for source, _ in pairs], "float32")
-    labels, label_lengths = pad([labels for _, labels in pairs], "int32")
+    source, source_lengths = pad([source for source, _ in pairs], width[0], "float32")
+    labels, label_lengths = pad([labels for _, labels in pairs], width[1], "int32")
     tokens = np.roll(labels, 1, axis=1)
-    tokens[:, 0] = start_token
+    tokens[:, :1] = start_token
     inputs = {"source": source, "source_lengths": source_lengths, "tokens": tokens}
     targets = {"labels": labels, "label_lengths": label_lengths}
-    if any(phones):
-        targets["phones"], targets["phone_lengths"] = pad(phones, "int32")
+    if any(phones) or width[2]:
+        targets["phones"], targets["phone_lengths"] = pad(
+            phones, width[2], "int32", filling=-1
+        )
     return inputs, targets
-
-
-def as_dataset(
-    make: Callable[[], Iterator[Batch]], *, phones: bool = False
-) -> tf.data.Dataset:
-    """Wrap a batch iterator into a `tf.data` pipeline with open shapes.
-
-    Args:
-        make: Returns a fresh iterator over the batches.
-        phones: True if the targets contain phones.
-    """
-    import tensorflow as tf  # only where TensorFlow is the backend
-
-    source = tf.TensorSpec((None, None), "float32")
-    matrix = tf.TensorSpec((None, None), "int32")
-    vector = tf.TensorSpec((None,), "int32")
-    inputs = {"source": source, "source_lengths": vector, "tokens": matrix}
-    targets = {"labels": matrix, "label_lengths": vector}
-    if phones:
-        targets |= {"phones": matrix, "phone_lengths": vector}
-    dataset = tf.data.Dataset.from_generator(make, output_signature=(inputs, targets))
-    return dataset.prefetch(2)

@@ -9,6 +9,7 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import ModelConfig
+from asr.model.batch_share import Dropout
 from asr.model.decoder import Decoder
 from asr.model.ops import sequence_mask
 from asr.model.simple_attention import pool
@@ -41,7 +42,7 @@ class PoolingDecoder(keras.layers.Layer):
         self.keys = layers.Dense(units, activation="tanh", name="keys", **exact)
         self.energy = layers.Dense(1, use_bias=False, name="energy", **exact)
         self.output_layer = layers.Dense(vocabulary, name="logits", **exact)
-        self.dropout = layers.Dropout(config.decoder.dropout, seed=seed, **exact)
+        self.dropout = Dropout(config.decoder.dropout, seed=seed, dtype="float32")
 
     def build(self, tokens_shape: Any, memory_shape: Any, *_: Any) -> None:  # noqa: ARG002 - Keras shapes
         """Create the weights."""

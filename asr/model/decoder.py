@@ -12,6 +12,7 @@ from asr.arrays import Tensor
 from asr.config.schema import DecoderConfig, ModelConfig
 from asr.model.attention import Attention
 from asr.model.attention_variants import build_attention
+from asr.model.batch_share import Dropout, draw
 from asr.model.decoder_cell import Cell, DecoderInputs, DecoderOutputs
 from asr.model.kernels.decoder_scan import scan_tokens
 from asr.model.lstm_cell import lstm_bias
@@ -77,9 +78,9 @@ class AttentionDecoder(keras.layers.Layer):
         # weights from the same seed.
         self.output_layer = layers.Dense(vocabulary, name="logits", **exact)
         self.gate = layers.Dense(1, name="gate", **exact)
-        self.dropout = layers.Dropout(sizes.dropout, seed=seed, **exact)
-        self.embedding_dropout = layers.Dropout(
-            sizes.embedding_dropout, seed=seed + 1, **exact
+        self.dropout = Dropout(sizes.dropout, seed=seed, dtype="float32")
+        self.embedding_dropout = Dropout(
+            sizes.embedding_dropout, seed=seed + 1, dtype="float32"
         )
         self.random = keras.random.SeedGenerator(seed + 2)
         if sizes.start == "encoder":
@@ -171,7 +172,11 @@ class AttentionDecoder(keras.layers.Layer):
         if training:
             shape = (ops.shape(tokens)[1], batch, frames)
             dropout = self.config.attention_dropout
-            dropout_mask = self.attention.noise(shape, dropout, self.random)
+            dropout_mask = draw(
+                lambda whole: self.attention.noise(whole, dropout, self.random),
+                shape,
+                axis=1,
+            )
         projected = ops.transpose(self.project(embedded), (1, 0, 2))
         start = self.start(memory, mask)
         outputs = scan_tokens(

@@ -9,6 +9,7 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import EncoderConfig
+from asr.model.batch_share import Dropout
 from asr.model.gru import BidirectionalGRU, BidirectionalLSTM
 from asr.model.ops import LayerNormalization, sequence_mask
 from asr.model.transformer import Transformer
@@ -87,7 +88,7 @@ class Encoder(keras.layers.Layer):
             norm(dtype="float32", name=f"norm_{i}") for i in range(len(self.layers) + 1)
         ]
         self.dropouts = [
-            keras.layers.Dropout(config.dropout, seed=seed + i, dtype="float32")
+            Dropout(config.dropout, axis=1, seed=seed + i, dtype="float32")
             for i in range(len(self.layers) + 1)
         ]
         self.output_layer = keras.layers.Identity()

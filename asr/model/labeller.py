@@ -10,6 +10,7 @@ from keras import ops
 from asr.arrays import Tensor
 from asr.config.schema import ModelConfig
 from asr.errors import RecipeError
+from asr.model.batch_share import Dropout
 from asr.model.decoder import Decoder
 
 
@@ -48,7 +49,7 @@ class LabelDecoder(keras.layers.Layer):
             )
         layers, exact = keras.layers, {"dtype": "float32"}
         self.output_layer = layers.Dense(self.vocabulary, name="logits", **exact)
-        self.dropout = layers.Dropout(config.decoder.dropout, seed=seed, **exact)
+        self.dropout = Dropout(config.decoder.dropout, seed=seed, dtype="float32")
 
     def build(self, tokens_shape: Any, memory_shape: Any, *_: Any) -> None:  # noqa: ARG002 - Keras shapes
         """Create the weights."""

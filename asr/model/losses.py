@@ -5,6 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from asr.arrays import Tensor
+from asr.model.batch_share import batch_sum
 from asr.model.kernels.cross_entropy import smoothed_cross_entropy
 from asr.model.kernels.ctc import ctc_losses
 from asr.model.ops import sequence_mask
@@ -30,8 +31,7 @@ def cross_entropy(
     mask = sequence_mask(lengths, ops.shape(labels)[1]) & (labels != 0)
     mask = ops.cast(mask, "float32")
     loss = smoothed_cross_entropy(logits, labels, smoothing) * mask
-    # If a batch is smaller than the number of devices, one device has no labels.
-    return ops.sum(loss) / ops.maximum(ops.sum(mask), 1.0)
+    return ops.sum(loss) / ops.maximum(batch_sum(ops.sum(mask)), 1.0)
 
 
 def ctc(
@@ -43,7 +43,8 @@ def ctc(
         logits: (B, S, V) float32.
         logit_lengths: Real frames of each, (B,) int32.
         labels: Tokens without the end symbol, (B, U) int32.
-        lengths: Real labels of each, (B,) int32.
+        lengths: Real labels of each, (B,) int32; negative for a row that is none, but
+            fills up a batch.
 
     Returns:
         Nats per label, () float32. A sequence that does not fit into its frames adds
@@ -53,5 +54,7 @@ def ctc(
         A. Graves et al., Connectionist Temporal Classification, ICML 2006.
     """
     log_probs = ops.log_softmax(logits, axis=-1)
+    real, lengths = lengths >= 0, ops.maximum(lengths, 0)
     losses = ctc_losses(log_probs, logit_lengths, labels, lengths)
-    return ops.sum(losses) / ops.maximum(ops.cast(ops.sum(lengths), "float32"), 1.0)
+    count = batch_sum(ops.cast(ops.sum(lengths), "float32"))
+    return ops.sum(ops.where(real, losses, 0.0)) / ops.maximum(count, 1.0)

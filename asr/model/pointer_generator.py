@@ -5,6 +5,7 @@ from __future__ import annotations
 from keras import ops
 
 from asr.arrays import Tensor
+from asr.model.batch_share import batch_sum
 from asr.model.ops import sequence_mask
 
 _TINY = 1e-20
@@ -53,4 +54,4 @@ def coverage_loss(weights: Tensor, lengths: Tensor) -> Tensor:
     earlier = ops.cumsum(weights, axis=1) - weights
     overlap = ops.sum(ops.minimum(weights, earlier), axis=-1)  # (B, U)
     mask = ops.cast(sequence_mask(lengths, ops.shape(weights)[1]), "float32")
-    return ops.sum(overlap * mask) / ops.maximum(ops.sum(mask), 1.0)
+    return ops.sum(overlap * mask) / ops.maximum(batch_sum(ops.sum(mask)), 1.0)

@@ -10,6 +10,7 @@ from keras import ops
 from asr.arrays import Tensor
 from asr.config.schema import AugmentConfig, ModelConfig, TrainConfig
 from asr.errors import RecipeError
+from asr.model.batch_share import batch_rows, batch_sum
 from asr.model.classifier import PoolingDecoder
 from asr.model.ctc_heads import build_heads
 from asr.model.decoder import Decoder
@@ -40,7 +41,6 @@ class Seq2Seq(keras.Model):
 
     Attributes:
         heads: CTC heads by name: `ctc` for characters, `phones`; see `ctc_heads`.
-        replicas: Number of devices that share a batch; their gradients are added up.
 
     Args:
         config: Sizes of all parts.
@@ -95,7 +95,6 @@ class Seq2Seq(keras.Model):
         self.decoder = decoder
         self.heads = heads
         self.loss_config = TrainConfig()
-        self.replicas = 1
         names = [*(head.metric for head in heads.values()), "attention_loss"]
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
 
@@ -123,7 +122,8 @@ class Seq2Seq(keras.Model):
         """Return (1 - w) * attention loss + w * mean loss of the heads.
 
         Without a CTC head w is 0. `y` holds `labels` (B, U), each closed by the end
-        symbol, `label_lengths` (B,) that count it, and the labels of all heads.
+        symbol, `label_lengths` (B,) that count it, and the labels of all heads. Of a
+        share of a batch it is the part of the loss that the share adds.
         """
         config, smoothing = self.loss_config, 0.0
         if training and config.label_smoothing:
@@ -132,15 +132,17 @@ class Seq2Seq(keras.Model):
             started = batches >= config.smoothing_start * config.accumulate
             smoothing = config.label_smoothing * ops.cast(started, "float32")
         parts = self.part_losses(y_pred, y, smoothing)
+        here = ops.shape(y["labels"])[0]
+        rows = batch_rows(here)
         for name, part in parts.items():
             # Weighted by sequences, as Keras weighs the whole.
-            count = ops.shape(y["labels"])[0]
-            self.trackers[name].update_state(part, sample_weight=count)
+            self.trackers[name].update_state(batch_sum(part), sample_weight=rows)
         loss = self.total_loss(parts)
         if self.decoder.trainable and config.coverage_weight:
             covered = coverage_loss(y_pred["weights"], y["label_lengths"])
             loss = loss + config.coverage_weight * covered
-        return (loss + sum(self.losses)) / self.replicas
+        share = ops.cast(here, "float32") / ops.cast(rows, "float32")
+        return loss + share * sum(self.losses)
 
     def part_losses(
         self, y_pred: Any, y: Any, smoothing: Tensor = 0.0

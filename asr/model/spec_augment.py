@@ -9,6 +9,7 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import AugmentConfig
+from asr.model.batch_share import draw
 
 
 class SpecAugment(keras.layers.Layer):
@@ -73,7 +74,11 @@ class SpecAugment(keras.layers.Layer):
         batch = ops.shape(sizes)[0]
         if not count:
             return ops.ones((batch, size))
-        draws = keras.random.uniform((2, batch, count), seed=self.random)
+        draws = draw(
+            lambda shape: keras.random.uniform(shape, seed=self.random),
+            (2, batch, count),
+            axis=1,
+        )
         widths = ops.floor(draws[0] * (ops.floor(widest)[:, None] + 1.0))  # (B, count)
         room = ops.maximum(ops.cast(sizes, "float32")[:, None] - widths + 1.0, 1.0)
         starts = ops.floor(draws[1] * room)

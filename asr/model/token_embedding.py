@@ -9,6 +9,7 @@ from keras import ops
 
 from asr.arrays import Tensor
 from asr.config.schema import TextConfig
+from asr.model.batch_share import Dropout
 from asr.model.ops import sequence_mask
 
 
@@ -32,7 +33,7 @@ class TokenEmbedding(keras.layers.Layer):
         super().__init__(dtype="float32", **kwargs)
         self.config = config
         self.vocabulary = vocabulary
-        self.dropout = keras.layers.Dropout(config.dropout, dtype="float32")
+        self.dropout = Dropout(config.dropout, dtype="float32")
 
     def build(self, *_: Any) -> None:
         """Create the table."""

@@ -10,6 +10,7 @@ from keras import ops
 from asr.arrays import Tensor
 from asr.config.schema import EncoderConfig
 from asr.errors import RecipeError
+from asr.model.batch_share import Dropout
 from asr.model.multi_head import MultiHeadAttention
 from asr.model.ops import LayerNormalization, branch, serializable
 
@@ -85,9 +86,7 @@ class TransformerBlock(keras.layers.Layer):
             LayerNormalization(dtype="float32", name=f"norm_{i}") for i in range(2)
         ]
         self.dropouts = [
-            layers.Dropout(
-                rate, seed=None if seed is None else seed + i, dtype="float32"
-            )
+            Dropout(rate, seed=None if seed is None else seed + i, dtype="float32")
             for i in range(2)
         ]
 

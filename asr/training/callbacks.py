@@ -38,11 +38,12 @@ class ProgressBar:
     Args:
         epochs: Number of epochs.
         unit: Unit of the length of a source.
+        quiet: Whether to show nothing.
     """
 
-    def __init__(self, epochs: int, unit: str = "s") -> None:
+    def __init__(self, epochs: int, unit: str = "s", *, quiet: bool = False) -> None:
         self.epochs, self.unit = epochs, unit
-        self.console = Console(file=sys.stderr)
+        self.console = Console(file=sys.stderr, quiet=quiet)
         self._progress = rich.progress.Progress(
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(bar_width=24),

@@ -14,7 +14,6 @@ import numpy as np
 from asr.errors import TrainingError
 from asr.files import atomic_write
 from asr.storage.weights import UNREADABLE, check_size
-from asr.training.backend import sync
 from asr.training.optimizers import WeightAverage
 from asr.training.run_folder import CHECKPOINT, RECIPE, report_failed_writes
 
@@ -88,14 +87,14 @@ def save_state(
 ) -> None:
     """Write the checkpoint, from which training resumes exactly.
 
-    It is one file with weights, optimiser, random state, metrics, average and position.
-    It replaces the last one only when it is complete.
+    It is one file with weights, optimiser, random state, metrics, average and position,
+    the same for any number of workers. It replaces the last one only when it is
+    complete.
 
     Raises:
         TrainingError: It cannot be written, or a weight is not finite; the last
             checkpoint is intact.
     """
-    sync(model)
     check_weights(folder, model, progress)
     # A new epoch begins with new ones, whatever the last epoch or its scoring left.
     metrics = model.metrics_variables if progress.batch else []
@@ -158,7 +157,8 @@ def _check_shapes(arrays: list[np.ndarray], variables: list[Any]) -> None:
 
 
 def restore_metrics(model: keras.Model, progress: Progress) -> None:
-    """Restore the metrics of the epoch in progress, after `fit` has reset them."""
+    """Set the metrics to those of the epoch in progress."""
+    model.reset_metrics()
     variables = model.metrics_variables if progress.batch else []
     # A checkpoint of another release may have other metrics; then they start from 0.
     if len(progress.metrics) == len(variables):

@@ -15,13 +15,13 @@ from asr.config.schema import Recipe
 from asr.data import batching
 from asr.data.batching import Example
 from asr.data.loader import SourceLoader
+from asr.data.workers import Workers
 from asr.decoding.ctc_alignment import frames_needed
 from asr.errors import DataError
 from asr.model.encoder import state_lengths
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, phones_of
-from asr.training.backend import on
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ class TrainingData:
         loader: Reads sources.
         start_token: First token that the decoder gets.
         distort: Augments waveforms; None for texts.
+        workers: Those that share each batch.
     """
 
     recipe: Recipe
@@ -43,6 +44,7 @@ class TrainingData:
     loader: SourceLoader
     start_token: int
     distort: WaveformAugmentation | None
+    workers: Workers
 
     @property
     def lengths(self) -> list[float]:
@@ -69,7 +71,7 @@ class TrainingData:
     def batches(
         self, plan: Sequence[np.ndarray], epoch: int
     ) -> Iterator[batching.Batch]:
-        """Yield the batches of a plan; see `asr.data.batching.batches`."""
+        """Yield this worker's rows of a plan; see `asr.data.batching.batches`."""
         return batching.batches(
             self.examples,
             plan,
@@ -78,17 +80,12 @@ class TrainingData:
             distort=self.distort,
             seed=self.recipe.seed,
             epoch=epoch,
-            fixed_shapes=not on("tensorflow"),  # others compile once for each shape
+            workers=self.workers,
         )
 
     def length(self, batch: np.ndarray) -> float:
         """Return the total length of the sources of a batch."""
         return float(sum(self.examples[i].length for i in batch))
-
-    def is_unreadable(self, batch: np.ndarray) -> bool:
-        """Return whether no source of a batch could be read."""
-        records = (self.examples[i].record for i in batch)
-        return all(record in self.loader.unreadable for record in records)
 
 
 def spread(records: Sequence[Any], count: int) -> list[Any]:

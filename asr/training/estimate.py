@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import soundfile
 
@@ -24,6 +23,7 @@ from asr.training.checkpoint import save_state
 from asr.training.collect import task_of
 from asr.training.run_folder import CHECKPOINT
 from asr.training.setup import build
+from asr.training.strategies import connect
 from asr.training.train import begin
 from asr.training.trainer import Trainer
 
@@ -31,6 +31,7 @@ _TIMED = 8  # batches, beside the longest
 _CLIP = 12.0  # seconds of a clip, as in LibriSpeech
 _LETTERS = 15  # in a second of speech, as in LibriSpeech
 _WORDS = 2000  # random words that sentences are made of
+_LATENCY = 2e-4  # seconds of a message between two workers, as we measured on loopback
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,12 @@ class Estimate:
         epochs: Passes over them.
         steps: Batches of one epoch.
         step_seconds: Mean time of a step, including the decoding of audio.
+        exchange_seconds: Time of a step in which workers add up their gradients.
         epoch_seconds: Time of an epoch, without validation.
         memory: Bytes with the longest batch and the cache of audio, without a GPU's.
         checkpoint: Bytes of the checkpoint.
         timed: Number of measured steps.
+        workers: Number of workers, each with a processor like this one.
     """
 
     parameters: int
@@ -58,10 +61,12 @@ class Estimate:
     epochs: int
     steps: int
     step_seconds: float
+    exchange_seconds: float
     epoch_seconds: float
     memory: int
     checkpoint: int
     timed: int
+    workers: int
 
     def to_json(self) -> dict[str, Any]:
         """Return all figures as plain data, with `seconds` of the training."""
@@ -73,11 +78,18 @@ class Estimate:
         rate = self.length / self.epoch_seconds
         hours, tokens = f"{self.length / 3600:.1f} h", f"{self.length:,.0f} tokens"
         size = hours if self.unit == "s" else tokens
+        shared = ""
+        if self.workers > 1:
+            shared = (
+                f"workers {self.workers}; in each step they add up their gradients in "
+                f"{self.exchange_seconds:.3f} s\n"
+            )
         return (
             f"model   {self.parameters / 1e6:.1f} M parameters\n"
             f"data    {self.examples:,} examples, {size}\n"
             f"step    {self.step_seconds:.2f} s, {self.steps:,} an epoch, "
             f"{rate:,.0f} {self.unit} in a second ({self.timed} steps measured)\n"
+            f"{shared}"
             f"time    {_duration(self.epoch_seconds)} an epoch, "
             f"{_duration(self.epochs * self.epoch_seconds)} for {self.epochs}, "
             "without scoring the dev part\n"
@@ -86,12 +98,16 @@ class Estimate:
         )
 
 
-def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
+def estimate(
+    recipe: Recipe, hours: float = 0.0, *, workers: int = 1, network: float = 10e9
+) -> Estimate:
     """Train a few batches, the longest among them, and compute what training needs.
 
     Args:
         recipe: Recipe of the training.
         hours: Speech to train on, replaced by noise, for data on another machine.
+        workers: Number of workers that share each batch.
+        network: Bits that each of them sends in a second.
 
     Raises:
         DataError: The data of the recipe cannot be used.
@@ -106,20 +122,50 @@ def estimate(recipe: Recipe, hours: float = 0.0) -> Estimate:
         clips = max(round(hours * 3600 / _CLIP), 1) if hours else 0
         if clips:
             recipe = _with_noise(recipe, folder, clips)
-        return _measure(recipe, folder, clips)
+        alone = _measure(recipe, folder, clips, workers)
+    size = 4 * alone.parameters
+    exchange = ring_seconds(size, workers, network)
+    return replace(
+        alone,
+        step_seconds=alone.step_seconds + exchange,
+        exchange_seconds=exchange,
+        epoch_seconds=alone.epoch_seconds + alone.steps * exchange,
+    )
 
 
-def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
+def ring_seconds(size: int, workers: int, network: float) -> float:
+    """Return the time in which workers in a ring add up their arrays.
+
+    Each sends 2 (n - 1) messages, each an n-th of the array, and no worker computes
+    meanwhile.
+
+    Args:
+        size: Bytes of the array.
+        workers: Number of workers, n.
+        network: Bits that each of them sends in a second.
+
+    Reference:
+        P. Patarasuk, X. Yuan, Bandwidth Optimal All-reduce Algorithms for Clusters of
+        Workstations, J. Parallel and Distributed Computing 69, 2009.
+    """
+    messages = 2 * (workers - 1)
+    return messages * (8 * size / workers / network + _LATENCY)
+
+
+def _measure(recipe: Recipe, folder: Path, clips: int, workers: int) -> Estimate:
     """Train batches of a recipe, and scale their needs to `clips`, or to all data."""
     uncached = replace(recipe, data=replace(recipe.data, cache_mb=0))
     begin(uncached, folder / "run")
-    training = build(uncached, folder / "run")
+    training = build(uncached, folder / "run", connect())
     data, task = training.data, training.task
     epoch = recipe.data.ascending_epochs  # the first that is shuffled
     training.progress.epoch = epoch
-    plan, lengths = data.plan(epoch), data.lengths_in(epoch)
+    lengths = data.lengths_in(epoch)
+    # The largest share of each batch, with the longest clip: all are padded to that.
+    plan = [batch[-math.ceil(len(batch) / workers) :] for batch in data.plan(epoch)]
     sample = _sample(plan, lengths, recipe.seed)
     seconds = _step_seconds(Trainer(training), sample)
+    training.strategy.sync()
     if recipe.train.ema:
         training.average.sample(training.model.trainable_variables, updates=1)
     save_state(folder, training.model, training.average, training.progress)
@@ -140,25 +186,23 @@ def _measure(recipe: Recipe, folder: Path, clips: int) -> Estimate:
         epochs=recipe.train.epochs,
         steps=steps,
         step_seconds=epoch_seconds / steps,
+        exchange_seconds=0.0,
         epoch_seconds=epoch_seconds,
         memory=_peak() + round(min(cached, recipe.data.cache_mb * 1e6)),
         checkpoint=(folder / CHECKPOINT).stat().st_size,
         timed=len(sample),
+        workers=workers,
     )
 
 
 def _step_seconds(trainer: Trainer, sample: list[np.ndarray]) -> float:
     """Return the time of the batches together, once compiled."""
-    times: list[float] = []
-
-    def note(*_: Any, **__: Any) -> None:
-        times.append(time.perf_counter())
-
-    clock = keras.callbacks.LambdaCallback(on_train_begin=note, on_train_batch_end=note)
-    trainer.fit(sample, clock)  # compiles, and allocates all memory
-    times.clear()
-    trainer.fit(sample, clock)
-    return times[-1] - times[0]
+    start = 0.0
+    for _ in range(2):  # the first time compiles, and allocates all memory
+        start = time.perf_counter()
+        for _ in trainer.steps(sample):
+            pass
+    return time.perf_counter() - start
 
 
 def _sample(

@@ -10,7 +10,6 @@ import numpy as np
 from keras import ops
 
 from asr.config.schema import TrainConfig
-from asr.training.backend import replicas
 
 _FINAL_SHARE = 0.01  # of the peak, at the end of the cosine
 
@@ -50,18 +49,19 @@ class WarmupSchedule(keras.optimizers.schedules.LearningRateSchedule):
 
 
 def build_optimizer(
-    config: TrainConfig, total_steps: int
+    config: TrainConfig, total_steps: int, *, devices: int = 1
 ) -> keras.optimizers.Optimizer:
     """Return the optimiser of a recipe.
 
     Args:
         config: The recipe's `train` section.
         total_steps: Updates in the whole training.
+        devices: Devices that each hand in an equal part of a gradient.
     """
     options: dict[str, Any] = {
         "learning_rate": WarmupSchedule(config, total_steps),
         # Keras clips on each device, before the gradients of all are added.
-        "global_clipnorm": config.clip_norm / replicas(),
+        "global_clipnorm": config.clip_norm / devices,
     }
     if config.accumulate > 1:
         options["gradient_accumulation_steps"] = config.accumulate

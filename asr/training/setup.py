@@ -11,13 +11,14 @@ from asr.audio.augmentation import WaveformAugmentation
 from asr.config.checks import check_keys
 from asr.config.schema import Recipe
 from asr.data.loader import SourceLoader
+from asr.errors import TrainingError
 from asr.files import model_path
 from asr.model.attention_variants import check_kind
 from asr.model.seq2seq import Seq2Seq
 from asr.storage import keras_model, model_folder
 from asr.tasks.base import Task
 from asr.text.normalizers import normalizer
-from asr.training.backend import devices, on, precision, replicas
+from asr.training.backend import on, precision
 from asr.training.checkpoint import Progress, load_state
 from asr.training.collect import task_of
 from asr.training.dataset import TrainingData, spread, usable
@@ -29,6 +30,7 @@ from asr.training.run_folder import (
     load_run_lexicon,
     load_run_tokenizer,
 )
+from asr.training.strategy import Strategy
 from asr.training.validation import DevScorer
 
 
@@ -45,6 +47,7 @@ class Training:
         average: Moving average of its weights.
         progress: Position in the training.
         validation: Scores the dev part.
+        strategy: Trains the model on a batch.
     """
 
     recipe: Recipe
@@ -55,6 +58,7 @@ class Training:
     average: WeightAverage
     progress: Progress
     validation: DevScorer
+    strategy: Strategy
 
 
 def check(recipe: Recipe) -> None:
@@ -70,17 +74,19 @@ def check(recipe: Recipe) -> None:
     check_keys(recipe, text=task.modality == "text")
 
 
-def build(recipe: Recipe, output: Path) -> Training:
+def build(recipe: Recipe, output: Path, strategy: Strategy) -> Training:
     """Build a training, or restore it from the checkpoint of its folder.
 
     Args:
         recipe: What to train.
         output: Folder of the run, with its data collected.
+        strategy: How it is trained.
 
     Raises:
         DataError: Nothing in the folder can be trained on.
         ModelError: The model to start from does not fit.
-        TrainingError: A file of the folder is damaged.
+        TrainingError: A file of the folder is damaged, or several devices cannot
+            train it.
     """
     tokenizer = load_run_tokenizer(output)
     task = task_of(recipe)(tokenizer, recipe.model, recipe.data.normalizer)
@@ -90,10 +96,16 @@ def build(recipe: Recipe, output: Path) -> Training:
     if task.modality == "speech":
         distort = WaveformAugmentation(recipe.augment, task.rate)
     loader = _loader(recipe, task)
-    data = TrainingData(recipe, examples, loader, task.start, distort)
+    data = TrainingData(recipe, examples, loader, task.start, distort, strategy)
     keras.utils.set_random_seed(recipe.seed)
-    with devices(), precision(recipe.train.precision):
-        model = _model(recipe, task, data)
+    if strategy.devices > 1 < recipe.train.accumulate:
+        raise TrainingError(
+            f"train.accumulate must be 1 on the {strategy.devices} devices of one "
+            "process; start a worker for each with `asr launch`"
+        )
+    with strategy.scope(), precision(recipe.train.precision):
+        model = _model(recipe, task, data, strategy.devices)
+    strategy.attach(model)
     validation = DevScorer(
         model,
         task,
@@ -101,6 +113,7 @@ def build(recipe: Recipe, output: Path) -> Training:
         decoding=recipe.decoding,
         loader=_loader(recipe, task),
         batch_length=recipe.data.batch_length,
+        workers=strategy,
     )
     average = WeightAverage(recipe.train.ema)
     progress = load_state(output, model, average)
@@ -110,7 +123,9 @@ def build(recipe: Recipe, output: Path) -> Training:
         progress.start_sources = model_folder.sources_of(start)
     if phones := model.heads.get("phones"):
         phones.count_prior([example.phones for example in data.examples])
-    return Training(recipe, output, task, data, model, average, progress, validation)
+    return Training(
+        recipe, output, task, data, model, average, progress, validation, strategy
+    )
 
 
 def _loader(recipe: Recipe, task: Task) -> SourceLoader:
@@ -118,14 +133,14 @@ def _loader(recipe: Recipe, task: Task) -> SourceLoader:
     return SourceLoader(task.encode_source, data.workers, data.cache_mb)
 
 
-def _model(recipe: Recipe, task: Task, data: TrainingData) -> Seq2Seq:
+def _model(recipe: Recipe, task: Task, data: TrainingData, devices: int) -> Seq2Seq:
     """Build and compile the network."""
     model = keras_model.build(task, augment=recipe.augment, seed=recipe.seed)
     model.set_losses(recipe.train)
-    model.replicas = replicas()
     batches = len(data.plan(recipe.data.ascending_epochs)) * recipe.train.epochs
-    optimizer = build_optimizer(recipe.train, batches // recipe.train.accumulate)
-    # XLA compiles the step on JAX; TensorFlow's cannot train through these loops.
+    updates = batches // recipe.train.accumulate
+    optimizer = build_optimizer(recipe.train, updates, devices=devices)
+    # XLA compiles the model on JAX; TensorFlow's cannot run these loops.
     model.compile(optimizer=optimizer, jit_compile=on("jax"))
     model.optimizer.build(model.trainable_variables)
     return model

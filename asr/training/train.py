@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from asr.config.parsing import differences
 from asr.config.schema import Recipe
 from asr.errors import TrainingError
 from asr.files import model_path
+from asr.training.cluster import Cluster
 from asr.training.collect import collect
 from asr.training.lexicon import lexicon_of
 from asr.training.run_folder import (
@@ -22,17 +25,21 @@ from asr.training.run_folder import (
     save_recipe,
 )
 from asr.training.setup import build, check
+from asr.training.strategies import connect
+from asr.training.strategy import Strategy
 from asr.training.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
-def train(recipe: Recipe, output: Path) -> Path:
+def train(recipe: Recipe, output: Path, *, cluster: Cluster | None = None) -> Path:
     """Train a model.
 
     Args:
         recipe: The recipe.
-        output: Folder of the run; must not contain a run yet.
+        output: Folder of the run; must not contain a run yet. All workers must see it.
+        cluster: Workers that train together. Each calls this function, before it uses
+            TensorFlow or JAX for anything else.
 
     Returns:
         The model folder, `output/model`.
@@ -42,15 +49,16 @@ def train(recipe: Recipe, output: Path) -> Path:
         TrainingError: Training cannot go on, or the folder contains a run.
         OutputError: The folder cannot be written.
     """
-    if (output / TRAIN).exists():
+    first = cluster is None or cluster.rank == 0
+    if first and (output / TRAIN).exists():
         raise TrainingError(
             f"{output}: contains a run; go on with `asr train --resume {output}` "
             "or choose another --output"
         )
     check(recipe)
-    with locked(output):
-        begin(recipe, output)
-        return resume(output)
+    strategy = connect(cluster)
+    with _prepared(output, strategy, lambda: begin(recipe, output)):
+        return _go_on(output, strategy)
 
 
 def begin(recipe: Recipe, output: Path) -> None:
@@ -94,27 +102,53 @@ def check_same_recipe(recipe: Recipe, output: Path) -> None:
             )
 
 
-def resume(output: Path, *, epochs: int | None = None) -> Path:
+def resume(
+    output: Path, *, epochs: int | None = None, cluster: Cluster | None = None
+) -> Path:
     """Go on with the run in a folder; see `train`.
 
     Args:
         output: Folder of the run.
         epochs: New number of epochs, also for a finished run. The learning rate goes on
             as if the recipe had asked for them from the start.
+        cluster: Workers that train together, as many as before or not.
 
     On a CPU with TensorFlow, the final weights equal those of an uninterrupted run bit
-    by bit. Several devices share each batch of `batch_length`. The gradient is the mean
-    of their gradients, each a mean over the labels of the device's own clips.
+    by bit. Several devices or workers share each batch of `batch_length`; the order of
+    the data does not depend on their number.
     """
     load_run_recipe(output)  # fails where there is no run, before anything is written
-    with locked(output):
-        recipe = load_run_recipe(output)
-        if epochs is not None and epochs != recipe.train.epochs:
-            recipe = replace(recipe, train=replace(recipe.train, epochs=epochs))
-            save_recipe(output, recipe)
-        if not (output / TRAIN).is_file():
-            collect(recipe, output)
-        return Trainer(build(recipe, output)).run()
+    strategy = connect(cluster)
+    with _prepared(output, strategy, lambda: _change(output, epochs)):
+        return _go_on(output, strategy)
+
+
+def _change(output: Path, epochs: int | None) -> None:
+    """Change the number of epochs of a run; collect its data unless that is done."""
+    recipe = load_run_recipe(output)
+    if epochs is not None and epochs != recipe.train.epochs:
+        recipe = replace(recipe, train=replace(recipe.train, epochs=epochs))
+        save_recipe(output, recipe)
+    if not (output / TRAIN).is_file():
+        collect(recipe, output)
+
+
+@contextlib.contextmanager
+def _prepared(
+    output: Path, strategy: Strategy, prepare: Callable[[], None]
+) -> Iterator[None]:
+    """Lock and prepare a run folder by the worker that writes; the others wait."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(strategy.failures())
+        if strategy.writes:
+            stack.enter_context(locked(output))
+            prepare()
+        strategy.wait()
+        yield
+
+
+def _go_on(output: Path, strategy: Strategy) -> Path:
+    return Trainer(build(load_run_recipe(output), output, strategy)).run()
 
 
 def is_finished(output: Path) -> bool:

@@ -13,6 +13,7 @@ from asr.config.schema import DecodingConfig
 from asr.data import batching
 from asr.data import loader as source_loader
 from asr.data.manifest import Record
+from asr.data.workers import ALONE, Workers
 from asr.decoding.beam_search import Tokens
 from asr.errors import DataError
 from asr.inference.beam_search_decoder import BeamSearchDecoder
@@ -67,6 +68,7 @@ class DevScorer:
             ignored.
         loader: Reads sources.
         batch_length: Padded length decoded at once, in seconds or tokens.
+        workers: Those that share the dev part.
     """
 
     def __init__(
@@ -78,9 +80,10 @@ class DevScorer:
         decoding: DecodingConfig,
         loader: source_loader.SourceLoader,
         batch_length: float,
+        workers: Workers = ALONE,
     ) -> None:
         self.model, self.task, self.loader = model, task, loader
-        self.records = records
+        self.records, self.workers = records, workers
         self.batch_length = batch_length
         self.decoding = replace(decoding, beam_size=1, n_best=1)
 
@@ -95,13 +98,8 @@ class DevScorer:
             `focus` of the attention (see `alignment_quality`). They are empty for an
             empty dev part.
         """
-        loaded = ((record, self.loader.load(record)) for record in self.records)
-        pairs = [(record, source) for record, source in loaded if source is not None]
-        if not pairs:
-            return {}, None
-        pairs.sort(key=lambda pair: len(pair[1]))
-        figures = self._metrics(pairs)
-        shown = self._references(pairs)
+        figures = self._metrics()
+        shown = self._references() if figures else []
         if not shown:
             return figures, None
         inputs, targets = batching.collate(shown, self.task.start)
@@ -120,32 +118,47 @@ class DevScorer:
         figures |= {"monotonicity": monotonicity, "focus": focus}
         return figures, plots.attention_image(weights[0, : lengths[0]])
 
-    def _metrics(self, pairs: list[tuple[Record, np.ndarray]]) -> dict[str, float]:
-        references = [record.text or "" for record, _ in pairs]
+    def _metrics(self) -> dict[str, float]:
+        """Return the scores of the hypotheses of all workers."""
+        if not self.records:
+            return {}
+        own = self.records[self.workers.rank :: self.workers.count]
+        loaded = ((record, self.loader.load(record)) for record in own)
+        pairs = [(record, source) for record, source in loaded if source is not None]
         search = BeamSearchDecoder(
             network_of(self.model, self.task),
             Tokens(self.task.start, self.task.end),
             self.decoding,
         )
-        hypotheses = write_all(search, self.task, pairs, self.batch_length)
-        scores = self.task.metrics(references, hypotheses)
+        texts = write_all(search, self.task, pairs, self.batch_length)
+        references = [record.text or "" for record, _ in pairs]
+        told = self.workers.gather([references, texts])
+        references, texts = (
+            [text for part in told for text in part[i]] for i in (0, 1)
+        )
+        if not references:
+            return {}
+        scores = self.task.metrics(references, texts)
         return {f"dev_{name}": float(value) for name, value in scores.items()}
 
-    def _references(
-        self, pairs: list[tuple[Record, np.ndarray]]
-    ) -> list[tuple[np.ndarray, tuple[int, ...]]]:
-        """Return sources and closed labels of one batch, spread over all lengths."""
-        usable: list[tuple[np.ndarray, tuple[int, ...]]] = []
-        for record, source in pairs:
+    def _references(self) -> list[tuple[np.ndarray, tuple[int, ...]]]:
+        """Return sources and closed labels of one batch, spread over all lengths.
+
+        They are the same for all workers.
+        """
+        usable: list[tuple[Record, tuple[int, ...]]] = []
+        for record in sorted(self.records, key=self.task.length):
             # A character may not be in the training text.
             with contextlib.suppress(DataError):
                 labels = self.task.encode_target(record.text or "")
-                usable.append((source, (*labels, self.task.end)))
+                usable.append((record, (*labels, self.task.end)))
         if not usable:
             return []
-        longest = len(usable[-1][0]) / self.task.rate
+        longest = self.task.length(usable[-1][0])
         count = max(1, int(self.batch_length / max(longest, 1e-9)))
-        return spread(usable[::-1], count)[::-1]  # the longest is one of them
+        chosen = spread(usable[::-1], count)[::-1]  # the longest is one of them
+        loaded = [(self.loader.load(record), labels) for record, labels in chosen]
+        return [(source, labels) for source, labels in loaded if source is not None]
 
     def _losses(self, outputs: dict[str, Any], targets: Any) -> dict[str, float]:
         """Return the loss of each part, and their sum if none lacks its labels."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
 
 from asr.cli import terminal
+from asr.training.cluster import Cluster
 
 RECIPE = """
 name: tiny
 data:
   train: [{path: train.jsonl}]
 """
+
+WORKER = ["--distribute", "tensorflow", "--hosts", "a:1,b:1", "--rank"]
 
 
 @pytest.fixture
@@ -25,13 +30,17 @@ def calls(monkeypatch, public, tmp_path):
     (tmp_path / "runs/tiny/recipe.yaml").write_text(RECIPE)
     monkeypatch.setattr(terminal, "start_backend", lambda: None)
 
-    def train(recipe, output):
-        made.append(("train", recipe, output))
+    def train(recipe, output, cluster):
+        made.append(("train", recipe, output, *([cluster] if cluster else [])))
         return output / "model"
 
-    def resume(output, **changed):
-        made.append(("resume", output, *changed.items()))
+    def resume(output, cluster, **changed):
+        made.append(
+            ("resume", output, *changed.items(), *([cluster] if cluster else []))
+        )
         return output / "model"
+
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")  # --distribute selects another
 
     public("train", train)
     public("resume", resume)
@@ -103,6 +112,14 @@ def test_resume_with_more_epochs(run, calls):
             "unknown key 'sede'; did you mean 'seed'",
         ),
         (["tiny.yaml", "--set", "seed"], 3, "must have the form key.subkey=value"),
+        (["tiny.yaml", "--rank", "0"], 2, "--hosts and --rank go together"),
+        (["tiny.yaml", "--hosts", "a:1", "--rank", "0"], 2, "with --distribute"),
+        (["tiny.yaml", "--distribute", "jax"], 2, "or the variable TF_CONFIG"),
+        ([*WORKER, "2", "tiny.yaml"], 2, "the rank must be from 0 to 1, got 2"),
+        ([*WORKER, "0", "tiny.yaml", "--estimate"], 2, "neither --output nor workers"),
+        (["tiny.yaml", "--workers", "2"], 2, "apply only to --estimate"),
+        (["tiny.yaml", "--estimate", "--network", "10"], 2, "'10' is no rate; write"),
+        (["tiny.yaml", "--estimate", "--network", "0Gb"], 2, "'0Gb' is no rate"),
     ],
 )
 def test_what_cannot_be_is_refused(run, calls, arguments, status, message):
@@ -110,3 +127,42 @@ def test_what_cannot_be_is_refused(run, calls, arguments, status, message):
     assert (ended.status, ended.out, calls) == (status, "", [])
     assert message in ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_a_worker(run, calls):
+    assert run("train", "tiny.yaml", *WORKER, "1").status == 0
+    assert run("train", "--resume", "runs/tiny", *WORKER, "0").status == 0
+    (*_, first), (*_, second) = calls
+    assert first == Cluster("tensorflow", ("a:1", "b:1"), 1)
+    assert second.rank == 0
+
+
+def test_workers_of_the_environment(run, calls, monkeypatch):
+    config = {"cluster": {"worker": ["a:1", "b:1"]}, "task": {"type": "worker"}}
+    config["task"]["index"] = 1
+    monkeypatch.setenv("TF_CONFIG", json.dumps(config))
+    assert run("train", "tiny.yaml", "--distribute", "jax").status == 0
+    assert calls[0][-1] == Cluster("jax", ("a:1", "b:1"), 1)
+    assert os.environ["KERAS_BACKEND"] == "jax"
+    run("train", "tiny.yaml")  # the variable alone distributes nothing
+    assert len(calls[1]) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "bits"), [("10Gb", 1e10), ("100Mb", 1e8), ("2.5Gb/s", 2.5e9)]
+)
+def test_a_network(run, calls, public, text, bits):
+    seen = []
+
+    class Needs:
+        def summary(self):
+            return "little"
+
+    def estimate(recipe, **given):
+        seen.append(given)
+        return Needs()
+
+    public("estimate", estimate)
+    options = ["--estimate", "--workers", "8", "--network", text]
+    assert run("train", "tiny.yaml", *options) == (0, "little\n", "")
+    assert seen == [{"workers": 8, "network": bits}]

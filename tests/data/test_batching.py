@@ -18,7 +18,6 @@ from asr.audio.augmentation import WaveformAugmentation
 from asr.config.schema import AugmentConfig
 from asr.data.batching import (
     Example,
-    as_dataset,
     augmented_lengths,
     batches,
     collate,
@@ -26,6 +25,7 @@ from asr.data.batching import (
 )
 from asr.data.loader import SourceLoader
 from asr.data.manifest import Utterance
+from asr.data.workers import ALONE, Workers
 from asr.errors import AudioError, DataError
 
 RATE = 1000
@@ -142,7 +142,8 @@ def make(count=12, **options):
 
 def run(examples, plan, options, read=samples_of, **loader):
     loader = SourceLoader(read, **loader)
-    return list(batches(examples, plan, loader, **options)), loader
+    found = batches(examples, plan, loader, **options)
+    return [(batch.inputs, batch.targets) for batch in found], loader
 
 
 def assert_same(found, expected):
@@ -179,9 +180,14 @@ def test_clips_have_the_speeds_of_their_epoch():
         assert inputs["source_lengths"] == expected
 
 
-@pytest.mark.parametrize("fixed_shapes", [False, True])
-def test_phones_come_with_their_clips(fixed_shapes):
-    examples, plan, options = make(fixed_shapes=fixed_shapes)
+class FixedShapes(Workers):
+    fixed_shapes = True
+
+
+@pytest.mark.parametrize("workers", [ALONE, FixedShapes()])
+def test_phones_come_with_their_clips(workers):
+    examples, plan, options = make(workers=workers)
+    fixed_shapes = workers.fixed_shapes
     examples = with_phones(examples)
     found, _ = run(examples, plan, options)
     for (_, targets), indices in zip(found, plan, strict=True):
@@ -365,8 +371,10 @@ def test_round_up_length(length, bits):
 
 @given(samples=st.integers(1, 5000), labels=st.integers(1, 300))
 def test_fixed_shapes_are_few_and_not_much_larger(samples, labels):
-    pairs = [(np.zeros(samples, "float32"), (3,) * labels)]
-    inputs, targets = collate(pairs, START, fixed_shapes=True)
+    utterance = Utterance(Path("0.wav"), "text", samples / RATE, id="0")
+    examples = [Example(utterance, (3,) * labels, samples / RATE)]
+    options = {"start_token": START, "workers": FixedShapes()}
+    ((inputs, targets),), _ = run(examples, [np.array([0])], options)
     for length, size in (
         (samples, inputs["source"].shape[1]),
         (labels, targets["labels"].shape[1]),
@@ -375,22 +383,55 @@ def test_fixed_shapes_are_few_and_not_much_larger(samples, labels):
         assert size % (1 << max(size.bit_length() - 3, 0)) == 0
 
 
-@pytest.mark.parametrize("phones", [False, True])
-def test_a_dataset_of_ragged_batches(phones):
-    """Lengths that differ from batch to batch, over and over again."""
-    examples, plan, options = make()
-    if phones:
-        examples = with_phones(examples)
+class Several(Workers):
+    """Workers that run one after the other: each tells what the others would."""
 
-    def fresh():
-        return batches(examples, plan, SourceLoader(samples_of), **options)
+    def __init__(self, rank, count, equal_rows, facts):
+        self.rank, self.count, self.equal_rows = rank, count, equal_rows
+        self.facts, self.told = facts, []
 
-    dataset = as_dataset(fresh, phones=phones)
-    expected = list(fresh())
-    assert all(("phones" in targets) == phones for _, targets in expected)
-    for _ in range(2):
-        found = [
-            tuple({name: t.numpy() for name, t in part.items()} for part in batch)
-            for batch in dataset
-        ]
-        assert_same(found, expected)
+    def all_gather(self, numbers):
+        self.told.append(numbers)
+        return (
+            self.facts[len(self.told) - 1] if self.facts else np.tile(numbers, (9, 1))
+        )
+
+
+def shares(count, equal_rows, examples, plan, options):
+    """Return the batches of each worker."""
+
+    def share(rank, facts):
+        workers = Several(rank, count, equal_rows, facts)
+        loader = SourceLoader(samples_of)
+        found = batches(examples, plan, loader, workers=workers, **options)
+        return list(found), workers.told
+
+    told = [share(rank, [])[1] for rank in range(count)]
+    facts = [np.stack(row) for row in zip(*told, strict=True)]
+    return [share(rank, facts)[0] for rank in range(count)]
+
+
+@pytest.mark.parametrize("equal_rows", [False, True])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_workers_share_each_batch(count, equal_rows):
+    examples, plan, options = make(distort=AT_SOME_SPEED)
+    examples = with_phones(examples)
+    whole = list(batches(examples, plan, SourceLoader(samples_of), **options))
+    parts = shares(count, equal_rows, examples, plan, options)
+    assert {len(part) for part in parts} == {len(whole)}
+    for expected, *found in zip(whole, *parts, strict=True):
+        rows = [int((part.targets["label_lengths"] > 0).sum()) for part in found]
+        assert sum(rows) == expected.total == len(expected.inputs["source"])
+        assert [part.first for part in found] == [sum(rows[:i]) for i in range(count)]
+        for part, real in zip(found, rows, strict=True):
+            size = max(rows) if equal_rows else max(real, 1)
+            assert (part.number, part.total) == (expected.number, expected.total)
+            for mine, all_rows in zip(part[:2], expected[:2], strict=True):
+                assert mine.keys() == all_rows.keys()
+                for name, array in mine.items():
+                    assert len(array) == size
+                    theirs = all_rows[name][part.first :][:real]
+                    np.testing.assert_array_equal(array[:real], theirs)
+            # A row that fills up a share has neither labels nor phones.
+            assert not part.targets["label_lengths"][real:].any()
+            assert (part.targets["phone_lengths"][real:] == -1).all()

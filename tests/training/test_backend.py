@@ -1,4 +1,4 @@
-"""Training on other backends, several devices and in mixed precision."""
+"""Training on another backend and in mixed precision."""
 
 from __future__ import annotations
 
@@ -27,17 +27,6 @@ SMALL = [
     "model.attention.units=8", "model.encoder.memory_units=16",
     "model.frontend.mels=16",
 ]  # fmt: skip
-
-# Two devices where there is one processor.
-MIRRORED = """
-import sys
-import tensorflow as tf
-cpu = tf.config.list_physical_devices("CPU")[0]
-part = tf.config.LogicalDeviceConfiguration()
-tf.config.set_logical_device_configuration(cpu, [part, part])
-from asr.cli.main import main
-sys.exit(main(sys.argv[1:]))
-"""
 
 
 def run(tones: Path, program: list[str], **environment: str) -> str:
@@ -70,13 +59,6 @@ def test_jax_trains_what_inference_loads(tones, tiny_recipe, tmp_path):
     whole = ["--set", "data.batch_length=60"]
     program = ["-m", "asr", *options(tmp_path / "run", tiny_recipe), *whole]
     told = run(tones, program, KERAS_BACKEND="jax")
-    assert "epoch 2/2  " in told
-    check(tmp_path / "run" / MODEL)
-
-
-def test_several_devices_share_a_batch(tones, tiny_recipe, tmp_path):
-    program = ["-c", MIRRORED, *options(tmp_path / "run", tiny_recipe)]
-    told = run(tones, program, KERAS_BACKEND="tensorflow")
     assert "epoch 2/2  " in told
     check(tmp_path / "run" / MODEL)
 

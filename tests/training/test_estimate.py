@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from asr.cli.main import main
 from asr.config.loading import load_recipe
 from asr.errors import DataError, RecipeError
-from asr.training.estimate import Estimate, _sample, estimate
+from asr.training.estimate import Estimate, _sample, estimate, ring_seconds
 from asr.training.run_folder import load_run_recipe
+from asr.training.trainer import Trainer
 
 
 @pytest.fixture
@@ -94,15 +96,44 @@ def test_the_summary():
         epochs=60,
         steps=1200,
         step_seconds=2.0,
+        exchange_seconds=0.0,
         epoch_seconds=2400.0,
         memory=4_000_000_000,
         checkpoint=54_000_000,
         timed=9,
+        workers=1,
     )
     text = seconds.summary()
     for part in ("3.4 M", "100.6 h", "2.00 s", "40 min", "40.0 h", "4.0 GB", "54 MB"):
         assert part in text
+    assert "workers" not in text
     assert seconds.to_json()["seconds"] == 144_000
+    several = replace(seconds, workers=4, exchange_seconds=0.25).summary()
+    assert "workers 4; in each step they add up their gradients in 0.250 s\n" in several
+
+
+def test_a_ring_by_hand():
+    """Four workers send six quarters of 100 MB each, at 1 Gb/s and 0.2 ms a message."""
+    assert ring_seconds(100_000_000, 4, 1e9) == pytest.approx(6 * 0.2 + 6 * 0.0002)
+    assert ring_seconds(100_000_000, 1, 1e9) == 0
+
+
+def test_workers_share_a_batch(tiny_recipe, here, monkeypatch):
+    trained = []
+
+    def steps(self, plan):
+        trained.append([len(batch) for batch in plan])
+        yield len(plan), {"loss": 1.0}
+
+    monkeypatch.setattr(Trainer, "steps", steps)
+    recipe = load_recipe(tiny_recipe, ["data.batch_length=60"])
+    alone, four = estimate(recipe), estimate(recipe, workers=4, network=1e6)
+    assert trained == [[16], [16], [4], [4]]
+    assert (alone.steps, four.steps, four.workers) == (1, 1, 4)
+    assert alone.exchange_seconds == 0
+    size = 4 * four.parameters
+    assert four.exchange_seconds == pytest.approx(ring_seconds(size, 4, 1e6))
+    assert four.epoch_seconds >= four.exchange_seconds
 
 
 def test_command(tiny_texts, monkeypatch, capsys):

@@ -22,10 +22,10 @@ from asr.storage.keras_model import build
 from asr.tasks.speech_recognition import SpeechRecognition
 from asr.text.tokenizers import CharacterTokenizer
 from asr.training import trainer
-from asr.training.backend import devices
 from asr.training.checkpoint import save_state
 from asr.training.optimizers import build_optimizer
 from asr.training.run_folder import CHECKPOINT, MODEL, load_run_recipe
+from asr.training.strategies import connect
 from asr.training.train import begin, resume, train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,10 +93,11 @@ def test_no_gradient_is_a_sum_of_three():
         encoder=dataclasses.replace(recipe.model.encoder, **small[1]),
     )
     task = SpeechRecognition(CharacterTokenizer(("A", "B")), config, "none-1")
-    with devices():
-        model = build(task, augment=recipe.augment)
+    strategy = connect()
+    model = build(task, augment=recipe.augment)
     model.compile(optimizer=build_optimizer(recipe.train, 100))
     model.optimizer.build(model.trainable_variables)
+    strategy.attach(model)
     shapes = {"source": 2, "source_lengths": 1, "tokens": 2}
     inputs = {
         name: tf.TensorSpec([None] * rank, "float32" if name == "source" else "int32")
@@ -106,13 +107,13 @@ def test_no_gradient_is_a_sum_of_three():
         "labels": tf.TensorSpec([None, None], "int32"),
         "label_lengths": tf.TensorSpec([None], "int32"),
     }
-    step = tf.function(lambda x, y: model.train_step((x, y)))
-    graph = step.get_concrete_function(inputs, targets).graph.as_graph_def()
+    step = tf.function(strategy._train)
+    graph = step.get_concrete_function(inputs, targets, 0, 2).graph.as_graph_def()
     nodes = [*graph.node, *(n for f in graph.library.function for n in f.node_def)]
     sums = [node for node in nodes if node.op == "AddN"]
     assert sums
     assert not [node.name for node in sums if len(node.input) > 2]
-    # The pass that would join sums of two is off; see `devices`.
+    # The pass that would join sums of two is off; see `SingleStrategy`.
     options = tf.config.optimizer.get_experimental_options()
     assert options["arithmetic_optimization"] is False
 

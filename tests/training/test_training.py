@@ -36,6 +36,7 @@ from asr.training.run_folder import (
     load_run_recipe,
     save_recipe,
 )
+from asr.training.strategies import connect
 from asr.training.validation import DevScorer
 
 SCORE = DevScorer.score
@@ -105,8 +106,8 @@ def stop(monkeypatch):
     stopped = []
 
     def after(count: int) -> None:
-        def count_step(self, plan, logs):
-            step(self, plan, logs)
+        def count_step(self, *position):
+            step(self, *position)
             if self.training.progress.step == count and not stopped:
                 stopped.append(count)
                 self._save()  # like a time-based checkpoint
@@ -346,7 +347,7 @@ def test_words_that_the_lexicon_lacks(recipe, lexicon, tones, tmp_path, caplog):
     keys = lexicon(without=word)
     lacking = sum(word in entry.text.split() for entry in entries)
     train.begin(recipe(*keys), tmp_path / "a")
-    run = setup.build(recipe(*keys), tmp_path / "a")
+    run = setup.build(recipe(*keys), tmp_path / "a", connect())
     assert len(run.data.examples) == len(entries) - lacking
     expected = (
         f"left out {lacking} of the training data: a word that data.lexicon lacks"
@@ -393,14 +394,14 @@ def test_more_phones_than_frames(recipe, lexicon, tones, tmp_path, caplog):
     name = word.split()[0]
     path.write_text("\n".join([f"{name} " + "A B " * 200, *rest]))
     train.begin(recipe(*keys), tmp_path / "a")
-    examples = setup.build(recipe(*keys), tmp_path / "a").data.examples
+    examples = setup.build(recipe(*keys), tmp_path / "a", connect()).data.examples
     texts = [entry.text.split() for entry in read_manifest(tones / "clips.jsonl")]
     long = sum(name in text for text in texts)
     assert len(examples) == len(texts) - long
     assert f"left out {long} of the training data: more phones than" in caplog.text
     # What is read is the run's own, whatever becomes of the recipe's.
     path.unlink()
-    again = setup.build(recipe(*keys), tmp_path / "a").data.examples
+    again = setup.build(recipe(*keys), tmp_path / "a", connect()).data.examples
     assert len(again) == len(examples)
 
 
@@ -535,8 +536,8 @@ def test_weights_that_are_no_numbers_replace_no_checkpoint(
     """The loss of a batch is known before what its update did to the weights."""
     step = trainer.Trainer._count_step
 
-    def count_step(self, plan, logs):
-        step(self, plan, logs)
+    def count_step(self, *position):
+        step(self, *position)
         if self.training.progress.step == 3:
             weight = self.training.model.trainable_variables[0]
             weight.assign(weight * np.nan)
@@ -732,7 +733,7 @@ def test_unknown_fault_in_the_step_is_not_hidden(toy, recipe, monkeypatch, tmp_p
     def fail(*_, **__):
         raise ZeroDivisionError("of its own")
 
-    monkeypatch.setattr(Toy, "fit", fail)
+    monkeypatch.setattr(Toy, "compute_loss", fail)
     with pytest.raises(ZeroDivisionError, match="of its own"):
         train.train(recipe(), tmp_path / "run")
 

@@ -19,6 +19,7 @@ from asr.config.schema import (
 from asr.data import loader as source_loader
 from asr.data.batching import collate
 from asr.data.manifest import Utterance
+from asr.data.workers import ALONE
 from asr.decoding.beam_search import Hypotheses
 from asr.errors import AudioError
 from asr.storage.keras_model import build
@@ -79,6 +80,7 @@ def scorer(monkeypatch):
         scorer.loader = source_loader.SourceLoader(read)
         scorer.records = [Utterance(Path(n), t, s, id=n) for n, t, s in clips]
         scorer.batch_length, scorer.decoding = 4.0, DecodingConfig()
+        scorer.workers = ALONE
         return scorer
 
     return make

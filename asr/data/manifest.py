@@ -133,7 +133,7 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
     Raises:
         OutputError: The file cannot be written.
     """
-    folder = _absolute(Path(path).parent)
+    folder = absolute(Path(path).parent)
     return write_json_lines(path, (manifest_entry(x, folder) for x in utterances))
 
 
@@ -187,7 +187,7 @@ def audio_entry(audio: Path | ShardClip, folder: Path | None) -> dict[str, Any]:
     def name(path: Path) -> str:
         if (address := address_in(path)) or folder is None:
             return address or str(path)
-        path = _absolute(path)
+        path = absolute(path)
         below = path.is_relative_to(folder)
         return (path.relative_to(folder) if below else path).as_posix()
 
@@ -210,8 +210,8 @@ def _clip(name: str, entry: dict[str, Any], folder: Path) -> ShardClip:
     return replace(clip, shard=address_in(path) or str(path))
 
 
-def _absolute(path: Path) -> Path:
-    # Not Path.resolve: links in a corpus stay links.
+def absolute(path: str | Path) -> Path:
+    """Return an absolute path; links in a corpus stay links, unlike `Path.resolve`."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 

@@ -66,8 +66,44 @@ class Result:
         }
 
 
+class SpeechScores:
+    """Scores as JSON data and as text: what `Evaluation` and corpora in parts share."""
+
+    report: Any
+    audio_seconds: float
+    rtf: Any
+    normalizer: str
+    unreadable: int
+    calibration_error: Any
+
+    def to_json(self, *shown: Any) -> dict[str, Any]:
+        """Return all scores as JSON data; arguments as for the report."""
+        error = self.calibration_error
+        return {
+            **self.report.to_json(*shown),
+            "audio_seconds": round(self.audio_seconds, 3),
+            "rtf": round(self.rtf, 5),
+            "normalizer": self.normalizer,
+            "unreadable": self.unreadable,
+            "calibration_error": None if error is None else round(error, 5),
+        }
+
+    def summary(self, *shown: Any) -> str:
+        """Return all scores as text; arguments as for the report."""
+        text = (
+            f"{self.report.summary(*shown)}\n"
+            f"audio      {self.audio_seconds:.1f} s, real-time factor {self.rtf:.4f}\n"
+            f"normalizer {self.normalizer}"
+        )
+        if self.calibration_error is not None:
+            text += f"\nconfidence off by {100 * self.calibration_error:.1f} % (ECE)"
+        if self.unreadable:
+            text += f"\nunreadable {self.unreadable}, scored as empty"
+        return text
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(SpeechScores):
     """Scores of a model on a set of recordings.
 
     Attributes:
@@ -109,31 +145,6 @@ class Evaluation:
     def score(self) -> Score:
         """Error counts and rates of all utterances together."""
         return self.report.score
-
-    def to_json(self, by: Sequence[str] = (), errors: int = 0) -> dict[str, Any]:
-        """Return all scores as JSON data; see `ScoreReport.to_json`."""
-        error = self.calibration_error
-        return {
-            **self.report.to_json(by, errors),
-            "audio_seconds": round(self.audio_seconds, 3),
-            "rtf": round(self.rtf, 5),
-            "normalizer": self.normalizer,
-            "unreadable": self.unreadable,
-            "calibration_error": None if error is None else round(error, 5),
-        }
-
-    def summary(self, by: Sequence[str] = (), errors: int = 0) -> str:
-        """Return all scores as text; see `ScoreReport.summary`."""
-        text = (
-            f"{self.report.summary(by, errors)}\n"
-            f"audio      {self.audio_seconds:.1f} s, real-time factor {self.rtf:.4f}\n"
-            f"normalizer {self.normalizer}"
-        )
-        if self.calibration_error is not None:
-            text += f"\nconfidence off by {100 * self.calibration_error:.1f} % (ECE)"
-        if self.unreadable:
-            text += f"\nunreadable {self.unreadable}, scored as empty"
-        return text
 
 
 def evaluate(

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import threading
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -110,12 +111,15 @@ class Pool:
                 "object_store_memory": _OBJECT_STORE,
             }
         try:
-            with _kept_sigterm():
+            with _kept_sigterm(), warnings.catch_warnings(action="ignore"):
                 self._ray.init(address=self.address, **options)
         except (ConnectionError, ValueError) as error:
             self._stack.close()
             first = str(error).partition("\n")[0]
-            raise UsageError(f"no Ray cluster at {self.address}: {first}") from error
+            hint = "if it asks for a token, set RAY_AUTH_MODE=token"
+            raise UsageError(
+                f"no Ray cluster at {self.address}: {first}; {hint}"
+            ) from error
         self._stack.callback(self._ray.shutdown)
 
     def __enter__(self) -> Pool:
@@ -154,7 +158,13 @@ class Pool:
 
     def _start(self) -> None:
         """Start a worker."""
-        worker = self._actor.remote(self.job, self.output)
+        try:
+            worker = self._actor.remote(self.job, self.output)
+        except ModuleNotFoundError as error:  # by way of ray://
+            raise UsageError(
+                f"the cluster lacks the package {error.name}; install this release of "
+                "asr on all its machines"
+            ) from error
         self._busy[worker.open.remote()] = worker, None
 
     def _next(self, source: Iterator[Unit]) -> _Task | None:

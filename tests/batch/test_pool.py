@@ -96,4 +96,7 @@ def test_no_cluster_is_a_usage_error(tmp_path, monkeypatch):
     pool = Pool(NamesJob(), str(tmp_path), "ray://nowhere:1")
     with pytest.raises(UsageError) as raised:
         pool.start()
-    assert str(raised.value) == "no Ray cluster at ray://nowhere:1: nothing answers"
+    assert str(raised.value) == (
+        "no Ray cluster at ray://nowhere:1: nothing answers; if it asks for a token, "
+        "set RAY_AUTH_MODE=token"
+    )

@@ -68,6 +68,7 @@ _SERVING = ("multipart", "python_multipart", "starlette", "uvicorn", "websockets
 EXTRAS = {
     **dict.fromkeys((*_TRAINING, "tensorflow"), "train"),
     **dict.fromkeys(_SERVING, "serve"),
+    "ray": "cluster",
 }
 """Extra of the distribution that installs each optional package."""
 
@@ -78,9 +79,12 @@ def install_hint(extra: str) -> str:
 
 
 def address_in(path: str | Path) -> str | None:
-    """Return the address that a path stands for, with the slash `Path` dropped."""
+    """Return the address that a path stands for, with the slashes `Path` dropped."""
     found = _ADDRESS.search(str(path))
-    return f"{found[1]}://{found[2]}" if found else None
+    if not found:
+        return None
+    host = "/" if found[1] == "file" else ""  # an empty one
+    return f"{found[1]}://{host}{found[2]}"
 
 
 def cannot_read(path: str | Path, reason: str) -> str:

@@ -19,8 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = [
     "errors", "arrays", "files", "config", "text", "formats", "audio", "metrics",
     "model", "layers", "decoding", "runtime", "data", "corpora", "reports", "tasks",
-    "storage", "language_model", "inference", "evaluation", "deployment", "training",
-    "cli", "__main__",
+    "storage", "language_model", "inference", "evaluation", "batch", "deployment",
+    "training", "cli", "__main__",
 ]  # fmt: skip
 """In the order of imports: a package imports only what stands before it."""
 

@@ -15,7 +15,7 @@ from asr.cli.alignments import write_alignments
 from asr.cli.options import COUNT, option
 from asr.config.schema import LANGUAGE_MODEL, LINES, SourceConfig
 from asr.corpora import corpus as known
-from asr.corpora import detect
+from asr.corpora import detect, only_subset
 from asr.corpora.text import TEXT_CORPORA, text_corpus
 from asr.data.text_files import write_json_lines
 from asr.errors import AsrError, UsageError
@@ -142,7 +142,7 @@ def _write_files(
         kind = request.corpus or detect(request.data)
         facts = {
             "corpus": f"{request.data} ({kind})",
-            "subset": request.subset or _only_subset(kind, request.data),
+            "subset": request.subset or only_subset(kind, request.data),
             "limit": request.limit or "none",
             "command": terminal.command_line(),
         }
@@ -170,14 +170,14 @@ def _texts(request: SimpleNamespace) -> Iterable[str]:
     recordings = data.is_dir() or data.suffix == ".jsonl"
     corpus = request.corpus or (detect(data) if recordings else LINES)
     if subset is None and corpus not in {LINES, *TEXT_CORPORA}:
-        subset = _only_subset(corpus, data)
+        subset = only_subset(corpus, data)
     path, limit = str(data.resolve()), request.limit or 0
     return asr.read_texts([SourceConfig(path, corpus, subset or "all", limit=limit)])
 
 
 def _score_texts(request: SimpleNamespace) -> TextEvaluation:
     if request.data.is_dir() and request.subset is None:
-        raise UsageError(f"{request.data}: name the part to score, --subset")
+        raise UsageError(f"{request.data}: name the part, --subset")
     read = text_corpus(request.corpus or "pairs")
     pairs = list(islice(read(request.data, request.subset or ""), request.limit))
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
@@ -203,13 +203,5 @@ def _utterances(request: SimpleNamespace) -> Iterator[Utterance]:
             f"--corpus must hold recordings for this model, got texts: {request.corpus}"
         )
     name = request.corpus or detect(request.data)
-    subset = request.subset or _only_subset(name, request.data)
+    subset = request.subset or only_subset(name, request.data)
     return known(name).read(request.data, subset)
-
-
-def _only_subset(corpus: str, data: Path) -> str:
-    subsets = known(corpus).subsets(data)
-    if len(subsets) > 1:
-        names = ", ".join(subsets)
-        raise UsageError(f"{data}: name the part to score, --subset one of {names}")
-    return "".join(subsets)  # the reader reports a folder without subsets

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "transcribe": "Transcribe recordings.",
     "listen": "Transcribe the microphone.",
+    "batch": "Transcribe, score or prepare a large corpus on many machines.",
     "serve": "Transcribe and translate over HTTP, with a web page.",
     "align": "Find the time of each word of a known text.",
     "translate": "Translate texts.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from asr.cli import terminal
 from asr.errors import OutputError, UsageError
 from asr.files import atomic_write, check_folder
+from asr.formats.named import named_json, named_txt
 from asr.formats.writers import WORD_FORMATS, WRITERS
 
 if TYPE_CHECKING:
@@ -84,10 +84,10 @@ def print_transcript(
     `audio_filepath`.
     """
     text = WRITERS[output_format](transcript, layout)
-    if output_format == "json":
-        text = _named_json(text, name)
+    if name is not None and output_format == "json":
+        text = named_json(text, {"audio_filepath": name})
     elif name is not None and output_format == "txt":
-        text = f"{name}: {transcript.text}".rstrip() + "\n"
+        text = named_txt(transcript, name)
     click.echo(_printable(text), nl=False)
     terminal.flush_stdout()  # a reader of the pipe gets each text at once
 
@@ -114,15 +114,9 @@ def write_transcript(
         make_folder(path.parent)
         with atomic_write(path) as file:
             text = WRITERS[kind](transcripts[kind], layout)
-            file.write(_named_json(text, name) if kind == "json" else text)
+            named = kind == "json"
+            file.write(named_json(text, {"audio_filepath": name}) if named else text)
     return list(files.values())
-
-
-def _named_json(text: str, name: str | None) -> str:
-    if name is None:
-        return text
-    named = {"audio_filepath": name, **json.loads(text)}
-    return json.dumps(named, ensure_ascii=False) + "\n"
 
 
 def without_outputs(

@@ -185,7 +185,7 @@ def _prepare_speech(
                     request.shards_to or str(output),
                     manifest.stem,
                     request.shards,
-                    on_unreadable=preparation.drop_unreadable,
+                    on_unreadable=preparation.report.drop_unreadable,
                 )
             write_manifest(manifest, utterances)
             reports[subset] = {

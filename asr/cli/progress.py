@@ -26,10 +26,12 @@ class AudioProgress(NamedTuple):
     Attributes:
         advance: To call with seconds of finished audio.
         hidden: Context in which results may be printed to the terminal of the bar.
+        skip: To call with seconds that were finished before; they have no speed.
     """
 
     advance: Callable[[float], None]
     hidden: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
+    skip: Callable[[float], None] = lambda _: None
 
 
 @contextlib.contextmanager
@@ -45,7 +47,7 @@ def progress(total: int | None, unit: str) -> Iterator[Callable[[], None]]:
 
 @contextlib.contextmanager
 def audio_progress(
-    total: float | None, *, as_json: bool = False
+    total: float | None, *, as_json: bool = False, label: str = "transcribing"
 ) -> Iterator[AudioProgress]:
     """Show seconds of finished audio, with speed and remaining time.
 
@@ -53,6 +55,7 @@ def audio_progress(
         total: Seconds of audio; None if unknown.
         as_json: Write JSON lines instead of a bar, at most one a second and one at the
             end. Keys: `done`, `total`, `left` (seconds) and `speed`.
+        label: What is done, in front of the bar.
 
     Yields:
         What to report to.
@@ -60,7 +63,7 @@ def audio_progress(
     if as_json:
         lines = _JsonProgress(total)
         try:
-            yield AudioProgress(lines.advance)
+            yield AudioProgress(lines.advance, skip=lines.skip)
         finally:
             lines.write()
         return
@@ -68,15 +71,20 @@ def audio_progress(
         yield AudioProgress(lambda _: None)
         return
     with _bar("{task.fields[clock]}", "{task.fields[speed]}", _TIME_LEFT) as bar:
-        task = bar.add_task("transcribing", total=total, clock="", speed="")
-        started = time.monotonic()
+        task = bar.add_task(label, total=total, clock="", speed="")
+        started, skipped = time.monotonic(), 0.0
         ends = f" of {_clock(total)}" if total else ""
 
         def advance(seconds: float) -> None:
             bar.advance(task, seconds)
             done = bar.tasks[task].completed
-            speed = done / max(time.monotonic() - started, 1e-3)
+            speed = (done - skipped) / max(time.monotonic() - started, 1e-3)
             bar.update(task, clock=_clock(done) + ends, speed=f"{speed:.0f}x")
+
+        def skip(seconds: float) -> None:
+            nonlocal skipped
+            skipped += seconds
+            advance(seconds)
 
         @contextlib.contextmanager
         def hidden() -> Iterator[None]:
@@ -86,7 +94,7 @@ def audio_progress(
             finally:
                 bar.start()
 
-        yield AudioProgress(advance, hidden)
+        yield AudioProgress(advance, hidden, skip)
 
 
 def _clock(seconds: float) -> str:
@@ -99,7 +107,7 @@ class _JsonProgress:
     """Writes progress as JSON lines on standard error."""
 
     def __init__(self, total: float | None) -> None:
-        self._total, self._done = total, 0.0
+        self._total, self._done, self._skipped = total, 0.0, 0.0
         self._started = self._written = time.monotonic()
 
     def advance(self, seconds: float) -> None:
@@ -108,10 +116,16 @@ class _JsonProgress:
         if time.monotonic() - self._written >= 1.0:
             self.write()
 
+    def skip(self, seconds: float) -> None:
+        """Add seconds that were finished before."""
+        self._skipped += seconds
+        self.advance(seconds)
+
     def write(self) -> None:
         """Write a line."""
         self._written = time.monotonic()
-        speed = self._done / max(self._written - self._started, 1e-3)
+        worked = self._done - self._skipped
+        speed = worked / max(self._written - self._started, 1e-3)
         total = self._total
         left = (
             None if total is None or not speed else max(0, total - self._done) / speed

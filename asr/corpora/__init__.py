@@ -18,7 +18,7 @@ from asr.corpora.vctk import VCTK
 from asr.errors import DataError, UsageError, cannot_read, did_you_mean
 from asr.files import is_there
 
-__all__ = ["CORPORA", "Corpus", "corpus", "detect"]
+__all__ = ["CORPORA", "Corpus", "corpus", "detect", "only_subset"]
 
 CORPORA: dict[str, Corpus] = {
     corpus.name: corpus
@@ -70,3 +70,16 @@ def detect(root: Path) -> str:
         if reader.subsets(root):
             return name
     raise DataError(f"{root}: no corpus of a known kind; known: {', '.join(CORPORA)}")
+
+
+def only_subset(name: str, root: Path) -> str:
+    """Return the only subset in the folder of a corpus; "" if there is none.
+
+    Raises:
+        UsageError: There are several.
+    """
+    subsets = corpus(name).subsets(root)
+    if len(subsets) > 1:
+        names = ", ".join(subsets)
+        raise UsageError(f"{root}: name the part, --subset one of {names}")
+    return "".join(subsets)  # the reader reports a folder without subsets

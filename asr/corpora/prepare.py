@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from asr.audio import io as audio_io
 from asr.audio.shard_clip import ShardClip
 from asr.corpora import corpus
+from asr.corpora.base import Row
 from asr.data.manifest import Utterance
 from asr.data.text_files import DamagedRow
 from asr.errors import AudioError, DataError
@@ -55,6 +56,12 @@ class Report:
     def drop_row(self, row: DamagedRow) -> None:
         """Count a damaged row."""
         self.dropped.setdefault(DAMAGED, []).append(str(row))
+
+    def drop_unreadable(self, utterance: Utterance) -> None:
+        """Count a kept utterance as dropped, because it cannot be decoded."""
+        self.kept -= 1
+        self.hours -= (utterance.duration or 0.0) / 3600
+        self.drop(utterance, _UNREADABLE)
 
     def summary(self) -> str:
         """Return the counts as one line."""
@@ -110,19 +117,9 @@ class Preparation:
             DataError: The subset is missing, malformed, or has no usable utterance.
         """
         self.report = report = Report()
-        speakers: set[str] = set()
-        characters: set[str] = set()
-        for utterance, length in self._lengths():
-            checked = _check(utterance, length)
-            if isinstance(checked, str):
-                report.drop(utterance, checked)
-                continue
-            report.kept += 1
-            report.hours += (checked.duration or 0.0) / 3600
-            speakers.update(filter(None, [checked.speaker]))
-            characters.update(checked.text or "")
-            yield checked
-        report.speakers, report.characters = len(speakers), "".join(sorted(characters))
+        yield from usable_utterances(
+            self._corpus.rows(self._root, self._subset), report
+        )
         if not (report.kept or report.dropped):
             raise DataError(f"{self._root}: no utterances in {self._subset}")
         if not report.kept:
@@ -130,30 +127,49 @@ class Preparation:
                 f"{self._root}: nothing usable in {self._subset}: {report.summary()}"
             )
 
-    def drop_unreadable(self, utterance: Utterance) -> None:
-        """Count a yielded utterance as dropped, because it cannot be decoded."""
-        self.report.kept -= 1
-        self.report.hours -= (utterance.duration or 0.0) / 3600
-        self.report.drop(utterance, _UNREADABLE)
 
-    def _lengths(self) -> Iterator[tuple[Utterance, float | str]]:
-        """Yield utterances with the result of `_length` for their recordings."""
-        waiting: deque[tuple[Utterance, Future[float | str]]] = deque()
-        with ThreadPoolExecutor(_THREADS) as pool:
-            for utterance in self._corpus.rows(self._root, self._subset):
-                if isinstance(utterance, DamagedRow):
-                    self.report.drop_row(utterance)
-                    continue
-                # Neighbours are often segments of one recording.
-                if waiting and _source(waiting[-1][0]) == _source(utterance):
-                    waiting.append((utterance, waiting[-1][1]))
-                else:
-                    waiting.append((utterance, pool.submit(_length, utterance)))
-                if len(waiting) > _AHEAD:
-                    first, length = waiting.popleft()
-                    yield first, length.result()
-            for first, length in waiting:
+def usable_utterances(rows: Iterable[Row], report: Report) -> Iterator[Utterance]:
+    """Yield the usable ones of some rows, each with its duration; see `Preparation`.
+
+    Args:
+        rows: Rows of a corpus.
+        report: Counts; complete after the iteration.
+    """
+    speakers: set[str] = set()
+    characters: set[str] = set()
+    for utterance, length in _lengths(rows, report):
+        checked = _check(utterance, length)
+        if isinstance(checked, str):
+            report.drop(utterance, checked)
+            continue
+        report.kept += 1
+        report.hours += (checked.duration or 0.0) / 3600
+        speakers.update(filter(None, [checked.speaker]))
+        characters.update(checked.text or "")
+        yield checked
+    report.speakers, report.characters = len(speakers), "".join(sorted(characters))
+
+
+def _lengths(
+    rows: Iterable[Row], report: Report
+) -> Iterator[tuple[Utterance, float | str]]:
+    """Yield utterances with the result of `_length` for their recordings."""
+    waiting: deque[tuple[Utterance, Future[float | str]]] = deque()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for utterance in rows:
+            if isinstance(utterance, DamagedRow):
+                report.drop_row(utterance)
+                continue
+            # Neighbours are often segments of one recording.
+            if waiting and _source(waiting[-1][0]) == _source(utterance):
+                waiting.append((utterance, waiting[-1][1]))
+            else:
+                waiting.append((utterance, pool.submit(_length, utterance)))
+            if len(waiting) > _AHEAD:
+                first, length = waiting.popleft()
                 yield first, length.result()
+        for first, length in waiting:
+            yield first, length.result()
 
 
 def _source(utterance: Utterance) -> tuple[object, int | None]:

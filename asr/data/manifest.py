@@ -17,7 +17,7 @@ from asr.data.text_files import (
     text_lines,
     write_json_lines,
 )
-from asr.errors import DataError
+from asr.errors import DataError, address_in
 from asr.formats.json_entries import seconds_field, string_field
 
 
@@ -92,15 +92,22 @@ def read_manifest(path: str | Path) -> Iterator[Utterance]:
                 raise DataError(f"{path}:{number}: {error}") from error
 
 
-def manifest_rows(path: Path) -> Iterator[Utterance | DamagedRow]:
+def manifest_rows(
+    path: Path, folder: Path | None = None
+) -> Iterator[Utterance | DamagedRow]:
     """Read a manifest of others, in which a line may be damaged.
 
     The keys are those of `read_manifest`, or of NeMo: `audio_filename` for
     `audio_filepath`, and `text_filepath` for a file with the text.
 
+    Args:
+        path: The manifest.
+        folder: What its paths are relative to; the folder of the manifest by default.
+
     Raises:
         DataError: The manifest cannot be read.
     """
+    folder = path.parent if folder is None else folder
 
     def parse(line: str) -> Iterator[Utterance]:
         entry = parse_json_object(line)
@@ -108,11 +115,11 @@ def manifest_rows(path: Path) -> Iterator[Utterance | DamagedRow]:
         text = string_field(entry, "text_filepath")
         if text and entry.get("text") is None:
             try:
-                lines = [line.strip() for _, line in text_lines(path.parent / text)]
+                lines = [line.strip() for _, line in text_lines(folder / text)]
             except DataError as error:
                 raise ValueError(str(error)) from error
             entry["text"] = " ".join(lines).strip()
-        yield _from_json(entry, path.parent)
+        yield _from_json(entry, folder)
 
     yield from parsed_rows(path, parse)
 
@@ -126,8 +133,8 @@ def write_manifest(path: str | Path, utterances: Iterable[Utterance]) -> int:
     Raises:
         OutputError: The file cannot be written.
     """
-    folder = _absolute(Path(path).parent)
-    return write_json_lines(path, (_to_json(x, folder) for x in utterances))
+    folder = absolute(Path(path).parent)
+    return write_json_lines(path, (manifest_entry(x, folder) for x in utterances))
 
 
 def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
@@ -149,7 +156,13 @@ def _from_json(entry: dict[str, Any], folder: Path) -> Utterance:
     )
 
 
-def _to_json(utterance: Utterance, folder: Path) -> dict[str, Any]:
+def manifest_entry(utterance: Utterance, folder: Path | None) -> dict[str, Any]:
+    """Return the keys of a manifest's line; those without a value are left out.
+
+    Args:
+        utterance: The utterance.
+        folder: Folder of the manifest; None leaves paths unchanged.
+    """
     entry = {
         **audio_entry(utterance.audio, folder),
         "duration": utterance.duration,
@@ -172,9 +185,9 @@ def audio_entry(audio: Path | ShardClip, folder: Path | None) -> dict[str, Any]:
     """
 
     def name(path: Path) -> str:
-        if folder is None:
-            return str(path)
-        path = _absolute(path)
+        if (address := address_in(path)) or folder is None:
+            return address or str(path)
+        path = absolute(path)
         below = path.is_relative_to(folder)
         return (path.relative_to(folder) if below else path).as_posix()
 
@@ -191,11 +204,14 @@ def _clip(name: str, entry: dict[str, Any], folder: Path) -> ShardClip:
     if not all(type(number) is int and number >= 0 for number in numbers):
         raise ValueError("shard: position, size and crc32 must be whole numbers")
     clip = ShardClip(name, *numbers)  # type: ignore[arg-type]  # checked just now
-    return clip if clip.remote else replace(clip, shard=str(folder / name))
+    if clip.remote:
+        return clip
+    path = folder / name
+    return replace(clip, shard=address_in(path) or str(path))
 
 
-def _absolute(path: Path) -> Path:
-    # Not Path.resolve: links in a corpus stay links.
+def absolute(path: str | Path) -> Path:
+    """Return an absolute path; links in a corpus stay links, unlike `Path.resolve`."""
     return Path(os.path.abspath(path))  # noqa: PTH100
 
 

@@ -36,12 +36,13 @@ def write_shards(
     count: int,
     *,
     on_unreadable: Callable[[Utterance], None],
+    rate: int | None = None,
 ) -> Iterator[Utterance]:
     """Write utterances to shards in turn.
 
-    Compressed recordings are stored unchanged. All others, and segments of longer
-    recordings, are stored as FLAC of 24 bits. The shards get their final names when all
-    utterances are written, before the iterator ends.
+    Compressed recordings are stored unchanged. All others, segments of longer
+    recordings, and what is resampled are stored as FLAC of 24 bits. The shards get
+    their final names when all utterances are written, before the iterator ends.
 
     Args:
         utterances: The utterances to store.
@@ -49,6 +50,7 @@ def write_shards(
         name: Name of the set; shards are named `NAME-00000-of-00008.tfrecord`.
         count: Number of shards.
         on_unreadable: Called for each utterance that cannot be decoded; it is left out.
+        rate: Sample rate to store in hertz; None keeps that of each recording.
 
     Yields:
         The utterances, with `ShardClip`s as audio.
@@ -72,7 +74,8 @@ def write_shards(
             writers = [
                 stack.enter_context(tf.io.TFRecordWriter(part)) for part in parts
             ]
-            yield from _store(utterances, writers, paths, on_unreadable)
+            stored = _decoded(utterances, rate, on_unreadable)
+            yield from _store(stored, writers, paths)
         for part, path in zip(parts, paths, strict=True):
             _flush(part)
             tf.io.gfile.rename(part, path)
@@ -94,10 +97,9 @@ def _flush(path: str) -> None:
 
 
 def _store(
-    utterances: Iterable[Utterance],
+    contents: Iterable[tuple[Utterance, bytes]],
     writers: list[Any],
     paths: list[str],
-    on_unreadable: Callable[[Utterance], None],
 ) -> Iterator[Utterance]:
     import tensorflow as tf
 
@@ -109,12 +111,7 @@ def _store(
 
     ends = [0] * len(paths)
     turn = -1
-    for utterance in utterances:
-        try:
-            content = _bytes(utterance)
-        except AudioError:
-            on_unreadable(utterance)
-            continue
+    for utterance, content in contents:
         turn = (turn + 1) % len(paths)
         duration = tf.train.FloatList(value=[utterance.duration or 0.0])
         texts = ("text", "id", "speaker", "lang")
@@ -132,11 +129,29 @@ def _store(
         yield replace(utterance, audio=clip, offset=0.0, channel=None)
 
 
-def _bytes(utterance: Utterance) -> bytes:
+def _decoded(
+    utterances: Iterable[Utterance],
+    rate: int | None,
+    on_unreadable: Callable[[Utterance], None],
+) -> Iterator[tuple[Utterance, bytes]]:
+    """Yield each utterance that can be decoded with the content of its audio file."""
+    for utterance in utterances:
+        try:
+            content = _bytes(utterance, rate)
+        except AudioError:
+            on_unreadable(utterance)
+        else:
+            yield utterance, content
+
+
+def _bytes(utterance: Utterance, rate: int | None) -> bytes:
     """Return the content of an audio file with the utterance alone."""
     info = audio_io.inspect(utterance.audio)
-    whole = not (utterance.offset or utterance.channel) and (
-        utterance.duration is None or utterance.duration >= info.duration
+    rate = rate or info.rate
+    whole = (
+        rate == info.rate
+        and not (utterance.offset or utterance.channel)
+        and (utterance.duration is None or utterance.duration >= info.duration)
     )
     if whole and info.format in _COMPRESSED:
         audio = utterance.audio
@@ -144,7 +159,7 @@ def _bytes(utterance: Utterance) -> bytes:
     offset, duration = utterance.offset, utterance.duration
     samples = audio_io.read(
         utterance.audio,
-        info.rate,
+        rate,
         offset=offset,
         duration=duration,
         channel=utterance.channel,
@@ -153,5 +168,5 @@ def _bytes(utterance: Utterance) -> bytes:
     # largest integer up, and full scale would turn into its negative.
     integers = np.clip(np.round(samples * np.float64(2**31)), -(2.0**31), 2.0**31 - 1)
     file = io.BytesIO()
-    soundfile.write(file, integers.astype("int32"), info.rate, "PCM_24", format="FLAC")
+    soundfile.write(file, integers.astype("int32"), rate, "PCM_24", format="FLAC")
     return file.getvalue()

@@ -157,6 +157,11 @@ def parse_json_object(line: str) -> dict[str, Any]:
     return entry
 
 
+def json_line(entry: dict[str, Any]) -> str:
+    """Return an object as a line of JSON, with its newline."""
+    return json.dumps(entry, ensure_ascii=False) + "\n"
+
+
 def write_json_lines(path: str | Path, entries: Iterable[dict[str, Any]]) -> int:
     """Write one JSON object a line, or no file; return the number of objects.
 
@@ -166,6 +171,6 @@ def write_json_lines(path: str | Path, entries: Iterable[dict[str, Any]]) -> int
     number = 0
     with atomic_write(path) as file:
         for entry in entries:
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.write(json_line(entry))
             number += 1
     return number

@@ -35,6 +35,7 @@ class Result:
         hypothesis: Normalised hypothesis; empty for an unreadable recording.
         seconds: Duration of the recording.
         words: Recognised words; empty if the model has no word timestamps.
+        error: Why the recording is unreadable, or None.
     """
 
     utterance: Utterance
@@ -42,6 +43,7 @@ class Result:
     hypothesis: str
     seconds: float
     words: tuple[Word, ...] = ()
+    error: AsrError | None = None
 
     @property
     def name(self) -> str:
@@ -64,8 +66,44 @@ class Result:
         }
 
 
+class SpeechScores:
+    """Scores as JSON data and as text: what `Evaluation` and corpora in parts share."""
+
+    report: Any
+    audio_seconds: float
+    rtf: Any
+    normalizer: str
+    unreadable: int
+    calibration_error: Any
+
+    def to_json(self, *shown: Any) -> dict[str, Any]:
+        """Return all scores as JSON data; arguments as for the report."""
+        error = self.calibration_error
+        return {
+            **self.report.to_json(*shown),
+            "audio_seconds": round(self.audio_seconds, 3),
+            "rtf": round(self.rtf, 5),
+            "normalizer": self.normalizer,
+            "unreadable": self.unreadable,
+            "calibration_error": None if error is None else round(error, 5),
+        }
+
+    def summary(self, *shown: Any) -> str:
+        """Return all scores as text; arguments as for the report."""
+        text = (
+            f"{self.report.summary(*shown)}\n"
+            f"audio      {self.audio_seconds:.1f} s, real-time factor {self.rtf:.4f}\n"
+            f"normalizer {self.normalizer}"
+        )
+        if self.calibration_error is not None:
+            text += f"\nconfidence off by {100 * self.calibration_error:.1f} % (ECE)"
+        if self.unreadable:
+            text += f"\nunreadable {self.unreadable}, scored as empty"
+        return text
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(SpeechScores):
     """Scores of a model on a set of recordings.
 
     Attributes:
@@ -108,31 +146,6 @@ class Evaluation:
         """Error counts and rates of all utterances together."""
         return self.report.score
 
-    def to_json(self, by: Sequence[str] = (), errors: int = 0) -> dict[str, Any]:
-        """Return all scores as JSON data; see `ScoreReport.to_json`."""
-        error = self.calibration_error
-        return {
-            **self.report.to_json(by, errors),
-            "audio_seconds": round(self.audio_seconds, 3),
-            "rtf": round(self.rtf, 5),
-            "normalizer": self.normalizer,
-            "unreadable": self.unreadable,
-            "calibration_error": None if error is None else round(error, 5),
-        }
-
-    def summary(self, by: Sequence[str] = (), errors: int = 0) -> str:
-        """Return all scores as text; see `ScoreReport.summary`."""
-        text = (
-            f"{self.report.summary(by, errors)}\n"
-            f"audio      {self.audio_seconds:.1f} s, real-time factor {self.rtf:.4f}\n"
-            f"normalizer {self.normalizer}"
-        )
-        if self.calibration_error is not None:
-            text += f"\nconfidence off by {100 * self.calibration_error:.1f} % (ECE)"
-        if self.unreadable:
-            text += f"\nunreadable {self.unreadable}, scored as empty"
-        return text
-
 
 def evaluate(
     recognizer: Recognizer,
@@ -160,11 +173,34 @@ def evaluate(
         RecipeError: The normaliser is unknown.
     """
     normalizer = normalizer or recognizer.config.normalizer
-    normalize = normalizer_of(normalizer)
     utterances = _with_text(utterances)
-    references = _references(utterances, normalizer)
+    _check_references(utterances, normalizer)
     recognizer.warm_up(decoding)
     started = time.perf_counter()
+    results = recognized(
+        recognizer,
+        utterances,
+        normalizer=normalizer,
+        decoding=decoding,
+        batch_seconds=batch_seconds,
+    )
+    elapsed = time.perf_counter() - started
+    for result in results:
+        if result.error:
+            log.warning("counts as an empty hypothesis: %s", result.error)
+    return evaluation_of(results, normalizer, elapsed)
+
+
+def recognized(
+    recognizer: Recognizer,
+    utterances: Sequence[Utterance],
+    *,
+    normalizer: str,
+    decoding: DecodingConfig | None,
+    batch_seconds: float,
+) -> tuple[Result, ...]:
+    """Recognise utterances with texts; arguments as for `evaluate`."""
+    normalize = normalizer_of(normalizer)
     outcomes = recognizer.transcribe_many(
         utterances,
         decoding=decoding,
@@ -172,29 +208,42 @@ def evaluate(
         vad=False,
         word_timestamps=recognizer.times_words,
     )
-    results, unreadable = [], 0
-    scored = zip(utterances, references, outcomes, strict=True)
-    for utterance, reference, (_, outcome) in scored:
+    results = []
+    for utterance, (_, outcome) in zip(utterances, outcomes, strict=True):
+        error = outcome if isinstance(outcome, AsrError) else None
         if isinstance(outcome, AsrError):
-            unreadable += 1
-            log.warning("counts as an empty hypothesis: %s", outcome)
             outcome = Transcript("", (), "", 0.0)
-        hypothesis = normalize(outcome.text)
         words = (word for segment in outcome.segments for word in segment.words or ())
         results.append(
-            Result(utterance, reference, hypothesis, outcome.duration, tuple(words))
+            Result(
+                utterance,
+                normalize(utterance.text or ""),
+                normalize(outcome.text),
+                outcome.duration,
+                tuple(words),
+                error,
+            )
         )
-    elapsed = time.perf_counter() - started
+    return tuple(results)
+
+
+def evaluation_of(
+    results: tuple[Result, ...], normalizer: str, elapsed: float
+) -> Evaluation:
+    """Score the results of `recognized`, which took `elapsed` seconds."""
     audio_seconds = sum(result.seconds for result in results)
-    hypotheses = [result.hypothesis for result in results]
-    facts = [utterance.facts for utterance in utterances]
     return Evaluation(
-        report=ScoreReport(references, hypotheses, facts, normalizer=normalizer),
+        report=ScoreReport(
+            [result.reference for result in results],
+            [result.hypothesis for result in results],
+            [result.utterance.facts for result in results],
+            normalizer=normalizer,
+        ),
         audio_seconds=audio_seconds,
         rtf=elapsed / max(audio_seconds, 1e-9),
         normalizer=normalizer,
-        unreadable=unreadable,
-        results=tuple(results),
+        unreadable=sum(result.error is not None for result in results),
+        results=results,
     )
 
 
@@ -208,15 +257,13 @@ def _with_text(utterances: Sequence[Utterance]) -> list[Utterance]:
     return [utterance for utterance in utterances if utterance.text is not None]
 
 
-def _references(utterances: Sequence[Utterance], normalizer: str) -> list[str]:
+def _check_references(utterances: Sequence[Utterance], normalizer: str) -> None:
     if not utterances:
         raise DataError("no utterances to evaluate on")
     texts = [utterance.text or "" for utterance in utterances]
-    references = list(map(normalizer_of(normalizer), texts))
-    if any(texts) and not any(references):
+    if any(texts) and not any(map(normalizer_of(normalizer), texts)):
         advice = "name another normalizer, such as basic-1"
         raise DataError(f"{normalizer} leaves nothing of these texts; {advice}")
-    return references
 
 
 def calibrate(evaluation: Evaluation, calibration: Calibration) -> Calibration:

@@ -81,10 +81,21 @@ def calibration_error(probabilities: Sequence[float], correct: Sequence[bool]) -
         M. Naeini et al., Obtaining Well Calibrated Probabilities Using Bayesian
         Binning, AAAI 2015.
     """
+    gaps = calibration_gaps(probabilities, correct)
+    return float(np.abs(gaps).sum() / max(1, len(probabilities)))
+
+
+def calibration_gaps(
+    probabilities: Sequence[float], correct: Sequence[bool]
+) -> np.ndarray:
+    """Return the sum of confidence minus correctness in each of ten bins, (10,).
+
+    The gaps of parts of a set add up to those of the set. `calibration_error` is the
+    sum of their sizes, divided by the number of words.
+    """
     confidences = np.asarray(probabilities, dtype=float)
     bins = np.minimum((confidences * _BINS).astype(int), _BINS - 1)
-    gaps = np.bincount(bins, confidences - np.asarray(correct, dtype=float), _BINS)
-    return float(np.abs(gaps).sum() / max(1, len(confidences)))
+    return np.bincount(bins, confidences - np.asarray(correct, dtype=float), _BINS)
 
 
 def _logit(probability: float | np.ndarray) -> np.ndarray:

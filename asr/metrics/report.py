@@ -40,34 +40,12 @@ def check_groups(keys: Iterable[str], facts: Sequence[Mapping[str, str]]) -> Non
             raise UsageError(f"group must be one of {names}, got {key!r}")
 
 
-@dataclass(frozen=True)
-class ScoreReport:
-    """Hypotheses of a system, compared with references.
+class _Rates:
+    """Error rates, confidence intervals and groups from the counts of utterances."""
 
-    Args:
-        references: Reference texts, one for each utterance.
-        hypotheses: Recognised texts, in the same order.
-        facts: Facts of each utterance, such as its `speaker`.
-        aligner: Function from reference and hypothesis to steps, which is sclite's; by
-            default the alignment with the fewest errors.
-        vocabulary: Words of the system, if known; casefolded if an aligner is given.
-        normalizer: Name of the normaliser of the texts; without it there is no `hint`.
-
-    Raises:
-        UsageError: They have different lengths.
-    """
-
-    references: Sequence[str]
-    hypotheses: Sequence[str]
-    facts: Sequence[Mapping[str, str]]
-    aligner: Aligner | None = None
-    vocabulary: Container[str] | None = None
-    normalizer: str | None = None
-
-    @cached_property
-    def counts(self) -> np.ndarray:
-        """Error counts of each utterance, (N, 8); see `asr.metrics.wer.count`."""
-        return count(self.references, self.hypotheses, self.aligner)
+    counts: Any
+    facts: Any
+    empty: Any
 
     @cached_property
     def score(self) -> Score:
@@ -101,6 +79,91 @@ class ScoreReport:
         """Return the score of each group of utterances, sorted by name."""
         scores = total_by(self.counts, self.groups(key))
         return dict(sorted(scores.items(), key=lambda item: _natural(item[0])))
+
+    def to_json(self, by: Sequence[str] = ()) -> dict[str, Any]:
+        """Return all scores as JSON data.
+
+        Args:
+            by: Keys of groups to score.
+        """
+        result: dict[str, Any] = {
+            **self.score.to_json(),
+            "wer_intervals": {unit: list(x) for unit, x in self.intervals.items()},
+            "empty": self.empty,
+        }
+        if by:
+            result["by"] = {
+                key: {name: part.to_json() for name, part in self.by(key).items()}
+                for key in by
+            }
+        return result
+
+    def summary(self, by: Sequence[str] = ()) -> str:
+        """Return all scores as text; arguments as for `to_json`."""
+        lines = [self.score.summary()]
+        for unit, (low, high) in self.intervals.items():
+            lines.append(
+                f"interval   {LEVEL:.0%} between {low:.2%} and {high:.2%} WER, "
+                f"drawn by {unit}"
+            )
+        lines += self._notes()
+        for key in by:
+            lines += ["", *_table(key, self.by(key))]
+        return "\n".join(lines)
+
+    def _notes(self) -> list[str]:
+        """Return the lines between the intervals and the tables of groups."""
+        return [_TOO_HIGH] if self.score.wer > 1 else []
+
+
+@dataclass(frozen=True)
+class CountReport(_Rates):
+    """Error rates of utterances that were counted elsewhere, without their texts.
+
+    Args:
+        counts: Error counts of each utterance, (N, 8); see `asr.metrics.wer.count`.
+        facts: Facts of each utterance, such as its `speaker`.
+        empty: Number of hypotheses without a word.
+    """
+
+    counts: np.ndarray
+    facts: Sequence[Mapping[str, str]]
+    empty: int
+
+
+@dataclass(frozen=True)
+class ScoreReport(_Rates):
+    """Hypotheses of a system, compared with references.
+
+    Args:
+        references: Reference texts, one for each utterance.
+        hypotheses: Recognised texts, in the same order.
+        facts: Facts of each utterance, such as its `speaker`.
+        aligner: Function from reference and hypothesis to steps, which is sclite's; by
+            default the alignment with the fewest errors.
+        vocabulary: Words of the system, if known; casefolded if an aligner is given.
+        normalizer: Name of the normaliser of the texts; without it there is no `hint`.
+
+    Raises:
+        UsageError: They have different lengths.
+    """
+
+    references: Sequence[str]
+    hypotheses: Sequence[str]
+    facts: Sequence[Mapping[str, str]]
+    aligner: Aligner | None = None
+    vocabulary: Container[str] | None = None
+    normalizer: str | None = None
+
+    @cached_property
+    def counts(self) -> np.ndarray:
+        """Error counts of each utterance, (N, 8); see `asr.metrics.wer.count`."""
+        return count(self.references, self.hypotheses, self.aligner)
+
+    @property
+    def empty(self) -> int:
+        """Number of hypotheses without a word."""
+        return sum(not text.strip() for text in self.hypotheses)
 
     def errors(self, top: int = 10) -> list[tuple[Aligned, int]]:
         """Return the most frequent errors; see `asr.metrics.wer.confusions`."""
@@ -137,45 +200,29 @@ class ScoreReport:
             by: Keys of groups to score.
             top: Number of most frequent errors.
         """
-        result: dict[str, Any] = {
-            **self.score.to_json(),
-            "wer_intervals": {unit: list(x) for unit, x in self.intervals.items()},
-            "empty": sum(not text.strip() for text in self.hypotheses),
-        }
+        result = super().to_json(by)
         if self.out_of_vocabulary is not None:
             result["out_of_vocabulary"] = self.out_of_vocabulary
         if self.hint:
             result["hint"] = self.hint._asdict()
-        if by:
-            result["by"] = {
-                key: {name: part.to_json() for name, part in self.by(key).items()}
-                for key in by
-            }
         if top:
             result["errors"] = [[*step, times] for step, times in self.errors(top)]
         return result
 
     def summary(self, by: Sequence[str] = (), top: int = 0) -> str:
         """Return all scores as text; arguments as for `to_json`."""
-        lines = [self.score.summary()]
-        for unit, (low, high) in self.intervals.items():
-            lines.append(
-                f"interval   {LEVEL:.0%} between {low:.2%} and {high:.2%} WER, "
-                f"drawn by {unit}"
-            )
-        if self.out_of_vocabulary is not None:
-            lines.append(f"unknown    {self.out_of_vocabulary:.2%} of words")
-        if self.hint:
-            lines.append(f"hint       {self.hint}")
-        elif self.score.wer > 1:
-            lines.append(_TOO_HIGH)
-        for key in by:
-            lines += ["", *_table(key, self.by(key))]
+        lines = [super().summary(by)]
         if top:
             lines += ["", "times  reference -> recognised"]
             for (_, reference, hypothesis), times in self.errors(top):
                 lines.append(f"{times:5}  {reference or '-'} -> {hypothesis or '-'}")
         return "\n".join(lines)
+
+    def _notes(self) -> list[str]:
+        lines = []
+        if self.out_of_vocabulary is not None:
+            lines.append(f"unknown    {self.out_of_vocabulary:.2%} of words")
+        return lines + ([f"hint       {self.hint}"] if self.hint else super()._notes())
 
 
 def _natural(name: str) -> tuple[int, str]:

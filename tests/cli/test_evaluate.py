@@ -151,7 +151,7 @@ def test_subset_of_a_corpus(run, calls, corpus):
 def test_subset_must_be_named(run, calls, corpus):
     ended = run("evaluate", "english", corpus)
     assert (ended.status, calls) == (2, [])
-    assert ended.err.endswith("name the part to score, --subset one of dev, test\n")
+    assert ended.err.endswith("name the part, --subset one of dev, test\n")
 
 
 @pytest.mark.parametrize(

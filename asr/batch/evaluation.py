@@ -1,0 +1,82 @@
+"""Scores of a corpus, added up from the counts that the workers made."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from asr.batch.units import Unit
+from asr.batch.worker import Record
+from asr.errors import DataError
+from asr.evaluation.speech import SpeechScores
+from asr.metrics.report import CountReport
+from asr.metrics.wer import Score
+
+
+@dataclass
+class CorpusScores(SpeechScores):
+    """Counts of the utterances of a corpus; 50 bytes for each.
+
+    Confidence intervals need the counts of each utterance, in the order of the corpus.
+    """
+
+    normalizer: str
+    audio_seconds: float = 0.0
+    work_seconds: float = 0.0
+    empty: int = 0
+    unreadable: int = 0
+    words: int = 0
+    gaps: Any = 0.0
+    _positions: array[int] = field(default_factory=lambda: array("q"))
+    _counts: array[int] = field(default_factory=lambda: array("i"))
+    _facts: list[dict[str, str]] = field(default_factory=list)
+    _known: dict[tuple[tuple[str, str], ...], dict[str, str]] = field(
+        default_factory=dict
+    )
+
+    def add(self, unit: Unit, record: Record) -> None:
+        """Add the counts of a unit."""
+        self.audio_seconds += record.audio_seconds
+        self.work_seconds += record.work_seconds
+        facts = record.facts
+        if not facts:  # a recording that killed its workers
+            return
+        self.empty += facts["empty"]
+        self.unreadable += facts["unreadable"]
+        self.words += facts["words"]
+        self.gaps = self.gaps + np.asarray(facts["gaps"])
+        for number, counts in zip(facts["scored"], facts["counts"], strict=True):
+            self._positions.append(unit.positions[number])
+            self._counts.extend(counts)
+            # Speakers repeat: one dictionary serves all their utterances.
+            own = unit.rows[number].facts
+            self._facts.append(self._known.setdefault(tuple(own.items()), own))
+
+    @property
+    def report(self) -> CountReport:
+        """Error rates of the corpus.
+
+        Raises:
+            DataError: No utterance was scored.
+        """
+        if not self._facts:
+            raise DataError("no utterances with a text to evaluate on")
+        order = np.argsort(np.frombuffer(self._positions, np.int64), kind="stable")
+        counts = np.frombuffer(self._counts, np.int32).reshape(-1, len(fields(Score)))[
+            order
+        ]
+        facts = [self._facts[place] for place in order]
+        return CountReport(counts.astype(np.int64), facts, self.empty)
+
+    @property
+    def rtf(self) -> float:
+        """Real-time factor of a worker."""
+        return self.work_seconds / max(self.audio_seconds, 1e-9)
+
+    @property
+    def calibration_error(self) -> float | None:
+        """Expected calibration error of the confidences; None without any."""
+        return float(np.abs(self.gaps).sum() / self.words) if self.words else None

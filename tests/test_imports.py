@@ -269,7 +269,7 @@ def loaded_after(program: str) -> set[str]:
 
 def test_light_packages_load_no_tensorflow(sources):
     loaded = loaded_after("\n".join(f"import {name}" for name in light(sources)))
-    assert not loaded & {"tensorflow", "keras", "librosa", "jax"}
+    assert not loaded & {"tensorflow", "keras", "librosa", "jax", "ray"}
 
 
 def test_the_server_alone_loads_its_libraries(sources):
@@ -288,6 +288,7 @@ def test_the_server_alone_loads_its_libraries(sources):
         (["transcribe", "--help"], {"tensorflow", "numpy", "soundfile", "rich"}),
         (["evaluate", "--help"], {"tensorflow", "keras"}),
         (["serve", "--help"], {"numpy", "starlette", "uvicorn"}),
+        (["batch", "--help"], {"tensorflow", "keras", "onnxruntime", "ray"}),
         (["train", "--help"], {"tensorflow", "keras"}),
     ],
 )

@@ -35,7 +35,7 @@ _cluster = options.combined(
     option(
         "--address",
         str,
-        "Ray cluster: local starts one here, auto finds the one of this machine.",
+        "Ray cluster: local starts one here, auto finds this machine's.",
         default="local",
         metavar="local|auto|ray://HOST:PORT",
     ),

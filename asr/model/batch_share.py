@@ -25,11 +25,14 @@ class BatchShare(NamedTuple):
         first: Position of the first row in the whole batch, () int32.
         total: Rows of the whole batch, () int32.
         add: Adds a tensor up over all workers.
+        uniform: Draws rows of what `keras.random.uniform` draws for a batch, from
+            their shape, the seed and the position of the first.
     """
 
     first: Tensor
     total: Tensor
     add: Callable[[Tensor], Tensor]
+    uniform: Callable[[tuple[Any, ...], Tensor, Tensor], Tensor]
 
 
 _share: ContextVar[BatchShare | None] = ContextVar("batch share", default=None)
@@ -60,9 +63,9 @@ def batch_rows(rows: Tensor) -> Tensor:
 def draw(
     sample: Callable[[tuple[Any, ...]], Tensor], shape: tuple[Any, ...], axis: int = 0
 ) -> Tensor:
-    """Draw random numbers for the rows that are here.
+    """Draw a few random numbers for the rows that are here.
 
-    The numbers of all rows are drawn, since a seed gives others for another shape.
+    Those of all rows are drawn, since a seed gives others for another shape.
 
     Args:
         sample: Draws numbers of a shape, or returns None.
@@ -85,6 +88,8 @@ def draw(
 class Dropout(keras.layers.Dropout):
     """Dropout that drops the same of a row, whatever share of the batch is here.
 
+    The numbers of a row lie together, so that a share draws no others.
+
     Args:
         rate: Share of inputs that are dropped.
         axis: Axis of the rows.
@@ -99,12 +104,13 @@ class Dropout(keras.layers.Dropout):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """Drop inputs in training, and scale up the others."""
-        if not training or not self.rate or _share.get() is None:
-            return super().call(inputs, training=training)
-
-        def sample(shape: tuple[Any, ...]) -> Tensor:
-            return keras.random.dropout(
-                ops.ones(shape, self.compute_dtype), self.rate, seed=self.seed_generator
-            )
-
-        return inputs * draw(sample, ops.shape(inputs), self.axis)
+        if not training or not self.rate:
+            return inputs
+        sizes = list(ops.shape(inputs))
+        shape, share = (sizes.pop(self.axis), *sizes), _share.get()
+        if share is None:
+            numbers = keras.random.uniform(shape, seed=self.seed_generator)
+        else:
+            numbers = share.uniform(shape, self.seed_generator.next(), share.first)
+        mask = ops.where(numbers >= self.rate, 1.0 / (1.0 - self.rate), 0.0)
+        return inputs * ops.cast(ops.moveaxis(mask, 0, self.axis), inputs.dtype)

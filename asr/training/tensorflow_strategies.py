@@ -106,7 +106,7 @@ class _Replicas(SingleStrategy):
         self, inputs: Any, targets: Any, first: Any, total: Any
     ) -> tuple[Any, list[Any]]:
         """Return the loss and the gradients of all rows, of which some are here."""
-        with sharing(BatchShare(first, total, _add)):
+        with sharing(BatchShare(first, total, _add, uniform_rows)):
             loss, gradients = self._gradients(inputs, targets)
         loss, *summed = _add([loss, *present(gradients)])
         return loss, fill(gradients, summed)
@@ -118,6 +118,31 @@ def _add(values: Any) -> Any:
     # It asks a tensor for its device, which an argument of a function does not have.
     placed = keras.tree.map_structure(tf.identity, values)
     return context.all_reduce(tf.distribute.ReduceOp.SUM, placed)
+
+
+def uniform_rows(shape: tuple[Any, ...], seed: Any, first: Any) -> Any:
+    """Draw rows of what `keras.random.uniform` draws, without those before them.
+
+    Philox, the generator of TensorFlow, turns a counter into four numbers.
+
+    Args:
+        shape: Shape of the rows.
+        seed: Seed of all rows, (2,).
+        first: Position of the first row.
+    """
+    raw = tf.raw_ops
+    key, counter = raw.StatelessRandomGetKeyCounter(seed=tf.cast(seed, "int32"))
+    shape = tf.cast(tf.stack(shape), "int64")
+    before = tf.cast(first, "int64") * tf.reduce_prod(shape[1:])
+    # Not every device adds unsigned numbers.
+    start = tf.bitcast(counter, "int64") + tf.stack([before // 4, 0])
+    numbers = raw.StatelessRandomUniformV2(
+        shape=[tf.reduce_prod(shape) + before % 4],
+        key=key,
+        counter=tf.bitcast(start, "uint64"),
+        alg=raw.StatelessRandomGetAlg(),
+    )
+    return tf.reshape(numbers[before % 4 :], shape)
 
 
 class MirroredStrategy(_Replicas):

@@ -15,12 +15,14 @@ from asr.model.batch_share import (
     sharing,
 )
 from asr.model.losses import cross_entropy, ctc
+from asr.training.tensorflow_strategies import uniform_rows
 
 ROWS, SHARES = 5, [(0, 3), (3, 5)]
 
 
 def share(first, add=lambda value: value):
-    return BatchShare(ops.convert_to_tensor(first), ops.convert_to_tensor(ROWS), add)
+    numbers = ops.convert_to_tensor(first), ops.convert_to_tensor(ROWS)
+    return BatchShare(*numbers, add, uniform_rows)
 
 
 def test_alone_all_rows_are_here():
@@ -63,9 +65,11 @@ def test_dropout_drops_the_same_of_a_row(axis):
         with sharing(share(first)):
             return np.asarray(layer(inputs, training=True))
 
-    inputs = np.random.default_rng(0).normal(size=(ROWS, ROWS, 20)).astype("float32")
+    # Rows of 35 numbers begin in the middle of four.
+    inputs = np.random.default_rng(0).normal(size=(ROWS, ROWS, 7)).astype("float32")
     whole = dropped(inputs)
     assert 0.3 < np.mean(whole == 0) < 0.7
+    np.testing.assert_allclose(whole[whole != 0], 2 * inputs[whole != 0])
     for first, last in SHARES:
         rows = range(first, last)
         found = dropped(np.take(inputs, rows, axis), first)

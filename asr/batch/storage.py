@@ -100,6 +100,7 @@ class Folder:
             gfile = _gfile()
             try:
                 with gfile.GFile(part, "w") as file:
+                    file.write("")  # else a file without a line would not be made
                     yield file
                 gfile.rename(part, path, overwrite=True)
             finally:

@@ -34,6 +34,14 @@ def test_a_file_is_complete_or_absent(place, tmp_path):
     assert folder.read("rows/a.txt") is None
 
 
+def test_a_file_without_a_line_is_made(place, tmp_path):
+    folder = Folder(place)
+    folder.make()
+    with folder.writer("manifest.jsonl"):
+        pass
+    assert folder.read("manifest.jsonl") == ""
+
+
 def test_what_cannot_be_written_is_an_output_error(place, tmp_path):
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError):

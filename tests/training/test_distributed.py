@@ -166,7 +166,8 @@ def test_a_killed_worker_stops_all_and_one_process_goes_on(
         "error: worker 1 of 2 was killed by SIGKILL; all are stopped: go on from the "
         "last checkpoint with --resume"
     )
-    assert told.count("error:") == 1
+    # Libraries write "error:" into their own messages.
+    assert sum(line.startswith("error:") for line in told.splitlines()) == 1
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert 0 < facts(folder)["step"] < 30
     monkeypatch.setenv("ASR_DATA", str(tones))

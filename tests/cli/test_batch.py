@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -102,17 +103,25 @@ def test_scores_are_those_of_asr_evaluate(run, ray_here, corpus, tmp_path):
 
 
 def test_a_corpus_is_prepared_by_two_workers(run, ray_here, corpus, tmp_path):
+    rows = [replace(row, duration=None) for row in read_manifest(corpus)]
+    write_manifest(tmp_path / "rows.jsonl", rows)
     ended = run(
-        "batch", "prepare", corpus, "-o", f"file://{tmp_path}/out", "--workers", 2,
-        "--shards", "--rate", 8000, "--json",
+        "batch", "prepare", tmp_path / "rows.jsonl", "-o", f"file://{tmp_path}/out",
+        "--workers", 2, "--shards", "--rate", 8000, "--json",
     )  # fmt: skip
     assert ended.status == 0
     values = json.loads(ended.out)
-    # Their true lengths are far from those in the manifest.
-    assert values["reasons"]["unreadable audio"] == 1
+    assert values["reasons"] == {"unreadable audio": 1}
     kept = list(read_manifest(tmp_path / "out" / "manifest.jsonl"))
-    assert len(kept) == values["rows"]
-    assert values["failed"] == 25 - len(kept)
+    assert len(kept) == values["rows"] == 24
+
+
+def test_rows_that_are_not_as_they_say_are_left_out(run, ray_here, corpus, tmp_path):
+    out = tmp_path / "out"
+    ended = run("batch", "prepare", corpus, "-o", f"file://{out}", "--workers", 2)
+    assert ended.status == 0
+    # Their true lengths are far from those in the manifest.
+    assert not list(read_manifest(out / "manifest.jsonl"))
 
 
 def test_a_killed_driver_goes_on(corpus, tmp_path):

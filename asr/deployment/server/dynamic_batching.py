@@ -26,7 +26,7 @@ from asr.inference.predictor import thread_count
 from asr.inference.recognizer import Recognizer
 from asr.storage.model_folder import read_card, read_model
 
-_BATCH_SECONDS = 30.0  # of padded audio
+_BATCH_SECONDS = 20.0  # of padded audio
 _IDLE_SECONDS = 60.0  # after which a helper ends
 _PADDING = 0.2  # seconds around a segment that its attention map shows
 

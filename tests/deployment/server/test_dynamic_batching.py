@@ -104,11 +104,11 @@ def test_a_batch_is_bounded_with_its_padding(recorder):
         BatchingDecoder(RATE),
         recorder,
         (source(1, 20),),
-        (source(2, 15),),
+        (source(2, 9),),
         (source(3, 1),),
     )
     assert [it.result()[0][0] for it in found] == [1, 2, 3]
-    # The oldest is first, then the shortest; twice 20 s would be more than 30 s.
+    # The oldest is first, then the shortest; twice 20 s would be more than 20 s.
     assert recorder.batches == [[0], [1], [3, 2]]
 
 

@@ -16,6 +16,7 @@ from asr.runtime.attention_variants import ATTENTIONS
 from asr.runtime.decoder import STATE_SHAPES, rescore_graph, step_graph
 from asr.runtime.encoder import encoder_graph
 from asr.runtime.frontend import LogMel
+from asr.runtime.memory import release_memory
 from asr.runtime.onnx_graph import Graph
 from asr.runtime.shapes import weight_shapes
 from asr.text.special_tokens import END
@@ -55,6 +56,7 @@ class LazySession:
         """Begin to make the session in a thread; an error comes with the first use."""
         executor = ThreadPoolExecutor(1)
         executor.submit(self.get)
+        executor.submit(release_memory)  # of the weights, which it has copied
         executor.shutdown(wait=False)
 
     def get(self) -> onnxruntime.InferenceSession:

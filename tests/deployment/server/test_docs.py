@@ -9,8 +9,10 @@ import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 
+from asr.cli.main import cli
 from asr.cli.serve import command
 from asr.deployment.server.listen import _PARAMETERS
 from asr.deployment.server.request_form import _FIELDS
@@ -83,12 +85,18 @@ def test_tables_are_complete(text):
     assert {it for it in known if it.startswith("--max")} <= options
 
 
+def context_of(arguments):
+    """Parse arguments of `asr serve`; click keeps the names of --help that it sees."""
+    parent = click.Context(cli, **cli.context_settings)
+    return command.make_context("serve", arguments, parent=parent)
+
+
 def test_the_container_runs_an_own_command(root):
     lines = (root / "Dockerfile").read_text(encoding="utf-8").splitlines()
     (start,) = (it.removeprefix("CMD ") for it in lines if it.startswith("CMD "))
     program, name, *arguments = json.loads(start)
     assert (program, name) == ("asr", "serve")
-    context = command.make_context("serve", arguments)
+    context = context_of(arguments)
     assert context.params["host"] == "0.0.0.0"
     assert "USER asr" in lines
     ignored = (root / ".dockerignore").read_text(encoding="utf-8").split()
@@ -102,6 +110,6 @@ def test_the_unit(text):
     unit.read_string(examples(text, "ini")[0])
     program, name, *arguments = unit["Service"]["ExecStart"].split()
     assert (program.rpartition("/")[2], name) == ("asr", "serve")
-    command.make_context("serve", arguments)
+    context_of(arguments)
     # systemd waits longer than the server does for its requests.
     assert int(unit["Service"]["TimeoutStopSec"]) > 20

@@ -22,24 +22,12 @@ if TYPE_CHECKING:
     from asr.training.cluster import Cluster
 
 
-class _Rate(click.ParamType):
-    """Bits in a second, such as `10Gb` or `100Mb`."""
-
-    name = "rate"
-
-    def convert(
-        self,
-        value: Any,
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
-        """Return bits in a second."""
-        if isinstance(value, float):
-            return value
-        found = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([MG])b(?:/s)?", value, re.ASCII)
-        if not found or not float(found[1]):
-            self.fail(f"{value!r} is no rate; write 10Gb or 100Mb", param, ctx)
-        return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2]]
+def _bits(text: str) -> float:
+    """Return the bits in a second of a rate such as `10Gb` or `100Mb`."""
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d*)?)([MG])b(?:/s)?", text, re.ASCII)
+    if not found or not float(found[1]):
+        raise click.BadParameter(f"{text!r} is no rate; write 10Gb or 100Mb")
+    return float(found[1]) * {"M": 1e6, "G": 1e9}[found[2]]
 
 
 _DISTRIBUTED = options.combined(
@@ -73,7 +61,12 @@ _DISTRIBUTED = options.combined(
     "Hours of speech to estimate for.",
 )
 @option("--workers", click.IntRange(1, 10_000), "Workers to estimate for.")
-@option("--network", _Rate(), "Network between them, such as 10Gb.  [default: 10Gb]")
+@option(
+    "--network",
+    _bits,
+    "Network between them, such as 10Gb.  [default: 10Gb]",
+    metavar="RATE",
+)
 @options.as_json
 def command(
     recipe: str | None,

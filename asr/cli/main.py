@@ -117,6 +117,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if completing := os.environ.get(_COMPLETE):
         return shell_complete(cli, {}, "asr", _COMPLETE, completing)
+    # NumPy's products are small. A second thread gains nothing, and spins while it waits.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Looking for cycles among the objects of modules takes 5 ms each time.
     gc.set_threshold(100_000)
     atexit.register(gc.freeze)

@@ -106,6 +106,7 @@ GROUPS = {
             "benchmarks/long_recordings.py english --joined 0",
             (LIBRISPEECH,),
         ),
+        Measurement("The server", "benchmarks/server.py --minutes 2"),
         Measurement(
             "An hour of clips joined with pauses, and segment boundaries",
             "benchmarks/long_recordings.py english --hours 0",

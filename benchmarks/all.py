@@ -209,9 +209,10 @@ def main() -> None:
             blocks = f"```sh\n{shown}\n```\n\n```text\n{printed}```\n"
             parts.append(f"### {measurement.title}\n\n{blocks}")
             print(f"{measurement.title} ({time.monotonic() - start:.0f} s)\n{printed}")
-    if left_out:
+            if options.output:  # a sitting that is stopped has what it measured
+                options.output.write_text("\n".join(parts), encoding="utf-8")
+    if left_out and options.output:
         parts += ["## Left out\n", "\n".join(left_out) + "\n"]
-    if options.output:
         options.output.write_text("\n".join(parts), encoding="utf-8")
 
 

@@ -28,13 +28,13 @@ def grouped(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         Index of the first key of each group, (G,), and the group of each key, (N,).
     """
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)  # a stable sort takes four times as long
     ordered = keys[order]
     is_first = np.ones(len(keys), bool)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
     groups = np.empty(len(keys), np.int64)
     groups[order] = np.cumsum(is_first) - 1
-    return order[is_first], groups
+    return np.minimum.reduceat(order, np.flatnonzero(is_first)), groups
 
 
 def round_up_length(length: int, *, bits: int) -> int:

@@ -70,7 +70,7 @@ class Transcription:
         suffix: Form of the rows: `json` or `txt`.
         vad: Skip non-speech.
         word_timestamps: Add times of words to json.
-        raw: Leave out case, marks and figures.
+        raw: Leave out case, punctuation and digits.
         numbers: Write figures.
         batch_seconds: Seconds of audio decoded at once.
         threads: Processor threads of the network.

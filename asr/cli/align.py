@@ -33,7 +33,7 @@ def command(
     """Find the time of each word of a text in a recording.
 
     Words are written as they are in the text. Words that the model cannot spell, such
-    as figures, get times between their neighbours, and a warning names them.
+    as digits, get times between their neighbours, and a warning names them.
     """
     if len({*output_format}) > 1:
         raise UsageError("several formats do not fit standard output; give one")

@@ -37,7 +37,7 @@ _cluster = options.combined(
         str,
         "Ray cluster: local starts one here, auto finds this machine's.",
         default="local",
-        metavar="local|auto|ray://HOST:PORT",
+        metavar="local|auto|HOST:PORT|ray://HOST:PORT",
     ),
     option("--workers", COUNT, "Number of workers.  [default: all cores]"),
     option("--threads", COUNT, "Cores of each worker.", default=1),
@@ -70,7 +70,7 @@ def command() -> None:
     default="json",
 )
 @option("--vad/--no-vad", None, "Skip non-speech.", default=True)
-@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--raw", bool, "Leave out case, punctuation and digits.")
 @option("--no-numbers", bool, "Leave numbers in words.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @options.model

@@ -69,8 +69,8 @@ def command(**given: Any) -> None:
     .jsonl with source and target): BLEU, chrF and ROUGE; a model of pronunciations by
     the errors of phones and words. Pairs with the same source are references of it. A
     language model is scored on the lines of a text file, or on the texts of a corpus:
-    bits a character and perplexity. A model that restores case and marks is scored on
-    such texts too, each line by itself: F1.
+    bits a character and perplexity. A model that restores case and punctuation is
+    scored on such texts too, each line by itself: F1.
     """
     request = options.request(SimpleNamespace, given)
     if request.as_json and request.alignments == Path("-"):

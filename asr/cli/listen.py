@@ -20,7 +20,7 @@ from asr.cli.options import option
     "--device", str, "Sound card to use, by name or number.  [default: the system's]"
 )
 @options.names
-@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--raw", bool, "Leave out case, punctuation and digits.")
 @option("--no-numbers", bool, "Leave numbers in words.")
 @options.threads
 def command(

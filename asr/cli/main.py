@@ -34,7 +34,7 @@ COMMANDS = {
     "translate": "Translate texts.",
     "summarize": "Write titles for texts.",
     "pronounce": "Print the phones of words.",
-    "punctuate": "Write texts with capitals and marks.",
+    "punctuate": "Write texts with case and punctuation.",
     "evaluate": "Score a model on a test set.",
     "run": "Prepare, train and evaluate a recipe in one folder.",
     "train": "Train a model from a recipe.",
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if completing := os.environ.get(_COMPLETE):
         return shell_complete(cli, {}, "asr", _COMPLETE, completing)
-    # NumPy's products are small. A second thread gains nothing, and spins while it waits.
+    # NumPy's products are small: more threads gain nothing, and spin while they wait.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     # Looking for cycles among the objects of modules takes 5 ms each time.
     gc.set_threshold(100_000)

@@ -1,4 +1,4 @@
-"""`asr punctuate`: case and marks for the words of a recogniser."""
+"""`asr punctuate`: case and punctuation for the words of a recogniser."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def command(
     """Write texts with capitals, full stops, commas and question marks.
 
     Takes texts, files and - (standard input), each of any length: the output of a
-    recogniser, for instance. The words stay as they are, and so do the marks and
-    capitals that are there. Each text becomes a line.
+    recogniser, for instance. The words stay as they are, and so do punctuation
+    and capitals that are there. Each text becomes a line.
     """
     text_commands.check_given(sources)
     from asr.inference.restorer import load_restorer  # noqa: PLC0415 - start-up time

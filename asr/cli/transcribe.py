@@ -112,7 +112,7 @@ class Request:
     multiple=True,
 )
 @options.n_best("List n-best hypotheses in json, for recordings of one segment.")
-@option("--raw", bool, "Leave out case, marks and figures.")
+@option("--raw", bool, "Leave out case, punctuation and digits.")
 @option("--no-numbers", bool, "Leave numbers in words.")
 @option("--word-timestamps", bool, "Add times of words to json.")
 @option("--attention", bool, "Add attention weights to json, for up to 20 s of audio.")

@@ -201,7 +201,8 @@ class LexiconSearch:
         future = histories.rows["future"][history[good]]
         future = (row[good] * histories.count + future) * nodes + node[good]
         good = good[np.sort(grouped(future)[0])]
-        good = good[np.argsort(row[good], kind="stable")]
+        # A stable sort of short numbers takes a tenth of the time.
+        good = good[np.argsort(row[good].astype(np.uint16), kind="stable")]
         place = np.arange(len(good)) - np.searchsorted(row[good], row[good])
         good = good[place < self.beam]
         return _Beam(row[good], node[good], history[good], blank[good], phone[good])

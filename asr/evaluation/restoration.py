@@ -1,4 +1,4 @@
-"""Evaluation of a model that restores case and marks."""
+"""Evaluation of a model that restores case and punctuation."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class RestorationEvaluation:
 def evaluate_restorer(
     restorer: Restorer, texts: Iterable[str]
 ) -> RestorationEvaluation:
-    """Take case and marks away from texts, restore them, and compare.
+    """Take case and punctuation away from texts, restore them, and compare.
 
     Args:
         restorer: The model.

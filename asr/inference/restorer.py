@@ -32,7 +32,7 @@ _CASED = FIRST_LABEL + np.arange(len(LABELS)).reshape(len(CASES), len(MARKS))
 
 
 class Restorer(Predictor):
-    """A loaded model that writes words with their case and marks. Threads may share it.
+    """A loaded model that restores case and punctuation. Threads may share it.
 
     The words themselves never change: case, figures and added marks apart, the output
     is the input. Marks and capitals of the input stay, and words that are not in A-Z
@@ -49,7 +49,7 @@ class Restorer(Predictor):
         return cast("Restoration", self.task)
 
     def restore(self, text: str, *, numbers: bool = True) -> str:
-        """Return a text with case and marks, on one line.
+        """Return a text with case and punctuation, on one line.
 
         Args:
             text: Words in any case, of any number.

@@ -1,4 +1,4 @@
-"""Labels of words -> words with their case and marks."""
+"""Labels of words -> words with their case and punctuation."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _UNKNOWN = len(SPECIALS)  # of the tokenizer of subwords
 
 
 class Restoration(TextTask):
-    """Writes words with their case and marks; scored by F1. Needs subwords.
+    """Writes words with their case and punctuation; scored by F1. Needs subwords.
 
     A pair has the words as they are heard, in lower case, as source and the same words
     as they are written as text. The label of a word stands at its last subword; the

@@ -1,4 +1,4 @@
-"""Spoken numbers -> figures, in English text that has its case and marks."""
+"""Spoken numbers -> figures, in English text that has its case and punctuation."""
 
 from __future__ import annotations
 

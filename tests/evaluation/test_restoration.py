@@ -1,4 +1,4 @@
-"""Scores of restored case and marks."""
+"""Scores of restored case and punctuation."""
 
 from __future__ import annotations
 

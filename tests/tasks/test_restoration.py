@@ -1,4 +1,4 @@
-"""Restoration: a tiny training learns case and marks."""
+"""Restoration: a tiny training learns case and punctuation."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _TASKS = (SPEECH, "translation", "summarization", RESTORATION)
 
 
 class Speech(NamedTuple):
-    """A recogniser, and what writes its words with case and marks, if anything."""
+    """A recogniser, and what restores case and punctuation, if anything."""
 
     recognizer: BatchingRecognizer
     restorer: Restorer | None

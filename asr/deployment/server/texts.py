@@ -30,7 +30,7 @@ async def summaries(request: Request) -> Response:
 
 
 async def punctuation(request: Request) -> Response:
-    """Write a text with case and marks."""
+    """Write a text with case and punctuation."""
     state: State = request.app.state.server
     values, name = await _values(request, RESTORATION)
     if values.get("attention"):

@@ -213,7 +213,7 @@ async def _lines(
 
 
 def _restored(speech: Speech, transcript: Transcript) -> Transcript:
-    """Write a transcript with case and marks, if a model does."""
+    """Write a transcript with case and punctuation, if a model does."""
     if speech.restorer is None:
         return transcript
     return speech.restorer.transcript(transcript)

@@ -23,6 +23,8 @@ from asr.text.special_tokens import END
 
 Arrays = dict[str, np.ndarray]
 
+_MAKING = threading.Lock()  # one session at a time: each holds its weights twice
+
 
 class _SinglePrecision(Mapping[str, np.ndarray]):
     """Weights in single precision, converted one at a time to save memory."""
@@ -49,22 +51,22 @@ class LazySession:
 
     def __init__(self, make: Callable[[], onnxruntime.InferenceSession]) -> None:
         self._make = make
-        self._lock = threading.Lock()
         self._session: onnxruntime.InferenceSession | None = None
 
     def prepare(self) -> None:
         """Begin to make the session in a thread; an error comes with the first use."""
         executor = ThreadPoolExecutor(1)
         executor.submit(self.get)
-        executor.submit(release_memory)  # of the weights, which it has copied
         executor.shutdown(wait=False)
 
     def get(self) -> onnxruntime.InferenceSession:
         """Return the session."""
-        with self._lock:
-            if self._session is None:
-                self._session = self._make()
-            return self._session
+        if self._session is None:
+            with _MAKING:
+                if self._session is None:
+                    self._session = self._make()
+                    release_memory()  # of the weights, which it has copied
+        return self._session
 
 
 class Encoded(NamedTuple):

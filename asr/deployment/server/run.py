@@ -77,7 +77,8 @@ def serve(
         raise UsageError(text)
     app, state = application(models, limits, host=address.host, token=token)
     listener = listen_on(address)
-    server = http_server(app, limits)
+    url = f"http://{_shown(address.host)}:{listener.getsockname()[1]}/"
+    server = http_server(app, limits, lambda: on_start(url))
     failures: list[BaseException] = []
 
     def load() -> None:
@@ -92,8 +93,8 @@ def serve(
             server.should_exit = True
 
     _allow_files()
-    threading.Thread(target=load, name="load", daemon=True).start()
-    on_start(f"http://{_shown(address.host)}:{listener.getsockname()[1]}/")
+    # No daemon: one that ends inside of ONNX Runtime aborts the process.
+    threading.Thread(target=load, name="load").start()
     try:
         with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it at its end
             server.run([listener])
@@ -103,7 +104,21 @@ def serve(
         raise failures[0]
 
 
-def http_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """Calls `on_start` when it answers, and Ctrl-C and SIGTERM end it in order."""
+
+    def __init__(self, config: uvicorn.Config, on_start: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._on_start = on_start
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._on_start()
+
+
+def http_server(
+    app: ASGIApp, limits: Limits, on_start: Callable[[], object] = lambda: None
+) -> uvicorn.Server:
     """Return the HTTP server of an application."""
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     config = uvicorn.Config(
@@ -119,7 +134,7 @@ def http_server(app: ASGIApp, limits: Limits) -> uvicorn.Server:
         server_header=False,
         timeout_graceful_shutdown=limits.drain_seconds,
     )
-    return uvicorn.Server(config)
+    return _Server(config, on_start)
 
 
 def is_local(host: str) -> bool:

@@ -44,12 +44,12 @@ def unharmed(server):
 
 def test_malformed_requests(server):
     draw = random.Random(3)
-    for number in range(100):
+    for _ in range(100):
         request = hostile_clients.malformed(draw)
         status = hostile_clients.ask(server.port, request)
         # No answer: the client closed its side within the head. 101: live sockets.
         # 200: noise after a RIFF header of a WAV file can be read as such.
-        assert status in (0, 101, 200) or 400 <= status < 500, (number, request[:200])
+        assert status in (0, 101, 200) or 400 <= status < 500, (status, request[:200])
 
 
 def test_slow_heads_and_half_uploads(server):

@@ -365,7 +365,8 @@ def test_a_token(driver, tmp_path):
         driver.get(f"{server.url}/")
         page = Page(driver)
         page.until(lambda: page.one("#access").is_displayed())
-        assert page.text("#error").startswith("the token is missing or wrong")
+        missing = "the token is missing or wrong"
+        page.until(lambda: page.text("#error").startswith(missing))
         page.one("#token").send_keys(token)
         page.one("#access button").click()
         page.transcribed()

@@ -22,7 +22,7 @@ CANCELLED = "its channels cancel each other out (opposite phase); give --channel
 _CANCELLED = 1e-3  # energy of the mean, relative to that of the channels
 
 _log = logging.getLogger(__name__)
-_warned: set[tuple[str, str]] = set()
+_warned: dict[str, set[str]] = {}  # subjects by name
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,15 @@ class Track:
 
 def warn_once(name: str, subject: str, message: str) -> None:
     """Log a warning on a recording, one for each subject however often it is read."""
-    if (name, subject) not in _warned:
-        _warned.add((name, subject))
+    subjects = _warned.setdefault(name, set())
+    if subject not in subjects:
+        subjects.add(subject)
         _log.warning("%s: %s", name, message)
 
 
 def forget_warnings(name: str) -> None:
     """Forget the warnings on a name, which now stands for another stream."""
-    _warned.difference_update([entry for entry in _warned if entry[0] == name])
+    _warned.pop(name, None)
 
 
 def check_channel(name: str, channel: int | None, channels: int) -> None:

@@ -77,5 +77,6 @@ def _merge(channels: Sequence[Transcript | AsrError]) -> Transcript | AsrError:
         segments=tuple(replace(x, id=number) for number, x in enumerate(segments)),
         language=transcripts[0].language,
         duration=max(transcript.duration for transcript in transcripts),
+        model=transcripts[0].model,
         reason=None if segments else "; ".join(reasons),
     )

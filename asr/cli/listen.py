@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import sys
-from dataclasses import replace
 
 import click
 
@@ -39,7 +38,9 @@ def command(
     """
     sound_library()  # fail before the model is loaded
     recognizer = asr.load(model, threads=threads)
-    decoding = replace(recognizer.decoding, hotwords=hotwords, words=words)
+    decoding = options.decoding_config(
+        recognizer.decoding, {}, hotwords=hotwords or None, words=words or None
+    )
     recognizer.warm_up(decoding)
     restoring = None
     if not raw:

@@ -34,7 +34,12 @@ def command_line() -> str:
 
 
 def prepare_streams() -> None:
-    """Open standard error if it is closed; escape names that are not UTF-8."""
+    """Open standard streams that are closed; escape names that are not UTF-8."""
+    if sys.stdin is None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        empty = io.FileIO(0)
+        empty.name = "<stdin>"  # as Python calls it
+        sys.stdin = io.TextIOWrapper(io.BufferedReader(empty))
     if sys.stderr is None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         sys.stderr = os.fdopen(2, "w")

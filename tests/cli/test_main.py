@@ -263,6 +263,18 @@ def test_without_standard_error(root):
     assert result.stdout
 
 
+def test_without_standard_input(root):
+    """It is read as an empty one."""
+    result = subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m asr transcribe - <&-"],
+        stderr=subprocess.PIPE,
+        cwd=root,
+        check=False,
+    )
+    assert result.returncode == 4
+    assert result.stderr == b"error: <stdin>: the file is empty (0 bytes)\n"
+
+
 def test_names_that_are_not_utf_8(root, samples, tmp_path):
     name = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")
     result = subprocess.run(

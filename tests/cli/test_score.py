@@ -84,6 +84,10 @@ def test_translations_and_summaries(run, texts):
     assert all(part in shown for part in ("BLEU ", "chrF ", "BLEU|nrefs:1|case:mixed"))
     shown = run("score", *files, "--metric", "rouge").out
     assert shown.startswith("ROUGE-1 92.86, ROUGE-2 ")
+    both = run("score", "ref", "hyp", "ref", *files[2:], "--metric", "bleu", "--json")
+    values = json.loads(both.out)
+    assert values.keys() == {"first", "second"}
+    assert values["first"] == found
 
 
 def test_formats_are_said(run, texts):

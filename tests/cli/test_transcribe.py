@@ -292,6 +292,10 @@ def test_separate_channels_in_every_format(run, wav, tmp_path):
     assert ended.status == 0
     written = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert written["two.txt"] == "CHANNEL 2\nCHANNEL 1\n"
+    assert (
+        json.loads(written["two.json"])["model"]
+        == json.loads(written["one.json"])["model"]
+    )
     segments = json.loads(written["two.json"])["segments"]
     found = [(x["id"], x["channel"], x["start"], x["text"]) for x in segments]
     assert found == [(0, 2, 0.666, "CHANNEL 2"), (1, 1, 1.0, "CHANNEL 1")]

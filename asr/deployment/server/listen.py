@@ -140,9 +140,8 @@ def _session(state: State, given: dict[str, str]) -> _Session:
         raise invalid(f"words must be true or false, got {quoted(words)}", "words")
     hotwords = hotwords_of(given.get("prompt", ""), state.limits)
     decoding = replace(recognizer.decoding, hotwords=hotwords) if hotwords else None
-    stream = recognizer.stream(
-        rate=rate, decoding=decoding, word_timestamps=words == "true"
-    )
+    times = words == "true" and recognizer.times_words
+    stream = recognizer.stream(rate=rate, decoding=decoding, word_timestamps=times)
     restorer = speech.restorer.follow(live=True) if speech.restorer else None
     return _Session(stream, restorer, rate)
 
@@ -189,6 +188,8 @@ async def _end(socket: WebSocket, failure: HTTPError, code: int) -> None:
         event = {"type": "error", **failure.to_json()}
         async with asyncio.timeout(1.0):
             await socket.send_text(json.dumps(event))
-            await socket.close(code, failure.message[:100])
+            # A frame that closes has up to 123 bytes of text.
+            reason = failure.message.encode()[:120].decode(errors="ignore")
+            await socket.close(code, reason)
     except (RuntimeError, OSError, WebSocketDisconnect, TimeoutError):
         pass

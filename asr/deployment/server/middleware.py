@@ -107,7 +107,7 @@ class AccessMiddleware:
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
         if self._hosts is not None and _name(host) not in self._hosts:
             raise HTTPError(403, "no such host on this server", code="wrong_host")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _netloc(origin) != host:
             text = "requests from pages of other sites are refused"
             raise HTTPError(403, text, code="wrong_origin")
         if self._token is not None and scope["path"] not in _OPEN:
@@ -118,6 +118,13 @@ class AccessMiddleware:
             if not hmac.compare_digest(given.encode(), self._token):
                 text = "the token is missing or wrong; send Authorization: Bearer TOKEN"
                 raise HTTPError(401, text, code="invalid_api_key")
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # such as http://[
+        return None
 
 
 class _Answer:

@@ -159,7 +159,12 @@ def test_other_methods(client):
 
 def test_pages_of_other_sites_are_refused(client):
     post = client.post
-    for origin in ("https://example.com", "null", "http://localhost.example.com"):
+    for origin in (
+        "https://example.com",
+        "null",
+        "http://localhost.example.com",
+        "http://[",
+    ):
         response = post("/v1/summaries", json={}, headers={"Origin": origin})
         assert response.status_code == 403
         assert "access-control-allow-origin" not in response.headers

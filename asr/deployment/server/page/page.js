@@ -147,7 +147,8 @@ if (typeof AudioWorkletProcessor !== "undefined") {
 
   function stopAll() {
     if (recording) recording.abort.abort();
-    if (live) live.end(true);
+    if (live && live.end) live.end(true);
+    live = null;  // it may wait for the microphone still
   }
 
   function setSound(file) {
@@ -182,7 +183,8 @@ if (typeof AudioWorkletProcessor !== "undefined") {
   }
 
   function finished(event) {
-    const count = recording.words.length;
+    const texts = recording.segments.map((it) => it.text).join(" ");
+    const count = recording.words.length || texts.split(/\s+/).filter(Boolean).length;
     const length = `${Math.round(event.duration)} s`;
     $("progress").textContent = event.reason ? `No text: ${event.reason}.` : `Done: ${count} words in ${length} of audio.`;
   }
@@ -209,6 +211,7 @@ if (typeof AudioWorkletProcessor !== "undefined") {
       recording.words.push({ ...word, shown });
       line.append(shown, " ");
     }
+    if (!(segment.words || []).length) line.append(segment.text);  // a model without times
     $("text").append(line);
     if (recording.words.length) recording.words[0].shown.tabIndex = 0;
     if (segment.attention) addMap(segment);
@@ -389,6 +392,11 @@ if (typeof AudioWorkletProcessor !== "undefined") {
     session.stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1 } });
     session.context = new AudioContext();
     await session.context.audioWorklet.addModule("page.js");
+    if (live !== session) {  // another recording was chosen meanwhile
+      for (const track of session.stream.getTracks()) track.stop();
+      session.context.close();
+      return;
+    }
     session.rate = session.context.sampleRate;
     const node = new AudioWorkletNode(session.context, "recorder");
     session.context.createMediaStreamSource(session.stream).connect(node);
@@ -412,6 +420,10 @@ if (typeof AudioWorkletProcessor !== "undefined") {
   function flush(session) {
     if (!session.ready || session.socket.readyState !== WebSocket.OPEN) return;
     while (session.sent < session.frames.length) session.socket.send(session.frames[session.sent++]);
+    if (session.ended) {
+      session.socket.send('{"type": "end"}');
+      return;
+    }
     const behind = session.socket.bufferedAmount > BEHIND_BYTES;
     $("progress").textContent = behind ? "Listening; the server is behind" : "Listening";
   }
@@ -448,9 +460,8 @@ if (typeof AudioWorkletProcessor !== "undefined") {
       session.socket.close();
       return;
     }
-    flush(session);
-    if (session.socket.readyState === WebSocket.OPEN) session.socket.send('{"type": "end"}');
     $("progress").textContent = "Ending";
+    flush(session);  // else when the server is ready
     recording.file = wave(session.frames, session.rate);
     setSound(recording.file);
     $("again").hidden = false;
@@ -460,6 +471,7 @@ if (typeof AudioWorkletProcessor !== "undefined") {
     if (live !== session) return;
     if (!session.done) fail(new Error("The connection ended: what was said since the last line is not transcribed."));
     session.end();
+    if ($("progress").textContent === "Ending") $("progress").textContent = "";
     live = null;
   }
 

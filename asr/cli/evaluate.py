@@ -80,20 +80,32 @@ def command(**given: Any) -> None:
     if task in options.SPEECH_TASKS:
         _score_speech(request)
         return
-    if request.calibrate:
-        raise UsageError("--calibrate applies only to models that take recordings")
-    if task == LANGUAGE_MODEL:
-        if request.predictions:
-            raise UsageError("--predictions: a language model writes no texts")
-        if request.threads:
-            raise UsageError("--threads: a language model has no network")
-    options.refuse_error_rates(request)
+    _check_text(request, task)
     scores: dict[str, Callable[..., Any]] = {
         LANGUAGE_MODEL: _score_language_model,
         "restoration": _score_restorer,
     }
     score = scores.get(task, _score_texts)(request)
     terminal.print_scores(score, as_json=request.as_json)
+
+
+def _check_text(request: SimpleNamespace, task: str) -> None:
+    """Refuse options that have no effect on the scores of a model for texts."""
+    language_model = task == LANGUAGE_MODEL
+    scored = not (language_model or task == "restoration")
+    rules = {
+        "--calibrate applies only to models that take recordings": request.calibrate,
+        "--normalizer applies only to models that take recordings": request.normalizer,
+        "--lowercase applies only to BLEU and chrF": request.lowercase and not scored,
+        "--predictions: a language model writes no texts":
+            language_model and request.predictions,
+        "--threads: a language model has no network":
+            language_model and request.threads,
+    }  # fmt: skip
+    for message, broken in rules.items():
+        if broken:
+            raise UsageError(message)
+    options.refuse_error_rates(request)
 
 
 def _score_speech(request: SimpleNamespace) -> None:

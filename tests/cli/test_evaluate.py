@@ -86,6 +86,22 @@ def test_options_of_texts_are_refused(run, calls, manifest):
     assert (ended.status, "--lowercase is for texts" in ended.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("model", "option"),
+    [
+        ("en-fr", ["--normalizer", "none-1"]),
+        ("english-lm", ["--lowercase"]),
+        ("english-lm", ["--threads", "1"]),
+        ("restore", ["--lowercase"]),
+    ],
+)
+def test_options_without_effect_are_refused(run, tmp_path, model, option):
+    (tmp_path / "texts.txt").write_text("one two\n")
+    ended = run("evaluate", model, tmp_path / "texts.txt", *option)
+    assert ended.status == 2
+    assert ended.err.startswith(f"error: {option[0]}")
+
+
 def test_alignments_on_stdout(run, calls, manifest):
     out = run("evaluate", "english", manifest, "--limit", 1, "--alignments", "-").out
     first, reference, hypothesis, operations = out.splitlines()[:4]

@@ -22,6 +22,7 @@ CANCELLED = "its channels cancel each other out (opposite phase); give --channel
 _CANCELLED = 1e-3  # energy of the mean, relative to that of the channels
 
 _log = logging.getLogger(__name__)
+_MOST_NAMES = 10_000
 _warned: dict[str, set[str]] = {}  # subjects by name
 
 
@@ -54,6 +55,8 @@ class Track:
 
 def warn_once(name: str, subject: str, message: str) -> None:
     """Log a warning on a recording, one for each subject however often it is read."""
+    if len(_warned) > _MOST_NAMES:
+        _warned.clear()  # clients of a server send any number of names
     subjects = _warned.setdefault(name, set())
     if subject not in subjects:
         subjects.add(subject)

@@ -92,19 +92,16 @@ def command(**given: Any) -> None:
 def _check_text(request: SimpleNamespace, task: str) -> None:
     """Refuse options that have no effect on the scores of a model for texts."""
     language_model = task == LANGUAGE_MODEL
-    scored = not (language_model or task == "restoration")
-    rules = {
+    by_bleu = task not in (LANGUAGE_MODEL, "restoration")
+    options.refuse({
         "--calibrate applies only to models that take recordings": request.calibrate,
         "--normalizer applies only to models that take recordings": request.normalizer,
-        "--lowercase applies only to BLEU and chrF": request.lowercase and not scored,
+        "--lowercase applies only to BLEU and chrF": request.lowercase and not by_bleu,
         "--predictions: a language model writes no texts":
             language_model and request.predictions,
         "--threads: a language model has no network":
             language_model and request.threads,
-    }  # fmt: skip
-    for message, broken in rules.items():
-        if broken:
-            raise UsageError(message)
+    })  # fmt: skip
     options.refuse_error_rates(request)
 
 

@@ -256,6 +256,13 @@ error_rates = combined(
 )
 
 
+def refuse(rules: Mapping[str, object]) -> None:
+    """Refuse options by the first rule that is broken, message -> whether it is."""
+    for message, broken in rules.items():
+        if broken:
+            raise UsageError(message)
+
+
 def refuse_error_rates(request: object) -> None:
     """Refuse options of error rates where another score is computed."""
     for name in _ERROR_RATES:

@@ -12,7 +12,7 @@ import click
 import asr
 from asr.cli import inputs, options, outputs, restoration, terminal
 from asr.cli.options import COUNT, option
-from asr.errors import AsrError, UsageError
+from asr.errors import AsrError
 from asr.formats.layout import Layout
 from asr.formats.writers import RAW_FORMATS, WORD_FORMATS
 
@@ -164,7 +164,7 @@ def _check(request: Request) -> None:
     kinds, start, end = request.kinds, request.start, request.end
     printed, shown = request.folder is None, ", ".join(kinds)
     fits_stdout = kinds[0] in ("txt", "json", "ctm", "trn") or not request.several
-    rules = {
+    options.refuse({
         "--n-best lists hypotheses in json; give --output-format json":
             request.n_best > 1 and "json" not in kinds,
         f"--word-timestamps: {shown} has no times of words; give --output-format json":
@@ -184,10 +184,7 @@ def _check(request: Request) -> None:
             len(kinds) > 1 and printed,
         f"several {shown} do not fit standard output; give --output-dir":
             printed and not fits_stdout,
-    }  # fmt: skip
-    for message, broken in rules.items():
-        if broken:
-            raise UsageError(message)
+    })  # fmt: skip
 
 
 def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:

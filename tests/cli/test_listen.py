@@ -62,13 +62,17 @@ def test_lines_of_a_pipe(run, listener):
     assert listener == ["usb"]
 
 
-def test_hotwords_and_words(run, listener, tmp_path):
+def test_hotwords_and_words(run, listener, tmp_path, monkeypatch):
     path = tmp_path / "names.txt"
     path.write_text("Zabrinski\n\n  New Brindleforth \n")
     assert run("listen", "--hotwords", "river, ,BANK", "--words", path).status == 0
     assert heard[-1].hotwords == ("river", "BANK")
     assert heard[-1].words == ("Zabrinski", "New Brindleforth")
     assert listener == [None]
+    own = DecodingConfig(hotwords=("OWN",), words=("ITS",))
+    monkeypatch.setattr(Listener, "decoding", own)
+    assert run("listen").status == 0
+    assert heard[-1] == own
     assert run("listen", "--words", tmp_path / "none.txt").status == 5
 
 

@@ -240,37 +240,30 @@ def test_stdout_on_a_full_disk(root):
     assert result.stderr == b"error: the output: No space left on device\n"
 
 
-def test_without_standard_output(root):
-    result = subprocess.run(
-        ["/bin/sh", "-c", f"exec {sys.executable} -m asr models >&-"],
-        stderr=subprocess.PIPE,
+def through_shell(root, arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        ["/bin/sh", "-c", f"exec {sys.executable} -m asr {arguments}"],
+        capture_output=True,
         cwd=root,
         check=False,
     )
+
+
+def test_without_standard_output(root):
+    result = through_shell(root, "models >&-")
     assert (result.returncode, result.stderr) == (0, b"")
 
 
 def test_without_standard_error(root):
     """A model is loaded all the same, which silences its backend's greetings."""
-    command = f"{sys.executable} -m asr translate Hello. --model en-fr"
-    result = subprocess.run(
-        ["/bin/sh", "-c", f"exec {command} 2>&-"],
-        stdout=subprocess.PIPE,
-        cwd=root,
-        check=False,
-    )
+    result = through_shell(root, "translate Hello. --model en-fr 2>&-")
     assert result.returncode == 0
     assert result.stdout
 
 
 def test_without_standard_input(root):
     """It is read as an empty one."""
-    result = subprocess.run(
-        ["/bin/sh", "-c", f"exec {sys.executable} -m asr transcribe - <&-"],
-        stderr=subprocess.PIPE,
-        cwd=root,
-        check=False,
-    )
+    result = through_shell(root, "transcribe - <&-")
     assert result.returncode == 4
     assert result.stderr == b"error: <stdin>: the file is empty (0 bytes)\n"
 

@@ -6,7 +6,7 @@ import hmac
 import logging
 import time
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -105,9 +105,9 @@ class AccessMiddleware:
         """
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host, origin = headers.get(b"host", ""), headers.get(b"origin")
-        if self._hosts is not None and _name(host) not in self._hosts:
+        if self._hosts is not None and _split(f"//{host}").hostname not in self._hosts:
             raise HTTPError(403, "no such host on this server", code="wrong_host")
-        if origin is not None and _netloc(origin) != host:
+        if origin is not None and _split(origin).netloc != host:
             text = "requests from pages of other sites are refused"
             raise HTTPError(403, text, code="wrong_origin")
         if self._token is not None and scope["path"] not in _OPEN:
@@ -118,13 +118,6 @@ class AccessMiddleware:
             if not hmac.compare_digest(given.encode(), self._token):
                 text = "the token is missing or wrong; send Authorization: Bearer TOKEN"
                 raise HTTPError(401, text, code="invalid_api_key")
-
-
-def _netloc(origin: str) -> str | None:
-    try:
-        return urlsplit(origin).netloc
-    except ValueError:  # such as http://[
-        return None
 
 
 class _Answer:
@@ -149,12 +142,12 @@ class _Answer:
         await self._send(message)
 
 
-def _name(host: str) -> str | None:
-    """Return the name in a Host header, without the port."""
+def _split(address: str) -> SplitResult:
+    """Return the parts of an address; they are empty if it has none."""
     try:
-        return urlsplit(f"//{host}").hostname
-    except ValueError:
-        return None
+        return urlsplit(address)
+    except ValueError:  # such as http://[
+        return urlsplit("")
 
 
 def _known(method: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 import asr
+from asr.inference.recognizer import Recognizer
 from tests.server_process import RIVER, SAMPLES, running
 
 
@@ -98,6 +100,23 @@ def test_messages_that_are_not_valid(server, sent):
         assert json.loads(socket.recv())["type"] == "ready"
         socket.send(sent)
         assert "send binary frames" in json.loads(socket.recv())["error"]["message"]
+
+
+def test_a_refusal_with_a_long_text(server):
+    language = quote("\u8a9e" * 60)
+    with connect(url(server, f"?language={language}")) as socket:
+        assert json.loads(socket.recv())["type"] == "error"
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv()
+    assert closed.value.rcvd.code == 1008
+
+
+def test_a_model_without_times_of_words(server, monkeypatch):
+    monkeypatch.setattr(Recognizer, "times_words", False)
+    with connect(url(server, "?words=true")) as socket:
+        *_, segment, done = talk(socket, speech())
+    assert (segment["text"], done["type"]) == (RIVER, "done")
+    assert not segment.get("words")
 
 
 def test_half_samples_and_empty_frames(server):

@@ -211,6 +211,76 @@ def test_the_microphone(page):
     page.until(lambda: page.one("#heard").is_displayed())
 
 
+WAIT = """
+const {mediaDevices} = navigator, ask = mediaDevices.getUserMedia.bind(mediaDevices);
+const allowed = new Promise((done) => { window.allow = done; });
+mediaDevices.getUserMedia = (wanted) => allowed.then(() => ask(wanted));
+"""  # as a browser that asks the user
+
+
+def test_a_file_while_the_browser_asks_for_the_microphone(page):
+    page.run(WAIT)
+    page.one("#record").click()
+    page.transcribed()
+    page.run("allow()")
+    time.sleep(1)
+    assert page.text("#progress").startswith("Done")
+    assert page.one("#record").text == "Record"
+    page.transcribed()
+
+
+SOCKET = """
+const Socket = WebSocket;
+const ready = new Promise((done) => { window.answer = done; });
+window.WebSocket = class extends Socket {
+  constructor(...given) { super(...given); window.socket = this; }
+  set onmessage(hear) {
+    this.addEventListener("message", (it) => ready.then(() => hear(it)));
+  }
+};
+"""  # as a server that loads its model
+
+
+def test_a_recording_that_ends_before_the_server_is_ready(page):
+    page.run(SOCKET)
+    page.one("#record").click()
+    page.until(lambda: page.text("#record") == "Stop")
+    time.sleep(1.5)
+    page.one("#record").click()
+    assert page.text("#progress") == "Ending"
+    page.run("answer()")
+    page.until(lambda: page.text("#progress").startswith("Done"))
+    assert re.search(r" in [1-9]\d* s of audio", page.text("#progress"))
+
+
+def test_a_connection_that_ends(page):
+    page.run(SOCKET)
+    page.run("answer()")
+    page.one("#record").click()
+    page.until(lambda: page.text("#progress") == "Listening")
+    page.run("socket.close()")
+    page.until(lambda: page.text("#error").startswith("The connection ended"))
+    assert page.text("#progress") == ""
+    assert page.one("#record").text == "Record"
+
+
+SEGMENT = {
+    "type": "transcript.text.segment",
+    "start": 0,
+    "end": 1,
+    "text": "Hello you.",
+}
+DONE = {"type": "transcript.text.done", "duration": 1}
+
+
+def test_a_model_without_times_of_words(page):
+    events = "".join(f"data: {json.dumps(event)}\n\n" for event in (SEGMENT, DONE))
+    page.run("window.fetch = async () => new Response(arguments[0])", events)
+    page.transcribed()
+    assert "Hello you." in page.text("#text")
+    assert page.text("#progress").startswith("Done: 2 words")
+
+
 def test_live_translation(page, downloads):
     page.open("translation")
     page.one("#source").send_keys("A man is walking.")

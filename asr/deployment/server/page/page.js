@@ -489,8 +489,10 @@ if (typeof AudioWorkletProcessor !== "undefined") {
 
   $("record").addEventListener("click", () => {
     if (live) return live.end && live.end();
-    record().catch((error) => {
-      if (live && live.stream) for (const track of live.stream.getTracks()) track.stop();
+    const opened = record(), session = live;
+    opened.catch((error) => {
+      if (session.stream) for (const track of session.stream.getTracks()) track.stop();
+      if (live !== session) return;
       live = null;
       $("progress").textContent = "";
       const refused = error.name === "NotAllowedError";

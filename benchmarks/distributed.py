@@ -163,17 +163,9 @@ def speed(folder: Path, options: argparse.Namespace) -> None:
     ratio = rate["workers"] / rate["two"]
     harness.verdict("2 workers to 1 process x 2 cores", ratio, 0.95, below=False)
     for workers, name in ((1, "one"), (2, "workers")):
-        sizes = ["--workers", workers, "--network", "10Gb"]
-        told = asr(
-            "train",
-            recipe,
-            "--estimate",
-            "--json",
-            *sizes,
-            cores=1,
-            **ONE_THREAD,
-            **backend,
-        )
+        estimate = ["train", recipe, "--estimate", "--json", "--network", "10Gb"]
+        sizes = ["--workers", workers]
+        told = asr(*estimate, *sizes, cores=1, **ONE_THREAD, **backend)
         predicted = json.loads(told)["epoch_seconds"]
         measured = json.loads(told)["length"] / rate[name]
         print(f"epoch, {workers} workers: {predicted:.1f} s, measured {measured:.1f} s")

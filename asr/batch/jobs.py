@@ -71,7 +71,7 @@ class Transcription:
         vad: Skip non-speech.
         word_timestamps: Add times of words to json.
         raw: Leave out case, punctuation and digits.
-        numbers: Write figures.
+        numbers: Write numbers in digits.
         batch_seconds: Seconds of audio decoded at once.
         threads: Processor threads of the network.
     """

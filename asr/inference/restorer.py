@@ -34,9 +34,9 @@ _CASED = FIRST_LABEL + np.arange(len(LABELS)).reshape(len(CASES), len(MARKS))
 class Restorer(Predictor):
     """A loaded model that restores case and punctuation. Threads may share it.
 
-    The words themselves never change: case, figures and added marks apart, the output
-    is the input. Marks and capitals of the input stay, and words that are not in A-Z
-    are written as they came.
+    The words themselves never change: only case, digits and added punctuation differ
+    from the input. Punctuation and capitals of the input stay, and words that are not
+    in A-Z are written as they came.
     """
 
     def __init__(self, loaded: LoadedModel, card: str = "", name: str = "") -> None:

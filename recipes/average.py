@@ -21,10 +21,11 @@ import click
 import numpy as np
 
 from asr.errors import AsrError, ModelError
+from asr.files import replaced_folder
 from asr.storage.model_folder import (
-    CARD,
     TOKENIZER,
     WEIGHTS,
+    read_card,
     read_config,
     verify,
     write_model,
@@ -52,13 +53,14 @@ def average(folders: list[Path], output: Path) -> None:
         same = {name: array.shape for name, array in model.items()} == shapes
         if not same or (folder / TOKENIZER).read_text(encoding="utf-8") != tokenizer:
             raise ModelError(f"{folder}: must have the shapes and tokenizer of {first}")
-    write_model(
-        output,
-        read_config(first),
-        tokenizer=json.loads(tokenizer),
-        weights={name: _mean([model[name] for model in models]) for name in shapes},
-        card=(first / CARD).read_text(encoding="utf-8"),
-    )
+    with replaced_folder(output) as folder:
+        write_model(
+            folder,
+            read_config(first),
+            tokenizer=json.loads(tokenizer),
+            weights={name: _mean([model[name] for model in models]) for name in shapes},
+            card=read_card(first),
+        )
 
 
 def _mean(arrays: list[np.ndarray]) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from asr.batch.units import Unit
 from asr.batch.worker import Record
 from asr.errors import DataError
-from asr.evaluation.speech import SpeechScores
+from asr.evaluation.speech import SpeechScores, evaluation_of, unread
 from asr.metrics.report import CountReport
 from asr.metrics.wer import Score
 
@@ -41,9 +41,7 @@ class CorpusScores(SpeechScores):
         """Add the counts of a unit."""
         self.audio_seconds += record.audio_seconds
         self.work_seconds += record.work_seconds
-        facts = record.facts
-        if not facts:  # a recording that killed its workers
-            return
+        facts = record.facts or self._unread(unit)
         self.empty += facts["empty"]
         self.unreadable += facts["unreadable"]
         self.words += facts["words"]
@@ -54,6 +52,22 @@ class CorpusScores(SpeechScores):
             # Speakers repeat: one dictionary serves all their utterances.
             own = unit.rows[number].facts
             self._facts.append(self._known.setdefault(tuple(own.items()), own))
+
+    def _unread(self, unit: Unit) -> dict[str, Any]:
+        """Return the counts of recordings that killed their workers: empty texts."""
+        scored = [n for n, row in enumerate(unit.rows) if row.text is not None]
+        results = tuple(unread(unit.rows[n], self.normalizer) for n in scored)
+        report = (
+            evaluation_of(results, self.normalizer, 0.0).report if results else None
+        )
+        return {
+            "scored": scored,
+            "counts": report.counts.tolist() if report else [],
+            "empty": report.empty if report else 0,
+            "unreadable": len(scored),
+            "words": 0,
+            "gaps": 0.0,
+        }
 
     @property
     def report(self) -> CountReport:

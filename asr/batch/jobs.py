@@ -15,7 +15,7 @@ from asr.data.manifest import Utterance, absolute, audio_entry, manifest_entry
 from asr.data.shards import write_shards
 from asr.data.text_files import json_line
 from asr.errors import AsrError
-from asr.evaluation.speech import evaluation_of, recognized
+from asr.evaluation.speech import evaluation_of, recognized, unread
 from asr.formats.json_entries import stretch_name
 from asr.formats.named import named_json, named_txt
 from asr.formats.transcript import Transcript
@@ -159,15 +159,19 @@ class Evaluation:
             decoding=self.decoding,
             batch_seconds=self.batch_seconds,
         )
+        for number, _ in copies.failed:
+            if copies.given[number].text is not None:
+                scored.append(number)
+                results += (unread(copies.given[number], self.normalizer),)
         evaluation = evaluation_of(results, self.normalizer, 0.0)
         confidences, correct = evaluation.confidences
         outcome = Outcome(audio_seconds=evaluation.audio_seconds)
         for number in rows.keys() - scored:
             outcome.failed.append((number, "no text to compare with"))
         for number, result in zip(scored, results, strict=True):
-            audio = audio_entry(copies.original(rows[number]).audio, None)
+            audio = audio_entry(copies.given[number].audio, None)
             outcome.lines.append(json_line({**result.to_json(), **audio}))
-            if result.error:
+            if result.error and number in rows:
                 outcome.failed.append((number, copies.message(str(result.error))))
         outcome.facts = {
             "scored": scored,

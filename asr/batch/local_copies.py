@@ -20,13 +20,14 @@ class LocalCopies:
         folder: Folder for copies of recordings at addresses.
 
     Attributes:
+        given: All rows, as they were given.
         rows: The rows that could be read, with copies in the place of addresses.
         numbers: The place of each of them in the given rows.
         failed: Place and reason of the other rows.
     """
 
     def __init__(self, rows: Sequence[Utterance], folder: Path) -> None:
-        self.rows: list[Utterance] = []
+        self.given, self.rows = rows, list[Utterance]()
         self.numbers: list[int] = []
         self.failed: list[tuple[int, str]] = []
         self._addresses: dict[Path, str] = {}

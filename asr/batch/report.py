@@ -8,6 +8,7 @@ from typing import Any
 
 from asr.batch.units import Unit
 from asr.batch.worker import Record
+from asr.errors import address_in
 
 _REASONS = 100  # most kinds of reasons that are counted
 _OTHER = "other reasons"
@@ -76,7 +77,8 @@ class BatchReport:
         self.total.add(record)
         self.found += record.found
         for number, reason in record.failed:
-            self.fail(reason, str(unit.rows[number].audio))
+            audio = str(unit.rows[number].audio)
+            self.fail(reason, address_in(audio) or audio)
         if record.worker:
             self.workers.setdefault(record.worker, Total()).add(record)
 

@@ -20,8 +20,9 @@ from asr.batch.worker import RECORDS, ROWS, Record
 from asr.config.parsing import to_dict
 from asr.data.manifest import manifest_entry
 from asr.data.text_files import DamagedRow, json_line
-from asr.errors import UsageError
+from asr.errors import OutputError, UsageError
 from asr.files import model_path
+from asr.storage.model_folder import SUMS, verify
 
 SETTINGS, FAILED, REPORT = "batch.json", "failed.jsonl", "report.json"
 """Files of the output: what was asked, rows that failed, and the report."""
@@ -65,7 +66,7 @@ class Batch:
                 f"{self.output} has results already; add --resume to go on, or choose "
                 "another --output"
             )
-        there = json.loads(stored) if stored is not None else settings
+        there = settings if stored is None else self._stored(stored)
         for key, value in settings.items():
             if there.get(key) != value:
                 raise UsageError(
@@ -80,6 +81,17 @@ class Batch:
             folder.write(SETTINGS, json.dumps(there, indent=1) + "\n")
         return Plan(total, there["unit_seconds"])
 
+    def _stored(self, text: str) -> dict[str, Any]:
+        """Return the settings of an output."""
+        try:
+            there = json.loads(text)
+            if there["unit_seconds"] > 0:
+                return dict(there)
+        except (ValueError, TypeError, KeyError):
+            pass
+        path = self.folder.path(SETTINGS)
+        raise OutputError(f"{path}: damaged; choose another --output")
+
     def _settings(self) -> dict[str, Any]:
         """Return what must not change between a start and its resumption."""
         job = {
@@ -89,7 +101,9 @@ class Batch:
             if key not in ("threads", "output")
         }
         if "model" in job:
-            sums = (model_path(str(job["model"])) / "SHA256SUMS").read_bytes()
+            model = model_path(str(job["model"]))
+            verify(model)
+            sums = (model / SUMS).read_bytes()
             job["model_sums"] = hashlib.sha256(sums).hexdigest()
         # Through JSON, as it will be read.
         settings = {"command": self.command, "version": __version__, **job}

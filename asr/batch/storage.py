@@ -61,12 +61,16 @@ class Folder:
         """
         path = self.path(name)
         if is_address(path):
-            with _output_errors(path):
+            with _output_errors(path, "read"):
                 gfile = _gfile()
                 if not gfile.exists(path):
                     return None
                 with gfile.GFile(path, "rb") as file:
-                    return bytes(file.read()).decode()
+                    content = bytes(file.read())
+            try:
+                return content.decode()
+            except ValueError as error:
+                raise OutputError(f"cannot read {path}: {error}") from error
         try:
             return Path(path).read_text("utf-8")
         except FileNotFoundError:
@@ -159,10 +163,10 @@ def _gfile() -> Any:
 
 
 @contextlib.contextmanager
-def _output_errors(path: str) -> Iterator[None]:
+def _output_errors(path: str, verb: str = "write") -> Iterator[None]:
     import tensorflow as tf
 
     try:
         yield
     except tf.errors.OpError as error:
-        raise OutputError(f"cannot write {path}: {error.message}") from error
+        raise OutputError(f"cannot {verb} {path}: {error.message}") from error

@@ -15,6 +15,7 @@ from asr.batch.jobs import Job, Work
 from asr.batch.local_copies import LocalCopies
 from asr.batch.storage import Folder
 from asr.batch.units import Unit
+from asr.errors import OutputError
 
 ROWS, RECORDS = "rows", "units"
 """Folders of the output: rows of each unit, and its record."""
@@ -60,7 +61,13 @@ def write_record(folder: Folder, unit: Unit, record: Record) -> None:
 def read_record(folder: Folder, unit: Unit) -> Record | None:
     """Return the record of a unit that was done before, or None."""
     text = folder.read(record_name(unit))
-    return None if text is None else Record(**json.loads(text), found=True)
+    if text is None:
+        return None
+    try:
+        return Record(**json.loads(text), found=True)
+    except (ValueError, TypeError) as error:
+        path = folder.path(record_name(unit))
+        raise OutputError(f"{path}: damaged; remove it to do the unit again") from error
 
 
 class Worker:

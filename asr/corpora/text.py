@@ -34,6 +34,8 @@ _ENDINGS = (".tsv", ".tsv.gz", ".jsonl", ".jsonl.gz")
 
 
 def _existing(folder: Path, names: list[str]) -> Path:
+    if not folder.exists():
+        raise DataError(f"{folder}: no such file or folder")
     for name in names:
         if (folder / name).is_file():
             return folder / name

@@ -54,12 +54,13 @@ class Result:
 
     def to_json(self) -> dict[str, Any]:
         """Return the keys of a manifest, with `pred_text`."""
-        offset = {"offset": self.utterance.offset} if self.utterance.offset else {}
+        utterance = self.utterance
+        stretch = {"offset": utterance.offset or None, "channel": utterance.channel}
         return {
             "id": self.utterance.id,
             **audio_entry(self.utterance.audio, None),
             "duration": self.seconds,
-            **offset,
+            **{key: value for key, value in stretch.items() if value is not None},
             **self.utterance.facts,
             "text": self.reference,
             "pred_text": self.hypothesis,
@@ -225,6 +226,13 @@ def recognized(
             )
         )
     return tuple(results)
+
+
+def unread(utterance: Utterance, normalizer: str) -> Result:
+    """Return the empty result of a recording that could not be read."""
+    reference = normalizer_of(normalizer)(utterance.text or "")
+    error = DataError("the recording could not be read")
+    return Result(utterance, reference, "", 0.0, error=error)
 
 
 def evaluation_of(

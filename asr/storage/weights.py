@@ -75,14 +75,16 @@ def _finite(array: np.ndarray) -> bool:
     return not np.any(exponents == 0x7C00)
 
 
-def check_size(path: Path, archive: zipfile.ZipFile) -> None:
-    """Check the size of an archive, and of what it unpacks to.
+def check_size(
+    path: Path, archive: zipfile.ZipFile, largest: int = LARGEST_WEIGHTS
+) -> None:
+    """Check the size of an archive, and of what it unpacks to: up to `largest` bytes.
 
     Raises:
         ValueError: It is too large, or a member has no name.
     """
     limit = max(_FREE, _MOST_PACKED * path.stat().st_size)
-    limit = min(limit, LARGEST_WEIGHTS)
+    limit = min(limit, largest)
     if sum(member.file_size for member in archive.infolist()) > limit:
         raise ValueError(f"it unpacks to more than {limit:,} bytes")
     if not all(name.removesuffix(".npy") for name in archive.namelist()):

@@ -72,7 +72,7 @@ class Restoration(TextTask):
             word = token.rstrip(_MARKS)
             count = len(self.subwords[word])
             labels += [BLANK] * (count - 1)
-            labels.append(_NUMBERS[case_of(word), token[len(word) :]])
+            labels.append(_NUMBERS[case_of(word), token[len(word) :][:1]])
         return labels[: self.model.text.longest - 1]
 
     def decode(self, tokens: Sequence[int]) -> str:

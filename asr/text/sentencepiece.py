@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
 
+_LONGEST_SENTENCE = 4192  # bytes; the library leaves out longer texts by default
+
+
 @dataclass(frozen=True)
 class SubwordTokenizer:
     """One token for each subword: 0 blank, 1 start, 2 end, 3 unknown, then subwords.
@@ -98,11 +101,13 @@ def train_subwords(texts: Iterable[str], kind: str, size: int) -> SubwordTokeniz
     """
     from sentencepiece import SentencePieceTrainer  # noqa: PLC0415 - see above
 
-    written = io.BytesIO()
+    texts, written = list(texts), io.BytesIO()
+    longest = max((len(text.encode()) for text in texts), default=0)
     blank, start, end = SPECIALS
     try:
         SentencePieceTrainer.train(
             sentence_iterator=iter(texts),
+            max_sentence_length=max(longest, _LONGEST_SENTENCE),  # leaves out none
             model_writer=written,
             model_type=kind,
             vocab_size=size,

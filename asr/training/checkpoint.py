@@ -28,6 +28,7 @@ _KINDS: dict[str, Any] = {
     "metrics": list,
     "history": list,
     "start_sources": list,
+    "start_spellings": list,
 }
 """Key of a stored position -> its type."""
 
@@ -47,6 +48,7 @@ class Progress:
         metrics: State of the metrics behind these figures.
         history: One record for each finished epoch.
         start_sources: Training data of the model that training started from.
+        start_spellings: Its spellings of words; the model may be gone later.
     """
 
     epoch: int = 0
@@ -59,6 +61,7 @@ class Progress:
     metrics: list[float] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     start_sources: list[dict[str, Any]] = field(default_factory=list)
+    start_spellings: list[str] = field(default_factory=list)
 
 
 def lost(what: str, folder: Path, progress: Progress) -> TrainingError:
@@ -122,7 +125,8 @@ def load_state(folder: Path, model: keras.Model, average: WeightAverage) -> Prog
     variables = [*model.variables, *model.optimizer.variables]
     try:
         with zipfile.ZipFile(path) as archive:
-            check_size(path, archive)
+            # Its own size: the arrays are not packed, and a model may be of any size.
+            check_size(path, archive, path.stat().st_size)
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
         facts = json.loads(arrays.pop("facts").tobytes())

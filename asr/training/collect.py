@@ -12,11 +12,13 @@ from asr.config.schema import LANGUAGE_MODEL, Recipe, SourceConfig
 from asr.corpora import CORPORA
 from asr.corpora.obtain import sources as archives
 from asr.corpora.sources import read_texts
+from asr.corpora.text import TEXT_CORPORA
 from asr.data.decontamination import OverlapFilter
 from asr.errors import DataError, RecipeError, UsageError
 from asr.files import data_directory
 from asr.tasks import task_class
 from asr.tasks.base import Task
+from asr.tasks.text import TextTask
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import write_lexicon
 from asr.text.tokenizers import make_tokenizer, read_tokenizer, write_tokenizer
@@ -46,9 +48,13 @@ def collect(recipe: Recipe, output: Path) -> None:
     if data.withhold:
         texts: list[str] = []
         for source in data.withhold:
+            if source.corpus in TEXT_CORPORA and issubclass(task, TextTask):
+                for record in _read_sources([source], task):
+                    texts.extend(texts_of(record))  # both sides of pairs
+                continue
             with missing_data_advice(source):
-                texts.extend(read_texts([source]))
-        overlap = OverlapFilter(map(normalize, texts))
+                texts.extend(map(normalize, read_texts([source])))
+        overlap = OverlapFilter(texts)
         train_set = overlap.without(train_set, texts_of)
     if data.lexicon:
         text = " ".join(text for record in train_set for text in texts_of(record))

@@ -100,7 +100,8 @@ def usable(
     """Encode the texts of records, and leave out records that cannot be trained on.
 
     These are too long, have no text after normalisation, have more characters or
-    phones than CTC frames, or a word that the lexicon lacks. A warning counts them.
+    phones than CTC frames, a character that the tokenizer lacks, or a word that the
+    lexicon lacks. A warning counts them.
 
     Args:
         records: Training data of the task.
@@ -115,7 +116,12 @@ def usable(
     reasons: Counter[str] = Counter()
     encode_phones = _phone_encoder(recipe, lexicon)
     for record in records:
-        labels = task.encode_target(record.text or "")
+        try:
+            labels = task.encode_target(record.text or "")
+        except DataError as error:
+            reasons["a text that the tokenizer cannot encode"] += 1
+            log.warning("left out: %s: %s", record.name, error)
+            continue
         length = task.length(record)
         phones = encode_phones(record.text or "")
         reason = _unusable(length, labels, phones, recipe, task.unit)

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from asr.config.parsing import to_dict
-from asr.files import atomic_write, model_path, replaced_folder
+from asr.files import atomic_write, replaced_folder
 from asr.reports import curves
 from asr.storage.keras_model import weights_of
 from asr.storage.model_card import model_card
-from asr.storage.model_folder import FolderConfig, read_config, write_model
+from asr.storage.model_folder import FolderConfig, write_model
 from asr.training.run_folder import LOG, MODEL
 from asr.training.setup import Training
 
@@ -85,8 +85,7 @@ def _sources(training: Training) -> list[dict[str, Any]]:
 
 def _spellings(training: Training) -> tuple[str, ...]:
     """Return the spellings of the training data, and those of the start model."""
-    start = training.recipe.train.start
-    earlier = read_config(model_path(start)).spellings if start else ()
+    earlier = training.progress.start_spellings
     own = training.task.spellings(it.record for it in training.data.examples)
     return tuple(sorted({word.lower(): word for word in (*own, *earlier)}.values()))
 

@@ -121,6 +121,7 @@ def build(recipe: Recipe, output: Path, strategy: Strategy) -> Training:
         start = model_path(recipe.train.start)
         keras_model.start_from(model, task, start)
         progress.start_sources = model_folder.sources_of(start)
+        progress.start_spellings = list(model_folder.read_config(start).spellings)
     if phones := model.heads.get("phones"):
         phones.count_prior([example.phones for example in data.examples])
     return Training(

@@ -58,9 +58,13 @@ def test_units_in_any_order_give_the_scores_of_the_corpus():
     assert np.array_equal(scores.report.counts, whole.counts)
 
 
-def test_a_unit_that_killed_its_workers_has_no_counts():
-    scores = CorpusScores("raw")
-    unit = Unit((Utterance(Path("a"), "a"),), (0,), 1.0)
-    scores.add(unit, Record(0, [(0, "the worker died, 3 times")]))
+def test_a_recording_that_killed_its_workers_is_an_empty_text():
+    scores = CorpusScores("none-1")
+    died = Record(0, [(0, "the worker died, 3 times")])
+    scores.add(Unit((Utterance(Path("a"), None),), (0,), 1.0), died)
     with pytest.raises(DataError, match="no utterances with a text"):
         scores.to_json()
+    scores.add(Unit((Utterance(Path("b"), "one two"),), (1,), 1.0), died)
+    values = scores.to_json()
+    assert (values["words"], values["deletions"], values["unreadable"]) == (2, 2, 1)
+    assert values["empty"] == 1

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import soundfile
 
+from asr.batch.evaluation import CorpusScores
 from asr.batch.jobs import Evaluation, Preparation, Transcription
 from asr.batch.storage import Folder
 from asr.batch.units import Unit
@@ -65,6 +67,20 @@ def transcription(**options):
         "threads": 1,
     }
     return Transcription(**{**default, **options})
+
+
+def test_recordings_that_cannot_be_fetched_are_scored_as_empty(tmp_path):
+    missing = Utterance(Path(f"file://{tmp_path}/none.wav"), "ONE TWO", 1.0, id="none")
+    folder = Folder(str(tmp_path / "out"))
+    folder.make("rows", "units")
+    decoding = read_config(model_path("english")).decoding
+    job = Evaluation("english", decoding, "librispeech-1", 60.0, 1)
+    record = Worker(job, folder.place).do(Unit((missing,), (0,), 60.0))
+    assert len(record.failed) == 1
+    scores = CorpusScores("librispeech-1")
+    scores.add(Unit((missing,), (0,), 60.0), record)
+    values = scores.to_json()
+    assert (values["words"], values["deletions"], values["unreadable"]) == (2, 2, 1)
 
 
 def command_line(capsys, *arguments):

@@ -59,3 +59,11 @@ def test_without_audio_there_is_no_real_time_factor():
     report.add(unit_of("a.wav"), Record(0, [(0, "a.wav: no sound")], 0.0, 1.0, "one"))
     assert report.to_json()["rtf"] is None
     assert "real-time factor" not in report.summary()
+
+
+def test_recordings_at_addresses_have_one_reason():
+    report = BatchReport()
+    names = [f"gs://bucket/{number}.wav" for number in range(5)]
+    failed = [(number, f"{name}: no such file") for number, name in enumerate(names)]
+    report.add(unit_of(*names), Record(0, failed))
+    assert report.reasons == {"no such file": 5}

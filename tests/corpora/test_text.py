@@ -73,6 +73,8 @@ def test_own_pairs(tmp_path):
     assert list(read(tmp_path / "train.tsv", "")) == [Pair("a", "b", "1")]
     with pytest.raises(DataError, match=r"none of test\.tsv"):
         list(read(tmp_path, "test"))
+    with pytest.raises(DataError, match=r"test\.tsv: no such file or folder"):
+        list(read(tmp_path / "test.tsv", ""))
 
 
 def test_headlines(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -67,6 +68,21 @@ def test_nothing_without_overlap(tones, tmp_path, monkeypatch):
     with pytest.raises(DataError, match="leaves nothing to train on"):
         begin(load_recipe(tmp_path / "recipe.yaml"), tmp_path / "run")
     assert not (tmp_path / "run" / "train.jsonl").exists()
+
+
+def test_both_sides_of_pairs_are_withheld(tmp_path, monkeypatch):
+    monkeypatch.setenv("ASR_DATA", str(tmp_path))
+    (tmp_path / "train.tsv").write_text("one dog\tun chien\na cat\tle chat\nx\ty\n")
+    (tmp_path / "test.tsv").write_text("one dog\tle chien\nthe cat\tle chat\n")
+    (tmp_path / "recipe.yaml").write_text(
+        "task: translation\nmodel: {ctc: false}\n"
+        "data:\n  train: [{corpus: pairs, path: train.tsv}]\n"
+        "  dev: [{corpus: pairs, path: train.tsv}]\n"
+        "  withhold: [{corpus: pairs, path: test.tsv}]\n"
+    )
+    begin(load_recipe(tmp_path / "recipe.yaml"), tmp_path / "run")
+    lines = (tmp_path / "run" / "train.jsonl").read_text().splitlines()
+    assert [json.loads(line)["source"] for line in lines] == ["x"]
 
 
 def test_overlap_is_left_out_of_a_language_model(tmp_path, monkeypatch, caplog):

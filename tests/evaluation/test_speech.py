@@ -12,7 +12,7 @@ from asr.config.schema import Calibration, DecodingConfig
 from asr.data.manifest import Utterance, read_manifest
 from asr.data.text_files import write_json_lines
 from asr.errors import AudioError, DataError, RecipeError
-from asr.evaluation.speech import calibrate, evaluate
+from asr.evaluation.speech import Result, calibrate, evaluate
 from asr.formats.readers import read_hypotheses, read_references
 from asr.formats.transcript import Segment, Transcript, Word
 from asr.metrics.calibration import calibrated, fit_calibration
@@ -181,3 +181,10 @@ def test_invalid_utterances():
         evaluate(Recognizer(), [Utterance(Path("c.wav"), None)])
     with pytest.raises(RecipeError, match="none-1"):
         evaluate(Recognizer(), [utterance("a", "one")], normalizer="none-2")
+
+
+def test_rows_have_stretch_and_channel():
+    utterance = Utterance(Path("a.wav"), "ONE", offset=2.5, channel=2)
+    row = Result(utterance, "ONE", "TWO", 1.0).to_json()
+    assert (row["offset"], row["channel"]) == (2.5, 2)
+    assert "channel" not in Result(Utterance(Path("a"), "x"), "", "", 1.0).to_json()

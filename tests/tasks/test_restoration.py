@@ -121,3 +121,7 @@ def test_metrics(task):
 def test_spellings(task):
     records = [Pair("", "The iPhone, IPhone iPhone. McDonald OK")] * 4
     assert task.spellings(records) == ("McDonald", "iPhone")
+
+
+def test_more_marks_than_one_are_the_first(task):
+    assert task.encode_target("Really?! I") == task.encode_target("Really? I")

@@ -230,3 +230,9 @@ def test_what_are_no_symbols(symbols):
     stored = {"kind": "symbols", "symbols": list(symbols)}
     with pytest.raises(ModelError, match="not valid"):
         tokenizer_from_json(stored)
+
+
+def test_long_texts_train_subwords_too() -> None:
+    long = "one two three " * 400 + "é"
+    tokenizer = train_subwords([*["one two three"] * 20, long], "bpe", 30)
+    assert tokenizer.decode(tokenizer.encode("oné")) == "oné"

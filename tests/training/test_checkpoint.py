@@ -8,6 +8,7 @@ import os
 import resource
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -15,7 +16,9 @@ import pytest
 
 from asr.config.schema import Recipe, TrainConfig
 from asr.errors import OutputError, RecipeError, TrainingError
+from asr.storage import weights
 from asr.training.checkpoint import Progress, load_state, save_state
+from asr.training.export import _spellings
 from asr.training.optimizers import WeightAverage, build_optimizer
 from asr.training.run_folder import (
     CHECKPOINT,
@@ -146,6 +149,7 @@ def test_damaged_checkpoint(saved, what):
         {"epoch": "one"}, {"epoch": -1}, {"batch": None}, {"step": 1.5},
         {"best": []}, {"seconds": "x"}, {"logs": []}, {"metrics": 3},
         {"history": {}}, {"history": [3]}, {"history": [{}]}, {"start_sources": "x"},
+        {"start_spellings": 3},
         {"unknown": 1}, [], None,
     ],
 )  # fmt: skip
@@ -312,3 +316,21 @@ def test_a_lock_leaves_no_empty_folder(tmp_path):
         locked(tmp_path / "file"),
     ):
         pass
+
+
+def test_a_checkpoint_may_be_larger_than_a_model(saved, monkeypatch):
+    folder, model, average = saved
+    monkeypatch.setattr(weights, "LARGEST_WEIGHTS", 10)
+    monkeypatch.setattr(weights, "_FREE", 10)
+    assert load_state(folder, model, average).epoch == 2
+
+
+def test_spellings_do_not_need_the_start_model():
+    task = SimpleNamespace(spellings=lambda records: ("McDonald",))
+    training = SimpleNamespace(
+        recipe=SimpleNamespace(train=SimpleNamespace(start="no/such/model")),
+        progress=Progress(start_spellings=["iPhone"]),
+        task=task,
+        data=SimpleNamespace(examples=[]),
+    )
+    assert _spellings(training) == ("McDonald", "iPhone")

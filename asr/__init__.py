@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from asr.formats.transcript import Alternative, Segment, Transcript, Word
     from asr.formats.writers import WRITERS
     from asr.inference.generator import Generation, TextGenerator, load_text
+    from asr.inference.loading import load
     from asr.inference.options import TranscribeOptions
-    from asr.inference.recognizer import Recognizer, load
+    from asr.inference.recognizer import Recognizer
     from asr.inference.restorer import Restorer
     from asr.inference.stream import Stream
     from asr.language_model.model import LanguageModel
@@ -74,7 +75,7 @@ _HOMES = {
     "evaluate": "asr.evaluation.speech",
     "evaluate_texts": "asr.evaluation.text",
     "export": "asr.deployment.export",
-    "load": "asr.inference.recognizer",
+    "load": "asr.inference.loading",
     "load_language_model": "asr.language_model.storage",
     "load_recipe": "asr.config.loading",
     "load_text": "asr.inference.generator",

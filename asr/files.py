@@ -22,6 +22,12 @@ from asr.errors import (
     quoted,
 )
 
+CONFIG, WEIGHTS = "config.json", "model.weights.npz"
+"""Files of a model folder; see `asr.storage.model_folder`."""
+
+RESTORER = "restore"
+"""Bundled model that writes case and punctuation."""
+
 _PACKAGE = Path(__file__).resolve().parent
 _NOT_CLOSE = "give a path or one of"
 
@@ -42,7 +48,7 @@ def models_dir() -> Path:
 
 def bundled_models() -> dict[str, Path]:
     """Return the bundled models: name -> folder."""
-    configs = sorted(models_dir().glob("*/config.json"))
+    configs = sorted(models_dir().glob(f"*/{CONFIG}"))
     return {config.parent.name: config.parent for config in configs}
 
 
@@ -89,10 +95,10 @@ def model_path(name: str | Path) -> Path:
     bundled = bundled_models()
     # A run folder may have the name of a bundled model; it has no config.json.
     named = str(name) in bundled
-    if _holds(path.is_dir) and ((path / "config.json").exists() or not named):
+    if _holds(path.is_dir) and ((path / CONFIG).exists() or not named):
         inner = path / "model"
-        is_run = (inner / "config.json").exists()
-        return inner if is_run and not (path / "config.json").exists() else path
+        is_run = (inner / CONFIG).exists()
+        return inner if is_run and not (path / CONFIG).exists() else path
     if named:
         return bundled[str(name)]
     if address_in(name):
@@ -123,15 +129,37 @@ def model_task(name: str | Path) -> str:
     Raises:
         ModelError: The model is missing, or its configuration is not readable.
     """
-    path = model_path(name) / "config.json"
+    path = model_path(name) / CONFIG
     try:
-        if not path.is_file():
-            raise OSError
-        with path.open("rb") as file:
-            task = json.loads(file.read(10_000_000))["task"]
+        task = _config(path)["task"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: not a readable model configuration") from error
     return str(task)
+
+
+def weights_of_models(*names: str) -> list[Path]:
+    """Return the weights of models, and of the language models that they name.
+
+    What cannot be found is left out.
+    """
+    found = []
+    for name in names:
+        with contextlib.suppress(
+            ModelError, OSError, ValueError, KeyError, TypeError, RecursionError
+        ):
+            folder = model_path(name)
+            found.append(folder / WEIGHTS)
+            own = _config(folder / CONFIG)["decoding"]["language_model"]
+            found.append(model_path(own) / WEIGHTS)
+    return [path for path in found if is_file(path)]
+
+
+def _config(path: Path) -> Any:
+    """Return the content of `config.json`; it is not checked."""
+    if not path.is_file():
+        raise OSError
+    with path.open("rb") as file:
+        return json.loads(file.read(10_000_000))
 
 
 def recipe_path(name: str | Path) -> Path:

@@ -21,10 +21,9 @@ import click
 import numpy as np
 
 from asr.errors import AsrError, ModelError
-from asr.files import replaced_folder
+from asr.files import WEIGHTS, replaced_folder
 from asr.storage.model_folder import (
     TOKENIZER,
-    WEIGHTS,
     read_card,
     read_config,
     verify,

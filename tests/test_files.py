@@ -16,7 +16,13 @@ from asr import files
 from asr.audio.io import find_audio, inspect
 from asr.data.manifest import read_manifest
 from asr.errors import ModelError, OutputError, RecipeError
-from asr.files import atomic_write, model_path, recipe_path, walk
+from asr.files import (
+    atomic_write,
+    model_path,
+    recipe_path,
+    walk,
+    weights_of_models,
+)
 
 
 @pytest.fixture
@@ -321,3 +327,10 @@ def test_names_that_no_file_can_have(name):
         with pytest.raises(error, match=r"no (model|recipe) ") as caught:
             find(name)
         assert len(str(caught.value)) < 2000
+
+
+def test_weights_of_models_and_of_their_language_models(tmp_path):
+    found = weights_of_models("english", "none", str(tmp_path), "pronounce")
+    folders = [path.parent.name for path in found]
+    assert folders == ["english", "english-lm", "pronounce"]
+    assert all(path.is_file() for path in found)

@@ -20,7 +20,8 @@ from asr.formats.json_entries import stretch_name
 from asr.formats.named import named_json, named_txt
 from asr.formats.transcript import Transcript
 from asr.formats.writers import json_
-from asr.inference.recognizer import Recognizer, load
+from asr.inference.loading import load
+from asr.inference.recognizer import Recognizer
 from asr.inference.restorer import restorer_of
 from asr.metrics.calibration import calibration_gaps
 

@@ -13,8 +13,10 @@ import asr
 from asr.cli import inputs, options, outputs, restoration, terminal
 from asr.cli.options import COUNT, option
 from asr.errors import AsrError
+from asr.files import RESTORER, weights_of_models
 from asr.formats.layout import Layout
 from asr.formats.writers import RAW_FORMATS, WORD_FORMATS
+from asr.storage import checksums
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -136,6 +138,8 @@ def command(**given: Any) -> int:
     """
     request = options.request(Request, given)
     _check(request)
+    # While the libraries are imported; hashing does not need Python's lock.
+    checksums.begin(weights_of_models(request.model, RESTORER))
     with _loading(request):
         sources = list(inputs.find_recordings(request.sources, request.rate))
     failures = [terminal.report(x) for x in sources if isinstance(x, AsrError)]

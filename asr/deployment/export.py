@@ -19,8 +19,8 @@ from asr.errors import (
     did_you_mean,
     install_hint,
 )
-from asr.files import atomic_write, check_folder, model_path, model_task
-from asr.storage.model_folder import CONFIG, read_model
+from asr.files import CONFIG, atomic_write, check_folder, model_path, model_task
+from asr.storage.model_folder import read_model
 
 FORMATS = {
     "onnx": "asr.deployment.onnx_files",

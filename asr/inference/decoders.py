@@ -63,7 +63,7 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
     if config.prefix:
         prefix = " ".join(_words("prefix", config.prefix, task))
         config = replace(config, prefix=prefix)
-    network.rescorer.prepare()  # the first search runs meanwhile
+    network.rescorer.begin_later()  # beside the first search
     return RescoringDecoder(network, special, config, search, task.tokenizer.encode)
 
 

@@ -16,8 +16,9 @@ from asr.files import model_path
 from asr.formats.attention import TextAttention
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder
-from asr.inference.predictor import Predictor, distinct_texts, n_best, thread_count
+from asr.inference.predictor import Predictor, distinct_texts, n_best
 from asr.inference.restorer import Restorer
+from asr.runtime.network import thread_count
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import Restoration
 from asr.tasks.text import Summarization, TextTask

@@ -10,7 +10,6 @@ from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Hypotheses
 from asr.decoding.scorers import NEVER
-from asr.errors import UsageError
 from asr.formats.transcript import Alternative
 from asr.inference.decoders import AnyDecoder, build_decoder
 from asr.runtime.network import Network
@@ -59,17 +58,6 @@ class Predictor:
                 for oldest in list(self._decoders)[:-_KEPT]:
                     self._decoders.pop(oldest)
         return decoder
-
-
-def thread_count(threads: int | None) -> int:
-    """Return the number of threads that ONNX Runtime is given; 0 for all cores.
-
-    Raises:
-        UsageError: The number is below 1.
-    """
-    if threads is not None and threads < 1:
-        raise UsageError(f"threads must be 1 or more, got {threads}")
-    return threads or 0
 
 
 def n_best(

@@ -1,22 +1,20 @@
-"""Speech recognition with a model folder: `load`, `Recognizer`."""
+"""Speech recognition: `Recognizer`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Unpack, cast
 
 import numpy as np
 
 from asr.config.schema import DecodingConfig
 from asr.errors import AsrError, AudioError, ModelError, UsageError
-from asr.files import model_path
 from asr.formats.attention import AttentionMap
 from asr.formats.transcript import Segment, Transcript
 from asr.inference.batch_scheduler import Scheduler
 from asr.inference.options import TranscribeKeywords, TranscribeOptions, takes_options
-from asr.inference.predictor import Predictor, thread_count
+from asr.inference.predictor import Predictor
 from asr.inference.segments import SegmentBuilder
 from asr.inference.sources import (
     SegmentReader,
@@ -28,7 +26,6 @@ from asr.inference.sources import (
 from asr.inference.stream import Stream
 from asr.inference.timestamps import has_word_boundaries
 from asr.inference.word_alignment import align_words, text_words
-from asr.storage.model_folder import read_card, read_model
 
 _LONGEST_ATTENTION = 20.0  # seconds
 
@@ -285,22 +282,3 @@ class Recognizer(Predictor):
             self.config.language,
             self.name,
         )
-
-
-def load(name: str | Path = "english", *, threads: int | None = None) -> Recognizer:
-    """Load a model.
-
-    Args:
-        name: A bundled model, a model folder, or a run folder that has one.
-        threads: Processor threads of the network; all cores by default.
-
-    Raises:
-        ModelError: The model is missing, damaged, or not for speech.
-        UsageError: `threads` is below 1.
-    """
-    folder = model_path(name)
-    loaded = read_model(folder, thread_count(threads))
-    if loaded.task.modality != "speech":
-        hint = "not audio; use asr translate or asr summarize, or asr.load_text"
-        raise ModelError(f"{name}: takes text (task {loaded.config.task}), {hint}")
-    return Recognizer(loaded, read_card(folder), str(name))

@@ -12,10 +12,11 @@ from typing import cast
 import numpy as np
 
 from asr.errors import ModelError
-from asr.files import bundled_models, model_path, model_task
+from asr.files import RESTORER, bundled_models, model_path, model_task
 from asr.formats.transcript import Segment, Transcript, Word
-from asr.inference.predictor import Predictor, thread_count
+from asr.inference.predictor import Predictor
 from asr.inference.word_labels import Label, Writer, labels_of
+from asr.runtime.network import thread_count
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import FIRST_LABEL, LABELS, Restoration
 from asr.text.numerals import Figure, figures
@@ -25,7 +26,6 @@ _WINDOW = 150  # words that a window decides on
 _CONTEXT = 40  # words that it sees on each side
 _BATCH = 16  # windows
 
-_NAME = "restore"  # bundled
 _BARE = ("librispeech-1", "english-1")  # normalisers that leave words alone
 
 _CASED = FIRST_LABEL + np.arange(len(LABELS)).reshape(len(CASES), len(MARKS))
@@ -202,8 +202,8 @@ def restorer_of(recognizer: Predictor, threads: int | None = None) -> Restorer |
     """
     config = recognizer.config
     writes_words = config.task == "speech_recognition" and config.language == "en"
-    if writes_words and config.normalizer in _BARE and _NAME in bundled_models():
-        return load_restorer(_NAME, threads=threads)
+    if writes_words and config.normalizer in _BARE and RESTORER in bundled_models():
+        return load_restorer(RESTORER, threads=threads)
     return None
 
 
@@ -222,7 +222,7 @@ def load_restorer(name: str | Path, *, threads: int | None = None) -> Restorer:
         raise ModelError(f"{name}: of the task {model_task(name)}, not restoration")
     folder = model_path(name)
     loaded = read_model(folder, thread_count(threads))
-    loaded.network.encoder.prepare()  # speech is recognised meanwhile
+    loaded.network.encoder.begin_later()  # beside the first search of speech
     return Restorer(loaded, read_card(folder), str(name))
 
 

@@ -13,7 +13,7 @@ from asr.config.schema import LANGUAGE_MODEL
 from asr.decoding.prefix_tree import PhoneTree
 from asr.decoding.word_ngrams import WordNGrams
 from asr.errors import DataError, ModelError
-from asr.files import model_path, replaced_folder
+from asr.files import WEIGHTS, model_path, replaced_folder
 from asr.language_model.model import (
     FIRST,
     LanguageModel,
@@ -24,14 +24,7 @@ from asr.language_model.model import (
 )
 from asr.language_model.ngrams import NGrams
 from asr.language_model.tables import check_size, word_ngrams
-from asr.storage.model_folder import (
-    FORMAT,
-    TOKENIZER,
-    WEIGHTS,
-    read_config,
-    verify,
-    write_model,
-)
+from asr.storage.model_folder import FORMAT, TOKENIZER, read_config, verify, write_model
 from asr.storage.weights import MappedArrays
 from asr.text.tokenizers import CharacterTokenizer, read_tokenizer
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -11,7 +14,7 @@ import numpy as np
 import onnxruntime
 
 from asr.config.schema import ModelConfig
-from asr.errors import ModelError
+from asr.errors import ModelError, UsageError
 from asr.runtime.attention_variants import ATTENTIONS
 from asr.runtime.decoder import STATE_SHAPES, rescore_graph, step_graph
 from asr.runtime.encoder import encoder_graph
@@ -24,6 +27,7 @@ from asr.text.special_tokens import END
 Arrays = dict[str, np.ndarray]
 
 _MAKING = threading.Lock()  # one session at a time: each holds its weights twice
+_LATER: deque[LazySession] = deque()  # sessions to make when a network has run
 
 
 class _SinglePrecision(Mapping[str, np.ndarray]):
@@ -42,6 +46,17 @@ class _SinglePrecision(Mapping[str, np.ndarray]):
         return len(self._weights)
 
 
+def thread_count(threads: int | None) -> int:
+    """Return the number of threads that ONNX Runtime is given; 0 for all cores.
+
+    Raises:
+        UsageError: The number is below 1.
+    """
+    if threads is not None and threads < 1:
+        raise UsageError(f"threads must be 1 or more, got {threads}")
+    return threads or 0
+
+
 class LazySession:
     """A session that is made when it is first used; threads share it.
 
@@ -53,11 +68,18 @@ class LazySession:
         self._make = make
         self._session: onnxruntime.InferenceSession | None = None
 
-    def prepare(self) -> None:
+    def begin(self) -> None:
         """Begin to make the session in a thread; an error comes with the first use."""
         executor = ThreadPoolExecutor(1)
         executor.submit(self.get)
         executor.shutdown(wait=False)
+
+    def begin_later(self) -> None:
+        """Begin to make the session when a network has run.
+
+        Before, it would take the core that the threads of that network wait for.
+        """
+        _LATER.append(self)
 
     def get(self) -> onnxruntime.InferenceSession:
         """Return the session."""
@@ -123,7 +145,7 @@ class Network:
         weights: Arrays of the model folder, by path; they may be memory-mapped.
         vocabulary: Number of tokens.
         text: Whether sources are tokens of texts; otherwise they are waveforms.
-        threads: Processor threads of each operation; 0 for all cores.
+        threads: Processor threads of each operation; 0 for all cores that are free.
         release: Called when the weights have been copied; gives their memory back.
 
     Attributes:
@@ -146,7 +168,9 @@ class Network:
         threads: int = 0,
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self.config, self.text, self.threads = config, text, threads
+        self.config, self.text = config, text
+        # One core is left for the search, which is the longer part for speech.
+        self.threads = threads if threads or text else max(1, _cores() - 1)
         self._release = release
         self.weights = weights
         self.frontend = None if text else LogMel(config.frontend)
@@ -361,7 +385,18 @@ def _run(session: onnxruntime.InferenceSession, inputs: Arrays) -> dict[str, Any
     names = {it.name for it in session.get_inputs()}
     outputs = [it.name for it in session.get_outputs()]
     used = {name: value for name, value in inputs.items() if name in names}
-    return dict(zip(outputs, session.run(outputs, used), strict=True))
+    values = session.run(outputs, used)
+    while _LATER:
+        with contextlib.suppress(IndexError):  # another thread took the last one
+            _LATER.popleft().begin()
+    return dict(zip(outputs, values, strict=True))
+
+
+def _cores() -> int:
+    """Return the number of cores that the process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _computes(name: str) -> bool:

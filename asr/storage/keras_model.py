@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from asr.errors import ModelError
+from asr.files import WEIGHTS
 from asr.model.frontend import LogMel
 from asr.model.seq2seq import Seq2Seq
 from asr.model.token_embedding import TokenEmbedding
 from asr.runtime.network import Network
-from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, verify
+from asr.storage.model_folder import TOKENIZER, read_config, verify
 from asr.storage.weights import check_numbers, read_arrays
 from asr.tasks.base import Task
 from asr.text.tokenizers import read_tokenizer

@@ -13,7 +13,6 @@ Checksums are verified before a folder is loaded. Nothing is executed or unpickl
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -31,8 +30,16 @@ from asr.config.schema import (
     SourceConfig,
 )
 from asr.errors import ModelError, RecipeError, UsageError
-from asr.files import LARGEST_TEXT, atomic_write, read_text, unread_reason
+from asr.files import (
+    CONFIG,
+    LARGEST_TEXT,
+    WEIGHTS,
+    atomic_write,
+    read_text,
+    unread_reason,
+)
 from asr.runtime.network import Network
+from asr.storage.checksums import checksum
 from asr.storage.weights import (
     LARGEST_WEIGHTS,
     MappedArrays,
@@ -45,8 +52,7 @@ from asr.text.normalizers import normalizer
 from asr.text.tokenizers import read_tokenizer
 
 FORMAT = 1
-CONFIG, TOKENIZER, WEIGHTS = "config.json", "tokenizer.json", "model.weights.npz"
-CARD, SUMS = "README.md", "SHA256SUMS"
+TOKENIZER, CARD, SUMS = "tokenizer.json", "README.md", "SHA256SUMS"
 _SUMMED = (CONFIG, TOKENIZER, WEIGHTS)
 _LARGEST_SUMS = 10_000  # bytes
 
@@ -150,7 +156,7 @@ def _write_json(path: Path, tree: dict[str, Any]) -> None:
 def _write_sums(folder: Path) -> None:
     with atomic_write(folder / SUMS) as file:
         for name in _SUMMED:
-            file.write(f"{_digest(folder / name)}  {name}\n")
+            file.write(f"{checksum(folder / name)}  {name}\n")
 
 
 def read_model(folder: Path, threads: int = 0) -> LoadedModel:
@@ -283,7 +289,7 @@ def verify(folder: Path) -> None:
         largest = LARGEST_WEIGHTS if name == WEIGHTS else LARGEST_TEXT
         if path.stat().st_size > largest:
             raise ModelError(f"{path}: larger than the limit of {largest:,} bytes")
-        if listed.get(name) != _digest(path):
+        if listed.get(name) != checksum(path):
             raise ModelError(f"{path}: damaged: it does not match {SUMS}")
 
 
@@ -294,8 +300,3 @@ def read_card(folder: Path) -> str:
         return ""
     with path.open(encoding="utf-8", errors="replace") as file:
         return file.read(LARGEST_TEXT)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -76,15 +76,20 @@ def _finite(array: np.ndarray) -> bool:
 
 
 def check_size(
-    path: Path, archive: zipfile.ZipFile, largest: int = LARGEST_WEIGHTS
+    path: Path, archive: zipfile.ZipFile, largest: int | None = None
 ) -> None:
-    """Check the size of an archive, and of what it unpacks to: up to `largest` bytes.
+    """Check the size of an archive, and of what it unpacks to.
+
+    Args:
+        path: The archive.
+        archive: The same, open.
+        largest: Limit in bytes; by default that of models.
 
     Raises:
         ValueError: It is too large, or a member has no name.
     """
     limit = max(_FREE, _MOST_PACKED * path.stat().st_size)
-    limit = min(limit, largest)
+    limit = min(limit, LARGEST_WEIGHTS if largest is None else largest)
     if sum(member.file_size for member in archive.infolist()) > limit:
         raise ValueError(f"it unpacks to more than {limit:,} bytes")
     if not all(name.removesuffix(".npy") for name in archive.namelist()):

@@ -11,7 +11,6 @@ import unicodedata
 from collections.abc import Callable
 
 from asr.errors import RecipeError, did_you_mean, quoted
-from asr.text.english import spell_fractions, spell_numbers, standardize_words
 
 # Letters that Unicode does not decompose, yet English spells with base letters.
 _SPELLED = str.maketrans(
@@ -53,10 +52,12 @@ def _english_1(text: str) -> str:
     American, short forms (`DR`, `WON'T`, `GONNA`) become full forms. Fillers (`UM`) and
     text in brackets are removed.
     """
-    text = unicodedata.normalize("NFKC", spell_fractions(text))
+    from asr.text import english  # noqa: PLC0415 - start-up time
+
+    text = unicodedata.normalize("NFKC", english.spell_fractions(text))
     text = re.sub(r"\[[^\[\]]*\]|<[^<>]*>", " ", text)
-    text = _librispeech_1(spell_numbers(text.replace("&", " and ")))
-    return standardize_words(text.lower()).upper()
+    text = _librispeech_1(english.spell_numbers(text.replace("&", " and ")))
+    return english.standardize_words(text.lower()).upper()
 
 
 def _basic_1(text: str) -> str:

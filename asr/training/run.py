@@ -19,7 +19,8 @@ from asr.evaluation.speech import Evaluation, evaluate
 from asr.evaluation.text import TextEvaluation, evaluate_texts
 from asr.files import atomic_write, data_directory, read_text
 from asr.inference.generator import TextGenerator, load_generator
-from asr.inference.recognizer import Recognizer, load
+from asr.inference.loading import load
+from asr.inference.recognizer import Recognizer
 from asr.reports.run_page import ENVIRONMENT, REPORT, SCORES, run_report
 from asr.storage.model_folder import SUMS
 from asr.tasks.base import Task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from asr.config.parsing import from_dict
 from asr.config.schema import ModelConfig
 from asr.errors import ModelError
 from asr.formats.transcript import Segment, Transcript, Word
-from asr.inference.restorer import Restorer, _rewritten
+from asr.inference.restorer import Restorer, _rewritten, load_restorer
 from asr.storage.keras_model import build, weights_of
 from asr.storage.model_folder import FolderConfig, read_model, write_model
 from asr.tasks.restoration import Restoration
@@ -219,3 +220,14 @@ def test_other_models_are_refused(folder):
         load_generator(folder)
     with pytest.raises(ModelError, match="not restoration"):
         load_restorer("en-fr")
+
+
+def test_the_session_is_made_when_another_network_has_run():
+    encoder = load_restorer("restore").network.encoder
+    assert encoder._session is None
+    asr.load_text("pronounce").generate("word")
+    for _ in range(1000):
+        if encoder._session is not None:
+            break
+        time.sleep(0.01)
+    assert encoder._session is not None

@@ -9,8 +9,8 @@ import numpy as np
 from click.testing import CliRunner
 
 import asr
-from asr.files import model_path
-from asr.storage.model_folder import TOKENIZER, WEIGHTS, read_config, write_model
+from asr.files import WEIGHTS, model_path
+from asr.storage.model_folder import TOKENIZER, read_config, write_model
 from asr.storage.weights import read_arrays
 from tests.script_module import script_module
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from asr.storage.model_folder import WEIGHTS
+from asr.files import WEIGHTS
 from asr.storage.weights import read_arrays
 from tests.script_module import script_module
 

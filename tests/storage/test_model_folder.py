@@ -24,14 +24,13 @@ from asr.config.schema import (
     ModelConfig,
 )
 from asr.errors import ModelError
+from asr.files import CONFIG, WEIGHTS
 from asr.storage import keras_model, model_folder, weights
 from asr.storage.keras_model import network_of, weights_of
 from asr.storage.model_folder import (
     CARD,
-    CONFIG,
     SUMS,
     TOKENIZER,
-    WEIGHTS,
     FolderConfig,
     describe,
     read_card,

@@ -21,10 +21,11 @@ from asr.config.loading import load_recipe
 from asr.config.schema import DecodingConfig
 from asr.data.manifest import read_manifest, write_manifest
 from asr.errors import DataError, ModelError, RecipeError, TrainingError
+from asr.files import CONFIG
 from asr.inference.rescoring import RescoringDecoder
 from asr.metrics import wer
 from asr.storage import keras_model, model_folder
-from asr.storage.model_folder import CONFIG, describe, read_model, write_model
+from asr.storage.model_folder import describe, read_model, write_model
 from asr.training import export, setup, train, trainer
 from asr.training.collect import collect
 from asr.training.dataset import spread

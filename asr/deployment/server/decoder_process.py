@@ -16,7 +16,7 @@ import numpy as np
 
 from asr.config.schema import DecodingConfig
 from asr.inference.beam_search_decoder import DecodedBatch
-from asr.inference.recognizer import load
+from asr.inference.loading import load
 
 _SPAWN = multiprocessing.get_context("spawn")  # threads of this process do not survive
 _JOIN_SECONDS = 5.0

@@ -22,8 +22,8 @@ from asr.formats.attention import AttentionMap
 from asr.formats.transcript import Segment
 from asr.inference.beam_search_decoder import DecodedBatch
 from asr.inference.decoders import AnyDecoder
-from asr.inference.predictor import thread_count
 from asr.inference.recognizer import Recognizer
+from asr.runtime.network import thread_count
 from asr.storage.model_folder import read_card, read_model
 
 _BATCH_SECONDS = 20.0  # of padded audio

@@ -23,6 +23,7 @@ from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import Restoration
 from asr.tasks.text import Summarization, TextTask
 from asr.text.articles import correct_articles
+from asr.text.sentencepiece import SubwordTokenizer
 
 BATCH_TOKENS = 2000
 """Padded source tokens of a batch."""
@@ -132,9 +133,12 @@ class TextGenerator(Predictor):
             source=tuple(pieces[token] for token in source.tolist()),
         )
 
-    def _text(self, tokens: Sequence[int]) -> str:
+    def _text(self, tokens: Sequence[int], source: str) -> str:
         """Return the text of tokens; a summary is written in its source's language."""
         text = self.task.decode(tokens)
+        if isinstance(self._texts.tokenizer, SubwordTokenizer):
+            normalized = self._texts.normalize(source)
+            text = self._texts.tokenizer.with_unknown(text, normalized)
         if isinstance(self.task, Summarization) and self.config.language == "en":
             return correct_articles(text)
         return text
@@ -177,7 +181,8 @@ class TextGenerator(Predictor):
             for row, index in enumerate(batch):
                 decoded = n_best(hypotheses, row, wanted)
                 best = distinct_texts(
-                    Alternative(self._text(tokens), score) for tokens, score in decoded
+                    Alternative(self._text(tokens, texts[index]), score)
+                    for tokens, score in decoded
                 )
                 attended = None
                 if attention and decoded:

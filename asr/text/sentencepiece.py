@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
 
 
+_UNKNOWN_MARK = " \u2047 "  # as the library decodes the unknown token
 _LONGEST_SENTENCE = 4192  # bytes; the library leaves out longer texts by default
 
 
@@ -81,6 +82,24 @@ class SubwordTokenizer:
             DataError: A token is negative, or not below `size`.
         """
         return str(self._processor.decode(without_specials(ids, self.size)))
+
+    def with_unknown(self, text: str, source: str) -> str:
+        """Return a decoded text with the unknown characters of its source.
+
+        Args:
+            text: It has a mark for each unknown token.
+            source: What the model read; its unknown characters take the places of the
+                marks, in their order. Marks that are left are removed.
+        """
+        if _UNKNOWN_MARK not in text:
+            return text
+        source = source.encode("utf-8", "replace").decode()
+        tokens = self._processor.encode(source)
+        pieces = self._processor.encode(source, out_type=str)
+        for token, piece in zip(tokens, pieces, strict=True):
+            if token == len(SPECIALS):
+                text = text.replace(_UNKNOWN_MARK, piece.lstrip("\u2581"), 1)
+        return " ".join(text.replace(_UNKNOWN_MARK, "").split())
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of `tokenizer.json`."""

@@ -236,3 +236,12 @@ def test_long_texts_train_subwords_too() -> None:
     long = "one two three " * 400 + "é"
     tokenizer = train_subwords([*["one two three"] * 20, long], "bpe", 30)
     assert tokenizer.decode(tokenizer.encode("oné")) == "oné"
+
+
+def test_unknown_characters_come_from_the_source():
+    tokenizer = train_subwords(["je vois kraków et paris"] * 3, "unigram", 25)
+    tokens = tokenizer.encode("je vois krakżw et 東京")
+    text = tokenizer.decode(tokens)
+    assert tokenizer.with_unknown(text, "krakżw 東京") == "je vois krakżw et 東京"
+    assert tokenizer.with_unknown(text, "paris") == "je vois krakw et"
+    assert tokenizer.with_unknown("paris", "東京") == "paris"

@@ -22,7 +22,7 @@ from asr.cli import terminal
 from asr.config.loading import load_recipe
 from asr.config.schema import Recipe
 from asr.errors import AsrError
-from asr.files import atomic_write, data_directory
+from asr.files import atomic_write, data_directory, model_path
 
 HERE = Path(__file__).parent
 LABELS = "speech/machine-labelled"
@@ -61,7 +61,7 @@ def train(recipe: Recipe, start: Sequence[str], output: Path) -> None:
 
 def started(name: str, start: Sequence[str], output: Path) -> Path:
     """Return the model that a stage starts from; write it if it is a mean."""
-    models = [output / it / "model" for it in start]
+    models = [model_path(output / it) for it in start]
     if len(models) == 1:
         return models[0]
     mean = output / f"{name}-start"
@@ -97,10 +97,9 @@ def main(output: Path) -> None:
         terminal.start_backend()
         for recipe, start in stages():
             train(recipe, start, output)
-        last = output / "more-epochs"
+        last, start = output / "epochs-again" / "model", output / "epochs-again-start"
         if not (output / "english").exists():
-            mean = [last / "model", last / "model", output / "more-epochs-start"]
-            average(mean, output / "english")
+            average([last, last, start], output / "english")
     except (AsrError, OSError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -143,7 +143,9 @@ model = model_named("english")
 
 
 threads = option(
-    "--threads", COUNT, "Processor threads of the network.  [default: all cores]"
+    "--threads",
+    COUNT,
+    "Processor threads of the network.  [default: all cores, for speech one less]",
 )
 
 

@@ -19,7 +19,8 @@ def load(name: str | Path = "english", *, threads: int | None = None) -> Recogni
 
     Args:
         name: A bundled model, a model folder, or a run folder that has one.
-        threads: Processor threads of the network; all cores by default.
+        threads: Processor threads of the network; by default one for each core but
+            one, which is left to the search.
 
     Raises:
         ModelError: The model is missing, damaged, or not for speech.

@@ -47,7 +47,7 @@ class _SinglePrecision(Mapping[str, np.ndarray]):
 
 
 def thread_count(threads: int | None) -> int:
-    """Return the number of threads that ONNX Runtime is given; 0 for all cores.
+    """Return the number of threads of a network; 0 for its default.
 
     Raises:
         UsageError: The number is below 1.
@@ -145,7 +145,8 @@ class Network:
         weights: Arrays of the model folder, by path; they may be memory-mapped.
         vocabulary: Number of tokens.
         text: Whether sources are tokens of texts; otherwise they are waveforms.
-        threads: Processor threads of each operation; 0 for all cores that are free.
+        threads: Processor threads of each operation; 0 for one on each core, for speech
+            one less.
         release: Called when the weights have been copied; gives their memory back.
 
     Attributes:

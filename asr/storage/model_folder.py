@@ -164,7 +164,7 @@ def read_model(folder: Path, threads: int = 0) -> LoadedModel:
 
     Args:
         folder: The model folder.
-        threads: Processor threads of each operation of the network; 0 for all cores.
+        threads: As in `Network`.
 
     Raises:
         ModelError: A file is missing, altered, too large, or inconsistent.

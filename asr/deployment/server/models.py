@@ -32,7 +32,7 @@ class Models:
     Args:
         names: Bundled models, model folders or run folders; by default the bundled
             models of the tasks that a server has.
-        threads: Processor threads of each network; all cores by default.
+        threads: Processor threads of each network; by default as in `Network`.
         processes: Processes that decode speech, this one among them.
 
     Raises:

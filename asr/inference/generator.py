@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, cast, overload
@@ -15,6 +16,7 @@ from asr.errors import DataError, ModelError
 from asr.files import model_path
 from asr.formats.attention import TextAttention
 from asr.formats.transcript import Alternative
+from asr.inference.copied_words import invented, with_copied_words
 from asr.inference.decoders import AnyDecoder
 from asr.inference.predictor import Predictor, distinct_texts, n_best
 from asr.inference.restorer import Restorer
@@ -65,6 +67,11 @@ class Generation:
 
 class TextGenerator(Predictor):
     """A loaded model that translates, summarises or pronounces."""
+
+    @cached_property
+    def _words(self) -> frozenset[str]:
+        """Words that the model may write; empty for any."""
+        return frozenset(self.config.words.split())
 
     def generate(
         self,
@@ -136,9 +143,15 @@ class TextGenerator(Predictor):
     def _text(self, tokens: Sequence[int], source: str) -> str:
         """Return the text of tokens; a summary is written in its source's language."""
         text = self.task.decode(tokens)
-        if isinstance(self._texts.tokenizer, SubwordTokenizer):
-            normalized = self._texts.normalize(source)
-            text = self._texts.tokenizer.with_unknown(text, normalized)
+        tokenizer, source = self._texts.tokenizer, self._texts.normalize(source)
+        if isinstance(tokenizer, SubwordTokenizer):
+            text = tokenizer.with_unknown(text, source)
+            if self._words and invented(text, source, self._words):
+                read = np.array(self._texts.source_tokens(source), "int32")
+                attended = self._attention(
+                    read[: self.config.model.text.longest], tokens
+                )
+                text = with_copied_words(text, source, self._words, attended)
         if isinstance(self.task, Summarization) and self.config.language == "en":
             return correct_articles(text)
         return text

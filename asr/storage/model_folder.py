@@ -71,6 +71,8 @@ class FolderConfig:
         calibration: Map from word probabilities to confidences.
         spellings: Words with capitals inside, such as `McDonald`, that a model of the
             task `restoration` writes so.
+        words: Words of the training targets that a model of the task `translation` may
+            write, in lower case with spaces between them; empty for any.
         training: Facts about the training: name, data, steps, scores.
     """
 
@@ -82,6 +84,7 @@ class FolderConfig:
     decoding: DecodingConfig = field(default_factory=DecodingConfig)
     calibration: Calibration = field(default_factory=Calibration)
     spellings: tuple[str, ...] = ()
+    words: str = ""
     training: dict[str, Any] = field(default_factory=dict)
 
 

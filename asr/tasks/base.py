@@ -75,6 +75,10 @@ class Task(ABC):
         """Return the words of training records whose spelling the model must know."""
         return ()
 
+    def target_words(self, records: Iterable[Any]) -> str:  # noqa: ARG002 - for one task
+        """Return the words of training targets, where outputs have no others."""
+        return ""
+
     @property
     def vocabulary(self) -> int:
         """Number of tokens."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +75,18 @@ class TextTask(Task):
         return np.array(tokens, dtype="int32")
 
 
+def words_of(text: str) -> set[str]:
+    """Return the words of a text in lower case: letters without a break."""
+    return set(re.findall(r"[^\W\d_]+", text.lower()))
+
+
 class Translation(TextTask):
     """Translates sentences; scored by BLEU and chrF."""
+
+    def target_words(self, records: Iterable[Pair]) -> str:
+        """Return the words of the targets."""
+        found = set[str]().union(*(words_of(self.normalize(it.text)) for it in records))
+        return " ".join(sorted(found))
 
     def metrics(
         self, references: Sequence[str], hypotheses: Sequence[str]

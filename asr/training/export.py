@@ -62,6 +62,7 @@ def export_model(training: Training) -> None:
         model=recipe.model,
         decoding=recipe.decoding,
         spellings=_spellings(training),
+        words=task.target_words(it.record for it in training.data.examples),
         training=facts,
     )
     with replaced_folder(training.output / MODEL) as folder:

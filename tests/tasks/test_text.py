@@ -99,3 +99,9 @@ def test_unknown_scripts_become_the_unknown_token():
 def test_an_unknown_character_is_refused(task):
     with pytest.raises(DataError, match="has no 'd'"):
         task.encode_source(Pair("d", "a"))
+
+
+def test_only_translations_know_their_words(task):
+    pairs = [Pair("a", "L'Été, c'est 12."), Pair("b", "c'est fini")]
+    words = "c est fini l été" if isinstance(task, Translation) else ""
+    assert task.target_words(pairs) == words

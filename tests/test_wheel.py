@@ -119,7 +119,8 @@ def test_transcribes_the_samples(elsewhere, root, samples):
     )
     assert heard.keys() == spoken.keys() | read.keys()
     bare = normalizer("librispeech-1")
-    assert {name: bare(heard[name]) for name in read} == read
+    texts = list(read.values()), [bare(heard[name]) for name in read]
+    assert score(*texts).wer < 0.05
     # A synthetic voice is none that the model has learnt from.
     texts = list(spoken.values()), [bare(heard[name]) for name in spoken]
     assert score(*texts).cer < 0.5

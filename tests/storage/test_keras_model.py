@@ -12,7 +12,7 @@ from asr.storage import keras_model
 from asr.storage.model_folder import read_model
 
 
-@pytest.mark.parametrize(("name", "copies"), [("title", True), ("en-fr", False)])
+@pytest.mark.parametrize(("name", "copies"), [("title", True), ("pronounce", False)])
 def test_the_gate_of_copying_may_be_added_or_removed(name, copies):
     folder = model_path(name)
     loaded = read_model(folder)

@@ -111,12 +111,15 @@ def estimate(
 
     Raises:
         DataError: The data of the recipe cannot be used.
-        RecipeError: `hours` is infinite, or the task has texts as sources.
+        RecipeError: `hours` is infinite, or the task has texts as sources or writes
+            labels.
     """
     if not math.isfinite(hours):
         raise RecipeError(f"hours must be a finite number, got {hours}")
     if hours and task_of(recipe).modality == "text":
         raise RecipeError("hours: the task must be one of speech")
+    if hours and recipe.data.tokenizer == "labels":
+        raise RecipeError("hours: random texts are no labels; estimate with the data")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         clips = max(round(hours * 3600 / _CLIP), 1) if hours else 0

@@ -71,6 +71,12 @@ def test_hours_without_any_files(tiny_recipe, here):
     assert estimate(recipe, hours=1).examples == 300
 
 
+def test_hours_of_labels(tiny_recipe):
+    recipe = load_recipe(tiny_recipe, ["data.tokenizer=labels"])
+    with pytest.raises(RecipeError, match="no labels"):
+        estimate(recipe, hours=1)
+
+
 def test_hours_of_texts(tiny_texts):
     with pytest.raises(RecipeError, match="must be one of speech"):
         estimate(load_recipe(tiny_texts / "tiny-text.yaml"), 3)

@@ -71,8 +71,9 @@ class FolderConfig:
         calibration: Map from word probabilities to confidences.
         spellings: Words with capitals inside, such as `McDonald`, that a model of the
             task `restoration` writes so.
-        words: Words of the training targets that a model of the task `translation` may
-            write, in lower case with spaces between them; empty for any.
+        words: Words of the training targets, in lower case with spaces between them. A
+            model of the task `translation` that copies writes these and words of the
+            source; if empty, any.
         training: Facts about the training: name, data, steps, scores.
     """
 

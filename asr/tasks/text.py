@@ -84,7 +84,13 @@ class Translation(TextTask):
     """Translates sentences; scored by BLEU and chrF."""
 
     def target_words(self, records: Iterable[Pair]) -> str:
-        """Return the words of the targets."""
+        """Return the words of the targets, where the model may copy others.
+
+        Other models build words from subwords, such as compounds, or write none at all
+        between spaces.
+        """
+        if not self.model.decoder.copy:
+            return ""
         found = set[str]().union(*(words_of(self.normalize(it.text)) for it in records))
         return " ".join(sorted(found))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -101,7 +103,10 @@ def test_an_unknown_character_is_refused(task):
         task.encode_source(Pair("d", "a"))
 
 
-def test_only_translations_know_their_words(task):
+@pytest.mark.parametrize("copies", [True, False])
+def test_only_translations_that_copy_know_their_words(task, copies):
+    decoder = replace(task.model.decoder, copy=copies)
+    task = replace(task, model=replace(task.model, decoder=decoder))
     pairs = [Pair("a", "L'Été, c'est 12."), Pair("b", "c'est fini")]
-    words = "c est fini l été" if isinstance(task, Translation) else ""
+    words = "c est fini l été" if copies and isinstance(task, Translation) else ""
     assert task.target_words(pairs) == words

@@ -173,7 +173,8 @@ class DecoderConfig:
         embedding_dropout: Dropout on embeddings.
         attention_dropout: Dropout on attention weights; `hard` has none.
         tied: Whether the embedding serves as the kernel of the output layer.
-        copy: Whether tokens of a source text may be copied (pointer-generator).
+        copy: Whether tokens of a source text may be copied (pointer-generator). A
+            translation then has words of the training targets and of its source alone.
     """
 
     kind: Literal["gru", "lstm", "pooling", "labels"] = "gru"

@@ -35,21 +35,22 @@ def with_copied_words(
         that a rare word stands for is copied.
     """
     wrong = invented(text, source, known)
-    written, read = text.split(), source.split()
+    written, read = text.split(), [_core(word) for word in source.split()]
     # Without the end symbols.
     rows = _numbers(attention.tokens[:-1])
     columns = _numbers(attention.source[:-1])
-    if not wrong or rows.max(initial=0) != len(written) - 1:
+    if not (wrong and any(read)) or rows.max(initial=0) != len(written) - 1:
         return text
     shares = np.zeros((len(written), len(read)))
     columns = np.minimum(columns, len(read) - 1)
     for row, share in zip(rows, attention.weights, strict=False):
         np.add.at(shares[row], columns, share[: len(columns)])
+    shares[:, [not word for word in read]] = -1  # marks stand for no word
     for number, word in enumerate(written):
         for part in _WORD.findall(word):
             if part.lower() in wrong:
                 best = read[int(np.argmax(shares[number]))]
-                written[number] = written[number].replace(part, _core(best))
+                written[number] = written[number].replace(part, best)
     return " ".join(written)
 
 

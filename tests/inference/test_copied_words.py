@@ -32,6 +32,13 @@ def test_an_invented_word_is_copied_from_the_source():
     assert text == "Je vois l'Zbig."
 
 
+def test_marks_of_the_source_are_not_copied():
+    weights = np.array([[0.1, 0.9, 0.0], [0.0, 0.0, 1.0]])
+    found = TextAttention(weights, ("▁Zbog", "</s>"), ("▁Zbig", "▁?", "</s>"))
+    assert with_copied_words("Zbog", "Zbig ?", KNOWN, found) == "Zbig"
+    assert with_copied_words("Zbog", "! ?", KNOWN, found) == "Zbog"
+
+
 def test_a_text_without_such_words_stays():
     found = attention(("▁Je", "▁vois"), [0, 1])
     assert with_copied_words("Je vois", SOURCE, KNOWN, found) == "Je vois"

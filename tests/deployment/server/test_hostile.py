@@ -46,7 +46,11 @@ def test_malformed_requests(server):
     draw = random.Random(3)
     for _ in range(100):
         request = hostile_clients.malformed(draw)
-        status = hostile_clients.ask(server.port, request)
+        end = time.monotonic() + 30
+        # Busy: what clients that went away asked for is still being cancelled.
+        while (status := hostile_clients.ask(server.port, request)) == 503:
+            assert time.monotonic() < end
+            time.sleep(0.1)
         # No answer: the client closed its side within the head. 101: live sockets.
         # 200: noise after a RIFF header of a WAV file can be read as such.
         assert status in (0, 101, 200) or 400 <= status < 500, (status, request[:200])

@@ -91,7 +91,7 @@ class Transcription:
         """Load the models."""
         recognizer = load(self.model, threads=self.threads)
         recognizer.warm_up(self.decoding)
-        restorer = None if self.raw else restorer_of(recognizer, self.threads)
+        restorer = None if self.raw else restorer_of(recognizer)
 
         def work(copies: LocalCopies, _: str) -> Outcome:
             results = recognizer.transcribe_many(

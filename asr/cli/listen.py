@@ -44,7 +44,7 @@ def command(
     recognizer.warm_up(decoding)
     restoring = None
     if not raw:
-        restoring = restoration.restoring(recognizer, threads, not no_numbers)
+        restoring = restoration.restoring(recognizer, not no_numbers)
     following = restoration.following(restoring, live=True)
     interactive = sys.stderr.isatty()
 

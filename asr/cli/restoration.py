@@ -33,13 +33,11 @@ class Restoring(NamedTuple):
     numbers: bool
 
 
-def restoring(
-    recognizer: Recognizer, threads: int | None, numbers: bool
-) -> Restoring | None:
+def restoring(recognizer: Recognizer, numbers: bool) -> Restoring | None:
     """Load the model that restores the output of another, where it is of use."""
     from asr.inference.restorer import restorer_of  # noqa: PLC0415 - start-up time
 
-    restorer = restorer_of(recognizer, threads)
+    restorer = restorer_of(recognizer)
     return None if restorer is None else Restoring(restorer, numbers)
 
 

@@ -201,7 +201,7 @@ def _transcribe(request: Request, names: dict[inputs.Source, str]) -> list[int]:
         used = None
         if not (request.raw or RAW_FORMATS.issuperset(request.kinds)):
             numbers = not request.no_numbers
-            used = restoration.restoring(recognizer, request.threads, numbers)
+            used = restoration.restoring(recognizer, numbers)
         ready.result()
     layout = Layout(
         channel=request.channel or 1,

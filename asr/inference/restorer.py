@@ -193,8 +193,10 @@ class SegmentRestorer:
         ]
 
 
-def restorer_of(recognizer: Predictor, threads: int | None = None) -> Restorer | None:
+def restorer_of(recognizer: Predictor) -> Restorer | None:
     """Load the model that restores what a speech model cannot write.
+
+    It has as many threads, since more would stall the few words of a segment.
 
     Returns:
         The bundled `restore` for models that write English words without case and
@@ -203,7 +205,7 @@ def restorer_of(recognizer: Predictor, threads: int | None = None) -> Restorer |
     config = recognizer.config
     writes_words = config.task == "speech_recognition" and config.language == "en"
     if writes_words and config.normalizer in _BARE and RESTORER in bundled_models():
-        return load_restorer(RESTORER, threads=threads)
+        return load_restorer(RESTORER, threads=recognizer.network.threads)
     return None
 
 

@@ -246,15 +246,12 @@ class _TokenNames(Sequence[str]):
         return "" if token < FIRST else self._vocabulary[token - FIRST]
 
 
-def _characters(vocabulary: Sequence[str]) -> set[str]:
-    """Return the characters of all words."""
+def _can_write(writable: set[str], vocabulary: Sequence[str]) -> bool:
+    """Tell whether all words consist of some characters."""
     names = vocabulary if isinstance(vocabulary, Names) else Names.of(vocabulary)
-    text = names.text
-    if text.max() < 128:  # of ASCII alone, which is much faster
-        characters = {chr(code) for code in np.flatnonzero(np.bincount(text))}
-    else:
-        characters = set(text.tobytes().decode())
-    return characters - {"\n"}
+    known = "".join(it for it in writable if it.isascii()) + "\n"
+    left = names.text.tobytes().translate(None, known.encode())  # in a millisecond
+    return not left or writable.issuperset(left.decode())
 
 
 def _tree(
@@ -263,7 +260,7 @@ def _tree(
     """Return the tree of the words that a model can write and whose phones it knows."""
     numbers = {phone: number for number, phone in enumerate(phones, start=1)}
     table = np.array([0, *(numbers.get(phone, 0) for phone in lexicon.phones)])
-    if table[1:].all() and writable.issuperset(_characters(words.vocabulary)):
+    if table[1:].all() and _can_write(writable, words.vocabulary):
         return lexicon.tree._replace(phones=table.astype(np.uint8)[lexicon.tree.phones])
     entries = [
         ([int(table[phone]) for phone in spoken], word)

@@ -157,21 +157,22 @@ def _recurrent(
     candidate. `sequence_lens` starts the backward direction at the real end.
     """
     lstm, units = config.kind == "lstm", config.units
-    order = [0, 3, 1, 2] if lstm else [0, 1, 2]
-    columns = np.concatenate([np.arange(units) + gate * units for gate in order])
+    gates, order = (4, [0, 3, 1, 2]) if lstm else (3, slice(None))
     counts = graph.op("Cast", lengths, to=6)
     outputs = graph.op("Transpose", inputs, perm=[1, 0, 2])
     for i in range(config.layers):
         path = f"encoder/{config.kind}_{i}"
         parts = []
         for part in ("kernel", "recurrent_kernel", "bias"):
-            both = [
-                weights[f"{path}/{way}_{part}"][:, columns]
-                for way in ("forward", "backward")
-            ]
-            stacked = np.stack(
-                [it.reshape(-1) if part == "bias" else it.T for it in both]
-            )
+            both = [weights[f"{path}/{way}_{part}"] for way in ("forward", "backward")]
+            rows = len(both[0])
+            stacked: np.ndarray = np.empty((2, gates, units, rows), "float32")
+            for to, value in zip(stacked, both, strict=True):
+                to[:] = value.reshape(rows, gates, units).transpose(1, 2, 0)[order]
+            if part == "bias":
+                stacked = np.moveaxis(stacked, -1, 1).reshape(2, -1)
+            else:
+                stacked = stacked.reshape(2, gates * units, rows)
             parts.append(graph.weight(f"{path}/{part}", stacked))
         options = {} if lstm else {"linear_before_reset": 1}
         states, *_ = graph.ops(

@@ -13,7 +13,7 @@ import numpy as np
 from asr.runtime.onnx_graph import Graph
 
 Weights = Mapping[str, np.ndarray]
-"""Arrays of a model folder, float32, by their paths."""
+"""Arrays of a model folder by their paths; the graph has them in single precision."""
 
 MASKED = -1e9
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -28,22 +28,6 @@ Arrays = dict[str, np.ndarray]
 
 _MAKING = threading.Lock()  # one session at a time: each holds its weights twice
 _LATER: deque[LazySession] = deque()  # sessions to make when a network has run
-
-
-class _SinglePrecision(Mapping[str, np.ndarray]):
-    """Weights in single precision, converted one at a time to save memory."""
-
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
-        self._weights = weights
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._weights[name].astype("float32")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._weights)
-
-    def __len__(self) -> int:
-        return len(self._weights)
 
 
 def thread_count(threads: int | None) -> int:
@@ -176,13 +160,12 @@ class Network:
         self.weights = weights
         self.frontend = None if text else LogMel(config.frontend)
         self._check(vocabulary)
-        single = _SinglePrecision(weights)
         self.encoder = LazySession(
-            lambda: self._session(encoder_graph(config, single, text=text))
+            lambda: self._session(encoder_graph(config, weights, text=text))
         )
-        self.stepper = LazySession(lambda: self._session(step_graph(config, single)))
+        self.stepper = LazySession(lambda: self._session(step_graph(config, weights)))
         self.rescorer = LazySession(
-            lambda: self._session(rescore_graph(config, single))
+            lambda: self._session(rescore_graph(config, weights))
         )
 
     def _check(self, vocabulary: int) -> None:

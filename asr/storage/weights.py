@@ -138,16 +138,20 @@ class MappedArrays(Mapping[str, np.ndarray]):
                     for member in archive.infolist()
                 }
                 self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._views: dict[str, np.ndarray] = {}  # of mapped arrays, once used
         except UNREADABLE as error:
             raise ModelError(f"{path}: not a readable weights file: {error}") from error
 
     def __getitem__(self, name: str) -> np.ndarray:
+        if name in self._views:
+            return self._views[name]
         member = self._members[name]
         try:
             if member.compress_type != zipfile.ZIP_STORED:
                 with np.load(self._path, allow_pickle=False) as stored:
                     return np.asarray(stored[name])
-            return self._mapped(member)
+            self._views[name] = self._mapped(member)
+            return self._views[name]
         except (*UNREADABLE, struct.error) as error:
             raise ModelError(
                 f"{self._path}: not a readable weights file: {name}: {error}"

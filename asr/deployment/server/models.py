@@ -100,7 +100,7 @@ class Models:
             self._folders[name], self._threads, self._processes
         )
         recognizer.warm_up()
-        return Speech(recognizer, restorer_of(recognizer, self._threads))
+        return Speech(recognizer, restorer_of(recognizer))
 
 
 def _short_name(name: str) -> str:

@@ -130,32 +130,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     terminal.prepare_streams()
-    with _terminable():
-        return _invoke(arguments)
-
-
-class _Terminated(KeyboardInterrupt):
-    """The process was asked to end: it cleans up as after Ctrl-C."""
+    with _terminable() as terminated:
+        return _invoke(arguments, terminated)
 
 
 @contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """Turn SIGTERM into an exception, so that no unfinished file is left."""
+def _terminable() -> Iterator[threading.Event]:
+    """Turn SIGTERM into Ctrl-C, so that no unfinished file is left.
+
+    Yields:
+        Whether SIGTERM came. The exception cannot tell: Ray raises one of its own.
+    """
+    terminated = threading.Event()
 
     def end(*_: object) -> None:
-        raise _Terminated
+        terminated.set()
+        raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield terminated
         return
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        yield terminated
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _invoke(arguments: list[str]) -> int:
+def _invoke(arguments: list[str], terminated: threading.Event) -> int:
     """Run the command line; return the exit status."""
     context: click.Context | None = None
     try:
@@ -169,8 +171,8 @@ def _invoke(arguments: list[str]) -> int:
     except NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return 2
-    except (KeyboardInterrupt, click.Abort) as error:
-        return _TERMINATED if isinstance(error, _Terminated) else _INTERRUPTED
+    except (KeyboardInterrupt, click.Abort):
+        return _TERMINATED if terminated.is_set() else _INTERRUPTED
     except BrokenPipeError:
         terminal.silence_stdout()
         return _BROKEN_PIPE

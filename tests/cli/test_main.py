@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -171,6 +172,19 @@ def test_debug_shows_the_traceback(failing):
 def test_ctrl_c(run, failing, debug):
     failing(KeyboardInterrupt())
     assert run(*debug, "info", "x") == (130, "", "")
+
+
+def test_sigterm_where_a_library_raises_its_own_exception(run, monkeypatch):
+    from asr.cli import info
+
+    def fail(_):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt from None  # as Ray does
+
+    monkeypatch.setattr(info, "model_path", fail)
+    assert run("info", "x") == (143, "", "")
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ GROUPS = {
         Measurement(
             "Beside PocketSphinx, with our words and n-grams",
             f"benchmarks/beside_pocketsphinx.py english {LIBRISPEECH} "
-            "--subset test-clean --limit 100 --same-language-model",
+            "--subset test-clean --limit 200 --same-language-model",
         ),
     ],
     "Texts": [

@@ -33,14 +33,14 @@ CLI = """\
 What `asr COMMAND --help` prints (`python docs/make_pages.py` writes this page). Results go to standard output,
 everything else to standard error. A bad recording never stops a batch.
 
-An error is one line; `asr --debug COMMAND` shows the traceback. The exit status is that of the first error:
+An error is one line; `asr --debug COMMAND` shows the traceback, and `asr --log-level info COMMAND` more messages. The exit status is that of the first error:
 
 | status | kind | status | kind |
 | --- | --- | --- | --- |
 | 2 | usage | 6 | model folder |
 | 3 | recipe | 7 | training |
 | 4 | recording | 8 | output |
-| 5 | manifest or corpus | 130 | interrupted |
+| 5 | manifest or corpus | 130, 143 | interrupted (Ctrl-C), ended (SIGTERM) |
 | 1 | out of memory, or a fault in asr | 141 | standard output closed by its reader |
 
 The shell completes commands, options and corpora after this line in `~/.bashrc`. It is `zsh_source` in `~/.zshrc`, and

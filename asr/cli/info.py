@@ -44,7 +44,7 @@ _Dumper.add_representer(str, _represent_text)
 def command(target: str | None, system: bool, as_json: bool) -> None:
     """Describe a model (size, last training, decoding, model card) or a recording.
 
-    MODEL is the name of a bundled model, or a model folder.
+    MODEL is the name of a bundled model, a model folder or a run folder.
     """
     if (target is None) != system:
         raise UsageError("give MODEL, FILE or --system")

@@ -145,7 +145,7 @@ model = model_named("english")
 threads = option(
     "--threads",
     COUNT,
-    "Processor threads of the network.  [default: all cores, for speech one less]",
+    "Processor threads of the network.  [default: all cores; for speech one less]",
 )
 
 
@@ -192,7 +192,7 @@ def _of_model(names: str, kind: Any, text: str, **more: Any) -> Callable[[F], F]
 beam_size = _of_model(
     "--beam-size",
     click.IntRange(1, 256),
-    "Hypotheses kept (lexicon decoding: rescored); 1 is greedy.",
+    "Hypotheses kept (in lexicon decoding: rescored); 1 is greedy search.",
 )
 
 decoding = combined(

@@ -72,7 +72,7 @@ def attention(source: str, model: str, animate: bool, output: Path | None) -> No
 @click.argument("recording", type=options.PATH, metavar="FILE")
 @_output("spectrogram", "the stem of FILE")
 def spectrogram(recording: Path, output: Path | None) -> None:
-    """Plot the log-mel energies of up to 10 minutes, the input of the models."""
+    """Plot the log-mel energies of up to 10 minutes, as `english` reads them."""
     config = FrontendConfig()
     samples = audio_io.read(recording, config.rate, duration=_SECONDS + 1)
     if len(samples) > _SECONDS * config.rate:

@@ -209,10 +209,12 @@ class AttentionConfig:
         units: Size of projected queries and keys.
         location_filters: Filters over the accumulated weights; 0 for none.
         location_width: Width of these filters in memory frames.
-        score: Score function of `luong`, `local` and `hard`.
+        score: Score function of `luong`, `local` and `hard`: `dot`, `general` or
+            `concat`.
         heads: Number of heads of `multi_head`; they divide the units.
         window: Memory frames on each side of the centre of `local`.
-        centre: Centre of the window of `local`; see `LocalAttention`.
+        centre: Centre of the window of `local`: `monotonic`, `predicted` or `previous`;
+            see `LocalAttention`.
     """
 
     kind: str = "bahdanau"

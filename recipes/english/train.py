@@ -93,7 +93,8 @@ def divide_labels(folder: Path) -> None:
 def main(output: Path) -> None:
     """Train all stages."""
     try:
-        divide_labels(data_directory() / LABELS)
+        if (labels := data_directory() / LABELS).is_dir():  # else not in the recipe
+            divide_labels(labels)
         terminal.start_backend()
         for recipe, start in stages():
             train(recipe, start, output)

@@ -288,13 +288,33 @@ def replaced_folder(folder: Path) -> Iterator[Path]:
     """Yield a path for a new folder, which replaces `folder` at the end of the block.
 
     Args:
-        folder: Folder to create or replace; unchanged until the block ends.
+        folder: Folder to create or replace; unchanged until the block ends, and if the
+            block raises.
     """
-    new, old = folder.with_suffix(".new"), folder.with_suffix(".old")
+    folder = folder.resolve()
+    new, old = _unfinished(folder)
+    recover_folder(folder)
+    try:
+        yield new
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+    finally:
+        recover_folder(folder)
+
+
+def recover_folder(folder: Path) -> None:
+    """Remove what `replaced_folder` left when it was killed; keep one whole folder."""
+    new, old = _unfinished(folder)
     shutil.rmtree(new, ignore_errors=True)
-    yield new
+    if old.is_dir() and not folder.exists():
+        old.rename(folder)  # between the two renames
     shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    new.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+
+
+def _unfinished(folder: Path) -> tuple[Path, Path]:
+    """Return the names of a folder before it is finished, and when it is replaced."""
+    return (
+        folder.with_name(f".asr-{folder.name}.new"),
+        folder.with_name(f".asr-{folder.name}.old"),
+    )

@@ -20,6 +20,7 @@ from asr.files import (
     atomic_write,
     model_path,
     recipe_path,
+    replaced_folder,
     walk,
     weights_of_models,
 )
@@ -334,3 +335,27 @@ def test_weights_of_models_and_of_their_language_models(tmp_path):
     folders = [path.parent.name for path in found]
     assert folders == ["english", "english-lm", "pronounce"]
     assert all(path.is_file() for path in found)
+
+
+def test_a_replaced_folder_leaves_its_neighbours(tmp_path):
+    for name in ("lm.v2", "lm.new", "lm.old"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "which").write_text(name)
+    with replaced_folder(tmp_path / "lm.v2") as folder:
+        folder.mkdir()
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "lm.new",
+        "lm.old",
+        "lm.v2",
+    ]
+    assert [path.name for path in tmp_path.glob("*/which")] == ["which"] * 2
+    assert not (tmp_path / "lm.v2" / "which").exists()
+
+
+def test_a_folder_stays_when_its_replacement_fails(tmp_path):
+    (tmp_path / "lm").mkdir()
+    (tmp_path / "lm" / "which").write_text("old")
+    with pytest.raises(FileNotFoundError), replaced_folder(tmp_path / "lm"):
+        (tmp_path / "missing").read_text()
+    assert [path.name for path in tmp_path.iterdir()] == ["lm"]
+    assert (tmp_path / "lm" / "which").read_text() == "old"

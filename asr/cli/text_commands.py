@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,23 +44,30 @@ def arguments(
 def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
     """Yield the texts of arguments: texts, files, or `-` for standard input.
 
-    A file is one text if `whole` is set; otherwise each of its lines is one.
+    A file or an argument is one text if `whole` is set; otherwise each line is one.
     """
     check_given(sources)
     for source in sources or ("-",):
         lines: Iterator[str]
         if source == "-":
-            # Bytes that are not UTF-8 become the replacement character.
-            lines = (line.decode("utf-8", "replace") for line in sys.stdin.buffer)
+            lines = _piped_lines()
         elif _is_file(source):
             lines = (line for _, line in text_lines(Path(source)))
         else:
-            yield source
-            continue
+            lines = iter(source.splitlines() or [""])
         if whole:
             yield " ".join(" ".join(lines).split())
         else:
             yield from (line.rstrip("\r\n") for line in lines)
+
+
+def _piped_lines() -> Iterator[str]:
+    """Yield the lines of standard input; bytes that are not UTF-8 become U+FFFD."""
+    for number, line in enumerate(sys.stdin.buffer):
+        mark = (
+            codecs.BOM_UTF8 if number == 0 else b""
+        )  # which Windows' pipes begin with
+        yield line.removeprefix(mark).decode("utf-8", "replace")
 
 
 def check_given(sources: Sequence[str]) -> None:
@@ -78,7 +86,10 @@ def _is_file(source: str) -> bool:
         exists = Path(source).is_file()
     except OSError:  # longer than any file name
         return False
-    named_like_one = "/" in source or Path(source).suffix in (".txt", ".tsv", ".md")
+    path = Path(source)
+    is_path = source.startswith(("/", "./", "../", "~")) or path.parent.is_dir()
+    named_like_one = path.suffix in (".txt", ".tsv", ".md")
+    named_like_one |= "/" in source and is_path  # unlike "and/or"
     if named_like_one and " " not in source and not exists:
         raise DataError(cannot_read(source, "no such file"))
     return exists
@@ -126,7 +137,7 @@ def write(
     attention: bool,
     **search: int | None,
 ) -> None:
-    """Print the output of a model for each text of `read` as soon as it is ready."""
+    """Print the output of a model for each text of `read`, for a typed one at once."""
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
     check_attention(attention=attention, as_json=as_json)

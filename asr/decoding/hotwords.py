@@ -14,6 +14,7 @@ from asr.errors import DataError
 _BATCH = 4096  # texts scored at once
 _LONGEST_PHRASE = 200  # tokens
 _MOST_PREFIXES = 100_000  # each has a row of scores for all tokens
+_INSIDE, _BEFORE = 0, 1  # states of phrases: inside a word of none, before a word
 
 
 def prefix_automaton(prefix: Sequence[int], vocabulary: int) -> Automaton:
@@ -62,9 +63,7 @@ def phrases_automaton(
         D. Zhao et al., Shallow-Fusion End-to-End Contextual Biasing, Interspeech 2019,
         section 3: rewards of prefixes, and failure arcs that take them back.
     """
-    # State 0 is inside a word of no phrase, state 1 before a word. The other states are
-    # prefixes of phrases, the shorter before the longer.
-    inside, before = 0, 1
+    # The other states are prefixes of phrases, the shorter before the longer.
     whole = [tuple(phrase) for phrase in phrases]
     complete = {phrase for phrase in whole if phrase}
     _check_sizes(complete)
@@ -74,17 +73,17 @@ def phrases_automaton(
         for size in range(1, len(phrase) + 1):
             known = rewards.get(phrase[:size], reward)
             rewards[phrase[:size]] = min(known, reward)
-    states: dict[tuple[int, ...], int] = {(): before}
+    states: dict[tuple[int, ...], int] = {(): _BEFORE}
     for prefix in sorted(rewards, key=len):
         states[prefix] = len(states) + 1
     scores = np.zeros((len(states) + 1, vocabulary), np.float32)
-    following = np.full(scores.shape, inside, np.int32)
-    following[:, space] = before
+    following = np.full(scores.shape, _INSIDE, np.int32)
+    following[:, space] = _BEFORE
     # Rewards that a state may have to give back; the part of them that a word boundary
     # after it makes final; and the state of the longest shorter prefix that the same
     # words end with (the failure arc of Aho-Corasick).
     pending, final = np.zeros(len(scores)), np.zeros(len(scores))
-    failure = np.full(len(scores), inside)
+    failure = np.full(len(scores), _INSIDE)
     for prefix, state in states.items():
         if prefix:
             parent = states[prefix[:-1]]
@@ -101,7 +100,7 @@ def phrases_automaton(
     scores[:] = pending[following] - pending[:, None]
     scores[:, space] += final
     scores[:, end] = final - pending
-    return Automaton(scores, following, before)
+    return Automaton(scores, following, _BEFORE)
 
 
 def _check_sizes(phrases: Collection[Sequence[int]]) -> None:
@@ -120,41 +119,44 @@ class HotwordScorer:
     """Rewards whole words by the automaton that rewards their letters.
 
     Args:
-        automaton: Rewards phrases, letter by letter.
-        spelled: Tokens of each word, (N,).
+        automaton: One of `phrases_automaton`.
+        spelled: Tokens of each word, padded with 0, (N, L).
         space: Token between words.
         end: Token after a text.
     """
 
     def __init__(
-        self,
-        automaton: Automaton,
-        spelled: Sequence[Sequence[int]],
-        *,
-        space: int,
-        end: int,
+        self, automaton: Automaton, spelled: np.ndarray, *, space: int, end: int
     ) -> None:
         self.automaton, self.space, self.end = automaton, space, end
-        rows = [[*row, space] for row in spelled]
-        self.spelled = pad_rows(rows, max(map(len, rows)), "int64")
+        self.spelled = np.pad(spelled, ((0, 0), (0, 1)))
+        lengths = np.count_nonzero(spelled, axis=1)
+        self.spelled[np.arange(len(spelled)), lengths] = space
 
     def follow(
         self, states: np.ndarray, words: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the states after words, (N,), and the words' scores."""
-        gains = np.zeros(len(states))
-        for tokens in self.spelled[words].T:
-            real = tokens > 0
-            gains += np.where(real, self.automaton.scores[states, tokens], 0.0)
-            states = np.where(real, self.automaton.following[states, tokens], states)
+        gains, states = np.zeros(len(states)), states.copy()
+        live = np.arange(len(states))  # words that a phrase may go on with
+        for column in self.spelled.T:
+            tokens = column[words[live]]
+            live, tokens = live[tokens > 0], tokens[tokens > 0]
+            gains[live] += self.automaton.scores[states[live], tokens]
+            states[live] = self.automaton.following[states[live], tokens]
+            live = live[states[live] != _INSIDE]
+        states[states == _INSIDE] = _BEFORE  # after the space behind the word
         return states, gains
 
     def best_gains(self) -> np.ndarray:
         """Return the highest score of each word after any other word, (N,)."""
         words = np.arange(len(self.spelled))
         before = np.unique(self.automaton.following[:, self.space])
-        gains = [self.follow(np.full(len(words), state), words)[1] for state in before]
-        return np.asarray(np.max(gains, axis=0))
+        best = np.full(len(words), -np.inf)
+        for state in before:
+            _, gains = self.follow(np.full(len(words), state), words)
+            np.maximum(best, gains, out=best)
+        return best
 
     def end_scores(self, states: np.ndarray) -> np.ndarray:
         """Return the score of a text's end: negative inside a phrase."""

@@ -59,6 +59,8 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
     special = Tokens(task.start, task.end)
     if search is None:
         scorers = _scorers(config, task, language_model)
+        if config.words:
+            log.warning("words are added to a lexicon, and this model has none here")
         return BeamSearchDecoder(network, special, config, scorers)
     if config.prefix:
         prefix = " ".join(_words("prefix", config.prefix, task))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import replace
 from threading import Lock
 
@@ -37,7 +38,7 @@ class Predictor:
         self.config = loaded.config
         self.decoding: DecodingConfig = loaded.config.decoding
         self.card, self.name = card, name
-        self._decoders: dict[DecodingConfig, AnyDecoder] = {}
+        self._decoders: dict[DecodingConfig, Future[AnyDecoder]] = {}  # last used last
         self._lock = Lock()
 
     def search(self, decoding: DecodingConfig | None = None) -> AnyDecoder:
@@ -50,14 +51,19 @@ class Predictor:
         options = to_dict(decoding or self.decoding)
         config = from_dict(DecodingConfig, options, "decoding")
         config = replace(config, n_best=min(config.n_best, config.beam_size))
-        with self._lock:  # threads that ask for the same decoder share it
-            decoder = self._decoders.get(config)
-            if decoder is None:
-                decoder = build_decoder(self.network, self.task, config)
-                self._decoders[config] = decoder
-                for oldest in list(self._decoders)[:-_KEPT]:
-                    self._decoders.pop(oldest)
-        return decoder
+        with self._lock:
+            known = self._decoders.pop(config, None)
+            future = self._decoders[config] = known or Future()
+            for oldest in list(self._decoders)[:-_KEPT]:
+                self._decoders.pop(oldest)
+        if known is None:  # threads that ask for the same decoder wait for this one
+            try:
+                future.set_result(build_decoder(self.network, self.task, config))
+            except BaseException as error:
+                future.set_exception(error)
+                with self._lock:
+                    self._decoders.pop(config, None)
+        return future.result()
 
 
 def n_best(

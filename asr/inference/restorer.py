@@ -26,6 +26,7 @@ _WINDOW = 150  # words that a window decides on
 _CONTEXT = 40  # words that it sees on each side
 _BATCH = 16  # windows
 
+_MARKS = "".join(MARKS)
 _BARE = ("librispeech-1", "english-1")  # normalisers that leave words alone
 
 _CASED = FIRST_LABEL + np.arange(len(LABELS)).reshape(len(CASES), len(MARKS))
@@ -67,15 +68,19 @@ class Restorer(Predictor):
         Yields:
             Each word in its case, with the mark behind it.
         """
-        source, before, writer = iter(words), list[str](), Writer(self.spellings)
+        source, before = iter(words), list[str]()
         ahead = list(islice(source, _BATCH * _WINDOW + _CONTEXT))
+        is_lower = sum(map(str.islower, ahead)) > sum(map(str.isupper, ahead))
+        writer = Writer(self.spellings, keeps_capitals=is_lower)
         while ahead:
             now, ahead = ahead[: _BATCH * _WINDOW], ahead[_BATCH * _WINDOW :]
             ahead += islice(source, _BATCH * _WINDOW + _CONTEXT - len(ahead))
             labels = self.labels(before[-_CONTEXT:], now, ahead[:_CONTEXT])
             before = now
-            for number, (word, label) in enumerate(zip(now, labels, strict=True), 1):
-                yield writer.write(word, label, last=not ahead and number == len(now))
+            following = [*now[1:], *(ahead[:1] or [""])]
+            for word, label, after in zip(now, labels, following, strict=True):
+                marked = bool(after) and not after.strip(_MARKS)
+                yield writer.write(word, label, last=not after, marked=marked)
 
     def transcript(self, transcript: Transcript, *, numbers: bool = True) -> Transcript:
         """Restore the segments and words of a transcript, channel by channel."""
@@ -204,8 +209,9 @@ def restorer_of(recognizer: Predictor) -> Restorer | None:
     """
     config = recognizer.config
     writes_words = config.task == "speech_recognition" and config.language == "en"
-    if writes_words and config.normalizer in _BARE and RESTORER in bundled_models():
-        return load_restorer(RESTORER, threads=recognizer.network.threads)
+    bundled = bundled_models().get(RESTORER)
+    if writes_words and config.normalizer in _BARE and bundled:
+        return load_restorer(bundled, threads=recognizer.network.threads)
     return None
 
 

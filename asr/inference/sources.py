@@ -17,7 +17,7 @@ from asr.audio.track import cancels, check_channel
 from asr.audio.vad import load_detector
 from asr.audio.windows import AudioSegment, WindowSegmenter
 from asr.data.manifest import Utterance
-from asr.errors import AsrError, AudioError
+from asr.errors import AsrError, AudioError, UsageError
 from asr.inference.assembly import PendingTranscript
 from asr.inference.options import TranscribeOptions
 from asr.inference.partial import PartialText
@@ -60,6 +60,7 @@ def open_source(
 
     Raises:
         AudioError: The recording cannot be read, or ends before `start`.
+        UsageError: The rate is not positive.
     """
     start, end = options.start, options.end
     if isinstance(source, Utterance):
@@ -83,6 +84,8 @@ def open_source(
     if on_cancelled and options.channel is None and _cancel(source, samples):
         on_cancelled()
     if rate is not None:
+        if rate <= 0:
+            raise UsageError(f"rate must be positive, got {rate}")
         samples = audio_io.resample(samples, rate, task.rate)
     if start * task.rate > samples.size:
         seconds = samples.size / task.rate

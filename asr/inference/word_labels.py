@@ -44,31 +44,42 @@ class Writer:
 
     Args:
         spellings: Word in lower case -> its spelling with capitals inside.
+        keeps_capitals: Whether words in capitals stay so, as in a text that is mostly
+            in lower case.
     """
 
-    def __init__(self, spellings: dict[str, str]) -> None:
-        self._spellings = spellings
+    def __init__(
+        self, spellings: dict[str, str], *, keeps_capitals: bool = False
+    ) -> None:
+        self._spellings, self._keeps_capitals = spellings, keeps_capitals
         self._begins = True  # the next word begins a sentence
 
-    def write(self, word: str, label: Label, *, last: bool = False) -> str:
+    def write(
+        self, word: str, label: Label, *, last: bool = False, marked: bool = False
+    ) -> str:
         """Return a word in its case, with the mark behind it.
 
         Args:
             word: The word; a mark that it has stays.
             label: Its label.
             last: Whether it ends the text, and so a sentence.
+            marked: Whether a mark follows, apart from the word.
         """
+        if not word.strip(_MARKS):  # a mark alone
+            self._begins |= not SENTENCE_ENDS.isdisjoint(word)
+            return word
         place = label.end if last else label.mark
         case, mark = CASES[label.cases[place]], MARKS[place]
-        stem = word.rstrip(_MARKS) or word
+        stem = word.rstrip(_MARKS)
         behind = word[len(stem) :]
-        if not behind and _MARKABLE.fullmatch(stem):
+        if not (behind or marked) and _MARKABLE.fullmatch(stem):
             behind = mark
         begins, self._begins = self._begins, not SENTENCE_ENDS.isdisjoint(behind)
         return self._cased(stem, case, begins=begins) + behind
 
     def _cased(self, word: str, case: str, *, begins: bool) -> str:
         written_by_hand = not (word.islower() or word.isupper())
+        written_by_hand |= self._keeps_capitals and word.isupper() and len(word) > 1
         if written_by_hand or not _PLAIN.fullmatch(word):
             return word
         if case == "mixed":

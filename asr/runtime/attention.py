@@ -28,18 +28,18 @@ class Attention:
         weights: Those of the model folder.
         path: Path of the layer in them.
         config: Sizes and choices.
-
-    Attributes:
-        fields: Shape of each tensor that `prepare` returns.
     """
-
-    fields: dict[str, Shape] = {}  # noqa: RUF012 - replaced whole by subclasses
 
     def __init__(
         self, graph: Graph, weights: Weights, path: str, config: AttentionConfig
     ) -> None:
         self.graph, self.weights, self.path = graph, weights, path
         self.config = config
+
+    @staticmethod
+    def fields(config: AttentionConfig) -> dict[str, Shape]:
+        """Return the shape of each tensor that `prepare` returns."""
+        raise NotImplementedError
 
     def state_width(self, frames: str) -> str:
         """Return the size of the state that one step hands to the next, (1,)."""
@@ -79,9 +79,14 @@ class Attention:
 class Bahdanau(Attention):
     """Additive attention with location features."""
 
-    fields = {  # noqa: RUF012
-        "keys": ["B", "S", "A"], "values": ["B", "S", "D"], "bias": ["B", 1, "S"],
-    }  # fmt: skip
+    @staticmethod
+    def fields(_: AttentionConfig) -> dict[str, Shape]:
+        """Return the shape of each tensor; see `Attention.fields`."""
+        return {
+            "keys": ["B", "S", "A"],
+            "values": ["B", "S", "D"],
+            "bias": ["B", 1, "S"],
+        }
 
     def state_width(self, frames: str) -> str:
         """Return the number of frames: the state is the sum of the weights so far."""

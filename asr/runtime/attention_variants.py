@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from asr.config.schema import AttentionConfig
 from asr.runtime.attention import Attention, Bahdanau, Memory
 from asr.runtime.layers import (
     MASKED,
@@ -13,12 +14,17 @@ from asr.runtime.layers import (
     reshape,
     size_of,
 )
+from asr.runtime.onnx_graph import Shape
 
 
 class Luong(Attention):
     """Multiplicative attention: dot, general or concat."""
 
-    fields = {"keys": ["B", "k", "s"], **Bahdanau.fields}  # noqa: RUF012
+    @staticmethod
+    def fields(config: AttentionConfig) -> dict[str, Shape]:
+        """Return the shape of each tensor; see `Attention.fields`."""
+        transposed = {"keys": ["B", "k", "S"]} if config.score != "concat" else {}
+        return Bahdanau.fields(config) | transposed
 
     def prepare(self, memory: str, mask: str) -> Memory:
         """Project the memory; see `Attention.prepare`."""
@@ -113,10 +119,13 @@ class Hard(Luong):
 class MultiHead(Attention):
     """Scaled dot products in several heads."""
 
-    fields = {  # noqa: RUF012
-        "keys": ["B", "h", "a", "S"], "heads": ["B", "h", "S", "a"],
-        "values": ["B", "S", "D"], "bias": ["B", 1, "S"],
-    }  # fmt: skip
+    @staticmethod
+    def fields(_: AttentionConfig) -> dict[str, Shape]:
+        """Return the shape of each tensor; see `Attention.fields`."""
+        return {
+            "keys": ["B", "h", "a", "S"], "heads": ["B", "h", "S", "a"],
+            "values": ["B", "S", "D"], "bias": ["B", 1, "S"],
+        }  # fmt: skip
 
     def prepare(self, memory: str, mask: str) -> Memory:
         """Project the memory; see `Attention.prepare`."""
@@ -163,7 +172,10 @@ class MultiHead(Attention):
 class FixedVector(Attention):
     """One vector for the whole source, of its first and last memory frame."""
 
-    fields = {"values": ["B", "S", "D"], "vector": ["B", 1, "D"]}  # noqa: RUF012
+    @staticmethod
+    def fields(_: AttentionConfig) -> dict[str, Shape]:
+        """Return the shape of each tensor; see `Attention.fields`."""
+        return {"values": ["B", "S", "D"], "vector": ["B", 1, "D"]}
 
     def prepare(self, memory: str, mask: str) -> Memory:
         """Project the memory; see `Attention.prepare`."""

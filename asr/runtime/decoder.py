@@ -229,7 +229,7 @@ def _inputs(
     """Declare the prepared memory, and the source where it may be copied."""
     memory = {
         name: graph.input(f"memory_{name}", "float32", shape)
-        for name, shape in attention.fields.items()
+        for name, shape in attention.fields(config.attention).items()
     }
     source = ""
     if config.decoder.copy:

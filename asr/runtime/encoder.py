@@ -77,8 +77,9 @@ def encoder_graph(config: ModelConfig, weights: Weights, *, text: bool) -> Graph
         )
     kind = ATTENTIONS[config.attention.kind]
     attention = kind(graph, weights, "decoder/attention", config.attention)
+    shapes = kind.fields(config.attention)
     for name, value in attention.prepare(memory, mask).items():
-        graph.output(f"memory_{name}", value, "float32", attention.fields[name])
+        graph.output(f"memory_{name}", value, "float32", shapes[name])
     return graph
 
 

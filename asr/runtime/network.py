@@ -256,10 +256,8 @@ class Network:
     def row(self, encoded: Encoded, row: int) -> Encoded:
         """Return one source of a batch, without padding."""
         length = int(encoded.memory_lengths[row])
-        fields = {
-            "start": ["B", "H"],
-            **ATTENTIONS[self.config.attention.kind].fields,
-        }
+        config = self.config.attention
+        fields = {"start": ["B", "H"], **ATTENTIONS[config.kind].fields(config)}
         memory = {}
         for name, value in encoded.memory.items():
             shape = fields.get(name.removeprefix("memory_"), ["B", "S"])

@@ -293,8 +293,15 @@ def verify(folder: Path) -> None:
         largest = LARGEST_WEIGHTS if name == WEIGHTS else LARGEST_TEXT
         if path.stat().st_size > largest:
             raise ModelError(f"{path}: larger than the limit of {largest:,} bytes")
-        if listed.get(name) != checksum(path):
+        if listed.get(name) != _checksum(path):
             raise ModelError(f"{path}: damaged: it does not match {SUMS}")
+
+
+def _checksum(path: Path) -> str:
+    try:
+        return checksum(path)
+    except OSError as error:
+        raise ModelError(f"{path}: {unread_reason(error)}") from error
 
 
 def read_card(folder: Path) -> str:

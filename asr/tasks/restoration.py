@@ -22,7 +22,8 @@ _MARKS = "".join(MARKS)
 _NONE = "-"  # a subword without a label
 _LEAST = 3  # occurrences of a spelling
 _MOST_SPELLINGS = 3000
-_MOST_CACHED = 500_000  # words
+_MOST_CACHED = 100_000  # words
+_LONGEST_CACHED = 40  # characters
 _UNKNOWN = len(SPECIALS)  # of the tokenizer of subwords
 
 
@@ -52,7 +53,7 @@ class Restoration(TextTask):
         if pieces is None:
             words = [word for word, _ in heard(written)]
             pieces = sum((self.subwords[word] for word in words), ()) or (_UNKNOWN,)
-            if len(self._heard) < _MOST_CACHED:
+            if len(self._heard) < _MOST_CACHED and len(written) <= _LONGEST_CACHED:
                 self._heard[written] = pieces
         return pieces
 
@@ -124,7 +125,7 @@ class _Subwords(dict[str, tuple[int, ...]]):
 
     def __missing__(self, word: str) -> tuple[int, ...]:
         pieces = tuple(self._encode(word)) or (_UNKNOWN,)
-        if len(self) < _MOST_CACHED:
+        if len(self) < _MOST_CACHED and len(word) <= _LONGEST_CACHED:
             self[word] = pieces
         return pieces
 

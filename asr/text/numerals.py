@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
@@ -13,15 +14,25 @@ Figure = tuple[str, int]
 """A word or a figure with its mark, and the number of words that it stands for."""
 
 _MARKS = "".join(MARKS)
-_SOME = frozenset(
-    {"hundred", "thousand", "million", "billion", "trillion", "point", "percent"}
-    | {"dollars", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen"}
-    | {"sixteen", "seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty"}
-    | {"fifty", "sixty", "seventy", "eighty", "ninety"}
+_TENS = frozenset(
+    {"ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen"}
+    | {"seventeen", "eighteen", "nineteen", "twenty", "thirty", "forty", "fifty"}
+    | {"sixty", "seventy", "eighty", "ninety"}
 )
-"""Every number that is written in figures has one of these words."""
-_ROUND = {"million": 10**6, "billion": 10**9, "trillion": 10**12}
+_DIGITS = frozenset(
+    {"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+)
+_ROUND = {"million": 10**6, "billion": 10**9}
+_POWERS = frozenset({"hundred", "thousand", *_ROUND})
+_SOME = _TENS | _POWERS | {"point"}
+"""Every number that is written in figures has one of these words, or a unit."""
+_UNITS = frozenset({"percent", "dollars"})
+_NUMBERS = _TENS | _POWERS | _DIGITS
+_CUT = _NUMBERS | {"trillion", "point", "oh", "o", "double"}
+"""Words before what text2num takes for a whole number."""
 _CENTURIES = range(13, 21)  # of years that are read in pairs
+_NO_YEARS = frozenset({"people", "men", "women", "children", "year", "feet", "vision"})
+_VERBS = frozenset({"was", "is", "has", "does", "as", "this", "his", "its", "us"})
 _LONGEST = 1000  # words without a mark
 _GROUPED = 10_000  # numbers from here on have commas
 
@@ -68,16 +79,19 @@ class _Spoken(NamedTuple):
 
 
 class _Number(NamedTuple):
-    """A number in a sentence: its words and its figure."""
+    """A number in a sentence: its words, its figure, and whether it needs a unit."""
 
     start: int
     end: int
     text: str
+    is_short: bool = False
 
 
 def _sentence(words: Sequence[str]) -> Iterator[Figure]:
     bare = [word.rstrip(_MARKS) for word in words]
-    if _SOME.isdisjoint(bare):
+    if bare and bare[0].lower() in _NUMBERS:  # its capital does not make it a name
+        bare[0] = bare[0].lower()
+    if _SOME.isdisjoint(bare) and _UNITS.isdisjoint(bare):
         yield from ((word, 1) for word in words)
         return
     marks = [word[len(stem) :] for word, stem in zip(words, bare, strict=True)]
@@ -100,9 +114,10 @@ def _numbers(bare: list[str], marks: list[str]) -> Iterator[_Number]:
     found = find_numbers(spoken, "en", 0.0)
     starts = (_start_of_run(found, place) for place in range(len(found)))
     for _, run in groupby(zip(starts, found, strict=True), itemgetter(0)):
-        number = _written([occurrence for _, occurrence in run], bare)
+        number = _written([occurrence for _, occurrence in run], bare, marks)
+        number = number and _with_unit(number, bare, marks)
         if number and not any(marks[number.start : number.end - 1]):
-            yield _with_unit(number, bare, marks)
+            yield number
 
 
 def _start_of_run(found: Sequence[Any], place: int) -> int:
@@ -112,17 +127,43 @@ def _start_of_run(found: Sequence[Any], place: int) -> int:
     return place
 
 
-def _written(run: list[Any], bare: list[str]) -> _Number | None:
+def _written(run: list[Any], bare: list[str], marks: list[str]) -> _Number | None:
     """Return the figure of numbers in a row, where there is one."""
     first, last = run[0], run[-1]
-    if len(run) == 2 and bare[last.start] in _ROUND and last.end == last.start + 1:
-        return _Number(first.start, last.end, f"{first.text} {bare[last.start]}")
-    is_pair = len(run) == 2 and not (first.is_ordinal or last.is_ordinal)
-    if is_pair and first.value in _CENTURIES and len(last.text) == 2:
-        return _Number(first.start, last.end, first.text + last.text)
-    if len(run) > 1 or (first.is_ordinal and bare[first.end - 1] == "second"):
+    start, end = first.start, last.end
+    before, earlier = _word(bare, start - 1), _word(bare, start - 2)
+    if start and marks[start - 1]:
+        before = ""
+    if before in _CUT or before[-1:].isdigit():
         return None
-    return _Number(first.start, first.end, _grouped(first, bare[first.end - 1]))
+    if bare[start] in _POWERS:  # text2num reads "a hundred" without "a"
+        if before != "a" or earlier in ("half", "of"):
+            return None
+        start -= 1
+    if len(run) == 2 and bare[last.start] in _ROUND and end == last.start + 1:
+        return _Number(start, end, f"{first.text} {bare[last.start]}")
+    following = "" if marks[end - 1] else _word(bare, end)
+    if len(run) == 2 and _is_year(first, last, following):
+        return _Number(start, end, first.text + last.text)
+    if len(run) > 1 or (first.is_ordinal and bare[end - 1] == "second"):
+        return None
+    is_short = end - first.start == 1 or _SOME.isdisjoint(bare[first.start : end])
+    return _Number(start, end, _grouped(first, bare[end - 1]), is_short)
+
+
+def _word(bare: list[str], place: int) -> str:
+    """Return a word in lower case; an empty one beyond the sentence."""
+    return bare[place].lower() if 0 <= place < len(bare) else ""
+
+
+def _is_year(first: Any, last: Any, following: str) -> bool:
+    """Tell whether two numbers are a year, not about so many of something."""
+    if first.is_ordinal or last.is_ordinal or first.value not in _CENTURIES:
+        return False
+    counted = following in _NO_YEARS | _UNITS
+    counted |= following.endswith("s") and following not in _VERBS
+    about = last.value == first.value + 1 and first.value < 19
+    return len(last.text) == 2 and not (counted or about)
 
 
 def _grouped(number: Any, last: str) -> str:
@@ -130,16 +171,19 @@ def _grouped(number: Any, last: str) -> str:
     unit = _ROUND.get(last)
     if unit and number.value >= unit:
         return f"{number.value / unit:,.10g} {last}"
-    whole = float(number.value).is_integer() and not number.is_ordinal
-    return f"{number.value:,.0f}" if whole and number.value >= _GROUPED else number.text
+    if number.value < _GROUPED:
+        return str(number.text)
+    return re.sub(r"^\d+", lambda digits: f"{int(digits[0]):,}", number.text)
 
 
-def _with_unit(number: _Number, bare: list[str], marks: list[str]) -> _Number:
-    """Return a number with its sign of percent or dollars; without, one word stays."""
-    start, end, text = number.start, number.end, number.text
-    unit = bare[end] if end < len(bare) and not marks[end - 1] else ""
+def _with_unit(number: _Number, bare: list[str], marks: list[str]) -> _Number | None:
+    """Return a number with its unit; None for one that stays in words without."""
+    start, end, text, is_short = number
+    if not marks[end - 1] and _word(bare, end) == "trillion":  # unknown to text2num
+        end, text, is_short = end + 1, f"{text} trillion", False
+    unit = "" if marks[end - 1] else _word(bare, end)
     if unit == "percent":
         return _Number(start, end + 1, f"{text}%")
     if unit == "dollars":
         return _Number(start, end + 1, f"${text}")
-    return number if end - start > 1 else _Number(start, end, bare[start])
+    return None if is_short else _Number(start, end, text)

@@ -54,6 +54,7 @@ def heard(text: str) -> list[tuple[str, str]]:
         Words, each with the mark behind it; dashes and dots become a comma or a full
         stop.
     """
+    text = " ".join(text.split())  # long white space would take `_DASH` for ever
     text = unicodedata.normalize("NFKC", text.translate(_QUOTES))
     text = _RANGE.sub(" to ", _ASIDE.sub(" ", text))
     text = _ELLIPSIS.sub(lambda match: ". " if match[1] is not None else ", ", text)
@@ -64,7 +65,7 @@ def heard(text: str) -> list[tuple[str, str]]:
     for token in text.split():
         core = token.rstrip("?!.;:," + _EDGE)
         behind = token[len(core) :]
-        parts, silent = _parts(core.lstrip(_EDGE))
+        parts, silent = _parts(core.lstrip(_EDGE), behind)
         mark = next((mark for mark in _STRONGEST if mark in behind), "")
         if parts:
             words += [(part, "") for part in parts[:-1]]
@@ -74,11 +75,11 @@ def heard(text: str) -> list[tuple[str, str]]:
     return words
 
 
-def _parts(token: str) -> tuple[list[str], bool]:
+def _parts(token: str, behind: str) -> tuple[list[str], bool]:
     """Return the words of a token, and whether a full stop behind it ends nothing."""
     if token.isascii() and token.isalpha():
         spoken = _ABBREVIATIONS.get(token.lower())
-        if spoken and not token.isupper():
+        if spoken and behind.startswith(".") and not token.isupper():
             return [spoken.title() if token[0].isupper() else spoken], True
         return [token], len(token) == 1 and token.isupper() and token != "I"
     address = _ADDRESS.fullmatch(token)
@@ -122,6 +123,6 @@ def with_case(word: str, case: str) -> str:
     if case == "lower":
         return word.lower()
     if case == "upper":
-        stem, apostrophe, ending = word.partition("'")
+        stem, apostrophe, ending = word.partition("\u2019" if "\u2019" in word else "'")
         return stem.upper() + apostrophe + ending.lower()
     return word[:1].upper() + word[1:].lower()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from asr.config.loading import parse_yaml
 from asr.config.parsing import from_dict, to_dict
 from asr.config.schema import Recipe
 from asr.errors import ModelError, OutputError, RecipeError, TrainingError
-from asr.files import atomic_write, is_file, read_text
+from asr.files import atomic_write, is_file, read_text, recover_folder
 from asr.text.normalizers import normalizer
 from asr.text.pronunciation import Lexicon, read_lexicon
 from asr.text.tokenizers import Tokenizer, read_tokenizer
@@ -147,11 +146,7 @@ def sweep(folder: Path, process: str) -> None:
     if process.isdecimal():
         for temporary in folder.glob(f".asr-{process}-*.tmp"):
             temporary.unlink(missing_ok=True)
-    shutil.rmtree(folder / f"{MODEL}.new", ignore_errors=True)
-    old = folder / f"{MODEL}.old"
-    if old.is_dir() and not (folder / MODEL).exists():
-        old.rename(folder / MODEL)  # it was killed between the two renames
-    shutil.rmtree(old, ignore_errors=True)
+    recover_folder(folder / MODEL)
 
 
 @contextlib.contextmanager

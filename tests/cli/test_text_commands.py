@@ -39,10 +39,17 @@ def test_texts_and_files_line_by_line(run, model, tmp_path):
 def test_standard_input(run, model, stdin):
     stdin(b"a b\r\nb\n")
     assert run("translate", "-", "--model", model).out == "b a!\nb!\n"
+    stdin(b"\xef\xbb\xbfa b\n")  # as pipes of Windows begin
+    assert run("translate", "--model", model).out == "b a!\n"
     stdin(b"a\nb\n")
     assert run("summarize", "--model", model).out == "b a!\n"
     stdin(b"a\nb\n")
     assert run("summarize", "-", "--lines", "--model", model).out == "a!\nb!\n"
+
+
+def test_lines_of_an_argument(run, model):
+    assert run("translate", "a b\nc", "--model", model).out == "b a!\nc!\n"
+    assert run("summarize", "a\nb", "--model", model).out == "b a!\n"
 
 
 @pytest.mark.parametrize("command", ["translate", "summarize"])
@@ -80,6 +87,8 @@ def test_cut_texts_are_announced(run, model):
     ("arguments", "status", "message"),
     [
         (["gone.txt"], 5, "gone.txt: no such file"),
+        (["./gone"], 5, "./gone: no such file"),
+        (["ж/ж"], 5, "tokenizer has no"),  # a text
         (["ж"], 5, "tokenizer has no 'ж'"),
         (["a", "--n-best", "9"], 2, "--n-best 9 needs a beam"),
         (["a", "--model", "none"], 6, "no model none"),

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
+from asr.arrays import pad_rows
 from asr.decoding.hotwords import HotwordScorer, phrases_automaton
 from asr.decoding.lexicon_search import LexiconSearch
 from asr.decoding.prefix_tree import ROOT, PhoneTree, SearchTree, phone_tree
@@ -36,7 +37,7 @@ def hotwords(*phrases, bonus=0.5):
         end=END,
     )
     spelled = [[tokens[letter] for letter in name] for name in NAMES]
-    return HotwordScorer(automaton, spelled, space=3, end=END)
+    return HotwordScorer(automaton, pad_rows(spelled, 3, "int32"), space=3, end=END)
 
 
 def search(**options):

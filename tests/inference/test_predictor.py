@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 import asr
-from asr.errors import ModelError, RecipeError, UsageError
+from asr.errors import DataError, ModelError, RecipeError, UsageError
 from asr.formats.transcript import Alternative
+from asr.inference import predictor
 from asr.inference.predictor import distinct_texts
 
 
@@ -34,7 +37,31 @@ def test_the_oldest_decoder_is_dropped(recognizer):
     first = search(1.0)
     found = [search(bonus) for bonus in range(2, 10)]
     assert [search(bonus) for bonus in range(2, 10)] == found
-    assert search(1.0) is not first
+    assert search(1.0) is not first  # and takes the place of 2
+    assert search(3) is found[1]
+    search(11)  # in the place of 4: the last use counts
+    assert search(3) is found[1]
+
+
+def test_threads_share_what_one_of_them_builds(recognizer, monkeypatch):
+    built, build = [], predictor.build_decoder
+
+    def slow(*arguments):
+        time.sleep(0.2)
+        built.append(build(*arguments))
+        return built[-1]
+
+    monkeypatch.setattr(predictor, "build_decoder", slow)
+    decoding = replace(recognizer.decoding, hotwords=("BA",))
+    with ThreadPoolExecutor(4) as executor:
+        found = list(executor.map(recognizer.search, [decoding] * 4))
+    assert len(built) == 1
+    assert all(it is built[0] for it in found)
+    # A decoder that cannot be built is tried again.
+    wrong = replace(decoding, hotwords=("\u044f",))
+    for _ in range(2):
+        with pytest.raises(DataError):
+            recognizer.search(wrong)
 
 
 def test_threads_of_the_network(tiny_run):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 
+from asr.arrays import pad_rows
 from asr.config.schema import DecodingConfig
 from asr.decoding.beam_search import Tokens
 from asr.decoding.hotwords import HotwordScorer, phrases_automaton
@@ -102,10 +103,9 @@ def phone_scores(model, samples):
 @pytest.mark.parametrize("bonus", [0.0, 0.5])
 def test_scores_are_the_sum_of_all_parts(model, network, recordings, bonus):
     automaton = phrases_automaton([encode("bc")], 7, bonus=bonus, space=3, end=2)
-    two = search(
-        network,
-        HotwordScorer(automaton, [encode(name) for name in NAMES], space=3, end=2),
-    )
+    spelled = [encode(name) for name in NAMES]
+    spelled = pad_rows(spelled, max(map(len, spelled)), "int32")
+    two = search(network, HotwordScorer(automaton, spelled, space=3, end=2))
     found = two.decode(recordings)
     for row, samples in enumerate(recordings):
         heard = phone_scores(model, samples)

@@ -72,6 +72,21 @@ def restorer(folder):
     return loaded
 
 
+def test_capitals_of_a_text_in_lower_case_stay(restorer):
+    words = ["i", "work", "in", "IT", "and", "the", "US", "uses", "it"]
+    for _ in range(5):
+        written = restorer.restore(" ".join(words), numbers=False).split()
+        assert [it.rstrip("".join(MARKS)) for it in written][3] == "IT"
+        assert written[6].startswith("US")
+        words += ["and", "so", "on"]
+
+
+def test_marks_apart_from_words(restorer):
+    written = restorer.restore("so it is . how are you ? fine", numbers=False).split()
+    assert (written[2].lower(), written[3], written[7]) == ("is", ".", "?")
+    assert written[4][0] == "H"
+
+
 def plain(word):
     return word.rstrip("".join(MARKS)).lower() or word
 

@@ -209,6 +209,18 @@ def test_neighbours_and_padding_do_not_matter():
         np.testing.assert_allclose(found, alone.ctc[0], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_source_of_a_batch(kind):
+    _, network = made(kind)
+    sources = sources_for(network, np.random.default_rng(8))
+    tokens = np.array([[[1, 4, 5]]])
+    together = network.encode(sources)
+    for row, source in enumerate(sources):
+        found = network.rescore(tokens, tokens, network.row(together, row))
+        alone = network.rescore(tokens, tokens, network.encode([source]))
+        np.testing.assert_allclose(found.scores, alone.scores, atol=1e-4)
+
+
 @pytest.mark.parametrize("kind", ["phones", "local previous", "copying", "hard"])
 def test_graphs_are_valid_onnx(kind):
     _, network = made(kind)

@@ -25,6 +25,8 @@ def joined(text):
         ("a well-known site, changelog.com.", "a well known site, changelog dot com."),
         ("Café Zoë [laughs] isn't O'Brien's.", "Cafe Zoe isn't O'Brien's."),
         ("end .", "end."),
+        ("Gen Z, Col", "Gen Z, Col"),
+        ("wide" + 20_000 * " " + "space", "wide space"),
         ("Привет 日本", ""),
         ("", ""),
     ],

@@ -263,14 +263,15 @@ def test_tokenizer_that_is_gone_or_damaged(tmp_path, text):
 
 @pytest.mark.parametrize("renamed", [False, True])
 def test_a_kill_between_two_renames_loses_no_model(tmp_path, renamed):
-    for name in ("model.old", "model.new", *(["model"] if renamed else [])):
+    unfinished = [".asr-model.old", ".asr-model.new"]
+    for name in (*unfinished, *(["model"] if renamed else [])):
         (tmp_path / name).mkdir()
         (tmp_path / name / "which").write_text(name)
     for name in (".asr-12-ab.tmp", ".asr-1-ab.tmp"):  # of that process, and another
         (tmp_path / name).touch()
     sweep(tmp_path, "12")
     assert {path.name for path in tmp_path.iterdir()} == {"model", ".asr-1-ab.tmp"}
-    expected = "model" if renamed else "model.old"
+    expected = "model" if renamed else ".asr-model.old"
     assert (tmp_path / "model" / "which").read_text() == expected
 
 

@@ -113,7 +113,7 @@ class Request:
     default=["txt"],
     multiple=True,
 )
-@options.n_best("List n-best hypotheses in json, for recordings of one segment.")
+@options.n_best("List n-best hypotheses, raw, in json, for recordings of one segment.")
 @option("--raw", bool, "Leave out case, punctuation and digits.")
 @option("--no-numbers", bool, "Leave numbers in words.")
 @option("--word-timestamps", bool, "Add times of words to json.")

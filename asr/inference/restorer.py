@@ -83,7 +83,10 @@ class Restorer(Predictor):
                 yield writer.write(word, label, last=not after, marked=marked)
 
     def transcript(self, transcript: Transcript, *, numbers: bool = True) -> Transcript:
-        """Restore the segments and words of a transcript, channel by channel."""
+        """Restore the segments and words of a transcript, channel by channel.
+
+        Their alternatives stay as they were recognised.
+        """
         segments = list(transcript.segments)
         for channel in {segment.channel for segment in segments}:
             places = [i for i, it in enumerate(segments) if it.channel == channel]
@@ -175,7 +178,7 @@ class SegmentRestorer:
         return [self._restored(waiting, last=True)] if waiting else []
 
     def preview(self, text: str) -> str:
-        """Restore a text that may follow, without keeping it."""
+        """Restore a text that may follow, without keeping it; numbers stay words."""
         words, writer = text.split(), copy(self._writer)
         return " ".join(self._written(writer, words, [], last=False))
 

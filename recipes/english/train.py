@@ -38,7 +38,10 @@ def stages() -> Iterator[tuple[Recipe, list[str]]]:
         if "recipe" in stage:
             name, settings, repeat = stage["recipe"], [], {}
         for part, keys in stage.get("set", {}).items():
-            settings += [f"{part}.{key}={json.dumps(it)}" for key, it in keys.items()]
+            if isinstance(keys, dict):
+                settings += [f"{part}.{k}={json.dumps(it)}" for k, it in keys.items()]
+            else:
+                settings.append(f"{part}={json.dumps(keys)}")
         repeat |= stage.get("repeat", {})
         recipe = load_recipe(name, [*settings, f"name={stage['name']}"])
         sources = (
@@ -98,9 +101,11 @@ def main(output: Path) -> None:
         terminal.start_backend()
         for recipe, start in stages():
             train(recipe, start, output)
-        last, start = output / "epochs-again" / "model", output / "epochs-again-start"
+        decoder, ctc = (
+            model_path(output / it) for it in ("decoder-again", "epochs-more")
+        )
         if not (output / "english").exists():
-            average([last, last, start], output / "english")
+            average([decoder, decoder, ctc], output / "english")
     except (AsrError, OSError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -90,11 +90,21 @@ GROUPS = {
             f"asr evaluate pronounce {TEXT}/cmudict --corpus cmudict --subset test",
         ),
         Measurement(
+            "english-lm and en-fr on texts that no training had",
+            "benchmarks/held_out_texts.py",
+            (f"{TEXT}/lm", f"{TEXT}/tatoeba-eng-fra"),
+        ),
+        Measurement(
             "restore on held-out texts", "benchmarks/punctuation.py", (f"{TEXT}/today",)
         ),
     ],
     "Speed and memory": [
         Measurement("Whole commands", "benchmarks/startup.py"),
+        Measurement(
+            "A first training",
+            "benchmarks/digits.py",
+            (f"{SPEECH}/free-spoken-digit",),
+        ),
         Measurement("Multi-head attention", "benchmarks/multi_head.py"),
         Measurement(
             "A corpus in batches, and one clip",

@@ -106,7 +106,7 @@ def test_the_python_page_runs(
     sources = (SourceConfig("texts.txt", LINES),)
     data = DataConfig(train=sources, characters=" ABCDE")
     recipe = Recipe(task=LANGUAGE_MODEL, data=data)
-    asr.train_language_model(recipe, tmp_path / "runs" / "english-lm")
+    asr.train_language_model(recipe, tmp_path / "runs" / "mine-lm-phones")
     code = code.replace("RIVER BANK", "AB")
     names: dict[str, object] = {}
     exec(code.replace('"english"', repr(str(tiny_run / "model"))), names)

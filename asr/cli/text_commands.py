@@ -12,7 +12,7 @@ import click
 from asr.cli import options, terminal
 from asr.cli.options import option
 from asr.data.text_files import text_lines
-from asr.errors import DataError, UsageError, cannot_read
+from asr.errors import DataError, UsageError, address_in, cannot_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -90,6 +90,7 @@ def _is_file(source: str) -> bool:
     is_path = source.startswith(("/", "./", "../", "~")) or path.parent.is_dir()
     named_like_one = path.suffix in (".txt", ".tsv", ".md")
     named_like_one |= "/" in source and is_path  # unlike "and/or"
+    named_like_one |= bool(address_in(source))
     if named_like_one and " " not in source and not exists:
         raise DataError(cannot_read(source, "no such file"))
     return exists

@@ -144,7 +144,11 @@ def test_workers_end_with_the_command(tmp_path, number, status):
     sleeper.write_text("#!/bin/sh\nexec sleep 60\n")
     sleeper.chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, "-c", program, sleeper], cwd=ROOT, stderr=subprocess.PIPE
+        [sys.executable, "-c", program, sleeper],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        # A shell starts what runs in the background without SIGINT.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     children: list[str] = []

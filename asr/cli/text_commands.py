@@ -63,11 +63,10 @@ def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
 
 def _piped_lines() -> Iterator[str]:
     """Yield the lines of standard input; bytes that are not UTF-8 become U+FFFD."""
-    for number, line in enumerate(sys.stdin.buffer):
-        mark = (
-            codecs.BOM_UTF8 if number == 0 else b""
-        )  # which Windows' pipes begin with
+    mark = codecs.BOM_UTF8  # pipes of Windows begin with it
+    for line in sys.stdin.buffer:
         yield line.removeprefix(mark).decode("utf-8", "replace")
+        mark = b""
 
 
 def check_given(sources: Sequence[str]) -> None:

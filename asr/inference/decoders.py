@@ -60,7 +60,9 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
     if search is None:
         scorers = _scorers(config, task, language_model)
         if config.words:
-            log.warning("words are added to a lexicon, and this model has none here")
+            log.warning(
+                "words: no effect, because this search is by characters, without a lexicon"
+            )
         return BeamSearchDecoder(network, special, config, scorers)
     if config.prefix:
         prefix = " ".join(_words("prefix", config.prefix, task))

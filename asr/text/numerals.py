@@ -28,11 +28,12 @@ _SOME = _TENS | _POWERS | {"point"}
 """Every number that is written in figures has one of these words, or a unit."""
 _UNITS = frozenset({"percent", "dollars"})
 _NUMBERS = _TENS | _POWERS | _DIGITS
-_CUT = _NUMBERS | {"trillion", "point", "oh", "o", "double"}
-"""Words before what text2num takes for a whole number."""
+_UNREAD = _NUMBERS | {"trillion", "point", "oh", "o", "double"}
+"""Before a number that text2num finds, these are a part of it that it did not read."""
 _CENTURIES = range(13, 21)  # of years that are read in pairs
-_NO_YEARS = frozenset({"people", "men", "women", "children", "year", "feet", "vision"})
-_VERBS = frozenset({"was", "is", "has", "does", "as", "this", "his", "its", "us"})
+_COUNTED = frozenset({"people", "men", "women", "children", "year", "feet", "vision"})
+"""Words that follow a number of things, not a year; so do plurals in -s."""
+_NO_PLURALS = frozenset({"was", "is", "has", "does", "as", "this", "his", "its", "us"})
 _LONGEST = 1000  # words without a mark
 _GROUPED = 10_000  # numbers from here on have commas
 
@@ -134,7 +135,7 @@ def _written(run: list[Any], bare: list[str], marks: list[str]) -> _Number | Non
     before, earlier = _word(bare, start - 1), _word(bare, start - 2)
     if start and marks[start - 1]:
         before = ""
-    if before in _CUT or before[-1:].isdigit():
+    if before in _UNREAD or before[-1:].isdigit():
         return None
     if bare[start] in _POWERS:  # text2num reads "a hundred" without "a"
         if before != "a" or earlier in ("half", "of"):
@@ -142,8 +143,7 @@ def _written(run: list[Any], bare: list[str], marks: list[str]) -> _Number | Non
         start -= 1
     if len(run) == 2 and bare[last.start] in _ROUND and end == last.start + 1:
         return _Number(start, end, f"{first.text} {bare[last.start]}")
-    following = "" if marks[end - 1] else _word(bare, end)
-    if len(run) == 2 and _is_year(first, last, following):
+    if len(run) == 2 and _is_year(first, last, _following(bare, marks, end)):
         return _Number(start, end, first.text + last.text)
     if len(run) > 1 or (first.is_ordinal and bare[end - 1] == "second"):
         return None
@@ -156,12 +156,17 @@ def _word(bare: list[str], place: int) -> str:
     return bare[place].lower() if 0 <= place < len(bare) else ""
 
 
+def _following(bare: list[str], marks: list[str], end: int) -> str:
+    """Return the word behind a number; an empty one behind a mark."""
+    return "" if marks[end - 1] else _word(bare, end)
+
+
 def _is_year(first: Any, last: Any, following: str) -> bool:
-    """Tell whether two numbers are a year, not about so many of something."""
+    """Tell whether two numbers are a year, not "fifteen twenty minutes"."""
     if first.is_ordinal or last.is_ordinal or first.value not in _CENTURIES:
         return False
-    counted = following in _NO_YEARS | _UNITS
-    counted |= following.endswith("s") and following not in _VERBS
+    counted = following in _COUNTED | _UNITS
+    counted |= following.endswith("s") and following not in _NO_PLURALS
     about = last.value == first.value + 1 and first.value < 19
     return len(last.text) == 2 and not (counted or about)
 
@@ -179,9 +184,9 @@ def _grouped(number: Any, last: str) -> str:
 def _with_unit(number: _Number, bare: list[str], marks: list[str]) -> _Number | None:
     """Return a number with its unit; None for one that stays in words without."""
     start, end, text, is_short = number
-    if not marks[end - 1] and _word(bare, end) == "trillion":  # unknown to text2num
+    if _following(bare, marks, end) == "trillion":  # unknown to text2num
         end, text, is_short = end + 1, f"{text} trillion", False
-    unit = "" if marks[end - 1] else _word(bare, end)
+    unit = _following(bare, marks, end)
     if unit == "percent":
         return _Number(start, end + 1, f"{text}%")
     if unit == "dollars":

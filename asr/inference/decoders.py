@@ -61,7 +61,7 @@ def build_decoder(network: Network, task: Task, config: DecodingConfig) -> AnyDe
         scorers = _scorers(config, task, language_model)
         if config.words:
             log.warning(
-                "words: no effect, because this search is by characters, without a lexicon"
+                "words: no effect: this search is by characters, without a lexicon"
             )
         return BeamSearchDecoder(network, special, config, scorers)
     if config.prefix:

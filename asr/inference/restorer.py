@@ -15,7 +15,7 @@ from asr.errors import ModelError
 from asr.files import RESTORER, bundled_models, model_path, model_task
 from asr.formats.transcript import Segment, Transcript, Word
 from asr.inference.predictor import Predictor
-from asr.inference.word_labels import Label, Writer, labels_of
+from asr.inference.word_labels import Label, Writer, is_mark, labels_of
 from asr.runtime.network import thread_count
 from asr.storage.model_folder import LoadedModel, read_card, read_model
 from asr.tasks.restoration import FIRST_LABEL, LABELS, Restoration
@@ -26,7 +26,6 @@ _WINDOW = 150  # words that a window decides on
 _CONTEXT = 40  # words that it sees on each side
 _BATCH = 16  # windows
 
-_MARKS = "".join(MARKS)
 _BARE = ("librispeech-1", "english-1")  # normalisers that leave words alone
 
 _CASED = FIRST_LABEL + np.arange(len(LABELS)).reshape(len(CASES), len(MARKS))
@@ -79,7 +78,7 @@ class Restorer(Predictor):
             before = now
             following = [*now[1:], *(ahead[:1] or [""])]
             for word, label, after in zip(now, labels, following, strict=True):
-                marked = bool(after) and not after.strip(_MARKS)
+                marked = is_mark(after)
                 yield writer.write(word, label, last=not after, marked=marked)
 
     def transcript(self, transcript: Transcript, *, numbers: bool = True) -> Transcript:

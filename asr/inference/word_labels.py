@@ -39,6 +39,11 @@ def labels_of(probabilities: np.ndarray) -> list[Label]:
     return [Label(*entry) for entry in every]
 
 
+def is_mark(word: str) -> bool:
+    """Tell whether a word is punctuation alone."""
+    return bool(word) and not word.strip(_MARKS)
+
+
 class Writer:
     """Writes the words of one text in turn.
 
@@ -65,7 +70,7 @@ class Writer:
             last: Whether it ends the text, and so a sentence.
             marked: Whether a mark follows, apart from the word.
         """
-        if not word.strip(_MARKS):  # a mark alone
+        if is_mark(word):
             self._begins |= not SENTENCE_ENDS.isdisjoint(word)
             return word
         place = label.end if last else label.mark

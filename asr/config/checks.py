@@ -55,6 +55,8 @@ def check_keys(recipe: Recipe, *, text: bool = False) -> None:
         "model.phones: needs the CTC head; set model.ctc to true":
             phones and not model.ctc,
         "model.phones: each phone must be listed once": len(set(phones)) < len(phones),
+        "train.crf_weight: must be 0 without model.phones":
+            recipe.train.crf_weight and not phones,
         "decoding.phone_weight: must be 0 without model.phones":
             phone_weight and not phones,
         f"{untrained}decoding.phone_weight to 0 or 1":

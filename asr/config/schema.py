@@ -344,6 +344,8 @@ class TrainConfig:
         ctc_weight: Share of the CTC loss, or of the mean of both CTC losses with
             `model.phones`; the cross-entropy has the rest. With 1 the decoder is not
             trained.
+        crf_weight: Share of the CTC-CRF loss in that of the phones; CTC has the rest.
+            It makes the phones of a text likelier than all others.
         label_smoothing: Probability mass spread evenly over all tokens.
         smoothing_start: First update with label smoothing.
         coverage_weight: Weight of the coverage loss, against repeated attention.
@@ -363,6 +365,7 @@ class TrainConfig:
     accumulate: int = number(1, 1, 4096)
     start: str = ""
     ctc_weight: float = number(0.3, 0, 1)
+    crf_weight: float = number(0.0, 0, 1)
     label_smoothing: float = number(0.1, 0, 0.999)
     smoothing_start: int = number(2000, 0, 10**9)
     coverage_weight: float = number(0.0, 0, 100)

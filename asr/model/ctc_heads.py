@@ -11,6 +11,7 @@ import numpy as np
 from asr.arrays import Tensor
 from asr.config.schema import ModelConfig
 from asr.errors import RecipeError
+from asr.model.kernels.denominator import trigram_probabilities
 from asr.model.losses import ctc
 
 
@@ -23,6 +24,8 @@ class CTCHead(keras.layers.Dense):
         labels: Key of the labels.
         lengths: Key of their lengths.
         closing: End symbols of each label sequence.
+        crf: Share of the CTC-CRF loss; CTC has the rest.
+        trigrams: Probabilities of tokens after two others, for CTC-CRF.
 
     Args:
         symbols: Number of tokens, the blank included.
@@ -31,6 +34,8 @@ class CTCHead(keras.layers.Dense):
 
     output, metric = "ctc_logits", "ctc_loss"
     labels, lengths, closing = "labels", "label_lengths", 1
+    crf = 0.0
+    trigrams: np.ndarray | None = None
 
     def __init__(self, symbols: int, name: str = "ctc") -> None:
         super().__init__(symbols, dtype="float32", name=name)
@@ -44,8 +49,14 @@ class CTCHead(keras.layers.Dense):
                 that count it. CTC itself needs no end symbol. For phones, `phones`
                 (B, W), from 1 on and without an end symbol, and `phone_lengths` (B,).
         """
-        lengths = y[self.lengths] - self.closing
-        return ctc(y_pred[self.output], y_pred["ctc_lengths"], y[self.labels], lengths)
+        return ctc(
+            y_pred[self.output],
+            y_pred["ctc_lengths"],
+            y[self.labels],
+            y[self.lengths] - self.closing,
+            crf=self.crf,
+            trigrams=self.trigrams,
+        )
 
 
 class PhoneHead(CTCHead):
@@ -84,6 +95,11 @@ class PhoneHead(CTCHead):
             counts[0] += len(phones) + 1
         counts = np.maximum(counts, 1)  # phones that never occur: no log of 0
         self.log_prior.assign(np.log(counts / counts.sum()))
+
+    def use_crf(self, texts: Sequence[Sequence[int]], share: float) -> None:
+        """Give CTC-CRF a share of the loss, with the trigrams of texts of phones."""
+        self.crf = share
+        self.trigrams = trigram_probabilities(texts, self.units - 1)
 
 
 def build_heads(config: ModelConfig, vocabulary: int) -> dict[str, CTCHead]:

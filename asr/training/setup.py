@@ -123,7 +123,10 @@ def build(recipe: Recipe, output: Path, strategy: Strategy) -> Training:
         progress.start_sources = model_folder.sources_of(start)
         progress.start_spellings = list(model_folder.read_config(start).spellings)
     if phones := model.heads.get("phones"):
-        phones.count_prior([example.phones for example in data.examples])
+        texts = [example.phones for example in data.examples]
+        phones.count_prior(texts)
+        if recipe.train.crf_weight:
+            phones.use_crf(texts, recipe.train.crf_weight)
     return Training(
         recipe, output, task, data, model, average, progress, validation, strategy
     )

@@ -34,6 +34,7 @@ def test_the_fixed_vector_is_found_by_its_old_name():
         ({"model": {"phones": ["A"]}}, "model.phones and data.lexicon: set both"),
         ({"data": {"lexicon": "x"}}, "model.phones and data.lexicon: set both"),
         ({"decoding": {"phone_weight": 0.5}}, "must be 0 without model.phones"),
+        ({"train": {"crf_weight": 0.5}}, "must be 0 without model.phones"),
         ({"model": {"encoder": {"filters": [32, 64, 64]}}}, "3 numbers for 2 convol"),
         (
             {"model": {"attention": {"kind": "multi_head", "heads": 3}}},

@@ -99,6 +99,15 @@ def test_ctc_reads_neither_padded_frames_nor_padded_labels():
     np.testing.assert_allclose(losses, expected, rtol=1e-5)
 
 
+def test_ctc_of_values_that_are_no_numbers_is_none():
+    log_probs = log_probs_of(1, 2, 4)
+    log_probs[1] = np.nan
+    labels, lengths = padded([(1, 2), (1, 2)], 2)
+    losses = ctc_losses(log_probs, np.array([4, 4], "int32"), labels, lengths)
+    assert np.isfinite(losses[0])
+    assert np.isnan(losses[1])
+
+
 def test_ctc_and_its_gradient_equal_those_of_keras():
     random = np.random.default_rng(2)
     logits = random.normal(size=(5, 30, 9)).astype("float32")

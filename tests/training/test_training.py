@@ -283,6 +283,21 @@ def test_a_phone_head_is_kept_for_the_same_phones_only(
         train.train(other, tmp_path / "other")
 
 
+def test_phones_learn_to_be_likelier_than_all_others(
+    recipe, lexicon, phone_run, tmp_path
+):
+    changes = (
+        f"train.start={phone_run / MODEL}",
+        "train.crf_weight=1",
+        "train.epochs=3",
+        "train.learning_rate=2e-3",
+        "train.warmup_steps=0",
+    )
+    train.train(recipe(*lexicon(), *changes), tmp_path / "run")
+    first, *_, last = history(tmp_path / "run")
+    assert 0 < last["phone_loss"] < 0.8 * first["phone_loss"]
+
+
 @pytest.fixture
 def language_model(tones, tmp_path, monkeypatch):
     """Count the texts of `tones`: `language_model("data.lexicon=...")`."""

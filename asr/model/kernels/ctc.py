@@ -68,7 +68,7 @@ def ctc_losses(
     real = ops.transpose(ops.concatenate([time, ops.flip(time, 1)]))[..., None]
     final, alphas = scan(advance, start, (real, by_time))
     total = _total(final[:batch], lengths)
-    possible = total > 0.5 * _NEVER
+    impossible = total <= 0.5 * _NEVER  # not so for NaN, which must be seen
 
     def gradient(
         *args: Tensor, upstream: Tensor = None
@@ -83,10 +83,10 @@ def ctc_losses(
         joint = both[:batch] + betas - emitted[:batch] - total[:, None, None]
         posterior = ops.exp(ops.minimum(joint, 0.0)) * time[..., None]
         by_state = ops.one_hot(symbols[:batch], log_probs.shape[-1])
-        scale = ops.where(possible, upstream, 0.0)[:, None, None]
+        scale = ops.where(impossible, 0.0, upstream)[:, None, None]
         return -ops.matmul(posterior, by_state) * scale, None, None, None
 
-    return ops.where(possible, -total, 0.0), gradient
+    return ops.where(impossible, 0.0, -total), gradient
 
 
 def _lattice(

@@ -9,7 +9,7 @@ import click
 from asr.cli import terminal, text_commands
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from asr.inference.generator import Generation, TextGenerator
 
@@ -39,9 +39,10 @@ def command(
     generator = load_generator(model, threads=threads)
     if not search["beam_size"]:  # wide enough for all pronunciations asked for
         search["beam_size"] = max(search["n_best"], generator.decoding.beam_size)
-    words = _words(generator, sources)
+    groups = text_commands.read_groups(sources, whole=False)
+    words = (_words(generator, texts) for texts in groups)
     generations = text_commands.generate(
-        generator, sources, words, attention=attention, search=search
+        generator, words, attention=attention, search=search
     )
     for generation in generations:
         if as_json:
@@ -51,9 +52,9 @@ def command(
         terminal.flush_stdout()
 
 
-def _words(generator: TextGenerator, sources: Sequence[str]) -> Iterator[str]:
+def _words(generator: TextGenerator, texts: Iterable[str]) -> Iterator[str]:
     """Yield the words of texts as the model reads them; warn of what has no letters."""
-    for text in text_commands.read(sources, whole=False):
+    for text in texts:
         for word in text.split():
             parts = generator.task.normalize(word).split()
             if not parts:

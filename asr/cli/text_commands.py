@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import sys
+from itertools import chain, groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -15,10 +16,13 @@ from asr.data.text_files import text_lines
 from asr.errors import DataError, UsageError, address_in, cannot_read
 
 if TYPE_CHECKING:
+    import io
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from asr.inference.generator import Generation, TextGenerator
 
+
+_AT_ONCE = 65536  # bytes of standard input, as a pipe holds them
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -46,27 +50,57 @@ def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
 
     A file or an argument is one text if `whole` is set; otherwise each line is one.
     """
+    for texts in read_groups(sources, whole=whole):
+        yield from texts
+
+
+def read_groups(sources: Sequence[str], *, whole: bool) -> Iterator[Iterable[str]]:
+    """Yield the texts of `read` in groups, which later texts need not be awaited for.
+
+    A group of standard input has the lines that were written to it so far.
+    """
     check_given(sources)
-    for source in sources or ("-",):
-        lines: Iterator[str]
-        if source == "-":
-            lines = _piped_lines()
-        elif _is_file(source):
-            lines = (line for _, line in text_lines(Path(source)))
+    given = sources or ("-",)
+    for piped, group in groupby(given, lambda it: it == "-" and not whole):
+        names = tuple(group)
+        if piped:
+            yield from chain.from_iterable(_piped_lines() for _ in names)
         else:
-            lines = iter(source.splitlines() or [""])
-        if whole:
-            yield " ".join(" ".join(lines).split())
-        else:
-            yield from (line.rstrip("\r\n") for line in lines)
+            yield chain.from_iterable(_texts(name, whole=whole) for name in names)
 
 
-def _piped_lines() -> Iterator[str]:
-    """Yield the lines of standard input; bytes that are not UTF-8 become U+FFFD."""
+def _texts(source: str, *, whole: bool) -> Iterable[str]:
+    """Return the texts of an argument: its lines, or the `whole` of them as one."""
+    lines: Iterable[str]
+    if source == "-":
+        lines = chain.from_iterable(_piped_lines())
+    elif _is_file(source):
+        lines = (line.rstrip("\r\n") for _, line in text_lines(Path(source)))
+    else:
+        lines = source.splitlines() or [""]
+    return [" ".join(" ".join(lines).split())] if whole else lines
+
+
+def _piped_lines() -> Iterator[list[str]]:
+    """Yield lines of standard input as they come, all that are there at a time.
+
+    Bytes that are not UTF-8 become U+FFFD.
+    """
     mark = codecs.BOM_UTF8  # pipes of Windows begin with it
-    for line in sys.stdin.buffer:
-        yield line.removeprefix(mark).decode("utf-8", "replace")
-        mark = b""
+    rest = b""
+    stdin = cast("io.BufferedReader", sys.stdin.buffer)
+    while read := stdin.read1(_AT_ONCE):
+        *lines, rest = (rest + read).split(b"\n")
+        if lines:
+            lines[0] = lines[0].removeprefix(mark)
+            mark = b""
+            yield [_decoded(line) for line in lines]
+    if rest:
+        yield [_decoded(rest.removeprefix(mark))]
+
+
+def _decoded(line: bytes) -> str:
+    return line.decode("utf-8", "replace").rstrip("\r")
 
 
 def check_given(sources: Sequence[str]) -> None:
@@ -97,28 +131,24 @@ def _is_file(source: str) -> bool:
 
 def generate(
     generator: TextGenerator,
-    sources: Sequence[str],
-    texts: Iterable[str],
+    groups: Iterable[Iterable[str]],
     *,
     attention: bool,
     search: Any,
 ) -> Iterator[Generation]:
-    """Yield what a model writes for each text, for a typed one at once.
+    """Yield what a model writes for each text, group by group.
 
     Args:
         generator: The model.
-        sources: Arguments of the command.
-        texts: The texts of these arguments.
+        groups: The texts; see `read_groups`.
         attention: Whether to add attention weights.
         search: Values of `n_best` and `beam_size`.
     """
     decoding = options.decoding_config(generator.decoding, search)
-    if any(map(is_typed, sources)):
-        return (
-            generator.generate(text, decoding=decoding, attention=attention)
-            for text in texts
+    for texts in groups:
+        yield from generator.generate_many(
+            texts, decoding=decoding, attention=attention
         )
-    return generator.generate_many(texts, decoding=decoding, attention=attention)
 
 
 def check_attention(*, attention: bool, as_json: bool) -> None:
@@ -137,15 +167,13 @@ def write(
     attention: bool,
     **search: int | None,
 ) -> None:
-    """Print the output of a model for each text of `read`, for a typed one at once."""
+    """Print the output of a model for each text of `read_groups`."""
     from asr.inference.generator import load_generator  # noqa: PLC0415 - start-up time
 
     check_attention(attention=attention, as_json=as_json)
     generator = load_generator(model, threads=threads)
-    texts = read(sources, whole=whole)
-    generations = generate(
-        generator, sources, texts, attention=attention, search=search
-    )
+    groups = read_groups(sources, whole=whole)
+    generations = generate(generator, groups, attention=attention, search=search)
     for number, generation in enumerate(generations, 1):
         if generation.left_out:
             click.echo(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
 
 import pytest
 
 import asr
+from asr.cli import text_commands
 from asr.text.pronunciation import read_lexicon
 
 
@@ -45,6 +47,25 @@ def test_standard_input(run, model, stdin):
     assert run("summarize", "--model", model).out == "b a!\n"
     stdin(b"a\nb\n")
     assert run("summarize", "-", "--lines", "--model", model).out == "a!\nb!\n"
+
+
+@pytest.mark.parametrize("size", range(1, 8))
+def test_lines_of_standard_input_in_pieces(run, model, stdin, monkeypatch, size):
+    monkeypatch.setattr(text_commands, "_AT_ONCE", size)
+    stdin(b"\xef\xbb\xbfa b\r\n\nb a\nb")
+    ended = run("translate", "c", "-", "a", "--model", model)
+    assert ended.out.splitlines() == ["c!", "b a!", "", "a b!", "b!", "a!"]
+
+
+def test_lines_of_a_pipe_are_answered_while_it_stays_open(model):
+    command = [sys.executable, "-m", "asr", "translate", "--model", str(model)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, bufsize=1, **pipes) as process:
+        for line, answer in [("a b\n", "b a!\n"), ("c\n", "c!\n")]:
+            process.stdin.write(line)
+            assert process.stdout.readline() == answer
+        process.stdin.close()
+        assert process.wait(60) == 0
 
 
 def test_lines_of_an_argument(run, model):

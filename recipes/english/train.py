@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -31,10 +32,14 @@ SUREST, LIKELY = -0.45, -0.6  # least mean log probabilities of a token
 average = runpy.run_path(str(HERE.parent / "average.py"))["average"]
 
 
+def _listed() -> dict[str, Any]:
+    return tomllib.loads((HERE / "stages.toml").read_text())
+
+
 def stages() -> Iterator[tuple[Recipe, list[str]]]:
     """Yield the recipe of each stage, and the stages whose mean it starts from."""
     name, settings, repeat = "", list[str](), dict[str, int]()
-    for stage in tomllib.loads((HERE / "stages.toml").read_text())["stage"]:
+    for stage in _listed()["stage"]:
         if "recipe" in stage:
             name, settings, repeat = stage["recipe"], [], {}
         for part, keys in stage.get("set", {}).items():
@@ -101,11 +106,9 @@ def main(output: Path) -> None:
         terminal.start_backend()
         for recipe, start in stages():
             train(recipe, start, output)
-        decoder, ctc = (
-            model_path(output / it) for it in ("decoder-again", "epochs-more")
-        )
         if not (output / "english").exists():
-            average([decoder, decoder, ctc], output / "english")
+            models = [model_path(output / it) for it in _listed()["english"]]
+            average(models, output / "english")
     except (AsrError, OSError) as error:
         raise click.ClickException(str(error)) from error
 

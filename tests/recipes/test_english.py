@@ -25,6 +25,7 @@ def test_stages_start_from_earlier_ones():
         assert set(start) <= set(before)
         before += [name, f"{name}-start"]
     assert [name for name, (_, start) in STAGES.items() if not start] == ["base"]
+    assert set(train._listed()["english"]) <= set(STAGES)
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -51,6 +52,12 @@ def test_likely_labels_are_heard_with_ctc_alone():
     heard = [name for name in STAGES if likely in repeats(name)]
     assert heard == ["more-speech", "more-epochs", "epochs-again", "epochs-more"]
     assert all(STAGES[name][0].train.ctc_weight == 1 for name in heard)
+
+
+def test_the_last_stages_train_phones_against_all_others():
+    stages = [it for it in STAGES if STAGES[it][0].train.crf_weight]
+    assert stages == ["crf", "crf-again", "crf-decoder"]
+    assert all(STAGES[it][0].decoding.phone_prior == 0 for it in stages)
 
 
 def test_labels_are_divided_by_how_sure_they_are(tmp_path):

@@ -55,7 +55,7 @@ def read(sources: Sequence[str], *, whole: bool) -> Iterator[str]:
 
 
 def read_groups(sources: Sequence[str], *, whole: bool) -> Iterator[Iterable[str]]:
-    """Yield the texts of `read` in groups, which later texts need not be awaited for.
+    """Yield the texts of `read` in groups: each is answered before the next is read.
 
     A group of standard input has the lines that were written to it so far.
     """
@@ -82,7 +82,7 @@ def _texts(source: str, *, whole: bool) -> Iterable[str]:
 
 
 def _piped_lines() -> Iterator[list[str]]:
-    """Yield lines of standard input as they come, all that are there at a time.
+    """Yield the new lines of standard input in lists, as soon as there are any.
 
     Bytes that are not UTF-8 become U+FFFD.
     """

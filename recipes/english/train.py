@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -26,20 +25,17 @@ from asr.errors import AsrError
 from asr.files import atomic_write, data_directory, model_path
 
 HERE = Path(__file__).parent
+SCHEDULE = tomllib.loads((HERE / "stages.toml").read_text())
 LABELS = "speech/machine-labelled"
 SUREST, LIKELY = -0.45, -0.6  # least mean log probabilities of a token
 
 average = runpy.run_path(str(HERE.parent / "average.py"))["average"]
 
 
-def _listed() -> dict[str, Any]:
-    return tomllib.loads((HERE / "stages.toml").read_text())
-
-
 def stages() -> Iterator[tuple[Recipe, list[str]]]:
     """Yield the recipe of each stage, and the stages whose mean it starts from."""
     name, settings, repeat = "", list[str](), dict[str, int]()
-    for stage in _listed()["stage"]:
+    for stage in SCHEDULE["stage"]:
         if "recipe" in stage:
             name, settings, repeat = stage["recipe"], [], {}
         for part, keys in stage.get("set", {}).items():
@@ -107,7 +103,7 @@ def main(output: Path) -> None:
         for recipe, start in stages():
             train(recipe, start, output)
         if not (output / "english").exists():
-            models = [model_path(output / it) for it in _listed()["english"]]
+            models = [model_path(output / it) for it in SCHEDULE["english"]]
             average(models, output / "english")
     except (AsrError, OSError) as error:
         raise click.ClickException(str(error)) from error

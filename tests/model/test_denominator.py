@@ -53,7 +53,7 @@ def enumerated(log_probs, trigrams):
 
 
 def test_trigrams_are_counted_shares():
-    table = trigram_probabilities(TEXTS, 3, 0.0 + 1e-9)
+    table = trigram_probabilities(TEXTS, 3, 1e-9)
     np.testing.assert_allclose(table[0, 0], [0, 2 / 3, 0, 1 / 3], atol=1e-6)
     np.testing.assert_allclose(table[1, 2], [0, 0, 0, 1], atol=1e-6)
 

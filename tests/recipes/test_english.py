@@ -25,7 +25,7 @@ def test_stages_start_from_earlier_ones():
         assert set(start) <= set(before)
         before += [name, f"{name}-start"]
     assert [name for name, (_, start) in STAGES.items() if not start] == ["base"]
-    assert set(train._listed()["english"]) <= set(STAGES)
+    assert set(train.SCHEDULE["english"]) <= set(STAGES)
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -45,6 +45,8 @@ class Segment:
             hallucination or loop; None for the decoder's own text.
         confidence: Mean probability of its words, or None from a model without CTC.
         channel: Channel that it was spoken in, from 1 on; None if channels are mixed.
+        pauses: Seconds between recognised words that are neighbours; None from a model
+            without CTC.
     """
 
     id: int
@@ -58,6 +60,7 @@ class Segment:
     doubt: str | None = None
     confidence: float | None = None
     channel: int | None = None
+    pauses: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

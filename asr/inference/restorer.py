@@ -14,6 +14,7 @@ import numpy as np
 from asr.errors import ModelError
 from asr.files import RESTORER, bundled_models, model_path, model_task
 from asr.formats.transcript import Segment, Transcript, Word
+from asr.inference.pauses import weigh
 from asr.inference.predictor import Predictor
 from asr.inference.word_labels import Label, Writer, is_mark, labels_of
 from asr.runtime.network import thread_count
@@ -25,6 +26,7 @@ from asr.text.written import CASES, MARKS
 _WINDOW = 150  # words that a window decides on
 _CONTEXT = 40  # words that it sees on each side
 _BATCH = 16  # windows
+_KEPT = 0.4  # seconds of the silence between two segments that belong to them
 
 _BARE = ("librispeech-1", "english-1")  # normalisers that leave words alone
 
@@ -110,10 +112,16 @@ class Restorer(Predictor):
         return SegmentRestorer(self, live=live, numbers=numbers)
 
     def labels(
-        self, before: Sequence[str], words: Sequence[str], after: Sequence[str]
+        self,
+        before: Sequence[str],
+        words: Sequence[str],
+        after: Sequence[str],
+        pauses: Sequence[float | None] | None = None,
     ) -> list[Label]:
-        """Label words, given those on both sides of them."""
+        """Label words, given those on both sides, and known pauses behind them."""
         parts = self._probabilities(before, words, after)
+        if words and pauses:
+            parts = iter([weigh(np.concatenate(list(parts)), pauses)])
         return [label for part in parts for label in labels_of(part)]
 
     def mark_probabilities(self, words: Sequence[str]) -> np.ndarray:
@@ -169,7 +177,7 @@ class SegmentRestorer:
         if self._live:
             return [self._restored(segment)]
         waiting, self._waiting = self._waiting, segment
-        return [self._restored(waiting, segment.text.split())] if waiting else []
+        return [self._restored(waiting, segment)] if waiting else []
 
     def finish(self) -> list[Segment]:
         """End the recording; return the segment that is left."""
@@ -179,21 +187,29 @@ class SegmentRestorer:
     def preview(self, text: str) -> str:
         """Restore a text that may follow, without keeping it; numbers stay words."""
         words, writer = text.split(), copy(self._writer)
-        return " ".join(self._written(writer, words, [], last=False))
+        return " ".join(self._written(writer, words, [], [], last=False))
 
     def _restored(
-        self, segment: Segment, ahead: Sequence[str] = (), *, last: bool = False
+        self, segment: Segment, following: Segment | None = None, *, last: bool = False
     ) -> Segment:
         words = segment.text.split()
-        written = self._written(self._writer, words, ahead, last=last)
+        ahead = following.text.split() if following else []
+        pauses = _pauses(segment, following, len(words))
+        written = self._written(self._writer, words, ahead, pauses, last=last)
         self._before = [*self._before, *words][-_CONTEXT:]
         shown = figures(written) if self._numbers else ((it, 1) for it in written)
         return _rewritten(segment, list(shown))
 
     def _written(
-        self, writer: Writer, words: list[str], ahead: Sequence[str], *, last: bool
+        self,
+        writer: Writer,
+        words: list[str],
+        ahead: Sequence[str],
+        pauses: Sequence[float | None],
+        *,
+        last: bool,
     ) -> list[str]:
-        labels = self._restorer.labels(self._before, words, ahead[:_CONTEXT])
+        labels = self._restorer.labels(self._before, words, ahead[:_CONTEXT], pauses)
         return [
             writer.write(word, label, last=last and number == len(words))
             for number, (word, label) in enumerate(zip(words, labels, strict=True), 1)
@@ -234,6 +250,17 @@ def load_restorer(name: str | Path, *, threads: int | None = None) -> Restorer:
     loaded = read_model(folder, thread_count(threads))
     loaded.network.encoder.begin_later()  # beside the first search of speech
     return Restorer(loaded, read_card(folder), str(name))
+
+
+def _pauses(
+    segment: Segment, following: Segment | None, words: int
+) -> list[float | None]:
+    """Return the pause behind each word of a segment, None where it is not known."""
+    known: list[float | None] = list(segment.pauses or ())
+    pauses = known if len(known) == words - 1 else [None] * (words - 1)
+    # Neighbours without time between them were cut, perhaps in a short pause.
+    apart = following.start - segment.end if following else 0.0
+    return [*pauses, apart + _KEPT if apart > 0 else None] if words else []
 
 
 def _rewritten(segment: Segment, written: list[Figure]) -> Segment:

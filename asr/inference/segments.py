@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass, replace
 
@@ -80,6 +81,7 @@ class SegmentBuilder:
             words=words if self.word_timestamps else None,
             doubt=reason,
             confidence=_mean_probability(words),
+            pauses=_pauses(words),
         )
         return segment, alternatives if self.n_best > 1 else ()
 
@@ -134,6 +136,12 @@ class SegmentBuilder:
 
     def _text(self, tokens: tuple[int, ...]) -> str:
         return self.task.decode(tokens).strip()
+
+
+def _pauses(words: tuple[Word, ...] | None) -> tuple[float, ...] | None:
+    if words is None:
+        return None
+    return tuple(after.start - word.end for word, after in itertools.pairwise(words))
 
 
 def _mean_probability(words: tuple[Word, ...] | None) -> float | None:

@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 import asr
-from asr.inference.pauses import EDGES, GROUPS
+from asr.inference.pauses import EDGES, GROUP_OF, GROUPS
 from asr.text.written import heard
 
 WORD = re.compile(r"[A-Za-z0-9']+")
@@ -67,15 +67,22 @@ def pauses(audio: str, written: Written, aligner: asr.Recognizer) -> Iterator[fl
 
 @click.command(help=__doc__)
 @click.argument("manifests", nargs=-1, type=click.Path(exists=True, path_type=Path))
-@click.option("--books", type=click.Path(path_type=Path), help="Folder of texts.")
 @click.option(
-    "--bare", multiple=True, type=click.Path(path_type=Path), help="Read from books."
+    "--books",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of books, with the marks of --bare transcripts.",
+)
+@click.option(
+    "--bare",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="Manifest of transcripts without marks, read from --books.",
 )
 @click.option(
     "--unmarked",
     multiple=True,
-    type=click.Path(path_type=Path),
-    help="Sentences.",
+    type=click.Path(exists=True, path_type=Path),
+    help="Manifest of short sentences that have no marks inside.",
 )
 def main(
     manifests: tuple[Path, ...],
@@ -96,8 +103,7 @@ def main(
         for (_, mark), pause in zip(
             written, pauses(audio, written, aligner), strict=False
         ):
-            group = next(i for i, marks in enumerate(GROUPS) if mark in marks)
-            counts[np.searchsorted(EDGES, pause, side="right"), group] += 1
+            counts[np.searchsorted(EDGES, pause, side="right"), GROUP_OF[mark]] += 1
     click.echo(f"{counts.sum(axis=0)} words with the marks {GROUPS}")
     click.echo(np.array2string(100 * counts / counts.sum(axis=0), precision=1))
 

@@ -1,9 +1,9 @@
 """What pauses between words tell of the marks there, by Bayes' rule.
 
-A text model gives the probability of a mark from the words, and `_SHARES` that of a
-pause given the mark. Their product, normalised, takes both into account, as a network
-would that saw pauses in training; but texts have none, so it could only see made-up
-ones. Counted by `recipes/restore_pauses.py`.
+A text model gives the probability of a mark from the words, and `_SHARES` gives that of
+a pause from the mark. Their product, normalised, takes both into account. The network
+itself cannot learn from pauses, because training texts have none.
+`recipes/restore_pauses.py` counts the shares.
 """
 
 from __future__ import annotations
@@ -20,6 +20,11 @@ EDGES = (0.02, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8)
 GROUPS = ("", ",", ";:", ".?!")
 """Marks behind which pauses are alike."""
 
+GROUP_OF = {
+    mark: next(i for i, group in enumerate(GROUPS) if mark in group) for mark in MARKS
+}
+"""Mark -> index of its group."""
+
 _SHARES = np.array(
     [
         [67.0, 20.0, 4.1, 5.5],
@@ -34,10 +39,10 @@ _SHARES = np.array(
 )
 """Share of each class of pauses among those of each of `GROUPS`, in %."""
 
-_GROUP = [GROUPS.index(next(it for it in GROUPS if mark in it)) for mark in MARKS]
+_COLUMNS = [GROUP_OF[mark] for mark in MARKS]
 _ENDS = [MARKS.index(mark) for mark in SENTENCE_ENDS]
 _LOWER, _TITLE = CASES.index("lower"), CASES.index("title")
-_DOUBT = 0.05  # a word is seldom a name, however sure a capital behind a full stop is
+_DOUBT = 0.05  # behind a sure full stop, a capital says little about names
 
 
 def weigh(probabilities: np.ndarray, pauses: Sequence[float | None]) -> np.ndarray:
@@ -56,7 +61,7 @@ def weigh(probabilities: np.ndarray, pauses: Sequence[float | None]) -> np.ndarr
     known = np.flatnonzero(~np.isnan(seconds))
     classes = np.searchsorted(EDGES, seconds[known], side="right")
     weighed = probabilities.copy()
-    weighed[known] *= _SHARES[classes][:, None, _GROUP]
+    weighed[known] *= _SHARES[classes][:, None, _COLUMNS]
     weighed /= weighed.sum(axis=(1, 2), keepdims=True)
     cased = known[known + 1 < len(weighed)] + 1
     # With e the probability that a sentence ended before, and n that of a word in

@@ -26,7 +26,7 @@ from asr.text.written import CASES, MARKS
 _WINDOW = 150  # words that a window decides on
 _CONTEXT = 40  # words that it sees on each side
 _BATCH = 16  # windows
-_KEPT = 0.4  # seconds of the silence between two segments that belong to them
+_KEPT = 0.4  # seconds of silence that two neighbouring segments contain
 
 _BARE = ("librispeech-1", "english-1")  # normalisers that leave words alone
 
